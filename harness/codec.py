@@ -1,0 +1,357 @@
+"""Values to JSON and back: the response store, the run folder and baselines all use this."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from harness.types import (
+    Classify,
+    ClassProbs,
+    Completion,
+    DataSource,
+    Estimate,
+    Failed,
+    Generate,
+    HubDataset,
+    Loglikelihood,
+    Logprob,
+    Message,
+    MetricResult,
+    Prompt,
+    Request,
+    Response,
+    RollingLoglikelihood,
+    RunResult,
+    Sample,
+    SampleRecord,
+    Sampling,
+    ScoreValue,
+    TaskResult,
+    Unscored,
+    Usage,
+)
+
+JSON = Any
+SCHEMA = 1
+"""The version of results.json."""
+
+
+def dumps(value: JSON, indent: int | None = None) -> str:
+    """JSON text; refuses NaN and infinities, which are not JSON."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
+
+
+def canonical_hash(value: JSON) -> str:
+    """SHA-256 (hex) of the value's canonical JSON."""
+    text = json.dumps(value, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def number(value: float | None) -> float | None:
+    """None for NaN and infinities, which JSON does not have."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _number_back(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+# --------------------------------------------------------------------------- requests
+
+
+def _prompt(prompt: Prompt) -> JSON:
+    if isinstance(prompt, str):
+        return prompt
+    return [{"role": message.role, "content": message.content} for message in prompt]
+
+
+def _prompt_back(data: JSON) -> Prompt:
+    if isinstance(data, str):
+        return data
+    return tuple(Message(message["role"], message["content"]) for message in data)
+
+
+def request_to_json(request: Request) -> JSON:
+    """A JSON object with the request's type under ``type``."""
+    match request:
+        case Loglikelihood(context, continuation):
+            return {
+                "type": "loglikelihood",
+                "context": _prompt(context),
+                "continuation": continuation,
+            }
+        case RollingLoglikelihood(text):
+            return {"type": "rolling", "text": text}
+        case Generate(prompt, sampling):
+            settings = dataclasses.asdict(sampling) | {"stop": list(sampling.stop)}
+            return {"type": "generate", "prompt": _prompt(prompt), "sampling": settings}
+        case Classify(text, labels):
+            return {"type": "classify", "text": text, "labels": list(labels)}
+
+
+def request_from_json(data: JSON) -> Request:
+    """The inverse of ``request_to_json``."""
+    match data["type"]:
+        case "loglikelihood":
+            return Loglikelihood(_prompt_back(data["context"]), data["continuation"])
+        case "rolling":
+            return RollingLoglikelihood(data["text"])
+        case "generate":
+            settings = data["sampling"] | {"stop": tuple(data["sampling"]["stop"])}
+            return Generate(_prompt_back(data["prompt"]), Sampling(**settings))
+        case "classify":
+            return Classify(data["text"], tuple(data["labels"]))
+        case other:
+            raise ValueError(f"unknown request type {other!r}")
+
+
+def request_key(request: Request) -> str:
+    """The stable key of a request: a hash of all that it asks, decoding parameters included."""
+    return canonical_hash(request_to_json(request))
+
+
+# --------------------------------------------------------------------------- responses
+
+
+def response_to_json(response: Response) -> JSON:
+    """A JSON object with the response's type under ``type``."""
+    match response:
+        case Logprob(total, token_count, is_greedy):
+            return {
+                "type": "logprob",
+                "total": number(total),
+                "token_count": token_count,
+                "is_greedy": is_greedy,
+            }
+        case Completion():
+            return {"type": "completion", **dataclasses.asdict(response)}
+        case ClassProbs(probabilities):
+            return {"type": "classprobs", "probabilities": list(probabilities)}
+        case Failed(reason):
+            return {"type": "failed", "reason": reason}
+
+
+def response_from_json(data: JSON) -> Response:
+    """The inverse of ``response_to_json``; a log-probability without a number is −∞."""
+    match data["type"]:
+        case "logprob":
+            total = -math.inf if data["total"] is None else data["total"]
+            return Logprob(total, data["token_count"], data["is_greedy"])
+        case "completion":
+            return Completion(data["text"], data["finish_reason"], data["tokens"], data["logprob"])
+        case "classprobs":
+            return ClassProbs(tuple(data["probabilities"]))
+        case "failed":
+            return Failed(data["reason"])
+        case other:
+            raise ValueError(f"unknown response type {other!r}")
+
+
+# --------------------------------------------------------------------------- samples
+
+
+def score_to_json(value: ScoreValue) -> JSON:
+    """A number, a list of statistics, or ``{"unscored": reason}``."""
+    if isinstance(value, Unscored):
+        return {"unscored": value.reason}
+    if isinstance(value, tuple):
+        return list(value)
+    return number(float(value))
+
+
+def score_from_json(data: JSON) -> ScoreValue:
+    """The inverse of ``score_to_json``."""
+    if data is None:
+        return math.nan
+    if isinstance(data, Mapping):
+        return Unscored(data["unscored"])
+    return tuple(data) if isinstance(data, list) else float(data)
+
+
+def sample_to_json(sample: Sample) -> JSON:
+    """The sample's fields."""
+    return {
+        "id": sample.id,
+        "input": sample.input,
+        "targets": list(sample.targets),
+        "choices": list(sample.choices),
+        "cluster": sample.cluster,
+        "groups": dict(sample.groups),
+        "metadata": dict(sample.metadata),
+    }
+
+
+def sample_from_json(data: JSON) -> Sample:
+    """The inverse of ``sample_to_json``."""
+    return Sample(
+        data["id"],
+        data["input"],
+        tuple(data["targets"]),
+        tuple(data["choices"]),
+        data["cluster"],
+        data["groups"],
+        data["metadata"],
+    )
+
+
+def record_to_json(record: SampleRecord) -> JSON:
+    """One line of samples/<task>.jsonl."""
+    return {
+        **sample_to_json(record.sample),
+        "probe": record.probe,
+        "variant": record.variant,
+        "requests": [request_to_json(request) for request in record.requests],
+        "responses": [response_to_json(response) for response in record.responses],
+        "scores": {name: score_to_json(value) for name, value in record.scores.items()},
+        "error": record.error,
+    }
+
+
+def record_from_json(data: JSON) -> SampleRecord:
+    """The inverse of ``record_to_json``."""
+    return SampleRecord(
+        sample_from_json(data),
+        tuple(request_from_json(request) for request in data["requests"]),
+        tuple(response_from_json(response) for response in data["responses"]),
+        {name: score_from_json(value) for name, value in data["scores"].items()},
+        data["probe"],
+        data["variant"],
+    )
+
+
+# --------------------------------------------------------------------------- results
+
+
+def estimate_to_json(estimate: Estimate) -> JSON:
+    """The estimate's fields, null for what is undefined."""
+    return {
+        "value": number(estimate.value),
+        "stderr": number(estimate.stderr),
+        "low": number(estimate.low),
+        "high": number(estimate.high),
+        "n": estimate.n,
+        "method": estimate.method,
+    }
+
+
+def estimate_from_json(data: JSON) -> Estimate:
+    """The inverse of ``estimate_to_json``."""
+    value, stderr, low, high = (
+        _number_back(data[key]) for key in ("value", "stderr", "low", "high")
+    )
+    return Estimate(value, stderr, low, high, data["n"], data["method"])
+
+
+def _metric(result: MetricResult) -> JSON:
+    data = estimate_to_json(result.estimate) | {"higher_is_better": result.higher_is_better}
+    return data if result.signature is None else data | {"signature": result.signature}
+
+
+def _metric_back(data: JSON) -> MetricResult:
+    return MetricResult(estimate_from_json(data), data["higher_is_better"], data.get("signature"))
+
+
+def _source(source: DataSource, sha256: str) -> JSON:
+    data: JSON = {"source": source.label, "sha256": sha256, "kind": source.kind}
+    if source.paths:
+        data["paths"] = list(source.paths)
+    if source.hub is not None:
+        data["hub"] = dataclasses.asdict(source.hub)
+    return data
+
+
+def _source_back(data: JSON) -> DataSource:
+    hub = HubDataset(**data["hub"]) if "hub" in data else None
+    return DataSource(data["kind"], data["source"], tuple(data.get("paths", ())), hub)
+
+
+def _task(task: TaskResult) -> JSON:
+    return {
+        "version": task.version,
+        "n": task.n,
+        "errors": task.errors,
+        "data": _source(task.data, task.data_sha256),
+        "settings": dict(task.settings),
+        "notes": list(task.notes),
+        "metrics": {name: _metric(result) for name, result in task.metrics.items()},
+        "groups": {
+            attribute: {
+                group: {name: _metric(result) for name, result in metrics.items()}
+                for group, metrics in groups.items()
+            }
+            for attribute, groups in task.groups.items()
+        },
+        "probes": {
+            probe: {
+                metric: {name: estimate_to_json(value) for name, value in measures.items()}
+                for metric, measures in metrics.items()
+            }
+            for probe, metrics in task.probes.items()
+        },
+    }
+
+
+def _task_back(name: str, data: JSON) -> TaskResult:
+    return TaskResult(
+        name=name,
+        version=data["version"],
+        n=data["n"],
+        errors=data["errors"],
+        data=_source_back(data["data"]),
+        data_sha256=data["data"]["sha256"],
+        metrics={key: _metric_back(value) for key, value in data["metrics"].items()},
+        groups={
+            attribute: {
+                group: {key: _metric_back(value) for key, value in metrics.items()}
+                for group, metrics in groups.items()
+            }
+            for attribute, groups in data["groups"].items()
+        },
+        probes={
+            probe: {
+                metric: {key: estimate_from_json(value) for key, value in measures.items()}
+                for metric, measures in metrics.items()
+            }
+            for probe, metrics in data["probes"].items()
+        },
+        settings=data["settings"],
+        notes=tuple(data["notes"]),
+    )
+
+
+def result_to_json(result: RunResult) -> JSON:
+    """The content of results.json."""
+    return {
+        "schema": SCHEMA,
+        "run_id": result.run_id,
+        "status": result.status,
+        "model": dict(result.model),
+        "tasks": {name: _task(task) for name, task in result.tasks.items()},
+        "gate": None if result.gate is None else dict(result.gate),
+        "timing": dict(result.timing),
+        "usage": dataclasses.asdict(result.usage),
+    }
+
+
+def result_from_json(data: JSON) -> RunResult:
+    """The inverse of ``result_to_json``.
+
+    Raises:
+        ValueError: The file has another schema.
+    """
+    if data.get("schema") != SCHEMA:
+        raise ValueError(f"schema {data.get('schema')!r}, expected {SCHEMA}")
+    return RunResult(
+        run_id=data["run_id"],
+        status=data["status"],
+        model=data["model"],
+        tasks={name: _task_back(name, task) for name, task in data["tasks"].items()},
+        timing=data["timing"],
+        usage=Usage(**data["usage"]),
+        gate=data["gate"],
+    )

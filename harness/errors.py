@@ -1,0 +1,112 @@
+"""Every error a user can cause or meet, and the exit code it ends the command with.
+
+HarnessError                 the base; carries a message and how to mend it      exit 2
+├── UsageError               a flag, name or value that does not exist           exit 2
+│   └── UnknownNameError     … with the nearest names
+├── ConfigError              harness.toml                                        exit 2
+├── DataError                a file or row that cannot be read                   exit 2
+├── ModelError               a checkpoint or endpoint that cannot be used        exit 2
+├── MissingExtraError        an optional dependency, with the pip command        exit 2
+├── PluginError              a plugin that fails or misuses a hook               exit 2
+└── RunFailedError           the run began and could not finish                  exit 3
+    └── RunInterruptedError  stopped by Ctrl-C or a limit; can be resumed        exit 3
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class HarnessError(Exception):
+    """Base of all errors shown to users without a traceback.
+
+    Args:
+        message: What is wrong, naming the value and what was expected.
+        hint: What to do about it.
+    """
+
+    exit_code = 2
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.hint}" if self.hint else self.message
+
+
+class UsageError(HarnessError):
+    """A flag, name or value that does not exist or does not fit."""
+
+
+class UnknownNameError(UsageError):
+    """A name that is not registered; lists the nearest ones."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], hint: str | None = None) -> None:
+        known = sorted(known)
+        near = difflib.get_close_matches(name, known, n=4, cutoff=0.5)
+        if near:
+            suggestion = f"Did you mean {' or '.join(near)}?"
+        elif known:
+            suggestion = f"Known: {', '.join(known)}"
+        else:
+            suggestion = "None are available."
+        super().__init__(
+            f"unknown {kind} {name!r}", suggestion if hint is None else f"{suggestion} {hint}"
+        )
+
+
+class ConfigError(HarnessError):
+    """harness.toml is malformed or holds a key that does not exist."""
+
+
+class DataError(HarnessError):
+    """A data file or row cannot be used.
+
+    Args:
+        message: What is wrong.
+        path: The file.
+        line: The line in it, from 1.
+        expected: What a good one looks like.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        path: object = None,
+        line: int | None = None,
+        expected: str | None = None,
+    ) -> None:
+        where = "" if path is None else f"{path}: " if line is None else f"{path}, line {line}: "
+        super().__init__(where + message, None if expected is None else f"Expected {expected}")
+
+
+class ModelError(HarnessError):
+    """A checkpoint or endpoint cannot be used."""
+
+
+class MissingExtraError(HarnessError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(
+            f"{what} needs packages that are not installed",
+            f"Install them with: pip install 'evalign[{extra}]'",
+        )
+
+
+class PluginError(HarnessError):
+    """A plugin cannot be loaded or breaks its contract."""
+
+
+class RunFailedError(HarnessError):
+    """The run began but could not finish; what was computed is kept."""
+
+    exit_code = 3
+
+
+class RunInterruptedError(RunFailedError):
+    """The run was stopped before its end and can be resumed."""

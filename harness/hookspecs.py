@@ -1,0 +1,76 @@
+"""Every hook of the harness. Implement any of them with ``@harness.hookimpl``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import pluggy
+
+from harness.protocols import (
+    AlignerSpec,
+    BackendSpec,
+    ExecutorSpec,
+    ProbeSpec,
+    ReporterSpec,
+    TaskSpec,
+)
+from harness.types import RunResult, Score
+
+if TYPE_CHECKING:
+    import click
+
+    from harness.plan import Plan
+
+hookspec = pluggy.HookspecMarker("harness")
+hookimpl = pluggy.HookimplMarker("harness")
+
+
+@hookspec
+def harness_register_tasks() -> Iterable[TaskSpec]:  # type: ignore[empty-body]
+    """Tasks that this plugin offers to ``--tasks``."""
+
+
+@hookspec
+def harness_register_backends() -> Iterable[BackendSpec]:  # type: ignore[empty-body]
+    """Backends that this plugin offers to ``--model SCHEME:REST``."""
+
+
+@hookspec
+def harness_register_probes() -> Iterable[ProbeSpec]:  # type: ignore[empty-body]
+    """Probes that this plugin offers to ``--probes``."""
+
+
+@hookspec
+def harness_register_aligners() -> Iterable[AlignerSpec]:  # type: ignore[empty-body]
+    """Training methods that this plugin offers to ``harness align --method``."""
+
+
+@hookspec
+def harness_register_reporters() -> Iterable[ReporterSpec]:  # type: ignore[empty-body]
+    """Formats that this plugin offers to ``--format``."""
+
+
+@hookspec
+def harness_register_executors() -> Iterable[ExecutorSpec]:  # type: ignore[empty-body]
+    """Executors that this plugin offers."""
+
+
+@hookspec
+def harness_commands(app: click.Group) -> None:
+    """Add commands to ``harness``; called before the command line is parsed."""
+
+
+@hookspec
+def harness_run_started(plan: Plan) -> None:
+    """A run is about to ask the model; the plan holds tasks, samples and requests."""
+
+
+@hookspec
+def harness_scored(task: str, score: Score) -> None:
+    """A sample of ``task`` got a score."""
+
+
+@hookspec
+def harness_run_finished(result: RunResult) -> None:
+    """A run ended, complete or not, and its folder is written."""

@@ -1,0 +1,59 @@
+"""Ready-made metrics for plugin authors: per-sample means and corpus statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.stats import estimates
+from harness.types import Estimate, Score
+
+
+@dataclass(frozen=True, slots=True)
+class Mean:
+    """The mean of per-sample numbers, with clusters respected."""
+
+    name: str
+    higher_is_better: bool | None = True
+    signature: str | None = None
+
+    def aggregate(self, rows: Sequence[Score]) -> Estimate:
+        """See ``harness.stats.estimates.mean``."""
+        return estimates.mean(values_of(rows), clusters_of(rows))
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """A function of summed per-sample statistics (BLEU, macro F1, perplexity, ratios).
+
+    ``compute`` maps sums of shape (r, k) to values of shape (r,); it must be vectorised and
+    give NaN where a value is undefined.
+    """
+
+    name: str
+    compute: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    higher_is_better: bool | None = True
+    signature: str | None = None
+
+    def aggregate(self, rows: Sequence[Score]) -> Estimate:
+        """See ``harness.stats.estimates.bootstrap``."""
+        return estimates.bootstrap(statistics_of(rows), self.compute, clusters_of(rows))
+
+
+def values_of(rows: Sequence[Score]) -> NDArray[np.float64]:
+    """The rows' numbers, shape (n,)."""
+    return np.array([row.value for row in rows], dtype=np.float64)
+
+
+def statistics_of(rows: Sequence[Score]) -> NDArray[np.float64]:
+    """The rows' sufficient statistics, shape (n, k)."""
+    return np.array([row.value for row in rows], dtype=np.float64).reshape(len(rows), -1)
+
+
+def clusters_of(rows: Sequence[Score]) -> list[str | None] | None:
+    """The rows' clusters; None where every row stands alone."""
+    clusters = [row.cluster for row in rows]
+    return None if all(cluster is None for cluster in clusters) else clusters

@@ -1,0 +1,304 @@
+"""What plugin authors implement, and the light specs by which they register it.
+
+A spec costs nothing to make: its ``open`` is called, and heavy packages are imported, only
+when the thing is used. Every protocol is structural: no base class is needed.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from harness.types import (
+    DataSource,
+    Estimate,
+    HubDataset,
+    KeyedRequest,
+    Request,
+    Response,
+    RunResult,
+    Sample,
+    Score,
+    ScoreValue,
+    Usage,
+)
+
+# --------------------------------------------------------------------------- protocols
+
+
+@runtime_checkable
+class Metric(Protocol):
+    """How samples' values become one number with its uncertainty."""
+
+    @property
+    def name(self) -> str:
+        """What users call it."""
+        ...
+
+    @property
+    def higher_is_better(self) -> bool | None:
+        """None where neither direction is better (a share whose ideal is 0.5)."""
+        ...
+
+    def aggregate(self, rows: Sequence[Score]) -> Estimate:
+        """The estimate over ``rows``, none of which is ``Unscored``.
+
+        See ``harness.metrics`` for ready-made means and corpus metrics.
+        """
+        ...
+
+
+@runtime_checkable
+class Task(Protocol):
+    """Samples, what to ask about each, and how to score the answers.
+
+    ``version`` changes whenever a score could. An optional attribute ``settings``
+    (``Mapping[str, str]``) says in words how the model is asked; reports show it.
+    """
+
+    @property
+    def name(self) -> str:
+        """What users call it."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Changes whenever a score could."""
+        ...
+
+    @property
+    def metrics(self) -> Sequence[Metric]:
+        """What is reported, in the order it is shown."""
+        ...
+
+    def samples(self, data: DataSource) -> Iterable[Sample]:
+        """Streams the samples of ``data``.
+
+        Raises:
+            DataError: A file or row cannot be read.
+        """
+        ...
+
+    def requests(self, sample: Sample, shots: Sequence[Sample]) -> Sequence[Request]:
+        """What to ask the model about ``sample``, after the few-shot examples ``shots``."""
+        ...
+
+    def score(self, sample: Sample, responses: Sequence[Response]) -> Mapping[str, ScoreValue]:
+        """Metric name → value, from the responses in the order of ``requests``.
+
+        A metric that does not apply to the sample is left out. None of the responses is
+        ``Failed``: such samples are counted as errors by the runner.
+        """
+        ...
+
+
+@runtime_checkable
+class ModelBackend(Protocol):
+    """Something that answers requests.
+
+    ``fingerprint`` identifies everything that determines its answers (weights, tokenizer,
+    dtype, chat template); stored responses are keyed by it. ``supports`` holds the request
+    types it can answer. ``by_sample`` (optional, default False) says that answers belong to
+    samples rather than to prompts, so equal requests of two samples are not merged.
+    """
+
+    @property
+    def fingerprint(self) -> str:
+        """Identifies all that determines the answers."""
+        ...
+
+    @property
+    def supports(self) -> frozenset[type]:
+        """The request types it answers."""
+        ...
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens (and cost) spent so far."""
+        ...
+
+    def describe(self) -> Mapping[str, object]:
+        """JSON-ready facts for reports: name, parameters, dtype, device, ….  No secrets."""
+        ...
+
+    def run(self, requests: Sequence[KeyedRequest]) -> Iterator[tuple[str, Response]]:
+        """Answers each request exactly once, as (key, response), in any order."""
+        ...
+
+    def close(self) -> None:
+        """Frees what it holds."""
+        ...
+
+
+@runtime_checkable
+class Probe(Protocol):
+    """Variants of a sample, and what their scores say against the original's."""
+
+    @property
+    def name(self) -> str:
+        """What users call it."""
+        ...
+
+    def perturb(self, sample: Sample, rng: random.Random) -> Iterable[Sample]:
+        """Variants with the sample's own id; ``rng`` is seeded by the run's seed and that id."""
+        ...
+
+    def aggregate(
+        self, original: Sequence[Score], perturbed: Sequence[Score]
+    ) -> Mapping[str, Estimate]:
+        """Measure → estimate for one metric; rows are paired by ``sample_id``."""
+        ...
+
+
+@runtime_checkable
+class Aligner(Protocol):
+    """Trains a checkpoint further."""
+
+    def train(self, spec: Mapping[str, object], data: Path, out: Path) -> Path:
+        """Returns the folder of the new checkpoint."""
+        ...
+
+
+@runtime_checkable
+class Reporter(Protocol):
+    """Shows a result."""
+
+    def render(self, result: RunResult, out: Path) -> Path | None:
+        """Writes into the run folder ``out`` and returns the file; None when it only printed.
+
+        ``harness.runfolder.read_samples(out, task)`` streams the sample records.
+        """
+        ...
+
+
+@runtime_checkable
+class Executor(Protocol):
+    """Runs requests on one or many machines."""
+
+    def run(
+        self, backend: ModelBackend, requests: Sequence[KeyedRequest]
+    ) -> Iterator[tuple[str, Response]]:
+        """Answers each request exactly once, in any order."""
+        ...
+
+
+# --------------------------------------------------------------------------- options
+
+
+@dataclass(frozen=True, slots=True)
+class TaskOptions:
+    """What the user chose for one task.
+
+    Attributes:
+        values: ``--set TASK.KEY=VALUE`` and the task's table in harness.toml.
+        supports: The request types the chosen backend answers; a task that can be asked in
+            several ways picks one of these. Empty when no backend is open yet.
+        templates: The user's own templates for the task, name → Jinja2 source.
+        seed: The run's seed.
+    """
+
+    values: Mapping[str, str] = field(default_factory=dict)
+    supports: frozenset[type] = frozenset()
+    templates: Mapping[str, str] = field(default_factory=dict)
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BackendOptions:
+    """What the user chose for the model.
+
+    Attributes:
+        model: What follows ``SCHEME:`` in ``--model``.
+        batch_size: Sequences in one forward pass; None lets the backend choose.
+        dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ….
+        seed: The run's seed.
+        values: ``--set KEY=VALUE``.
+    """
+
+    model: str
+    batch_size: int | None = None
+    dtype: str = "auto"
+    device: str = "auto"
+    seed: int = 0
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+# --------------------------------------------------------------------------- specs
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """Registers a task.
+
+    Attributes:
+        name: What ``--tasks`` calls it.
+        description: One line for ``harness ls``.
+        open: Makes the task.
+        sample_data: The file of the small set that ships with it (``--data sample``).
+        sample_shots: The file of few-shot examples for that set.
+        hub: Where the full set lives.
+        suites: Names under which ``--tasks`` selects it with others.
+        options: ``--set TASK.KEY`` → one line of help. ``template`` is implied by templates.
+        templates: Prompt template name → Jinja2 source; the first is the default.
+    """
+
+    name: str
+    description: str
+    open: Callable[[TaskOptions], Task]
+    sample_data: Path | None = None
+    sample_shots: Path | None = None
+    hub: HubDataset | None = None
+    suites: tuple[str, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
+    templates: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class BackendSpec:
+    """Registers a backend under the ``scheme`` of ``--model SCHEME:REST``."""
+
+    scheme: str
+    description: str
+    open: Callable[[BackendOptions], ModelBackend]
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeSpec:
+    """Registers a probe."""
+
+    name: str
+    description: str
+    open: Callable[[], Probe]
+    suites: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AlignerSpec:
+    """Registers a training method for ``harness align --method``."""
+
+    name: str
+    description: str
+    open: Callable[[], Aligner]
+
+
+@dataclass(frozen=True, slots=True)
+class ReporterSpec:
+    """Registers a format for ``--format``."""
+
+    name: str
+    description: str
+    open: Callable[[], Reporter]
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutorSpec:
+    """Registers a way to spread the work."""
+
+    name: str
+    description: str
+    open: Callable[[], Executor]

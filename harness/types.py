@@ -1,0 +1,326 @@
+"""The values that travel through the harness; all frozen, all free of behaviour beyond themselves.
+
+    Sample ──► Request ──► Response ──► Score ──► Estimate ──► RunResult
+
+Nothing here imports anything else of the project.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+# --------------------------------------------------------------------------- prompts
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a chat prompt; ``role`` is ``system``, ``user`` or ``assistant``."""
+
+    role: str
+    content: str
+
+
+Prompt: TypeAlias = str | tuple[Message, ...]
+"""Plain text, or chat messages to which the backend applies the model's chat template."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """Decoding parameters; ``temperature`` 0 is greedy, ``stop`` cuts the decoded text."""
+
+    max_tokens: int = 256
+    stop: tuple[str, ...] = ()
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+    n: int = 1
+
+
+# --------------------------------------------------------------------------- samples
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One item of a data set.
+
+    Attributes:
+        id: The data set's own identifier, unique within a task.
+        input: The text that a probe may perturb: question, document, source or sentence.
+        targets: Accepted answers; for multiple choice the text of the right choice.
+        choices: The options in their order, where the task has any.
+        cluster: Samples with one source (a SQuAD passage) share it; error bars respect it.
+        groups: Attribute → group, for fairness metrics (``{"category": "Age"}``).
+        metadata: Further template variables (``context``, ``title``) and facts for scoring.
+    """
+
+    id: str
+    input: str
+    targets: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+    cluster: str | None = None
+    groups: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, object] = field(default_factory=dict)
+
+
+# --------------------------------------------------------------------------- requests
+
+
+@dataclass(frozen=True, slots=True)
+class Loglikelihood:
+    """The log-probability of ``continuation`` after ``context``."""
+
+    context: Prompt
+    continuation: str
+
+
+@dataclass(frozen=True, slots=True)
+class RollingLoglikelihood:
+    """The log-probability of a whole text, every token scored once."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Generate:
+    """Text that continues ``prompt``."""
+
+    prompt: Prompt
+    sampling: Sampling = Sampling()
+
+
+@dataclass(frozen=True, slots=True)
+class Classify:
+    """The probability of each label for ``text``, from a classification head."""
+
+    text: str
+    labels: tuple[str, ...]
+
+
+Request: TypeAlias = Loglikelihood | RollingLoglikelihood | Generate | Classify
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedRequest:
+    """A request with the key its response is stored and returned under.
+
+    ``task`` and ``sample_id`` say where it comes from (the first of them, when samples
+    share a request); backends that answer by sample, such as replay, read them.
+    """
+
+    key: str
+    request: Request
+    task: str
+    sample_id: str
+
+
+# --------------------------------------------------------------------------- responses
+
+
+@dataclass(frozen=True, slots=True)
+class Logprob:
+    """Sum of the tokens' natural-log probabilities; ``is_greedy``: each was the argmax."""
+
+    total: float
+    token_count: int
+    is_greedy: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """Generated text; ``tokens`` and ``logprob`` where the backend knows them."""
+
+    text: str
+    finish_reason: str = "stop"
+    tokens: int | None = None
+    logprob: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClassProbs:
+    """Probabilities in the order of the request's labels, summing to 1."""
+
+    probabilities: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The request could not be answered; counted beside n, never scored as 0, never stored."""
+
+    reason: str
+
+
+Response: TypeAlias = Logprob | Completion | ClassProbs | Failed
+
+# --------------------------------------------------------------------------- scores
+
+
+@dataclass(frozen=True, slots=True)
+class Unscored:
+    """A score that could not be given, with the reason (an answer that cannot be parsed)."""
+
+    reason: str
+
+
+ScoreValue: TypeAlias = float | tuple[float | str, ...] | Unscored
+"""A number; or, for a corpus metric, the sample's sufficient statistics; or neither."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One sample's value of one metric.
+
+    Attributes:
+        sample_id: The sample it belongs to.
+        metric: The metric's name.
+        value: See ``ScoreValue``; ``Unscored`` is never counted as 0.
+        probe: The probe whose variant was scored; None for the original sample.
+        variant: Which of the probe's variants of this sample, from 0.
+        cluster: The sample's cluster; None means a cluster of its own.
+    """
+
+    sample_id: str
+    metric: str
+    value: ScoreValue
+    probe: str | None = None
+    variant: int = 0
+    cluster: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A number with its uncertainty.
+
+    ``stderr`` is the standard error; ``low`` and ``high`` bound the confidence interval
+    (95 % unless ``method`` says otherwise); ``n`` counts scored samples; ``method`` names
+    how the interval was made. ``stderr``, ``low`` and ``high`` are NaN where n is too small.
+    """
+
+    value: float
+    stderr: float
+    low: float
+    high: float
+    n: int
+    method: str
+
+
+# --------------------------------------------------------------------------- data
+
+
+@dataclass(frozen=True, slots=True)
+class HubDataset:
+    """A data set on the Hugging Face hub; ``shots`` is the split few-shot examples come from."""
+
+    path: str
+    name: str | None = None
+    split: str = "validation"
+    shots: str | None = "train"
+
+
+@dataclass(frozen=True, slots=True)
+class DataSource:
+    """Where a task's samples come from.
+
+    ``paths`` is empty for the hub; two paths are line-aligned source and reference;
+    ``hub.split`` is the split to read. ``label`` is what reports show.
+    """
+
+    kind: Literal["path", "sample", "hub"]
+    label: str
+    paths: tuple[str, ...] = ()
+    hub: HubDataset | None = None
+
+
+# --------------------------------------------------------------------------- results
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What the answers cost. Tokens asked for = computed + reused; ``cost`` in US dollars."""
+
+    requests: int = 0
+    cached: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    computed_tokens: int = 0
+    reused_tokens: int = 0
+    cost: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MetricResult:
+    """A metric's estimate; ``higher_is_better`` None: neither; ``signature`` is sacrebleu's."""
+
+    estimate: Estimate
+    higher_is_better: bool | None = True
+    signature: str | None = None
+
+
+MetricResults: TypeAlias = Mapping[str, MetricResult]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskResult:
+    """One task's part of a run.
+
+    Attributes:
+        name: The task's name.
+        version: The task's version.
+        n: Samples evaluated (probes' variants not counted).
+        errors: Samples with a failed request or an answer that could not be parsed.
+        data: Where the samples came from; ``data_sha256`` is the hash of the files read.
+        metrics: Metric name → result over all samples.
+        groups: Attribute → group → metric name → result.
+        probes: Probe → metric name → measure (``mean_change``, …) → estimate.
+        settings: How it was asked, in words: template, shots, scoring method, ….
+        notes: What a reader must know, such as that sample data was used.
+    """
+
+    name: str
+    version: str
+    n: int
+    errors: int
+    data: DataSource
+    data_sha256: str
+    metrics: MetricResults
+    groups: Mapping[str, Mapping[str, MetricResults]] = field(default_factory=dict)
+    probes: Mapping[str, Mapping[str, Mapping[str, Estimate]]] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What ``results.json`` holds; see ARCHITECTURE for the schema."""
+
+    run_id: str
+    status: Literal["complete", "incomplete"]
+    model: Mapping[str, object]
+    tasks: Mapping[str, TaskResult]
+    timing: Mapping[str, float | str] = field(default_factory=dict)
+    usage: Usage = Usage()
+    gate: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRecord:
+    """One line of ``samples/<task>.jsonl``: all that is needed to score again without a model."""
+
+    sample: Sample
+    requests: tuple[Request, ...]
+    responses: tuple[Response, ...]
+    scores: Mapping[str, ScoreValue]
+    probe: str | None = None
+    variant: int = 0
+
+    @property
+    def error(self) -> str | None:
+        """Why a request failed or an answer could not be scored; None where all went well."""
+        for response in self.responses:
+            if isinstance(response, Failed):
+                return response.reason
+        for value in self.scores.values():
+            if isinstance(value, Unscored):
+                return value.reason
+        return None

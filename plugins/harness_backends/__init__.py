@@ -1,0 +1,1 @@
+"""Backends: Hugging Face checkpoints, saved outputs, the demo model."""

@@ -1,0 +1,1 @@
+"""Probes and benchmarks of bias, fairness and robustness."""

@@ -1,0 +1,1 @@
+"""Reports: console, HTML, Markdown, JSON, JUnit."""
