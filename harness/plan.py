@@ -2,9 +2,221 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from harness import codec, fewshot, sources
+from harness.config import RunSpec
+from harness.errors import DataError, UnknownNameError, UsageError
+from harness.plugins import Registry
+from harness.protocols import ModelBackend, Probe, Task, TaskOptions, TaskSpec
+from harness.types import DataSource, KeyedRequest, Request, Sample
+
+COMMON_OPTIONS = {
+    "template": "name of the prompt template",
+    "num_fewshot": "solved examples before each question, for this task",
+    "fewshot": "`fixed` (the same examples for every sample) or `per_sample`",
+    "shots": "file with few-shot examples, in the task's own format",
+}
+"""Options that every task has: ``--set TASK.KEY=VALUE``."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSample:
+    """A sample, or a probe's variant of one, with what will be asked about it."""
+
+    sample: Sample
+    requests: tuple[Request, ...]
+    keys: tuple[str, ...]
+    probe: str | None = None
+    variant: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPlan:
+    """One task's part of a plan.
+
+    ``unchanged`` counts, per probe, the variants that equalled the original and were skipped.
+    """
+
+    task: Task
+    spec: TaskSpec
+    source: DataSource
+    data_sha256: str
+    planned: tuple[PlannedSample, ...]
+    probes: Mapping[str, Probe]
+    unchanged: Mapping[str, int]
+    settings: Mapping[str, str]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def sample_count(self) -> int:
+        """Samples of the data set, probes' variants not counted."""
+        return sum(planned.probe is None for planned in self.planned)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """All that a run will ask, before the first answer."""
+
+    tasks: tuple[TaskPlan, ...]
+
+    def requests(self) -> Iterator[KeyedRequest]:
+        """Every request, equal ones included, in the order of tasks and samples."""
+        for task in self.tasks:
+            for planned in task.planned:
+                for key, request in zip(planned.keys, planned.requests, strict=True):
+                    yield KeyedRequest(key, request, task.task.name, planned.sample.id)
+
+
+def build(spec: RunSpec, registry: Registry, backend: ModelBackend) -> Plan:
+    """Reads the data and makes every request of a run.
+
+    Raises:
+        UsageError: A name or option does not exist, or the backend cannot answer a request.
+        DataError: A data file is missing, malformed, empty or has an id twice.
+    """
+    specs = registry.select_tasks(spec.tasks)
+    probes = {each.name: each.open() for each in registry.select_probes(spec.probes)}
+    for given, flag in (
+        (spec.data, "--data"),
+        (spec.task_settings, "--set"),
+        (spec.templates, "[tasks]"),
+    ):
+        sources.check_names(given, specs, flag)
+    located = [(each, sources.resolve(each, spec.data)) for each in specs]
+    return Plan(tuple(_plan_task(spec, each, source, probes, backend) for each, source in located))
+
+
+def _plan_task(
+    spec: RunSpec,
+    task_spec: TaskSpec,
+    source: DataSource,
+    probes: Mapping[str, Probe],
+    backend: ModelBackend,
+) -> TaskPlan:
+    options = _checked_options(spec, task_spec)
+    own = {key: value for key, value in options.items() if key not in COMMON_OPTIONS}
+    if "template" in options:
+        own["template"] = options["template"]
+    task = task_spec.open(
+        TaskOptions(own, backend.supports, spec.templates.get(task_spec.name, {}), spec.seed)
+    )
+    samples = [_grouped(each, spec.group_by) for each in islice(task.samples(source), spec.limit)]
+    _check_samples(task.name, source, samples)
+    shots = _ShotDrawer(spec, task_spec, task, source, options)
+    planned: list[PlannedSample] = []
+    unchanged = dict.fromkeys(probes, 0)
+    for sample in samples:
+        drawn = shots.draw(sample)
+        planned.append(_ask(task, sample, drawn, backend))
+        for name, probe in probes.items():
+            rng = fewshot.seeded("probe", name, spec.seed, task.name, sample.id)
+            variants = list(probe.perturb(sample, rng))
+            changed = [each for each in variants if each != sample]
+            unchanged[name] += len(variants) - len(changed)
+            planned.extend(
+                replace(_ask(task, each, drawn, backend), probe=name, variant=index)
+                for index, each in enumerate(changed)
+            )
+    settings = {**getattr(task, "settings", {}), **shots.settings}
+    notes = (sources.SAMPLE_NOTE,) if source.kind == "sample" else ()
+    sha256 = sources.fingerprint(source, samples)
+    return TaskPlan(
+        task, task_spec, source, sha256, tuple(planned), probes, unchanged, settings, notes
+    )
+
+
+def _ask(
+    task: Task, sample: Sample, shots: Sequence[Sample], backend: ModelBackend
+) -> PlannedSample:
+    requests = tuple(task.requests(sample, shots))
+    for request in requests:
+        if type(request) not in backend.supports:
+            raise UsageError(
+                f"{task.name} asks for {type(request).__name__}, which this model cannot answer",
+                f"It answers {', '.join(sorted(each.__name__ for each in backend.supports))}.",
+            )
+    if getattr(backend, "by_sample", False):
+        keys = tuple(
+            codec.canonical_hash([task.name, sample.id, index, codec.request_to_json(request)])
+            for index, request in enumerate(requests)
+        )
+    else:
+        keys = tuple(codec.request_key(request) for request in requests)
+    return PlannedSample(sample, requests, keys)
+
+
+def _checked_options(spec: RunSpec, task_spec: TaskSpec) -> dict[str, str]:
+    options = dict(spec.task_settings.get(task_spec.name, {}))
+    known = {**task_spec.options, **COMMON_OPTIONS}
+    for key in options:
+        if key not in known:
+            raise UnknownNameError(f"option of {task_spec.name}", key, known)
+    return options
+
+
+def _grouped(sample: Sample, group_by: Sequence[str]) -> Sample:
+    extra = {name: str(sample.metadata[name]) for name in group_by if name in sample.metadata}
+    return replace(sample, groups={**sample.groups, **extra}) if extra else sample
+
+
+def _check_samples(task: str, source: DataSource, samples: Sequence[Sample]) -> None:
+    where = ":".join(source.paths) or source.label
+    if not samples:
+        raise DataError(
+            f"{task}: the data set is empty", path=where, expected="at least one sample"
+        )
+    seen: set[str] = set()
+    for sample in samples:
+        if sample.id in seen:
+            raise DataError(
+                f"{task}: the sample id {sample.id!r} occurs twice",
+                path=where,
+                expected="an id of its own for every sample",
+            )
+        seen.add(sample.id)
+
+
+class _ShotDrawer:
+    """Draws a task's few-shot examples; reads the pool once, and only when there is a need."""
+
+    def __init__(
+        self,
+        spec: RunSpec,
+        task_spec: TaskSpec,
+        task: Task,
+        source: DataSource,
+        options: Mapping[str, str],
+    ) -> None:
+        self._count = _whole_number(task_spec.name, options, spec.num_fewshot)
+        self._mode = options.get("fewshot", fewshot.FIXED)
+        if self._mode not in (fewshot.FIXED, fewshot.PER_SAMPLE):
+            raise UnknownNameError(
+                f"{task_spec.name}.fewshot", self._mode, [fewshot.FIXED, fewshot.PER_SAMPLE]
+            )
+        self._seed, self._task = spec.seed, task.name
+        self._pool: list[Sample] = []
+        self.settings = {"num_fewshot": str(self._count)}
+        if self._count == 0:
+            return
+        pool_source = sources.shots_source(task_spec, source, options.get("shots"))
+        if self._mode == fewshot.FIXED and pool_source == source:
+            raise UsageError(
+                f"{task_spec.name}: fixed few-shot examples would come from the scored samples",
+                f"Give other examples with --set {task_spec.name}.shots=PATH, or choose "
+                f"--set {task_spec.name}.fewshot=per_sample, which leaves the sample itself out.",
+            )
+        self._pool = list(task.samples(pool_source))
+        self.settings |= {"fewshot": self._mode, "shots": pool_source.label}
+
+    def draw(self, sample: Sample) -> tuple[Sample, ...]:
+        return fewshot.draw(self._pool, sample, self._count, self._mode, self._seed, self._task)
+
+
+def _whole_number(task: str, options: Mapping[str, str], default: int) -> int:
+    text = options.get("num_fewshot", str(default))
+    if not text.isdecimal():
+        raise UsageError(f"{task}.num_fewshot is {text!r}, expected a whole number from 0")
+    return int(text)

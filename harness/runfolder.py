@@ -2,15 +2,57 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness import codec
-from harness.errors import DataError
+from harness.errors import DataError, UsageError
 from harness.types import RunResult, SampleRecord
+
+if TYPE_CHECKING:
+    from harness.config import RunSpec
+
+RUNS = Path("runs")
+
+
+def spec_to_json(spec: RunSpec) -> dict[str, Any]:
+    """The spec as run.json holds it; where the run goes is not part of what it computes."""
+    fields = {each.name: getattr(spec, each.name) for each in dataclasses.fields(spec)}
+    del fields["out"], fields["formats"]
+    return json.loads(json.dumps(fields, default=str))  # type: ignore[no-any-return]
+
+
+def claim(out: Path | None, started: datetime, slug: str, spec: Mapping[str, Any]) -> Path:
+    """The folder of a new run.
+
+    A folder given by the user is taken when it is missing or empty, or when it holds a run of
+    the same spec, which is then made anew from the stored responses.
+
+    Raises:
+        UsageError: The folder holds something else, which would be lost.
+    """
+    if out is None:
+        base = RUNS / f"{started:%Y%m%dT%H%M%SZ}-{slug}"
+        folder, count = base, 1
+        while folder.exists():  # two runs within a second
+            count += 1
+            folder = base.with_name(f"{base.name}-{count}")
+        return folder
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return out
+    try:
+        earlier = json.loads((out / "run.json").read_text(encoding="utf-8"))["spec"]
+    except (OSError, ValueError, KeyError, TypeError):
+        earlier = None
+    if earlier != spec:
+        what = "a run with other settings" if earlier is not None else "something else than a run"
+        raise UsageError(f"{out} holds {what}", "Give another --out, or remove it first.")
+    return out
 
 
 def write_atomically(path: Path, text: str) -> None:

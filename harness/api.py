@@ -1,0 +1,39 @@
+"""The Python API: ``from harness import evaluate``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness import plugins, runner
+from harness.config import RunSpec
+from harness.types import RunResult
+
+
+def evaluate(
+    model: str,
+    tasks: Sequence[str],
+    data: Mapping[str, str] | str | None = None,
+    *,
+    plugin_files: Sequence[Path] = (),
+    **settings: Any,
+) -> RunResult:
+    """Evaluates a model as ``harness run`` does, and writes the run folder.
+
+    Args:
+        model: A checkpoint folder or hub id, or ``SCHEME:REST``.
+        tasks: Names of tasks and suites.
+        data: Task → path; or ``"sample"`` for the small sets that ship with the tasks.
+        plugin_files: Python files to load as plugins.
+        settings: Further fields of ``harness.config.RunSpec`` (``limit``, ``num_fewshot``, …).
+
+    Returns:
+        The result; its ``run_id`` names the folder under ``runs`` unless ``out`` is given.
+
+    Raises:
+        HarnessError: Something asked for does not exist, cannot be read, or the run failed.
+    """
+    sources = {"": data} if isinstance(data, str) else dict(data or {})
+    spec = RunSpec(model, tuple(tasks), sources, **settings)
+    return runner.run(spec, plugins.load(plugin_files)).result

@@ -1,0 +1,166 @@
+"""The ``harness`` command. One file a command, imported when it is used."""
+
+from __future__ import annotations
+
+import importlib
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.errors import HarnessError, UsageError
+from harness.plugins import Registry, load
+
+COMMANDS = {
+    "run": "Evaluate a model on tasks and write a run folder.",
+    "ls": "List tasks, suites, probes, backends and report formats.",
+    "plan": "Show what a run would ask and what it would cost, without asking.",
+    "report": "Render the reports of a run again, without the model.",
+    "compare": "Compare runs sample by sample, with intervals and p-values.",
+    "gate": "Decide whether a run may ship, against a baseline.",
+    "baseline": "Save a run as one small file, or show such a file.",
+    "plugins": "List every plugin with its version, hooks, origin and failure.",
+    "init": "Write a commented harness.toml, and a CI workflow on request.",
+}
+"""The core's own commands → the line that ``harness --help`` shows for them."""
+
+
+class Commands(click.Group):
+    """A group that imports a command's module only when that command runs."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """Every command, the plugins' ones last."""
+        registry_of(context)
+        return [*COMMANDS, *sorted(set(self.commands) - set(COMMANDS))]
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """The command of that name; plugins are loaded only when it is not the core's own."""
+        if name in COMMANDS:
+            command = importlib.import_module(f"harness.cli.{name}").command
+            assert isinstance(command, click.Command)
+            return command
+        registry_of(context)
+        return self.commands.get(name)
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the list without importing the commands."""
+        rows = [
+            (
+                name,
+                COMMANDS[name] if name in COMMANDS else self.commands[name].get_short_help_str(90),
+            )
+            for name in self.list_commands(context)
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+    def resolve_command(
+        self, context: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Finds the command; an unknown name lists the nearest ones."""
+        name = click.utils.make_str(args[0])
+        if self.get_command(context, name) is None and not name.startswith("-"):
+            from harness.errors import UnknownNameError
+
+            raise UnknownNameError("command", name, self.list_commands(context))
+        return super().resolve_command(context, args)
+
+
+EPILOG = """\b
+Examples:
+  harness run --model ./ckpt --tasks squad,xsum,bias --data sample
+  harness run --model replay:predictions.json --tasks squad_v2 --data squad_v2=dev.json
+  harness compare runs/main runs/candidate
+  harness ls squad
+"""
+
+
+@click.group(
+    cls=Commands,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(package_name="evalign", prog_name="harness")
+@click.option(
+    "--plugin",
+    "plugin_files",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Load a plugin from a Python file. May be repeated; may stand after the command too.",
+)
+@click.option("--strict-plugins", is_flag=True, help="A broken plugin is an error, not skipped.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.pass_context
+def app(
+    context: click.Context, plugin_files: tuple[Path, ...], strict_plugins: bool, debug: bool
+) -> None:
+    """Is this language model better than the last one, and may it ship?"""
+    context.obj = {"files": plugin_files, "strict": strict_plugins, "debug": debug}
+
+
+def registry_of(context: click.Context) -> Registry:
+    """The plugins of this invocation, loaded once."""
+    root = context.find_root()
+    state: dict[str, Any] = root.ensure_object(dict)
+    if "registry" not in state:
+        # On `--help` the group's own options have not been processed yet.
+        files = state.get("files", root.params.get("plugin_files") or ())
+        strict = state.get("strict", bool(root.params.get("strict_plugins")))
+        state["registry"] = registry = load(files, strict)
+        registry.manager.hook.harness_commands(app=root.command)
+    registry = state["registry"]
+    assert isinstance(registry, Registry)
+    return registry
+
+
+def hoisted(arguments: Sequence[str]) -> list[str]:
+    """Moves the options that belong to ``harness`` itself before the command's name."""
+    front: list[str] = []
+    rest: list[str] = []
+    pending = list(arguments)
+    while pending:
+        argument = pending.pop(0)
+        if argument == "--":
+            rest += [argument, *pending]
+            break
+        if argument in ("--debug", "--strict-plugins") or argument.startswith("--plugin="):
+            front.append(argument)
+        elif argument == "--plugin" and pending:
+            front += [argument, pending.pop(0)]
+        else:
+            rest.append(argument)
+    return front + rest
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command line and exits: 0, 1 blocked, 2 usage, 3 failed, 4 inconclusive."""
+    arguments = hoisted(sys.argv[1:] if arguments is None else arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        code = app.main(args=arguments, prog_name="harness", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(UsageError.exit_code)
+    except HarnessError as error:
+        if "--debug" in arguments:
+            traceback.print_exc()
+        _show(error)
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Interrupted.", err=True)
+        sys.exit(3)
+    except BrokenPipeError:  # the reader of our output, such as `head`, has gone
+        sys.stderr.close()
+        sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _show(error: HarnessError) -> None:
+    click.secho("Error: ", fg="red", bold=True, err=True, nl=False)
+    click.echo(error.message, err=True)
+    if error.hint:
+        click.echo(error.hint, err=True)

@@ -1,0 +1,31 @@
+"""``harness report``: render a run again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from harness.cli import registry_of, rendering
+from harness.cli.options import Names
+
+EPILOG = """\b
+Examples:
+  harness report runs/20260101T120000Z-ckpt
+  harness report runs/candidate --format markdown,junit
+"""
+
+
+@click.command("report", epilog=EPILOG)
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--format", "formats", type=Names(), default="console,html", help="[console,html]")
+@click.pass_context
+def command(context: click.Context, run: Path, formats: tuple[str, ...]) -> int:
+    """Render the reports of RUN (a run folder) again, without the model."""
+    from harness import runfolder
+
+    registry = registry_of(context)
+    reporters = [registry.reporter(name) for name in formats]
+    folder = run if run.is_dir() else run.parent
+    rendering.render(reporters, runfolder.read_result(run), folder)
+    return 0

@@ -1,0 +1,47 @@
+"""``harness run``: evaluate a model."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import Any
+
+import click
+
+from harness.cli import options, registry_of
+
+EPILOG = """\b
+Examples:
+  harness run --model ./ckpt --tasks squad,xsum,bias --data sample
+  harness run --model ./ckpt --tasks squad --data squad=dev-v2.0.json --limit 200
+  harness run --model replay:hypotheses.de --tasks wmt22_en_de --data wmt22_en_de=src.en:ref.de
+  harness run --model ./ckpt --tasks sst2 --num-fewshot 3 --set sst2.template=lm_eval
+  harness run --config harness.toml --out runs/candidate
+
+\b
+Exit codes: 0 pass, 1 blocked by a gate, 2 usage or data error,
+3 the run failed or is incomplete, 4 inconclusive.
+"""
+
+
+@click.command("run", epilog=EPILOG)
+@options.run_options
+@click.option("--quiet", is_flag=True, help="Print nothing but errors and the verdict.")
+@click.pass_context
+def command(context: click.Context, /, quiet: bool, **given: Any) -> int:
+    """Evaluate a model on tasks and write a run folder.
+
+    MODEL is a checkpoint folder or hub id, `demo`, or SCHEME:REST such as
+    replay:FILE; `harness ls` lists what there is.
+    """
+    from harness import runner
+    from harness.cli import progress, rendering
+
+    registry = registry_of(context)
+    spec = options.run_spec(given)
+    reporters = [registry.reporter(name) for name in spec.formats]
+    command_line = shlex.join(["harness", *sys.argv[1:]])
+    with progress.display(quiet) as shown:
+        finished = runner.run(spec, registry, command_line, shown.planned, shown.update)
+    rendering.render(reporters, finished.result, finished.folder, quiet)
+    return 0

@@ -1,0 +1,254 @@
+"""What the user asked for: harness.toml and the command line become one frozen RunSpec.
+
+The command line wins over the file. A key that does not exist is an error, never ignored.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import ConfigError, UsageError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel, ValidationError
+
+Settings = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    """Everything that decides what a run computes, and where it goes.
+
+    Attributes:
+        model: ``--model``: a checkpoint folder or hub id, or ``SCHEME:REST``.
+        tasks: Task and suite names.
+        data: Task → path, or ``sample``; the key ``""`` applies to every other task.
+        probes: Probe and suite names.
+        limit: Samples a task, from the start of its data; None for all.
+        num_fewshot: Solved examples before each question.
+        batch_size: Sequences a forward pass; None lets the backend choose.
+        dtype: ``auto`` or a torch dtype's name.
+        device: ``auto`` or a torch device's name.
+        seed: Of few-shot draws, probes and resampling.
+        group_by: Metadata fields that become groups.
+        backend_settings: ``--set KEY=VALUE``.
+        task_settings: ``--set TASK.KEY=VALUE``, task → key → value.
+        templates: The user's own prompt templates, task → name → Jinja2 source.
+        baseline: A run folder or baseline file to gate against.
+        gate: The [gate] table as it stands.
+        formats: Reports to write.
+        out: The run folder; None makes ``runs/<UTC time>-<slug>``.
+        cache: Whether answers are kept in, and taken from, the response store.
+    """
+
+    model: str
+    tasks: tuple[str, ...]
+    data: Settings = field(default_factory=dict)
+    probes: tuple[str, ...] = ()
+    limit: int | None = None
+    num_fewshot: int = 0
+    batch_size: int | None = None
+    dtype: str = "auto"
+    device: str = "auto"
+    seed: int = 0
+    group_by: tuple[str, ...] = ()
+    backend_settings: Settings = field(default_factory=dict)
+    task_settings: Mapping[str, Settings] = field(default_factory=dict)
+    templates: Mapping[str, Settings] = field(default_factory=dict)
+    baseline: str | None = None
+    gate: Mapping[str, Any] | None = None
+    formats: tuple[str, ...] = ("console", "html")
+    out: Path | None = None
+    cache: bool = True
+
+    def __post_init__(self) -> None:
+        """Checks the ranges.
+
+        Raises:
+            UsageError: A number is out of range.
+        """
+        for name, least in (("limit", 1), ("num_fewshot", 0), ("batch_size", 1)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise UsageError(f"{name} is {value}, expected at least {least}")
+        if not self.tasks:
+            raise UsageError("no task is named", "Name some with --tasks; `harness ls` lists them.")
+
+
+def parse_settings(pairs: Iterable[str]) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """Splits ``KEY=VALUE`` (for the backend) from ``TASK.KEY=VALUE`` (for a task).
+
+    Raises:
+        UsageError: A pair has no ``=``.
+    """
+    backend: dict[str, str] = {}
+    tasks: dict[str, dict[str, str]] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise UsageError(f"--set {pair!r}", "Expected --set KEY=VALUE or --set TASK.KEY=VALUE")
+        task, dot, name = key.partition(".")
+        if dot:
+            tasks.setdefault(task, {})[name] = value
+        else:
+            backend[key] = value
+    return backend, tasks
+
+
+def parse_data(values: Iterable[str]) -> dict[str, str]:
+    """Reads ``--data TASK=PATH`` and ``--data sample`` (for every task, key ``""``).
+
+    Raises:
+        UsageError: A value is neither.
+    """
+    data: dict[str, str] = {}
+    for value in values:
+        task, equals, path = value.partition("=")
+        if value == "sample":
+            data[""] = "sample"
+        elif equals and task and path:
+            data[task] = path
+        else:
+            raise UsageError(f"--data {value!r}", "Expected --data TASK=PATH or --data sample")
+    return data
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The checked content of harness.toml as keyword arguments of RunSpec.
+
+    Raises:
+        ConfigError: The file is missing, is no TOML, or holds an unknown key or a wrong type.
+    """
+    from pydantic import ValidationError
+
+    raw = read_toml(path)
+    model = _file_model()
+    try:
+        checked: Any = model.model_validate(raw)
+    except ValidationError as error:
+        raise _explain(path, model, error) from error
+    values: dict[str, Any] = {}
+    if checked.run is not None:
+        values |= checked.run.model_dump(exclude_none=True)
+    if checked.data:
+        values["data"] = checked.data
+    if checked.set:
+        values["backend_settings"] = {key: _text(value) for key, value in checked.set.items()}
+    if checked.gate is not None:
+        values["gate"] = checked.gate
+        values.setdefault("baseline", checked.gate.get("baseline"))
+    tasks = {name: dict(table) for name, table in (checked.tasks or {}).items()}
+    values["templates"] = {
+        name: table.pop("templates") for name, table in tasks.items() if "templates" in table
+    }
+    values["task_settings"] = {
+        name: {key: _text(value) for key, value in table.items()} for name, table in tasks.items()
+    }
+    return values
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """A TOML file as it stands.
+
+    Raises:
+        ConfigError: The file is missing or is no TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: {error.strerror}", "Name a harness.toml; `harness init` writes one."
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from error
+
+
+def merge(file: Mapping[str, Any], command_line: Mapping[str, Any]) -> RunSpec:
+    """One RunSpec; mappings are merged key by key, other values of the command line win.
+
+    Raises:
+        UsageError: The model or the tasks are named in neither.
+    """
+    values = dict(file)
+    for key, value in command_line.items():
+        if value is None or value == () or value == {}:
+            continue
+        if key in ("data", "backend_settings"):
+            values[key] = {**values.get(key, {}), **value}
+        elif key == "task_settings":
+            known = values.get(key, {})
+            values[key] = {
+                task: {**known.get(task, {}), **value.get(task, {})} for task in {*known, *value}
+            }
+        else:
+            values[key] = value
+    for needed, flag in (("model", "--model"), ("tasks", "--tasks")):
+        if not values.get(needed):
+            raise UsageError(
+                f"no {needed.removesuffix('s')} is named", f"Give {flag}, or set it under [run]."
+            )
+    known_fields = {each.name for each in fields(RunSpec)}
+    return replace(
+        RunSpec(values.pop("model"), tuple(values.pop("tasks"))),
+        **{key: value for key, value in values.items() if key in known_fields},
+    )
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _file_model() -> type[BaseModel]:
+    """The schema of harness.toml; made on use, because pydantic is slow to import."""
+    from pydantic import BaseModel, ConfigDict
+
+    class Strict(BaseModel):
+        model_config = ConfigDict(extra="forbid")
+
+    class Run(Strict):
+        model: str | None = None
+        tasks: tuple[str, ...] | None = None
+        probes: tuple[str, ...] | None = None
+        limit: int | None = None
+        num_fewshot: int | None = None
+        batch_size: int | None = None
+        dtype: str | None = None
+        device: str | None = None
+        seed: int | None = None
+        group_by: tuple[str, ...] | None = None
+        baseline: str | None = None
+        formats: tuple[str, ...] | None = None
+        out: Path | None = None
+        cache: bool | None = None
+
+    class File(Strict):
+        run: Run | None = None
+        data: dict[str, str] | None = None
+        set: dict[str, str | int | float | bool] | None = None
+        tasks: dict[str, dict[str, Any]] | None = None
+        gate: dict[str, Any] | None = None
+        align: dict[str, Any] | None = None
+        prices: dict[str, dict[str, float]] | None = None
+
+    return File
+
+
+def _explain(path: Path, model: type[BaseModel], error: ValidationError) -> ConfigError:
+    first = error.errors()[0]
+    place = ".".join(map(str, first["loc"]))
+    if first["type"] != "extra_forbidden":
+        return ConfigError(f"{path}: {place}: {first['msg']}, got {first['input']!r}")
+    key = str(first["loc"][-1])
+    known = sorted(model.model_fields)
+    if len(first["loc"]) > 1:
+        known = sorted(each.name for each in fields(RunSpec))
+    near = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
+    hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(known)}"
+    return ConfigError(f"{path}: unknown key {place!r}", hint)

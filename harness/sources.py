@@ -1,0 +1,105 @@
+"""Where each task's samples come from: ``--data TASK=PATH``, ``--data sample``, or the hub.
+
+Never a silent fallback from one to another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from harness import codec, data
+from harness.errors import DataError, UnknownNameError, UsageError
+from harness.protocols import TaskSpec
+from harness.types import DataSource, Sample
+
+SAMPLE = "sample"
+SAMPLE_NOTE = "scored on the small sample set that ships with the task, not on the full benchmark"
+
+
+def check_names(given: Mapping[str, object], specs: Sequence[TaskSpec], flag: str) -> None:
+    """Every task named in ``given`` must be among the chosen ones.
+
+    Raises:
+        UnknownNameError: One is not.
+    """
+    known = [spec.name for spec in specs]
+    for name in given:
+        if name and name not in known:
+            raise UnknownNameError(
+                f"task in {flag}", name, known, "It must be one of this run's tasks."
+            )
+
+
+def resolve(spec: TaskSpec, given: Mapping[str, str]) -> DataSource:
+    """The source of a task's samples.
+
+    Raises:
+        DataError: A file is missing, or there is nothing to fall back on.
+    """
+    value = given.get(spec.name, given.get(""))
+    if value == SAMPLE:
+        if spec.sample_data is None:
+            raise UsageError(
+                f"{spec.name} ships no sample data", f"Give --data {spec.name}=PATH instead."
+            )
+        return DataSource("sample", f"sample data of {spec.name}", (str(spec.sample_data),))
+    if value is not None:
+        return from_path(value)
+    if spec.hub is None:
+        raise DataError(
+            f"{spec.name} has no data set of its own on the hub",
+            expected=f"--data {spec.name}=PATH, or --data sample for the set that ships with it",
+        )
+    name = f"{spec.hub.path}/{spec.hub.name}" if spec.hub.name else spec.hub.path
+    return DataSource("hub", f"hub:{name}[{spec.hub.split}]", hub=spec.hub)
+
+
+def from_path(value: str) -> DataSource:
+    """A file or folder, or line-aligned parallel text as ``SRC:REF``.
+
+    Raises:
+        DataError: It does not exist.
+    """
+    if Path(value).exists():
+        return DataSource("path", value, (value,))
+    parts = value.split(":")
+    # A Windows drive letter is part of a path, so every way to cut in two is tried.
+    for cut in range(1, len(parts)):
+        pair = (":".join(parts[:cut]), ":".join(parts[cut:]))
+        if all(Path(each).is_file() for each in pair):
+            return DataSource("path", value, pair)
+    absent = next((part for part in parts if not Path(part).exists()), value)
+    raise DataError(
+        "no such file or folder", path=absent, expected="a data file, a folder of them, or SRC:REF"
+    )
+
+
+def shots_source(spec: TaskSpec, source: DataSource, given: str | None) -> DataSource:
+    """Where few-shot examples come from: a file given, or the source's training part.
+
+    Raises:
+        DataError: There is none; says how to give one.
+    """
+    if given is not None:
+        return from_path(given)
+    if source.kind == "sample" and spec.sample_shots is not None:
+        return DataSource("sample", f"sample shots of {spec.name}", (str(spec.sample_shots),))
+    if source.hub is not None and source.hub.shots is not None:
+        return replace(
+            source,
+            label=f"hub:{source.hub.path}[{source.hub.shots}]",
+            hub=replace(source.hub, split=source.hub.shots),
+        )
+    raise DataError(
+        f"{spec.name}: few-shot examples need a training split, and {source.label} has none",
+        expected=f"--set {spec.name}.shots=PATH with examples in the same format",
+    )
+
+
+def fingerprint(source: DataSource, samples: Sequence[Sample]) -> str:
+    """SHA-256 of the files read; for the hub, of the samples themselves."""
+    if source.paths:
+        return data.sha256(source.paths)
+    return codec.canonical_hash([codec.sample_to_json(sample) for sample in samples])
