@@ -18,8 +18,8 @@ from pathlib import Path
 from harness import codec
 from harness.protocols import Metric, ModelBackend, Probe, Reporter, Task
 from harness.types import (
-    ClassProbs,
     Classify,
+    ClassProbs,
     Completion,
     DataSource,
     Estimate,
