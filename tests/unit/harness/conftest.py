@@ -85,6 +85,3 @@ def registry(backend: FakeBackend) -> Registry:
 @pytest.fixture
 def echo_rows(tmp_path: Path) -> Path:
     return rows(tmp_path / "rows.jsonl", [f"text {index}" for index in range(12)])
-
-
-__all__ = ["ReporterSpec"]

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from harness import codec
 from harness.types import (
-    ClassProbs,
     Classify,
+    ClassProbs,
     Completion,
     DataSource,
     Estimate,

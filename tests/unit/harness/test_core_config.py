@@ -84,7 +84,7 @@ def test_what_is_wrong_in_the_file_is_named(tmp_path: Path, text: str, message: 
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="absent.toml"):
+    with pytest.raises(ConfigError, match=r"absent\.toml"):
         config.read_config(tmp_path / "absent.toml")
 
 

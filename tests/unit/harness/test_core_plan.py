@@ -7,7 +7,7 @@ import pytest
 
 from harness import fewshot, plan
 from harness.config import RunSpec
-from harness.errors import DataError, HarnessError, UnknownNameError, UsageError
+from harness.errors import DataError, HarnessError, UsageError
 from harness.plugins import Registry
 from harness.testing import FakeBackend
 from harness.types import Generate, Loglikelihood, Sample
