@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -34,6 +33,8 @@ class ConsoleReporter:
         console = Console(file=self._file, highlight=False, emoji=False, markup=False)
         run = view(result)
         for part in _parts(run):
+            if isinstance(part, Table):
+                console.print()
             console.print(part)
         page = out / FILE_NAME
         if page.exists():
@@ -67,7 +68,7 @@ def _table(title: str | None = None) -> Table:
         title=None if title is None else Text(title, style="bold"),
         title_justify="left",
         header_style="dim",
-        padding=(0, 2, 0, 0),
+        padding=(0, 1, 0, 0),
         pad_edge=False,
     )
 
@@ -100,7 +101,7 @@ def _metrics(run: RunView) -> RenderableType:
                 row.number.n,
                 errors if first else "",
             )
-    return Padding(table, (1, 0))
+    return table
 
 
 def _note(task: TaskView, note: str) -> Text:
@@ -122,16 +123,14 @@ def _group_table(task: TaskView, groups: GroupTable) -> RenderableType:
     _value_columns(table, one_line(groups.label))
     for row in groups.rows[:_GROUPS_SHOWN]:
         interval = "too small" if row.too_small else row.number.interval
-        table.add_row(
-            _text(row.group), row.number.short, Text(interval, style="dim"), row.number.n
-        )
+        table.add_row(_text(row.group), row.number.short, Text(interval, style="dim"), row.number.n)
     left = len(groups.rows) - _GROUPS_SHOWN
     if left > 0:
         table.add_row(Text(f"… {left} more in the HTML report", style="dim"), "", "", "")
     if groups.gap is not None:
         pair = one_line(f"{groups.gap.worst} – {groups.gap.best}")
         table.add_row(_text("largest gap", "dim"), groups.gap.number.short, _text(pair, "dim"), "")
-    return Padding(table, (1, 0, 0, 0))
+    return table
 
 
 def _probes(run: RunView) -> RenderableType:
@@ -150,7 +149,7 @@ def _probes(run: RunView) -> RenderableType:
                 Text(row.number.interval, style="dim"),
                 row.number.n,
             )
-    return Padding(table, (1, 0, 0, 0))
+    return table
 
 
 def _gate(gate: GateView) -> list[RenderableType]:
@@ -162,12 +161,13 @@ def _gate(gate: GateView) -> list[RenderableType]:
         )
     ]
     for rule in gate.rules:
-        text = Text.assemble(
-            (f"{_SIGNS[rule.verdict]} ", _STYLES[rule.verdict]),
-            (one_line(f"{rule.metric} {rule.rule}"), "bold"),
-            f"  {one_line(rule.sentence)}",
+        parts.append(
+            Text.assemble(
+                (f"  {_SIGNS[rule.verdict]} ", _STYLES[rule.verdict]),
+                (one_line(f"{rule.metric} {rule.rule}"), "bold"),
+                f": {one_line(rule.sentence)}",
+            )
         )
-        parts.append(Padding(text, (0, 0, 0, 2)))
     return parts
 
 

@@ -18,7 +18,7 @@ from harness.types import RunResult
 from harness_reports import provenance
 from harness_reports.provenance import Provenance
 from harness_reports.text import visible
-from harness_reports.view import GateView, RuleView, RunView, TaskView, view
+from harness_reports.view import GateView, RuleView, TaskView, view
 
 FILE_NAME = "junit.xml"
 Outcome = Literal["failure", "error", "skipped"]
@@ -82,9 +82,7 @@ def _totals(suites: Sequence[_Suite]) -> dict[str, int]:
 
 
 def _gate_suite(gate: GateView) -> _Suite:
-    rules = gate.rules or (
-        RuleView("gate", "", gate.verdict, gate.headline, gate.sentence),
-    )
+    rules = gate.rules or (RuleView("gate", "", gate.verdict, gate.headline, gate.sentence),)
     return _Suite("gate", [_rule_case(rule) for rule in rules], [("verdict", gate.verdict)])
 
 

@@ -13,7 +13,8 @@ from harness_reports.view import GateView, GroupTable, RunView, TaskView, view
 
 FILE_NAME = "report.md"
 _SIGNS = {"pass": "✅", "block": "❌", "inconclusive": "❔"}
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~$-])")
+_SPECIAL = re.compile(r"([\\`*_\[\]|~$])")
+_BLOCK_START = re.compile(r"^(\d{0,9})([-+#=.)])")
 _LENGTH_LIMIT = 500
 
 
@@ -47,10 +48,15 @@ def text(result: RunResult) -> str:
 
 def escape(raw: str) -> str:
     """``raw`` on one line as literal text: no mark-up, no HTML, no mention of a person."""
+    literal = _SPECIAL.sub(r"\\\1", _escape_html(raw))
+    return _BLOCK_START.sub(r"\1\\\2", literal)
+
+
+def _escape_html(raw: str) -> str:
     flat = one_line(raw, _LENGTH_LIMIT)
     flat = flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     # A zero-width space keeps "@name" from notifying whoever bears it.
-    return _SPECIAL.sub(r"\\\1", flat).replace("@", "@\u200b")
+    return flat.replace("@", "@\u200b")
 
 
 def _head(run: RunView) -> Iterable[str]:
@@ -106,10 +112,7 @@ def _metrics(tasks: Iterable[TaskView]) -> str:
 def _groups(tasks: Iterable[TaskView]) -> Iterable[str]:
     for task in tasks:
         for table in task.groups:
-            title = (
-                f"{escape(task.name)} by {escape(table.attribute)}: "
-                f"{escape(table.label)}, {table.order}"
-            )
+            title = f"{task.name} by {table.attribute}: {table.label}, {table.order}"
             yield _details(title, _group_table(table))
 
 
@@ -148,7 +151,7 @@ def _probes(tasks: Iterable[TaskView]) -> Iterable[str]:
                 for row in task.probes
             ]
             head = ("Probe", "Metric", "Measure", "Value", "95 % interval", "n:")
-            yield _details(f"{escape(task.name)}: probes", _table(head, rows))
+            yield _details(f"{task.name}: probes", _table(head, rows))
 
 
 def _made(run: RunView) -> str:
@@ -173,4 +176,5 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _details(summary: str, body: str) -> str:
-    return f"<details><summary>{summary}</summary>\n\n{body}\n\n</details>"
+    """A folded part; its summary is HTML, where Markdown's backslashes would show."""
+    return f"<details><summary>{_escape_html(summary)}</summary>\n\n{body}\n\n</details>"

@@ -38,6 +38,15 @@ class Provenance:
     seconds: float | None = None
     sections: tuple[Facts, ...] = ()
 
+    @property
+    def when(self) -> str:
+        """The start for people: ``2026-01-02 03:04 UTC``; as it stands where it is no time."""
+        try:
+            started = datetime.fromisoformat(self.started)
+        except ValueError:
+            return self.started
+        return f"{started:%Y-%m-%d %H:%M %Z}".rstrip()
+
 
 def read(folder: Path) -> Provenance:
     """Reads ``run.json`` of a run folder."""

@@ -12,22 +12,17 @@ import re
 _DIRECTION = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 _INVISIBLE = "\u200b\u2060\ufeff\u2028\u2029\ufffe\uffff"
 _HIDDEN = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff{_DIRECTION}{_INVISIBLE}]")
-_CONTROL_PICTURES = 0x2400
 _SPACE = re.compile(r"\s+")
 
 
 def _name(match: re.Match[str]) -> str:
-    code = ord(match.group())
-    if code < 0x20:
-        return chr(_CONTROL_PICTURES + code)
-    return f"⟨U+{code:04X}⟩"
+    return f"⟨U+{ord(match.group()):04X}⟩"
 
 
 def visible(text: str) -> str:
-    """``text`` with every hidden character but tab and newline replaced by its name.
+    """``text`` with every hidden character but tab and newline replaced by ``⟨U+202E⟩``.
 
-    Control characters become their pictures (``␀``, ``␛``), the rest ``⟨U+202E⟩``. The result
-    can be encoded as UTF-8 and stands in XML 1.0.
+    The result can be encoded as UTF-8 and stands in XML 1.0.
     """
     return _HIDDEN.sub(_name, text.replace("\r\n", "\n"))
 

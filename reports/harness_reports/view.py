@@ -227,7 +227,9 @@ def _scale(axis: Axis) -> Scale:
 
 
 def _tick(value: float) -> str:
-    return f"{value:.4g}".replace("-", "−")
+    digits = 0 if value.is_integer() else 4
+    text = f"{abs(value):,.{digits}f}"
+    return ("−" if value < 0 else "") + (text.rstrip("0").rstrip(".") if digits else text)
 
 
 # --------------------------------------------------------------------------- groups
@@ -254,14 +256,15 @@ def _group_table(
     higher_is_better = next(iter(results.values())).higher_is_better
     whole = overall.estimate if overall is not None else None
     centre = whole.value if whole is not None and math.isfinite(whole.value) else None
-    axis = close_axis(estimates.values(), [] if centre is None else [centre])
+    solid = [estimate for estimate in estimates.values() if _is_bounded(estimate)]
+    axis = close_axis(solid, [] if centre is None else [centre])
     digits = numbers.digits_for(estimates.values())
     ordered = worst_first(estimates, higher_is_better)
     rows = tuple(
         GroupRow(
             group=name,
             number=numbers.number(estimates[name], digits),
-            mark=mark(estimates[name], axis, centre),
+            mark=mark(estimates[name], axis, centre) if estimates[name] in solid else None,
             too_small=not _is_bounded(estimates[name]),
         )
         for name in ordered
@@ -334,22 +337,34 @@ def _gap(ordered: Sequence[tuple[str, Estimate]], digits: int) -> Gap | None:
 
 
 def _probe_rows(task: TaskResult) -> list[ProbeRow]:
+    """Measures in the probes' order; changes share one close axis around no change."""
+    found = [
+        (probe, metric, measure, estimate)
+        for probe, metrics in task.probes.items()
+        for metric, measures in metrics.items()
+        for measure, estimate in measures.items()
+    ]
+    changes = close_axis([row[3] for row in found if _is_change(row[2])], [0.0])
     rows = []
-    for probe, metrics in task.probes.items():
-        for metric, measures in metrics.items():
-            for measure, estimate in measures.items():
-                axis = full_axis([estimate])
-                rows.append(
-                    ProbeRow(
-                        probe=probe,
-                        metric=metric,
-                        measure=measure.replace("_", " "),
-                        number=numbers.number(estimate, signed="change" in measure),
-                        mark=mark(estimate, axis, 0.0 if axis.low < 0 else None),
-                        scale=_scale(axis),
-                    )
-                )
+    for probe, metric, measure, estimate in found:
+        change = _is_change(measure)
+        axis = changes if change else full_axis([estimate])
+        rows.append(
+            ProbeRow(
+                probe=probe,
+                metric=metric,
+                measure=measure.replace("_", " "),
+                number=numbers.number(estimate, signed=change),
+                mark=mark(estimate, axis, 0.0 if axis.low < 0 else None),
+                scale=_scale(axis),
+            )
+        )
     return rows
+
+
+def _is_change(measure: str) -> bool:
+    """Whether a measure is a difference, whose sign matters."""
+    return "change" in measure or "difference" in measure
 
 
 # --------------------------------------------------------------------------- gate
@@ -365,9 +380,7 @@ def gate_view(gate: Mapping[str, object] | None) -> GateView | None:
         verdict=verdict,
         headline=_HEADLINES[verdict],
         sentence=str(gate.get("sentence") or ""),
-        rules=tuple(
-            _rule(rule) for rule in (rules if isinstance(rules, (list, tuple)) else ())
-        ),
+        rules=tuple(_rule(rule) for rule in (rules if isinstance(rules, (list, tuple)) else ())),
     )
 
 

@@ -29,10 +29,8 @@ const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f
 // Control characters and direction overrides by name, as harness_reports.text.visible does.
 function visible(text) {
   return text.replaceAll("\r\n", "\n").replace(HIDDEN, (character) => {
-    const code = character.charCodeAt(0);
-    return code < 0x20
-      ? String.fromCharCode(0x2400 + code)
-      : `⟨U+${code.toString(16).toUpperCase().padStart(4, "0")}⟩`;
+    const code = character.charCodeAt(0).toString(16).toUpperCase();
+    return `⟨U+${code.padStart(4, "0")}⟩`;
   });
 }
 

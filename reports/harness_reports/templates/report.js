@@ -1,10 +1,10 @@
-// The sample browser: records are parsed when their task is first shown, pages of 50 are drawn.
+// The sample browser: records are parsed when their task is first shown, pages of 25 are drawn.
 
 (() => {
   const scripts = embeddedData();
   if (scripts.length === 0) return;
 
-  const PAGE = 50;
+  const PAGE = 25;
   const OUTCOMES = { all: "All", right: "Right", partial: "Partly right", wrong: "Wrong", error: "Error", scored: "Scored" };
   const BADGES = { right: "✓ Right", partial: "± Partly", wrong: "✗ Wrong", error: "! Error", scored: "Scored" };
   const find = (id) => document.getElementById(id);
@@ -34,7 +34,7 @@
   }
 
   function shortNumber(value) {
-    if (typeof value !== "number") return value === null || value === undefined ? "—" : "";
+    if (typeof value !== "number") return value ?? "—";
     return Number.isInteger(value) ? String(value) : value.toFixed(3);
   }
 
@@ -188,7 +188,7 @@
   function row(sample) {
     const { metrics, primary } = current().data;
     const score = primary === null ? null : sample.scores[metrics.indexOf(primary)];
-    const target = sample.targets.length > 0 ? ` ⟵ ${clipped(sample.targets[0], 80)}` : "";
+    const target = sample.targets.length > 0 ? ` · target: ${clipped(sample.targets[0], 80)}` : "";
     const lines = element("div", { class: "lines" },
       element("div", { dir: "auto" }, clipped(sample.title, 180)),
       element("div", { class: "answer", dir: "auto" }, (clipped(answer(sample), 120) || "(empty)") + target),
@@ -238,11 +238,11 @@
     const rows = current().data.metrics.flatMap((metric, index) => {
       const value = sample.scores[index];
       if (value === null || value === undefined) return [];
-      const text = Array.isArray(value) ? value.join(", ") : shortNumber(value);
+      const text = Array.isArray(value) ? `corpus statistics ${value.map(shortNumber).join(", ")}` : shortNumber(value);
       return [element("tr", {}, element("td", {}, visible(metric)), element("td", {}, visible(text)))];
     });
     if (rows.length === 0) return "";
-    return element("div", {}, element("h4", {}, "Scores"), table(["Metric", "Value (lists: corpus statistics)"], rows));
+    return element("div", {}, element("h4", {}, "Scores"), table(["Metric", "Value"], rows));
   }
 
   function detail(sample) {

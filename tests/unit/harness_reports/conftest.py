@@ -43,7 +43,14 @@ HOSTILE = (
 SAFE_HOSTILE = HOSTILE[:-1]
 """Without the unpaired surrogate, which a UTF-8 file of samples cannot hold."""
 
-CATEGORIES = ("Age", "Disability", "Gender identity", "Nationality", "Religion", "Sexual orientation")
+CATEGORIES = (
+    "Age",
+    "Disability",
+    "Gender identity",
+    "Nationality",
+    "Religion",
+    "Sexual orientation",
+)
 
 
 def estimate(value: float, stderr: float = 0.02, n: int = 400, method: str = "mean") -> Estimate:
@@ -98,7 +105,9 @@ def choice_records(count: int) -> list[SampleRecord]:
     choices = ("The old man", "The young man", "Cannot be known")
     records = []
     for index in range(count):
-        context = f"Context: An old man and a young man met. Question {index}: Who forgot?\n\nAnswer:"
+        context = (
+            f"Context: An old man and a young man met. Question {index}: Who forgot?\n\nAnswer:"
+        )
         totals = [rng.gauss(-9, 2) for _ in choices]
         best = max(range(3), key=totals.__getitem__)
         sample = Sample(
@@ -240,7 +249,11 @@ GATE = {
 }
 
 RUN_JSON = {
-    "spec": {"tasks": ["squad", "bbq"], "limit": None, "options": {"squad": {"template": "default"}}},
+    "spec": {
+        "tasks": ["squad", "bbq"],
+        "limit": None,
+        "options": {"squad": {"template": "default"}},
+    },
     "command": "harness run --model ./ckpt --tasks squad,bbq --data sample",
     "versions": {"evalign": "0.1.0", "torch": "2.13.0"},
     "git_commit": "0123456789abcdef",
