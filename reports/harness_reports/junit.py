@@ -1,4 +1,4 @@
-"""JUnit XML for CI systems, within what the schemas of Jenkins and Ant share.
+"""JUnit XML for CI systems, valid against the schema of Jenkins' xUnit plug-in (junit-10.xsd).
 
 With a gate each rule is a test case: blocked is a failure, inconclusive is skipped. Without
 one each task is a suite of one case, its metrics the suite's properties; a task without a
@@ -94,7 +94,7 @@ def _rule_case(rule: RuleView) -> _Case:
         classname="gate",
         outcome=outcome,
         message=f"{rule.headline}: {rule.sentence}" if outcome else "",
-        output=rule.sentence,
+        output="" if outcome else rule.sentence,
     )
 
 

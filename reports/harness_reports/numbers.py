@@ -1,4 +1,4 @@
-"""How numbers are written: digits follow from the standard error."""
+"""How metrics and numbers are written: digits follow from the standard error."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from harness.types import Estimate
 MISSING = "—"
 _MINUS = "−"
 _DEFAULT_DIGITS = 3
+_ARROWS = {True: "↑", False: "↓", None: ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,17 @@ def decimal(value: float, digits: int, sign: str = "") -> str:
     if not text.strip("0.,"):
         return text
     return (_MINUS if value < 0 else sign) + text
+
+
+def trimmed(value: float) -> str:
+    """``value`` with at most four decimals, no trailing zeros: ``0``, ``−0.25``, ``1,400``."""
+    text = decimal(value, 4)
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def label(metric: str, higher_is_better: bool | None) -> str:
+    """The metric's name with an arrow towards the better side."""
+    return f"{metric} {_ARROWS[higher_is_better]}".rstrip()
 
 
 def count(value: int) -> str:

@@ -11,7 +11,7 @@ from junitparser import Error, Failure, JUnitXml, Skipped
 from harness.types import DataSource, RunResult, TaskResult
 from harness_reports.junit import JUnitReporter
 
-# What the schemas of Jenkins' xUnit plug-in (junit-10.xsd) and Ant both allow.
+# What the schema of Jenkins' xUnit plug-in (junit-10.xsd) allows.
 ATTRIBUTES = {
     "testsuites": ({"tests", "failures", "errors"}, {"name", "time"}),
     "testsuite": (

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from harness.types import DataSource, Estimate, MetricResult, RunResult, TaskResult
-from harness_reports.view import GateView, RunView, gate_view, view, worst_first
+from harness_reports.groups import worst_first
+from harness_reports.view import GateView, RunView, gate_view, view
 
 NAN = math.nan
 
