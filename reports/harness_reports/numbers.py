@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from harness.types import Estimate
 
@@ -98,6 +99,14 @@ def label(metric: str, higher_is_better: bool | None) -> str:
 def count(value: int) -> str:
     """A whole number with commas between thousands."""
     return f"{value:,}"
+
+
+def moment(text: str) -> str:
+    """An ISO 8601 time for people: ``2026-01-02 03:04 UTC``; other texts as they stand."""
+    try:
+        return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M %Z}".rstrip()
+    except ValueError:
+        return text
 
 
 def duration(seconds: float) -> str:

@@ -98,6 +98,7 @@ class RunView:
 
     run_id: str
     model: str
+    started: str
     complete: bool
     samples: str
     errors: str
@@ -116,6 +117,7 @@ def view(result: RunResult) -> RunView:
     return RunView(
         run_id=result.run_id,
         model=model_name(result),
+        started=numbers.moment(str(result.timing.get("started", ""))),
         complete=result.status == "complete",
         samples=numbers.count(sum(task.n for task in tasks)),
         errors=numbers.count(errors),
@@ -130,7 +132,7 @@ def view(result: RunResult) -> RunView:
 
 def model_name(result: RunResult) -> str:
     """What to call the model: its name, else whatever identifies it."""
-    for key in ("name", "model", "path", "fingerprint"):
+    for key in ("name", "spec", "fingerprint"):
         value = result.model.get(key)
         if isinstance(value, str) and value:
             return value
@@ -264,17 +266,13 @@ def _usage(result: RunResult) -> Facts:
 
 
 def _timing(timing: Mapping[str, float | str]) -> Facts:
-    return Facts(
-        "Timing",
-        tuple(
-            (
-                name.removesuffix("_seconds").replace("_", " "),
-                value if isinstance(value, str) else _seconds(name, value),
-            )
-            for name, value in timing.items()
-        ),
-    )
+    return Facts("Timing", tuple(_time(name, value) for name, value in timing.items()))
 
 
-def _seconds(name: str, value: float) -> str:
-    return numbers.duration(value) if "second" in name else f"{value:,.4g}"
+def _time(name: str, value: float | str) -> tuple[str, str]:
+    if isinstance(value, str):
+        return name, numbers.moment(value)
+    if name.endswith("seconds"):
+        words = name.removesuffix("seconds").rstrip("_").replace("_", " ")
+        return words or "duration", numbers.duration(value)
+    return name.replace("_", " "), numbers.trimmed(value)

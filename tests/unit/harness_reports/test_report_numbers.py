@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.types import Estimate
-from harness_reports.numbers import count, decimal, digits_for, duration, number
+from harness_reports.numbers import count, decimal, digits_for, duration, moment, number, trimmed
 
 NAN = math.nan
 
@@ -53,7 +53,15 @@ def test_rows_of_one_table_share_their_digits() -> None:
     assert digits_for(rows) == 4
 
 
-def test_counts_and_durations() -> None:
+def test_counts_times_and_durations() -> None:
+    assert moment("2026-01-02T03:04:05+00:00") == "2026-01-02 03:04 UTC"
+    assert moment("yesterday") == "yesterday"
+    assert [trimmed(value) for value in (0.0, -0.25, 1400.0, 0.30000000000000004)] == [
+        "0",
+        "−0.25",
+        "1,400",
+        "0.3",
+    ]
     assert count(1234567) == "1,234,567"
     assert duration(45.21) == "45.2 s"
     assert duration(192) == "3 min 12 s"

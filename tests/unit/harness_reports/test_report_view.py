@@ -123,3 +123,9 @@ def test_an_empty_run_can_be_shown() -> None:
     shown = view(RunResult("run", "incomplete", {}, {}))
     assert (shown.model, shown.samples, shown.tasks) == ("model", "0", ())
     assert not shown.complete
+
+
+def test_times_are_written_for_people(run_folder: tuple[RunResult, Path]) -> None:
+    shown = view(run_folder[0])
+    assert shown.started == "2026-01-02 03:04 UTC"
+    assert dict(shown.timing.rows)["duration"] == "2 min 04 s"
