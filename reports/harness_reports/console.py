@@ -10,9 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.types import RunResult
+from harness_reports.groups import GroupTable
 from harness_reports.html import FILE_NAME
 from harness_reports.text import one_line
-from harness_reports.view import GateView, GroupTable, RunView, TaskView, view
+from harness_reports.view import GateView, RunView, TaskView, view
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

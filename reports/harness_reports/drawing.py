@@ -7,6 +7,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.types import Estimate
+from harness_reports.numbers import trimmed
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The ends of an axis in words."""
+
+    low: str
+    high: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +29,11 @@ class Axis:
         """Per cent from the left end, in [0, 100]; what lies outside stands at the end."""
         share = (value - self.low) / (self.high - self.low)
         return round(100 * min(1.0, max(0.0, share)), 2)
+
+    @property
+    def scale(self) -> Scale:
+        """What stands at the two ends."""
+        return Scale(trimmed(self.low), trimmed(self.high))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from harness.runfolder import write_atomically
 from harness.types import RunResult
+from harness_reports.groups import GroupTable
 from harness_reports.text import one_line
-from harness_reports.view import GateView, GroupTable, RunView, TaskView, view
+from harness_reports.view import GateView, RunView, TaskView, view
 
 FILE_NAME = "report.md"
 _SIGNS = {"pass": "✅", "block": "❌", "inconclusive": "❔"}
