@@ -110,11 +110,11 @@ def _note(task: TaskView, note: str) -> Text:
 
 
 def _groups(task: TaskView) -> list[RenderableType]:
-    """One table an attribute, by the task's first metric that has groups."""
+    """One table for each attribute with several groups, by the first metric that has them."""
     first: dict[str, GroupTable] = {}
     for table in task.groups:
         first.setdefault(table.attribute, table)
-    return [_group_table(task, table) for table in first.values()]
+    return [_group_table(task, table) for table in first.values() if len(table.rows) > 1]
 
 
 def _group_table(task: TaskView, groups: GroupTable) -> RenderableType:
