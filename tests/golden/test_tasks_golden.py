@@ -107,7 +107,9 @@ def test_wmt22_has_the_official_bleu_and_chrf(system: str, references: str) -> N
     assert got["bleu"].value == pytest.approx(official[system, f"bleu-{references}"], abs=5e-5)
     assert got["chrf"].value == pytest.approx(official[system, f"chrf-{references}"], abs=5e-5)
     bleu = task.metrics[0]
-    assert getattr(bleu, "signature", "").startswith(f"nrefs:{len(names)}|case:mixed|eff:no|tok:13a")
+    assert getattr(bleu, "signature", "").startswith(
+        f"nrefs:{len(names)}|case:mixed|eff:no|tok:13a"
+    )
 
 
 XSUM_ROUGE = {  # rouge-score 0.1.2 with stemmer, in percent
