@@ -1,15 +1,30 @@
-"""Ready-made metrics for plugin authors: per-sample means and corpus statistics."""
+"""Ready-made metrics for plugin authors: per-sample means and corpus statistics.
+
+A corpus metric that offers what ``Resamplable`` asks for gets paired comparisons and gates too;
+``Corpus`` does.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.stats import estimates
 from harness.types import Estimate, Score
+
+
+@runtime_checkable
+class Resamplable(Protocol):
+    """A corpus metric that can be resampled: a function of summed per-sample statistics."""
+
+    @property
+    def compute(self) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+        """Maps sums of ``statistics_of`` rows, shape (r, k), to values of shape (r,)."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +56,17 @@ class Corpus:
     def aggregate(self, rows: Sequence[Score]) -> Estimate:
         """See ``harness.stats.estimates.bootstrap``."""
         return estimates.bootstrap(statistics_of(rows), self.compute, clusters_of(rows))
+
+
+def ratio(
+    numerator: NDArray[np.float64],
+    denominator: NDArray[np.float64],
+    undefined: float = float("nan"),
+) -> NDArray[np.float64]:
+    """Element by element, with ``undefined`` where the denominator is not positive."""
+    result = np.full(np.broadcast_shapes(numerator.shape, denominator.shape), undefined)
+    np.divide(numerator, denominator, out=result, where=denominator > 0)
+    return result
 
 
 def values_of(rows: Sequence[Score]) -> NDArray[np.float64]:

@@ -89,17 +89,20 @@ Examples:
     "--plugin",
     "plugin_files",
     multiple=True,
+    is_eager=True,  # its commands belong into `--help`
     type=click.Path(path_type=Path),
     help="Load a plugin from a Python file. May be repeated; may stand after the command too.",
 )
-@click.option("--strict-plugins", is_flag=True, help="A broken plugin is an error, not skipped.")
+@click.option(
+    "--strict-plugins",
+    is_flag=True,
+    is_eager=True,
+    help="A broken plugin is an error, not skipped.",
+)
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-@click.pass_context
-def app(
-    context: click.Context, plugin_files: tuple[Path, ...], strict_plugins: bool, debug: bool
-) -> None:
+def app(plugin_files: tuple[Path, ...], strict_plugins: bool, debug: bool) -> None:
     """Is this language model better than the last one, and may it ship?"""
-    context.obj = {"files": plugin_files, "strict": strict_plugins, "debug": debug}
+    del plugin_files, strict_plugins, debug  # read from the context where they are needed
 
 
 def registry_of(context: click.Context) -> Registry:
@@ -107,10 +110,8 @@ def registry_of(context: click.Context) -> Registry:
     root = context.find_root()
     state: dict[str, Any] = root.ensure_object(dict)
     if "registry" not in state:
-        # On `--help` the group's own options have not been processed yet.
-        files = state.get("files", root.params.get("plugin_files") or ())
-        strict = state.get("strict", bool(root.params.get("strict_plugins")))
-        state["registry"] = registry = load(files, strict)
+        files = root.params.get("plugin_files") or ()
+        state["registry"] = registry = load(files, bool(root.params.get("strict_plugins")))
         registry.manager.hook.harness_commands(app=root.command)
     registry = state["registry"]
     assert isinstance(registry, Registry)

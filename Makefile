@@ -1,0 +1,36 @@
+# make demo: set up and run the main job, offline.   make test: everything that must hold.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export HF_HUB_DISABLE_TELEMETRY = 1
+
+.PHONY: demo test lint types imports unit clean
+
+demo: $(VENV)/.installed
+	$(BIN)/harness run --model demo --tasks squad,xsum,translation,sst2,bias --data sample --out runs/demo
+
+test: lint types imports unit
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed
+	$(BIN)/mypy
+
+imports: $(VENV)/.installed
+	$(BIN)/lint-imports
+
+unit: $(VENV)/.installed
+	$(BIN)/pytest -n 2 --dist worksteal
+
+# The CPU build of torch is pinned first: a looser requirement would pull the CUDA packages.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt torch
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[all,dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist runs .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness import fewshot, plan
+from harness.config import RunSpec
+from harness.errors import DataError, HarnessError, UsageError
+from harness.plugins import Registry
+from harness.testing import FakeBackend
+from harness.types import Generate, Loglikelihood, Sample
+
+
+def build(registry: Registry, backend: FakeBackend, path: Path, **settings: object) -> plan.Plan:
+    spec = RunSpec("fake:", ("echo",), {"echo": str(path)}, **settings)
+    return plan.build(spec, registry, backend)
+
+
+def test_limit_takes_the_first(registry, backend, echo_rows) -> None:
+    task = build(registry, backend, echo_rows, limit=3).tasks[0]
+    assert [each.sample.input for each in task.planned] == ["text 0", "text 1", "text 2"]
+    assert task.sample_count == 3
+
+
+def test_a_suite_stands_for_its_tasks(registry, backend, echo_rows) -> None:
+    spec = RunSpec("fake:", ("small", "echo"), {"echo": str(echo_rows)})
+    assert len(plan.build(spec, registry, backend).tasks) == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"tasks": ("ehco",)}, "Did you mean echo"),
+        ({"data": {"ecko": "x"}}, "Did you mean echo"),
+        ({"task_settings": {"echo": {"tempalte": "x"}}}, "Did you mean template"),
+        ({"task_settings": {"echo": {"fewshot": "some"}}}, "fixed"),
+        ({"task_settings": {"echo": {"num_fewshot": "two"}}}, "whole number"),
+    ],
+)
+def test_unknown_names_list_the_nearest(registry, backend, echo_rows, settings, message) -> None:
+    values = {"tasks": ("echo",), "data": {"echo": str(echo_rows)}, **settings}
+    with pytest.raises(UsageError) as caught:
+        plan.build(RunSpec("fake:", **values), registry, backend)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "empty"),
+        (b'{"text": "a", "id": "1"}\n{"text": "b", "id": "1"}\n', "'1' occurs twice"),
+        (b'{"text": "a"}\n{"txet": "b"}\n', "line 2: field 'text' is missing"),
+        (b'{"text": "a"}\n{"text": \n', "line 2: not valid JSON"),
+        (b'{"text": 5}\n', "line 1: field 'text' is int"),
+        (b'{"text": "\xff"}\n', "line 1: byte 0xff is not UTF-8"),
+        (b"[1]\n", "one JSON object a line"),
+    ],
+)
+def test_bad_data_is_named(registry, backend, tmp_path, content, message) -> None:
+    path = tmp_path / "bad.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        build(registry, backend, path)
+    assert message in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_missing_data_says_what_to_give(registry, backend, tmp_path) -> None:
+    with pytest.raises(DataError, match=r"absent\.jsonl"):
+        build(registry, backend, tmp_path / "absent.jsonl")
+    with pytest.raises(DataError, match="--data echo=PATH"):
+        plan.build(RunSpec("fake:", ("echo",)), registry, backend)
+    with pytest.raises(UsageError, match="ships no sample data"):
+        plan.build(RunSpec("fake:", ("echo",), {"": "sample"}), registry, backend)
+
+
+def test_a_model_that_cannot_answer_is_refused(registry, echo_rows) -> None:
+    backend = FakeBackend(supports=frozenset({Loglikelihood}))
+    with pytest.raises(UsageError, match="asks for Generate"):
+        build(registry, backend, echo_rows)
+
+
+def test_equal_requests_share_a_key_unless_answers_belong_to_samples(registry, tmp_path) -> None:
+    path = tmp_path / "same.jsonl"
+    path.write_text('{"text": "a"}\n{"text": "a"}\n', encoding="utf-8")
+    backend = FakeBackend()
+    assert len({each.key for each in build(registry, backend, path).requests()}) == 1
+    backend.by_sample = True
+    assert len({each.key for each in build(registry, backend, path).requests()}) == 2
+
+
+class Shout:
+    name = "shout"
+
+    def perturb(self, sample, rng):
+        from dataclasses import replace
+
+        yield replace(sample, input=sample.input.upper())
+        yield sample
+        yield replace(sample, input=sample.input + "!" * rng.randint(1, 9))
+
+    def aggregate(self, original, perturbed):
+        return {}
+
+
+def test_probes_add_variants_and_count_unchanged_ones(registry, backend, echo_rows) -> None:
+    from harness.protocols import ProbeSpec
+
+    registry.probes["shout"] = ProbeSpec("shout", "louder", Shout)
+    whole = build(registry, backend, echo_rows, probes=("shout",)).tasks[0]
+    assert whole.sample_count == 12
+    assert whole.unchanged == {"shout": 12}
+    variants = [(p.sample.id, p.variant, p.sample.input) for p in whole.planned if p.probe]
+    assert len(variants) == 24
+    part = build(registry, backend, echo_rows, probes=("shout",), limit=4).tasks[0]
+    assert [(p.sample.id, p.variant, p.sample.input) for p in part.planned if p.probe] == variants[
+        :8
+    ]
+
+
+def pool(count: int) -> list[Sample]:
+    return [Sample(str(i), f"x{i}", cluster=str(i // 2)) for i in range(count)]
+
+
+def test_fixed_shots_are_the_same_for_all() -> None:
+    draws = [
+        fewshot.draw(pool(20), Sample(f"q{i}", "q"), 3, fewshot.FIXED, 0, "t") for i in range(9)
+    ]
+    assert all(drawn == draws[0] for drawn in draws)
+    assert draws[0] != fewshot.draw(pool(20), Sample("q", "q"), 3, fewshot.FIXED, 1, "t")
+
+
+def test_shots_of_a_sample_leave_out_itself_and_its_cluster() -> None:
+    for sample in pool(10):
+        drawn = fewshot.draw(pool(10), sample, 8, fewshot.PER_SAMPLE, 0, "t")
+        assert sample.cluster not in {shot.cluster for shot in drawn}
+    with pytest.raises(UsageError, match="8 to draw from"):
+        fewshot.draw(pool(10), pool(10)[0], 9, fewshot.PER_SAMPLE, 0, "t")
+
+
+def test_shots_do_not_depend_on_the_limit(registry, backend, echo_rows, tmp_path) -> None:
+    shots = tmp_path / "shots.jsonl"
+    shots.write_text("".join(json.dumps({"text": f"s{i}"}) + "\n" for i in range(9)), "utf-8")
+    for mode in ("fixed", "per_sample"):
+        settings = {"echo": {"shots": str(shots), "fewshot": mode}}
+        whole = build(registry, backend, echo_rows, num_fewshot=2, task_settings=settings)
+        part = build(registry, backend, echo_rows, num_fewshot=2, task_settings=settings, limit=5)
+        assert part.tasks[0].planned == whole.tasks[0].planned[:5]
+        prompts = {each.requests[0].prompt.rsplit("say", 1)[0] for each in whole.tasks[0].planned}
+        assert (len(prompts) == 1) == (mode == "fixed")
+
+
+def test_shots_from_the_scored_samples_are_refused(registry, backend, echo_rows) -> None:
+    settings = {"echo": {"shots": str(echo_rows)}}
+    with pytest.raises(HarnessError, match="per_sample"):
+        build(registry, backend, echo_rows, num_fewshot=2, task_settings=settings)
+    settings["echo"]["fewshot"] = "per_sample"
+    planned = build(registry, backend, echo_rows, num_fewshot=2, task_settings=settings)
+    for each in planned.tasks[0].planned:
+        assert isinstance(each.requests[0], Generate)
+        assert f"{each.sample.input}\n" not in each.requests[0].prompt
