@@ -104,6 +104,8 @@ def ask_until_decided(asking: Asking, stepping: SequentialGate) -> None:
         ]
         asking.ask((task, planned) for task, group in batch for planned in group)
         for task, group in batch:
+            if task.task.name not in stepping.open_tasks:
+                continue  # decided within the round: what follows is no part of the verdict
             record = asking.record(task, group[0])
             assert record is not None
             stepping.update(task.task.name, record.sample.id, record.scores)
