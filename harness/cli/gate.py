@@ -85,9 +85,7 @@ def _config(file: Path, baseline: Path | None) -> GateConfig:
     return config if baseline is None else replace(config, baseline=str(baseline))
 
 
-def _record(
-    registry: Registry, run: Path, verdict: GateVerdict, formats: tuple[str, ...]
-) -> None:
+def _record(registry: Registry, run: Path, verdict: GateVerdict, formats: tuple[str, ...]) -> None:
     """Keeps the verdict beside the results; a baseline file is left as it is."""
     from dataclasses import replace
 
