@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
+import click
+
 from harness import hookimpl
 from harness.protocols import Aligner, AlignerSpec
 from harness_align.methods import METHODS
@@ -22,3 +24,11 @@ def _open(method: str) -> Aligner:
     from harness_align.aligners import StagedAligner
 
     return StagedAligner(method)
+
+
+@hookimpl
+def harness_commands(app: click.Group) -> None:
+    """``harness align``."""
+    from harness_align.commands import align
+
+    app.add_command(align.command)
