@@ -28,7 +28,8 @@ def _open(method: str) -> Aligner:
 
 @hookimpl
 def harness_commands(app: click.Group) -> None:
-    """``harness align``."""
-    from harness_align.commands import align
+    """``align``, ``pairs`` and ``mine``."""
+    from harness_align.commands import align, mine, pairs
 
-    app.add_command(align.command)
+    for command in (align.command, pairs.command, mine.command):
+        app.add_command(command)
