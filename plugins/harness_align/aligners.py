@@ -8,7 +8,8 @@ from pathlib import Path
 from harness.errors import RunFailedError
 from harness_align import launcher, progress
 from harness_align import spec as specs
-from harness_align.journal import Journal
+from harness_align.journal import Event, Journal
+from harness_align.launcher import OnEvent
 from harness_align.methods import METHODS, Method
 from harness_align.spec import AlignSpec
 
@@ -20,13 +21,18 @@ class StagedAligner:
         method: Which.
         quiet: Show no progress.
         accelerate_config: A file of ``accelerate config``.
+        watch: Called with every event of the training; what it raises ends the training.
     """
 
     def __init__(
-        self, method: str, quiet: bool = False, accelerate_config: Path | None = None
+        self,
+        method: str,
+        quiet: bool = False,
+        accelerate_config: Path | None = None,
+        watch: OnEvent | None = None,
     ) -> None:
         self.method: Method = METHODS[method]
-        self._quiet, self._accelerate_config = quiet, accelerate_config
+        self._quiet, self._accelerate_config, self._watch = quiet, accelerate_config, watch
 
     def train(self, spec: Mapping[str, object], data: Path, out: Path) -> Path:
         """Trains a checkpoint further.
@@ -54,7 +60,13 @@ class StagedAligner:
         if stage.resume and _is_finished(stage):
             return finished
         with progress.display(f"{place}{stage.method}", self._quiet) as shown:
-            return launcher.train(stage, shown, self._accelerate_config)
+
+            def on_event(event: Event) -> None:
+                shown(event)
+                if self._watch is not None:
+                    self._watch(event)
+
+            return launcher.train(stage, on_event, self._accelerate_config)
 
 
 def _is_finished(stage: AlignSpec) -> bool:

@@ -75,4 +75,4 @@ def run(job: AlignJob, registry: Registry, quiet: bool = False) -> AlignResult:
     aligner: Aligner | None = None
     if job.method in METHODS:
         aligner = StagedAligner(job.method, quiet, job.accelerate_config)
-    return loop.run(job, registry, aligner, console.print)
+    return loop.run(job, registry, aligner, console.print, quiet)

@@ -16,6 +16,7 @@ from harness.protocols import Task, TaskOptions
 from harness.types import Generate, Loglikelihood, Prompt, Request, Sample
 from harness_align.data import Kind, Row, Rows
 from harness_align.rewards import SAMPLE_FACT, TASK_FACT
+from harness_align.validation import SuiteText
 
 
 def rows_of_task(
@@ -98,8 +99,8 @@ def spaced(prompt: Prompt, answer: str) -> Prompt:
 
 def suite_texts(
     tasks: Sequence[str], data: Mapping[str, str], registry: Registry
-) -> Iterator[tuple[str, str]]:
-    """(task/sample id, text) of all that an evaluation asks about; for the check of overlaps.
+) -> Iterator[SuiteText]:
+    """All that an evaluation asks about; for the check of overlaps.
 
     Raises:
         HarnessError: A task does not exist or its data cannot be read.
@@ -108,9 +109,9 @@ def suite_texts(
         task = spec.open(TaskOptions())
         for sample in task.samples(sources.resolve(spec, data)):
             name = f"{spec.name}/{sample.id}"
-            yield name, sample.input
+            yield SuiteText(name, sample.input)
             for request in task.requests(sample, ()):
                 if isinstance(request, Loglikelihood) and isinstance(request.context, str):
-                    yield name, request.context
+                    yield SuiteText(name, request.context, templated=True)
                 elif isinstance(request, Generate) and isinstance(request.prompt, str):
-                    yield name, request.prompt
+                    yield SuiteText(name, request.prompt, templated=True)

@@ -112,9 +112,13 @@ def measure(probing: Probing, development: Rows) -> Effects:
         return Effects()
     kept = [row for row, _, _ in answered]
     before, after = [each for _, each, _ in answered], [each for _, _, each in answered]
-    found = [*_distance(probing, kept, after), *_lengths(kept, before, after)]
+    found = _lengths(kept, before, after)
     won, target = _rewards(probing, kept, before, after)
-    likelihoods, likelier = _likelihoods(probing, development.rows[: probing.samples])
+    likelihoods: list[Effect] = []
+    likelier: Paired | None = None
+    if Loglikelihood in _supports(probing):
+        found += _distance(probing, kept, after)
+        likelihoods, likelier = _likelihoods(probing, development.rows[: probing.samples])
     return Effects(
         (*won, *_judged(probing, kept, before, after), *found, *likelihoods),
         _shares(before, after),
@@ -138,7 +142,7 @@ def _distance(probing: Probing, rows: Sequence[Row], answers: Sequence[Completio
     """KL(candidate ‖ base) a token, on the candidate's own samples."""
     pairs = [(row, each) for row, each in zip(rows, answers, strict=True) if each.text]
     requests = [Loglikelihood(row.prompt, each.text) for row, each in pairs]
-    if not requests or Loglikelihood not in _supports(probing):
+    if not requests:
         return []
     ours = asking.logprobs(probing.candidate, probing.registry, requests)
     theirs = asking.logprobs(probing.base, probing.registry, requests)
@@ -284,7 +288,7 @@ def _judged(
 def _likelihoods(probing: Probing, rows: Sequence[Row]) -> tuple[list[Effect], Paired | None]:
     """Drift of held-out answers' log-probabilities; for pairs, margin and accuracy too."""
     rows = [row for row in rows if row.chosen is not None and row.label is not False]
-    if not rows or Loglikelihood not in _supports(probing):
+    if not rows:
         return [], None
     chosen = _totals(probing, rows, [row.chosen for row in rows])
     paired = rows[0].rejected is not None

@@ -34,6 +34,7 @@ class AlignJob:
         judge: A model (as in ``--model``) that compares answers in both orders.
         development: Share of the prompts kept for measuring, split by prompt.
         samples: Held-out prompts answered by both models, for KL, win rate and lengths.
+        augment: Axes of counterfactual augmentation of the training rows: gender, names.
         allow_overlap: Train even on rows that are in the evaluation suite.
         resume: Go on from what an earlier run in ``out`` finished.
         accelerate_config: A file of ``accelerate config``.
@@ -55,6 +56,7 @@ class AlignJob:
     development: float = 0.1
     samples: int = 64
     seed: int = 0
+    augment: tuple[str, ...] = ()
     allow_overlap: bool = False
     resume: bool = False
     accelerate_config: Path | None = None
@@ -98,7 +100,7 @@ class AlignJob:
 
 _OWN_KEYS = (
     *("method", "model", "data", "out", "eval_tasks", "guard", "reward", "held_out_reward"),
-    *("judge", "development", "samples", "seed", "search"),
+    *("judge", "development", "samples", "seed", "augment", "search"),
 )
 _EVALUATION_KEYS = (
     *("data", "limit", "num_fewshot", "batch_size", "dtype", "device", "backend_settings"),
@@ -139,6 +141,7 @@ def make_job(file: Path | None, flags: Mapping[str, Any]) -> AlignJob:
         "out": Path(given.get("out") or Path("aligned") / f"{given['method']}-{name}"),
         "targets": _names(given.get("eval_tasks") or run.get("tasks", ())),
         "guards": _names(given.get("guard", ())),
+        "augment": _names(given.get("augment", ())),
         "evaluation": evaluation,
         "settings": {k: v for k, v in settings.items() if k not in SET_ELSEWHERE},
     }

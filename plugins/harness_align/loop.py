@@ -7,9 +7,12 @@ out/align.json  everything that was found         out/report.html
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from harness import runner
@@ -17,18 +20,20 @@ from harness.baseline import ScoredRun, load_run
 from harness.cli.runs import task_metrics
 from harness.compare import RunComparison, compare
 from harness.config import RunSpec
-from harness.errors import UnknownNameError
+from harness.errors import RunFailedError, UnknownNameError
 from harness.gate import GateVerdict, evaluate, parse_gate
 from harness.plugins import Registry
 from harness.protocols import Aligner
 from harness.stats import compare as paired_tests
 from harness.types import Sampling
-from harness_align import effects, journal, preparing, reward_quality
+from harness_align import effects, journal, preparing, reward_quality, search
 from harness_align import spec as specs
+from harness_align.data import Rows
 from harness_align.effects import Effects, Paired, Probing
 from harness_align.job import AlignJob
 from harness_align.journal import Event, Journal
 from harness_align.preparing import Prepared
+from harness_align.search import Found, SearchSpec
 from harness_align.verdict import Aim, AlignVerdict, Judgement, judge, judgement, parse_aim
 
 Say = Callable[[str], None]
@@ -47,6 +52,7 @@ class AlignResult:
         comparison: Base against candidate on the suite; None where no task was named.
         curves: Stage → step → what the trainer logged.
         metrics: (step, name, value) of the early stopping's evaluations.
+        search: The study, where there was one.
     """
 
     job: AlignJob
@@ -57,10 +63,15 @@ class AlignResult:
     comparison: RunComparison | None
     curves: Mapping[str, Mapping[int, Mapping[str, float]]]
     metrics: tuple[tuple[int, str, float], ...] = ()
+    search: Found | None = None
 
 
 def run(
-    job: AlignJob, registry: Registry, aligner: Aligner | None = None, say: Say = lambda _: None
+    job: AlignJob,
+    registry: Registry,
+    aligner: Aligner | None = None,
+    say: Say = lambda _: None,
+    quiet: bool = True,
 ) -> AlignResult:
     """Goes through the loop once.
 
@@ -69,6 +80,7 @@ def run(
         registry: The loaded plugins.
         aligner: Trains; None opens the registered one.
         say: Called with a line at the start of each part.
+        quiet: Show no progress of a search's trainings.
 
     Raises:
         HarnessError: Something asked for cannot be used, or a part failed; what was finished
@@ -78,36 +90,54 @@ def run(
         raise UnknownNameError("method", job.method, registry.aligners)
     aligner = aligner or registry.aligners[job.method].open()
     names = [spec.name for spec in registry.select_tasks(_task_names(job, registry))]
-    targets = _aims(job.targets, registry, names)
-    guards = _aims(job.guards, registry, names)
+    aims = (_aims(job.targets, registry, names), _aims(job.guards, registry, names))
     say("Reading and checking the data")
     prepared = preparing.prepare(job, registry, names)
     for line in prepared.findings.describe():
         say(f"  {line}")
-    before = None
+    before = after = None
     if names:
         say(f"Measuring the base on {', '.join(names)}")
         before = measure(job, registry, job.model, names, "before")
+    found = None
+    if job.search is not None:
+        say("Searching for settings, on a part of the training rows")
+        worth = partial(_worth, registry)
+        found = search.search(job, prepared.train, worth, say, quiet)
+        job = replace(job, settings={**job.settings, **found.best})
     say(f"Training: {job.method} on {prepared.statistics['rows']:,} rows")
     checkpoint = aligner.train(job.training, prepared.train, job.out / "train")
-    after = None
     if names:
         say("Measuring the result")
         after = measure(job, registry, str(checkpoint), names, "after")
     say("Comparing")
-    found = _effects(job, registry, checkpoint, prepared)
-    comparison = None
-    verdict = AlignVerdict(())
+    changed = _effects(job, registry, checkpoint, prepared.development)
+    verdict, comparison = _decide(job, registry, (before, after), aims, changed)
+    curves, stopping = training_curves(job.out / "train")
+    return AlignResult(
+        job, prepared, checkpoint, verdict, changed, comparison, curves, stopping, found
+    )
+
+
+def _decide(
+    job: AlignJob,
+    registry: Registry,
+    runs: tuple[ScoredRun | None, ScoredRun | None],
+    aims: tuple[Sequence[Aim], Sequence[Aim]],
+    changed: Effects,
+) -> tuple[AlignVerdict, RunComparison | None]:
+    """The verdict; without a target it rests on held-out prompts."""
+    verdict, comparison = AlignVerdict(()), None
+    before, after = runs
     if before is not None and after is not None:
         metrics = task_metrics(registry, [before, after], [])
         comparison = compare(before, after, metrics)
         gate = _gate(job, registry, before, after)
-        verdict = judge(before, after, targets, guards, metrics, gate)
-    if not targets and found.default_target is not None:
-        own = _default(found.default_target)
+        verdict = judge(before, after, *aims, metrics, gate)
+    if not aims[0] and changed.default_target is not None:
+        own = _default(changed.default_target)
         verdict = replace(verdict, judgements=(own, *verdict.judgements))
-    curves, stopping = training_curves(job.out / "train")
-    return AlignResult(job, prepared, checkpoint, verdict, found, comparison, curves, stopping)
+    return verdict, comparison
 
 
 def _task_names(job: AlignJob, registry: Registry) -> list[str]:
@@ -152,11 +182,11 @@ def _gate(
     return evaluate(config, after, before, task_metrics(registry, [before, after], rules), job.seed)
 
 
-def _effects(job: AlignJob, registry: Registry, checkpoint: Path, prepared: Prepared) -> Effects:
+def _effects(job: AlignJob, registry: Registry, checkpoint: Path, held_out: Rows) -> Effects:
     if job.method == "reward":
-        return reward_quality.measure(checkpoint, prepared.development)
+        return reward_quality.measure(checkpoint, held_out)
     spec = specs.from_mapping(
-        {**job.training, "method": job.method, "data": str(prepared.train), "out": str(job.out)}
+        {**job.training, "method": job.method, "data": job.data, "out": str(job.out)}
     )
     base, candidate = (
         _without_gate(job, model, ("held-out",), job.out) for model in (job.model, str(checkpoint))
@@ -173,8 +203,29 @@ def _effects(job: AlignJob, registry: Registry, checkpoint: Path, prepared: Prep
             job.held_out_reward,
             replace(base, model=job.judge) if job.judge else None,
         ),
-        prepared.development,
+        held_out,
     )
+
+
+def _worth(registry: Registry, job: AlignJob, checkpoint: Path, held_out: Rows) -> float:
+    """What a trial's checkpoint is worth: the search's metric, else the held-out rows' gain."""
+    spec = SearchSpec.parse(job.search or {})
+    if spec.metric:
+        task, _, metric = spec.metric.partition(".")
+        given = {**job.evaluation, "data": spec.data, "limit": spec.limit, "cache": False}
+        folder = checkpoint.parent / "development"
+        run = measure(
+            replace(job, evaluation=given, out=folder), registry, str(checkpoint), [task], "run"
+        )
+        result = run.result.tasks[task].metrics
+        if metric not in result:
+            raise UnknownNameError(f"metric of {task}", metric, result)
+        sign = -1 if result[metric].higher_is_better is False else 1
+        return sign * result[metric].estimate.value
+    found = _effects(job, registry, checkpoint, held_out)
+    if found.default_target is None:
+        raise RunFailedError("the trial cannot be judged: no held-out row has a known answer")
+    return fmean(found.default_target.after)
 
 
 def _own_reward(job: AlignJob) -> str:
@@ -246,4 +297,5 @@ def to_json(result: AlignResult) -> dict[str, Any]:
             for stage, steps in result.curves.items()
         },
         "early_stopping": [list(each) for each in result.metrics],
+        "search": None if result.search is None else dataclasses.asdict(result.search),
     }

@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.errors import DataError, UsageError
 from harness.plugins import Registry
-from harness_align import conversion, data, rewards, validation
+from harness_align import conversion, counterfactual, data, rewards, validation
 from harness_align import spec as specs
 from harness_align.data import Kind, Row, Rows, plain
 from harness_align.job import AlignJob
@@ -73,6 +73,8 @@ def prepare(job: AlignJob, registry: Registry, tasks: Sequence[str]) -> Prepared
             path=rows.source,
             expected="more prompts, or another share with `development` under [align]",
         )
+    if job.augment:
+        train = counterfactual.augment(train, job.augment)
     folder = job.out / "data"
     data.write(folder / "development.jsonl", development)
     return Prepared(

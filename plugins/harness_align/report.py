@@ -6,12 +6,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness import runfolder
 from harness.types import Estimate
 from harness_align import loop
 from harness_align.loop import AlignResult
+from harness_align.search import Found
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -57,6 +58,7 @@ def html(result: AlignResult) -> str:
         interval=interval,
         number=number,
         charts=charts(result),
+        scatters=[] if result.search is None else scatters(result.search),
     )
 
 
@@ -75,6 +77,47 @@ def interval(estimate: Estimate) -> str:
 # --------------------------------------------------------------------------- charts
 
 WIDTH, HEIGHT = 320, 120
+
+
+@dataclass(frozen=True, slots=True)
+class Scatter:
+    """A search's values against one parameter: points (x, y, hover text) in the drawing."""
+
+    name: str
+    metric: str
+    points: tuple[tuple[float, float, str], ...]
+
+
+def scatters(found: Found) -> list[Scatter]:
+    """One drawing a parameter; finished trials only, log axis where values span decades."""
+    finished = [each for each in found.trials if each.value is not None]
+    values = [each.value or 0.0 for each in finished]
+    made = []
+    for name in found.best:
+        places = _places([each.settings[name] for each in finished])
+        low, high = min(values), max(values)
+        points = tuple(
+            (
+                round(place * WIDTH, 1),
+                round(HEIGHT - (value - low) / ((high - low) or 1.0) * HEIGHT, 1),
+                f"trial {each.number}: {name} {each.settings[name]}, {value:.4g}",
+            )
+            for each, place, value in zip(finished, places, values, strict=True)
+        )
+        made.append(Scatter(name, found.metric, points))
+    return made
+
+
+def _places(values: Sequence[Any]) -> list[float]:
+    """Positions in [0, 1] along an axis."""
+    if not all(isinstance(value, int | float) for value in values):
+        known = list(dict.fromkeys(map(str, values)))
+        return [known.index(str(value)) / max(1, len(known) - 1) for value in values]
+    numbers = [float(value) for value in values]
+    if min(numbers) > 0 and max(numbers) / min(numbers) > 30:
+        numbers = [math.log(value) for value in numbers]
+    low, high = min(numbers), max(numbers)
+    return [(value - low) / ((high - low) or 1.0) for value in numbers]
 
 
 @dataclass(frozen=True, slots=True)

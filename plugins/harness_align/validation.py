@@ -121,24 +121,36 @@ def _content(answer: object) -> str:
 # --------------------------------------------------------------------------- overlap
 
 
-def overlap(rows: Rows, suite: Iterable[tuple[str, str]]) -> list[tuple[int, str]]:
+@dataclass(frozen=True, slots=True)
+class SuiteText:
+    """A text of the evaluation suite; ``name`` is ``TASK/SAMPLE``.
+
+    A ``templated`` one is a whole prompt: parts of it are the template's, not the sample's.
+    """
+
+    name: str
+    text: str
+    templated: bool = False
+
+
+def overlap(rows: Rows, suite: Iterable[SuiteText]) -> list[tuple[int, str]]:
     """(line, task/sample) of rows whose prompt holds a text of the evaluation suite.
 
-    A text counts as held where it equals the prompt, or where they share 13 words in a row.
-    Case, punctuation and white space are not looked at.
+    A text counts as held where it equals the prompt, or where they share 13 words in a row that
+    are no template's. Case, punctuation and white space are not looked at.
 
     Args:
         rows: Training rows.
-        suite: (name, text) of each evaluation sample.
+        suite: The evaluation's texts.
     """
     whole: dict[str, str] = {}
     grams: dict[tuple[str, ...], str] = {}
-    for name, text in suite:
-        words = _words(text)
+    for each in suite:
+        words = _words(each.text)
         if words:
-            whole.setdefault(" ".join(words), name)
-        for gram in _grams(words):
-            grams.setdefault(gram, name)
+            whole.setdefault(" ".join(words), each.name)
+        for gram in () if each.templated else _grams(words):
+            grams.setdefault(gram, each.name)
     found = []
     for row in rows.rows:
         words = _words(plain(row.prompt))
@@ -150,7 +162,7 @@ def overlap(rows: Rows, suite: Iterable[tuple[str, str]]) -> list[tuple[int, str
     return found
 
 
-def refuse_overlap(rows: Rows, suite: Iterable[tuple[str, str]]) -> None:
+def refuse_overlap(rows: Rows, suite: Iterable[SuiteText]) -> None:
     """Raises where training rows are in the evaluation suite.
 
     Raises:

@@ -41,6 +41,7 @@ Exit codes: 0 a gain is shown and no guard lost, 1 blocked, 2 usage or data erro
 @click.option("--held-out-reward", help="A reward that is measured but not trained on.")
 @click.option("--judge", metavar="MODEL", help="A model that compares answers, in both orders.")
 @click.option("--samples", type=click.IntRange(2), help="Held-out prompts both answer. [64]")
+@click.option("--augment", type=options.Names(), help="Counterfactual rows: gender, names.")
 @click.option("--seed", type=int, help="Of the split, the order and the sampling. [0]")
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE",

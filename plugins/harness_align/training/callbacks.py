@@ -135,7 +135,12 @@ class EarlyStopping(TrainerCallback):  # type: ignore[misc]  # untyped library
             standing = value if higher_is_better else -value
             better = standing > self._best
             self._journal.write(
-                "metric", step=state.global_step, name=name, value=value, best=better
+                "metric",
+                step=state.global_step,
+                name=name,
+                value=value,
+                higher_is_better=higher_is_better,
+                best=better,
             )
             self._worse = 0 if better else self._worse + 1
             if better:

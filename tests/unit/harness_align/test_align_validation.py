@@ -7,6 +7,7 @@ import pytest
 from harness.errors import DataError
 from harness_align import validation
 from harness_align.data import Row, Rows
+from harness_align.validation import SuiteText
 
 
 def pairs(*triples):
@@ -53,7 +54,7 @@ def test_many_lines_are_abbreviated():
 
 def test_overlap_with_the_suite_is_refused_whatever_case_and_punctuation():
     rows = pairs(("Question: what IS it?", "a", "b"), ("another", "a", "b"))
-    suite = [("qa/1", "question - what is it")]
+    suite = [SuiteText("qa/1", "question - what is it")]
     assert validation.overlap(rows, suite) == [(1, "qa/1")]
     with pytest.raises(DataError, match=r"1 of 2 rows .* line 1 \(qa/1\)"):
         validation.refuse_overlap(rows, suite)
@@ -62,9 +63,11 @@ def test_overlap_with_the_suite_is_refused_whatever_case_and_punctuation():
 def test_thirteen_shared_words_are_an_overlap_and_twelve_are_not():
     words = [f"w{number}" for number in range(13)]
     long, short = " ".join(words), " ".join(words[:12])
-    suite = [("s/1", f"before {long} after")]
+    suite = [SuiteText("s/1", f"before {long} after")]
     assert validation.overlap(pairs((f"x {long} y", "a", "b")), suite) == [(1, "s/1")]
     assert validation.overlap(pairs((f"x {short} y", "a", "b")), suite) == []
+    templated = [SuiteText("s/1", f"before {long} after", templated=True)]
+    assert validation.overlap(pairs((f"x {long} y", "a", "b")), templated) == []
 
 
 def test_statistics_say_whether_length_gives_the_answer_away():
