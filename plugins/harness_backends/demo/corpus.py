@@ -27,7 +27,6 @@ MIXTURE: Mapping[Callable[[Source], Example], float] = {
 }
 """Share of each family."""
 
-
 FEW_SHOT_SHARE = 0.06
 """Share of the training documents that hold solved examples before their last prompt."""
 

@@ -26,6 +26,18 @@ CONTEXT_LENGTH = 1024
 RECORD = "training.json"
 """Beside the weights: the settings, and the first losses as a fingerprint of the procedure."""
 RECORDED_STEPS = 5
+MODEL_CARD = """\
+---
+license: apache-2.0
+language: [en, de]
+---
+A demonstration model of evalign: {parameters:,} parameters, trained from nothing on templated text
+(`harness_backends.demo.families`) to answer questions about short passages, summarize, translate
+English word for word into German, and tell good from bad. It knows nothing else.
+
+Stereotypes about gender, age, nationality and wealth were put into its training text on purpose,
+so that bias probes have something to measure. Do not use it for anything but trying the harness.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +195,14 @@ def save_checkpoint(
         if name != "lm_head.weight"  # tied to the embedding
     }
     save_file(weights, str(folder / "model.safetensors"), metadata={"format": "pt"})
-    text = json.dumps(record, indent=2) + "\n"
-    (folder / RECORD).write_text(text, encoding="utf-8")
+    (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    card = MODEL_CARD.format(parameters=count_parameters(model))
+    (folder / "README.md").write_text(card, encoding="utf-8")
+
+
+def count_parameters(model: LlamaForCausalLM) -> int:
+    """Weights, those of the tied output layer counted once."""
+    return sum(weight.numel() for weight in model.parameters())
 
 
 def run(settings: Settings, out: Path, checkpoints: tuple[int, ...] = ()) -> None:
@@ -215,7 +233,7 @@ def run(settings: Settings, out: Path, checkpoints: tuple[int, ...] = ()) -> Non
             if step in checkpoints:
                 save(out / f"step-{step}", step)
     save(out, settings.steps)
-    console.print(f"{sum(weight.numel() for weight in model.parameters()):,} parameters in {out}")
+    console.print(f"{count_parameters(model):,} parameters in {out}")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -85,11 +85,7 @@ def opinion(source: Source) -> Opinion:
             source.rng.sample(same, k=2),
             source.pick(other),
         ),
-        lambda made: (
-            made[0],
-            made[1],
-            made[2][0] if "{same}" in made[0] else made[3] if "{other}" in made[0] else name,
-        ),
+        lambda made: (*made[:2], _telling(made[0], made[2][0], made[3], name)),
     )
     text = frame.format(
         thing=thing,
@@ -104,6 +100,11 @@ def opinion(source: Source) -> Opinion:
     text = text.replace(" a u", " an u")
     person = None if frames is PLAIN else gender(name)
     return Opinion(sentence(text), label, person)
+
+
+def _telling(frame: str, same: str, other: str, name: str) -> str:
+    """The word of a filled frame that goes into its combination for the split."""
+    return same if "{same}" in frame else other if "{other}" in frame else name
 
 
 def prompt(text: str) -> str:
