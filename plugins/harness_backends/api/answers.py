@@ -6,7 +6,6 @@ asked again, and by ``RequestError`` (content filter) that the provider held the
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,15 +28,11 @@ class TokenLogprob:
     is_greedy: bool
 
 
-def parse(content: bytes) -> dict[str, Any]:
+def as_object(content: object) -> dict[str, Any]:
     """The JSON object of a response's body."""
-    try:
-        value = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise _malformed("the answer is not JSON") from error
-    if not isinstance(value, dict):
+    if not isinstance(content, dict):
         raise _malformed("the answer is not a JSON object")
-    return value
+    return content
 
 
 def clean(text: str) -> str:

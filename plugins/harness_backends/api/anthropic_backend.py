@@ -15,7 +15,7 @@ from harness_backends.api import answers
 from harness_backends.api.backend import ApiBackend, new_meter
 from harness_backends.api.budget import Meter
 from harness_backends.api.prompts import as_messages
-from harness_backends.api.sdk import Server, read_key, translate
+from harness_backends.api.sdk import Server, http_client, read_key, translate
 from harness_backends.api.settings import ApiSettings, choice
 
 DEFAULT_URL = "https://api.anthropic.com"
@@ -57,7 +57,11 @@ class AnthropicProvider:
         self._server, self._settings, self._meter = server, settings, meter
         self._send_sampling = send_sampling
         self._client = anthropic.AsyncAnthropic(
-            api_key=server.key, base_url=server.address, max_retries=0, timeout=settings.timeout
+            api_key=server.key,
+            base_url=server.address,
+            max_retries=0,
+            timeout=settings.timeout,
+            http_client=http_client(anthropic, settings.timeout),
         )
 
     @property
@@ -93,33 +97,28 @@ class AnthropicProvider:
         """One try at one request."""
         assert isinstance(request, Generate), "the only kind it supports"
         sampling = request.sampling
-        body = self._settings.body(
-            model=self._server.model,
-            max_tokens=sampling.max_tokens,
-            **_prompt(request.prompt),
-            **_stop(sampling),
-        )
+        parameters = {**_prompt(request.prompt), **_stop(sampling)}
         if self._send_sampling:
-            wanted = {"temperature": sampling.temperature}
+            parameters["temperature"] = sampling.temperature
             if sampling.temperature > 0:
-                wanted["top_p"] = sampling.top_p
-            # The SDK no longer names them; servers of older models still take them.
-            body["extra_body"] = {**body.get("extra_body", {}), **wanted}
-        answer = await self._call(body)
+                parameters["top_p"] = sampling.top_p
+        answer = await self._call(max_tokens=sampling.max_tokens, **parameters)
         text, reason = answers.message_text(answer)
         spent = answers.message_usage(answer)
         tokens = spent.completion if spent is not None else None
         completion: Completion = answers.completion(text, reason, sampling.stop, tokens)
         return completion
 
-    async def _call(self, body: dict[str, Any]) -> dict[str, Any]:
+    async def _call(self, **parameters: Any) -> dict[str, Any]:
+        """One call, JSON in and out, so that parameters the SDK no longer types can be sent."""
+        body = self._settings.body(model=self._server.model, **parameters)
         try:
             # The SDK's time-out is for silence; this one is for the whole, drop by drop.
             async with asyncio.timeout(self._settings.timeout):
-                response = await self._client.messages.with_raw_response.create(**body)
-            answer = answers.parse(response.http_response.content)
-        except (anthropic.AnthropicError, TimeoutError) as error:
+                content = await self._client.post("/v1/messages", cast_to=object, body=body)
+        except (anthropic.AnthropicError, TimeoutError, ValueError) as error:
             raise translate(error, anthropic, self._server) from None
+        answer = answers.as_object(content)
         self._meter.add(answers.message_usage(answer))
         return answer
 

@@ -26,7 +26,7 @@ from harness_backends.api.backend import ApiBackend, new_meter
 from harness_backends.api.budget import Meter
 from harness_backends.api.loglikelihood import Scorer, TextScorer, TokenIds, TokenScorer
 from harness_backends.api.prompts import as_messages, as_text
-from harness_backends.api.sdk import Server, read_key, translate
+from harness_backends.api.sdk import Server, http_client, read_key, translate
 from harness_backends.api.settings import ApiSettings, choice, whole
 from harness_backends.hf.encoding import Encoder
 
@@ -79,6 +79,7 @@ class OpenAIProvider:
             base_url=server.address,
             max_retries=0,
             timeout=settings.timeout,
+            http_client=http_client(openai, settings.timeout),
         )
 
     # ---- what it is
@@ -183,7 +184,7 @@ class OpenAIProvider:
         if self._logprobs == "echo":
             answer = await self._text(**parameters, echo=True, logprobs=1, temperature=0)
             return answers.echoed_logprobs(answer, None if ids is None else len(ids))
-        answer = await self._text(**parameters, temperature=0, extra={"prompt_logprobs": 1})
+        answer = await self._text(**parameters, temperature=0, prompt_logprobs=1)
         return answers.vllm_logprobs(answer)
 
     def _sampling(self, sampling: Sampling) -> dict[str, Any]:
@@ -214,30 +215,27 @@ class OpenAIProvider:
 
     async def _probe_logprobs(self, extra: Mapping[str, Any]) -> dict[str, Any]:
         return await self._text(
-            prompt="a", max_tokens=1, temperature=0, echo=True, logprobs=1, extra=extra
+            prompt="a", max_tokens=1, temperature=0, echo=True, logprobs=1, **extra
         )
 
     # ---- the SDK
 
     async def _chat(self, **parameters: Any) -> dict[str, Any]:
-        return await self._call(self._client.chat.completions.with_raw_response, parameters)
+        return await self._call("/chat/completions", parameters)
 
     async def _text(self, **parameters: Any) -> dict[str, Any]:
-        return await self._call(self._client.completions.with_raw_response, parameters)
+        return await self._call("/completions", parameters)
 
-    async def _call(self, resource: Any, parameters: dict[str, Any]) -> dict[str, Any]:
-        """One call; the body is read here, because servers differ from what the SDK expects."""
-        extra = dict(parameters.pop("extra", {}))
+    async def _call(self, path: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        """One call, JSON in and out: servers differ from the SDK's types in both directions."""
         body = self._settings.body(model=self._server.model, **parameters)
-        if extra:
-            body["extra_body"] = {**body.get("extra_body", {}), **extra}
         try:
             # The SDK's time-out is for silence; this one is for the whole, drop by drop.
             async with asyncio.timeout(self._settings.timeout):
-                response = await resource.create(**body)
-            answer = answers.parse(response.http_response.content)
-        except (openai.OpenAIError, TimeoutError) as error:
+                content = await self._client.post(path, cast_to=object, body=body)
+        except (openai.OpenAIError, TimeoutError, ValueError) as error:
             raise translate(error, openai, self._server) from None
+        answer = answers.as_object(content)
         self._meter.add(answers.openai_usage(answer))
         return answer
 

@@ -31,17 +31,21 @@ class RetryPolicy:
     base_delay: float = 0.5
     rng: random.Random = field(default_factory=random.Random)
 
-    def delay(self, tries: int, retry_after: float | None) -> float:
+    def delay(
+        self, tries: int, retry_after: float | None = None, longest: float = LONGEST_DELAY
+    ) -> float:
         """Seconds to wait before the next try.
 
         Args:
             tries: Failed tries so far, from 1.
             retry_after: What the server asked for; never undercut, and spread by one base
                 delay, lest all that were told the same come back at once.
+            longest: The bound never grows over this, nor falls under the base delay.
         """
         if retry_after is not None:
             return retry_after + self.rng.uniform(0, self.base_delay)
-        bound = min(LONGEST_DELAY, self.base_delay * 2 ** min(tries - 1, 30))
+        grown = self.base_delay * 2 ** min(tries - 1, 30)
+        bound = min(LONGEST_DELAY, grown, max(longest, self.base_delay))
         return self.rng.uniform(0, bound)
 
 

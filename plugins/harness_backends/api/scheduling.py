@@ -13,7 +13,7 @@ from harness.errors import RunFailedError, RunInterruptedError
 from harness.types import Failed, KeyedRequest, Response
 from harness_backends.api.budget import Meter
 from harness_backends.api.failures import TREATMENTS, Kind, RequestError
-from harness_backends.api.retrying import RetryPolicy
+from harness_backends.api.retrying import LONGEST_DELAY, RetryPolicy
 
 Ask = Callable[[KeyedRequest], Awaitable[Response]]
 Deliver = Callable[[tuple[str, Response]], None]
@@ -197,7 +197,11 @@ class Dispatcher:
         attempt.counted += treatment.counted
         state.failed(error)
         if treatment.retried and attempt.counted <= self._retries.max_retries:
-            work.delay(attempt, self._retries.delay(attempt.tries, error.retry_after))
+            # "Later" from a server that goes on answering others is about how many are open,
+            # which the limit sees to: such a request need not wait longer than the server did.
+            longest = state.seconds_without_answer() if treatment.slows else LONGEST_DELAY
+            wait = self._retries.delay(attempt.tries, error.retry_after, longest)
+            work.delay(attempt, wait)
             return
         deliver((attempt.request.key, Failed(str(error))))
         state.lost(error)
@@ -273,8 +277,11 @@ class _Health:
                 f"{self._lost} requests in a row could not be answered; the last one: {error}"
             )
 
+    def seconds_without_answer(self) -> float:
+        return self._clock() - self._last_answer
+
     def seconds_left(self) -> float:
-        return self._last_answer + self._patience - self._clock()
+        return self._patience - self.seconds_without_answer()
 
     def check(self) -> None:
         if self.seconds_left() > 0:

@@ -83,7 +83,7 @@ class ApiSettings:
     def body(self, **parameters: Any) -> dict[str, Any]:
         """A request's parameters without the omitted and with the extra ones."""
         kept = {name: value for name, value in parameters.items() if name not in self.omit}
-        return {**kept, "extra_body": dict(self.extra_body)} if self.extra_body else kept
+        return kept | dict(self.extra_body)
 
     @property
     def identity(self) -> dict[str, object]:
