@@ -135,13 +135,15 @@ class Meter:
         left = self.seconds_left()
         if left is not None and left <= 0:
             return f"max_seconds = {self._limits.seconds:g}"
-        share = 1 + running / self._answers if self._answers else 1
-        cost = self._cost()
-        if self._limits.cost is not None and cost is not None and cost * share >= self._limits.cost:
-            return f"max_cost = {self._limits.cost:g}"
-        tokens = (self._prompt + self._completion) * share
-        if self._limits.tokens is not None and tokens >= self._limits.tokens:
-            return f"max_tokens_total = {self._limits.tokens}"
+        # Compared without division, so that whole numbers stay exact.
+        answers = max(1, self._answers)
+        expected = answers + (running if self._answers else 0)
+        cost, most = self._cost(), self._limits.cost
+        if most is not None and cost is not None and cost * expected >= most * answers:
+            return f"max_cost = {most:g}"
+        tokens, limit = self._prompt + self._completion, self._limits.tokens
+        if limit is not None and tokens * expected >= limit * answers:
+            return f"max_tokens_total = {limit}"
         return None
 
     def _cost(self) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import struct
@@ -93,10 +94,8 @@ class Loopback:
                 self.wfile.write(content)
 
             def finish(self) -> None:
-                try:
+                with contextlib.suppress(OSError):  # the connection was dropped on purpose
                     super().finish()
-                except OSError:  # the connection was dropped on purpose
-                    pass
 
             def log_message(self, *args: Any) -> None:
                 pass
@@ -168,9 +167,7 @@ def serve() -> Iterator[Callable[[Callable[[Call], Reply]], Loopback]]:
 
 
 @pytest.fixture
-def connect(
-    key: str, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[..., ModelBackend]]:
+def connect(key: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., ModelBackend]]:
     """Opens backends with quick retries; ``--set`` values as keyword arguments."""
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
