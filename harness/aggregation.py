@@ -67,6 +67,9 @@ def summarize(plan: TaskPlan, records: Sequence[SampleRecord]) -> TaskResult:
     """A task's result from its finished records, probes' variants among them."""
     originals = [record for record in records if record.probe is None]
     metrics = plan.task.metrics
+    notes = plan.notes
+    if len(originals) < plan.sample_count:
+        notes = (*notes, f"ended after {len(originals):,} of {plan.sample_count:,} samples")
     return TaskResult(
         name=plan.task.name,
         version=str(plan.task.version),
@@ -78,7 +81,7 @@ def summarize(plan: TaskPlan, records: Sequence[SampleRecord]) -> TaskResult:
         groups=_groups(metrics, originals),
         probes=_probes(plan, records),
         settings=plan.settings,
-        notes=plan.notes,
+        notes=notes,
     )
 
 

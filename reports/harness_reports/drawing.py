@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.types import Estimate
+from harness_reports.numbers import trimmed
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The ends of an axis in words."""
+
+    low: str
+    high: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +30,11 @@ class Axis:
         share = (value - self.low) / (self.high - self.low)
         return round(100 * min(1.0, max(0.0, share)), 2)
 
+    @property
+    def scale(self) -> Scale:
+        """What stands at the two ends."""
+        return Scale(trimmed(self.low), trimmed(self.high))
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
@@ -32,7 +46,7 @@ class Mark:
     reference: float | None
 
 
-def full_axis(estimates: Iterable[Estimate], percent: bool = False) -> Axis:
+def full_axis(estimates: Sequence[Estimate], percent: bool = False) -> Axis:
     """The whole range the metric can take: [0, 1], [−1, 1], [0, 100], or what the values span.
 
     Args:
@@ -46,7 +60,9 @@ def full_axis(estimates: Iterable[Estimate], percent: bool = False) -> Axis:
     if low >= 0 and high <= 1:
         return Axis(0.0, 1.0)
     if low >= -1 and high <= 1:
-        return Axis(-1.0, 1.0)
+        # An interval may reach below 0 where the values themselves never do.
+        signed = any(estimate.value < 0 for estimate in estimates)
+        return Axis(-1.0, 1.0) if signed else _rounded(low, 1.0)
     if low >= 0:
         return _rounded(0.0, high)
     return _rounded(low, high)

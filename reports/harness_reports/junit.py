@@ -1,4 +1,4 @@
-"""JUnit XML for CI systems, within what the schemas of Jenkins and Ant share.
+"""JUnit XML for CI systems, valid against the schema of Jenkins' xUnit plug-in (junit-10.xsd).
 
 With a gate each rule is a test case: blocked is a failure, inconclusive is skipped. Without
 one each task is a suite of one case, its metrics the suite's properties; a task without a
@@ -15,8 +15,6 @@ from xml.etree import ElementTree
 
 from harness.runfolder import write_atomically
 from harness.types import RunResult
-from harness_reports import provenance
-from harness_reports.provenance import Provenance
 from harness_reports.text import visible
 from harness_reports.view import GateView, RuleView, TaskView, view
 
@@ -51,23 +49,25 @@ class JUnitReporter:
     def render(self, result: RunResult, out: Path) -> Path:
         """Writes the file into the run folder ``out``."""
         path = out / FILE_NAME
-        write_atomically(path, text(result, provenance.read(out)))
+        write_atomically(path, text(result))
         return path
 
 
-def text(result: RunResult, made: Provenance) -> str:
-    """The XML document; ``made`` gives the times."""
+def text(result: RunResult) -> str:
+    """The XML document."""
     run = view(result)
     suites = [_gate_suite(run.gate)] if run.gate else [_task_suite(task) for task in run.tasks]
     if not run.complete:
         suites.append(_incomplete_suite())
-    seconds = f"{max(0.0, made.seconds or 0.0):.3f}"
+    duration = result.timing.get("seconds")
+    seconds = f"{duration if isinstance(duration, float | int) else 0.0:.3f}"
+    started = str(result.timing.get("started", ""))
     root = ElementTree.Element("testsuites", name=visible(f"evalign {run.model}"), time=seconds)
     for key, number in _totals(suites).items():
         root.set(key, str(number))
     for index, suite in enumerate(suites):
         # The whole run's time stands on one suite: tasks share batches, so there is no other.
-        _add_suite(root, suite, made.started, seconds if index == 0 else "0.000")
+        _add_suite(root, suite, started, seconds if index == 0 else "0.000")
     ElementTree.indent(root)
     body = ElementTree.tostring(root, encoding="unicode")
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{body}\n'
@@ -94,7 +94,7 @@ def _rule_case(rule: RuleView) -> _Case:
         classname="gate",
         outcome=outcome,
         message=f"{rule.headline}: {rule.sentence}" if outcome else "",
-        output=rule.sentence,
+        output="" if outcome else rule.sentence,
     )
 
 

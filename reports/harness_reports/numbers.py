@@ -1,16 +1,18 @@
-"""How numbers are written: digits follow from the standard error."""
+"""How metrics and numbers are written: digits follow from the standard error."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from harness.types import Estimate
 
 MISSING = "—"
 _MINUS = "−"
 _DEFAULT_DIGITS = 3
+_ARROWS = {True: "↑", False: "↓", None: ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +85,28 @@ def decimal(value: float, digits: int, sign: str = "") -> str:
     return (_MINUS if value < 0 else sign) + text
 
 
+def trimmed(value: float) -> str:
+    """``value`` with at most four decimals, no trailing zeros: ``0``, ``−0.25``, ``1,400``."""
+    text = decimal(value, 4)
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def label(metric: str, higher_is_better: bool | None) -> str:
+    """The metric's name with an arrow towards the better side."""
+    return f"{metric} {_ARROWS[higher_is_better]}".rstrip()
+
+
 def count(value: int) -> str:
     """A whole number with commas between thousands."""
     return f"{value:,}"
+
+
+def moment(text: str) -> str:
+    """An ISO 8601 time for people: ``2026-01-02 03:04 UTC``; other texts as they stand."""
+    try:
+        return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M %Z}".rstrip()
+    except ValueError:
+        return text
 
 
 def duration(seconds: float) -> str:

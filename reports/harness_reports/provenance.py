@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
-_PLAIN = ("command", "status", "started", "finished", "git_commit")
+_PLAIN = ("command", "git_commit")
+_SHOWN_ELSEWHERE = ("status", "started", "finished", "model")
 _TITLES = {
     "spec": "Specification",
     "versions": "Package versions",
     "environment": "Environment",
-    "model": "Model",
     "seeds": "Seeds",
 }
 
@@ -28,24 +27,11 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What run.json says; empty strings and None where it says nothing."""
+    """What run.json says beyond results.json; empty where it says nothing."""
 
     command: str = ""
-    status: str = ""
-    started: str = ""
-    finished: str = ""
     git_commit: str = ""
-    seconds: float | None = None
     sections: tuple[Facts, ...] = ()
-
-    @property
-    def when(self) -> str:
-        """The start for people: ``2026-01-02 03:04 UTC``; as it stands where it is no time."""
-        try:
-            started = datetime.fromisoformat(self.started)
-        except ValueError:
-            return self.started
-        return f"{started:%Y-%m-%d %H:%M %Z}".rstrip()
 
 
 def read(folder: Path) -> Provenance:
@@ -61,7 +47,6 @@ def read(folder: Path) -> Provenance:
         plain["command"] = " ".join(_text(part) for part in data["command"])
     return Provenance(
         **plain,
-        seconds=_seconds(plain.get("started", ""), plain.get("finished", "")),
         sections=tuple(_sections(data)),
     )
 
@@ -75,7 +60,7 @@ def _sections(data: Mapping[str, object]) -> list[Facts]:
     sections = []
     other = {}
     for key, value in data.items():
-        if key in _PLAIN or value in (None, "", {}, []):
+        if key in _PLAIN or key in _SHOWN_ELSEWHERE or value in (None, "", {}, []):
             continue
         if isinstance(value, Mapping):
             sections.append(facts(_TITLES.get(key, key.replace("_", " ").capitalize()), value))
@@ -100,10 +85,3 @@ def _text(value: object) -> str:
     if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
         return ", ".join(value)
     return json.dumps(value, ensure_ascii=False, default=str)
-
-
-def _seconds(started: str, finished: str) -> float | None:
-    try:
-        return (datetime.fromisoformat(finished) - datetime.fromisoformat(started)).total_seconds()
-    except (ValueError, TypeError):
-        return None

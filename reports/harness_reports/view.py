@@ -6,30 +6,21 @@ lay them out. Texts are raw: each format escapes them its own way.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.types import Estimate, MetricResult, RunResult, TaskResult
+from harness.types import MetricResult, RunResult, TaskResult
 from harness_reports import numbers
-from harness_reports.drawing import Axis, Mark, close_axis, full_axis, mark
+from harness_reports.drawing import Mark, Scale, close_axis, full_axis, mark
+from harness_reports.groups import GroupTable, group_tables
 from harness_reports.numbers import Number
 from harness_reports.provenance import Facts, facts
 
 Verdict = Literal["pass", "block", "inconclusive"]
 
-_ARROWS = {True: "↑", False: "↓", None: ""}
 _DIRECTIONS = {True: "higher is better", False: "lower is better", None: "neither is better"}
 _HEADLINES = {"pass": "Passed", "block": "Blocked", "inconclusive": "Inconclusive"}
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """The ends of an axis in words."""
-
-    low: str
-    high: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,39 +34,6 @@ class MetricRow:
     mark: Mark | None
     scale: Scale
     signature: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class GroupRow:
-    """One group's value; ``too_small`` where no interval could be given."""
-
-    group: str
-    number: Number
-    mark: Mark | None
-    too_small: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """The largest difference between two groups, ``worst`` first."""
-
-    worst: str
-    best: str
-    number: Number
-
-
-@dataclass(frozen=True, slots=True)
-class GroupTable:
-    """One metric by one attribute; ``order`` says what the first row is."""
-
-    attribute: str
-    metric: str
-    label: str
-    order: str
-    rows: tuple[GroupRow, ...]
-    gap: Gap | None
-    overall: Number
-    scale: Scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +98,7 @@ class RunView:
 
     run_id: str
     model: str
+    started: str
     complete: bool
     samples: str
     errors: str
@@ -158,6 +117,7 @@ def view(result: RunResult) -> RunView:
     return RunView(
         run_id=result.run_id,
         model=model_name(result),
+        started=numbers.moment(str(result.timing.get("started", ""))),
         complete=result.status == "complete",
         samples=numbers.count(sum(task.n for task in tasks)),
         errors=numbers.count(errors),
@@ -172,7 +132,7 @@ def view(result: RunResult) -> RunView:
 
 def model_name(result: RunResult) -> str:
     """What to call the model: its name, else whatever identifies it."""
-    for key in ("name", "model", "path", "fingerprint"):
+    for key in ("name", "spec", "fingerprint"):
         value = result.model.get(key)
         if isinstance(value, str) and value:
             return value
@@ -192,7 +152,7 @@ def task_view(task: TaskResult) -> TaskView:
         settings=tuple(task.settings.items()),
         notes=task.notes,
         metrics=tuple(metric_row(name, result) for name, result in task.metrics.items()),
-        groups=tuple(_group_tables(task)),
+        groups=tuple(group_tables(task)),
         probes=tuple(_probe_rows(task)),
     )
 
@@ -203,134 +163,18 @@ def metric_row(name: str, result: MetricResult) -> MetricRow:
     reference = 0.0 if axis.low < 0 < axis.high else None
     return MetricRow(
         metric=name,
-        label=label(name, result.higher_is_better),
+        label=numbers.label(name, result.higher_is_better),
         direction=_DIRECTIONS[result.higher_is_better],
         number=numbers.number(result.estimate),
         mark=mark(result.estimate, axis, reference),
-        scale=_scale(axis),
+        scale=axis.scale,
         signature=result.signature,
     )
-
-
-def label(metric: str, higher_is_better: bool | None) -> str:
-    """The metric's name with an arrow towards the better side."""
-    return f"{metric} {_ARROWS[higher_is_better]}".rstrip()
 
 
 def _is_percent(result: MetricResult) -> bool:
     """Whether the metric is sacrebleu's, whose convention is 0–100: only it signs so."""
     return result.signature is not None and "nrefs:" in result.signature
-
-
-def _scale(axis: Axis) -> Scale:
-    return Scale(_tick(axis.low), _tick(axis.high))
-
-
-def _tick(value: float) -> str:
-    digits = 0 if value.is_integer() else 4
-    text = f"{abs(value):,.{digits}f}"
-    return ("−" if value < 0 else "") + (text.rstrip("0").rstrip(".") if digits else text)
-
-
-# --------------------------------------------------------------------------- groups
-
-
-def _group_tables(task: TaskResult) -> list[GroupTable]:
-    tables = []
-    for attribute, groups in task.groups.items():
-        present = {metric for metrics in groups.values() for metric in metrics}
-        ordered = [name for name in task.metrics if name in present]
-        for metric in [*ordered, *sorted(present.difference(ordered))]:
-            results = {name: found[metric] for name, found in groups.items() if metric in found}
-            tables.append(_group_table(attribute, metric, results, task.metrics.get(metric)))
-    return tables
-
-
-def _group_table(
-    attribute: str,
-    metric: str,
-    results: Mapping[str, MetricResult],
-    overall: MetricResult | None,
-) -> GroupTable:
-    estimates = {name: result.estimate for name, result in results.items()}
-    higher_is_better = next(iter(results.values())).higher_is_better
-    whole = overall.estimate if overall is not None else None
-    centre = whole.value if whole is not None and math.isfinite(whole.value) else None
-    solid = [estimate for estimate in estimates.values() if _is_bounded(estimate)]
-    axis = close_axis(solid, [] if centre is None else [centre])
-    digits = numbers.digits_for(estimates.values())
-    ordered = worst_first(estimates, higher_is_better)
-    rows = tuple(
-        GroupRow(
-            group=name,
-            number=numbers.number(estimates[name], digits),
-            mark=mark(estimates[name], axis, centre) if estimates[name] in solid else None,
-            too_small=not _is_bounded(estimates[name]),
-        )
-        for name in ordered
-    )
-    return GroupTable(
-        attribute=attribute,
-        metric=metric,
-        label=label(metric, higher_is_better),
-        order="largest first" if higher_is_better is None else "worst first",
-        rows=rows,
-        gap=_gap([(name, estimates[name]) for name in ordered], digits),
-        overall=numbers.number(whole if whole is not None else _NOTHING, digits),
-        scale=_scale(axis),
-    )
-
-
-_NOTHING = Estimate(math.nan, math.nan, math.nan, math.nan, 0, "")
-
-
-def worst_first(estimates: Mapping[str, Estimate], higher_is_better: bool | None) -> list[str]:
-    """Group names from the worst to the best; those without an interval come last.
-
-    Where neither direction is better, the largest in size comes first: the further a bias
-    score is from 0, the worse.
-    """
-
-    def key(name: str) -> tuple[bool, float, str]:
-        estimate = estimates[name]
-        if not math.isfinite(estimate.value):
-            return True, math.inf, name
-        if higher_is_better is None:
-            rank = -abs(estimate.value)
-        else:
-            rank = estimate.value if higher_is_better else -estimate.value
-        return not _is_bounded(estimate), rank, name
-
-    return sorted(estimates, key=key)
-
-
-def _is_bounded(estimate: Estimate) -> bool:
-    return math.isfinite(estimate.low) and math.isfinite(estimate.high)
-
-
-def _gap(ordered: Sequence[tuple[str, Estimate]], digits: int) -> Gap | None:
-    """Between the extremes; groups too small for an interval take no part.
-
-    The standard error treats groups as independent: sqrt(SE₁² + SE₂²). The largest of several
-    differences overstates the true one, and the method says so.
-    """
-    solid = [(name, estimate) for name, estimate in ordered if _is_bounded(estimate)]
-    if len(solid) < 2:
-        return None
-    low = min(solid, key=lambda pair: pair[1].value)
-    high = max(solid, key=lambda pair: pair[1].value)
-    first, second = (low, high) if solid[0][0] != high[0] else (high, low)
-    difference = high[1].value - low[1].value
-    stderr = math.hypot(high[1].stderr, low[1].stderr)
-    estimate = Estimate(
-        difference,
-        stderr,
-        math.nan,
-        math.nan,
-        high[1].n + low[1].n,
-        f"largest of {len(solid)} groups, taken as independent; tends to overstate",
-    )
-    return Gap(first[0], second[0], numbers.number(estimate, digits))
 
 
 # --------------------------------------------------------------------------- probes
@@ -356,7 +200,7 @@ def _probe_rows(task: TaskResult) -> list[ProbeRow]:
                 measure=measure.replace("_", " "),
                 number=numbers.number(estimate, signed=change),
                 mark=mark(estimate, axis, 0.0 if axis.low < 0 else None),
-                scale=_scale(axis),
+                scale=axis.scale,
             )
         )
     return rows
@@ -422,17 +266,13 @@ def _usage(result: RunResult) -> Facts:
 
 
 def _timing(timing: Mapping[str, float | str]) -> Facts:
-    return Facts(
-        "Timing",
-        tuple(
-            (
-                name.removesuffix("_seconds").replace("_", " "),
-                value if isinstance(value, str) else _seconds(name, value),
-            )
-            for name, value in timing.items()
-        ),
-    )
+    return Facts("Timing", tuple(_time(name, value) for name, value in timing.items()))
 
 
-def _seconds(name: str, value: float) -> str:
-    return numbers.duration(value) if "second" in name else f"{value:,.4g}"
+def _time(name: str, value: float | str) -> tuple[str, str]:
+    if isinstance(value, str):
+        return name, numbers.moment(value)
+    if name.endswith("seconds"):
+        words = name.removesuffix("seconds").rstrip("_").replace("_", " ")
+        return words or "duration", numbers.duration(value)
+    return name.replace("_", " "), numbers.trimmed(value)

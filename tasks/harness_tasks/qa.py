@@ -39,7 +39,7 @@ OPTIONS = {
 
 
 def open_squad(chosen: TaskOptions) -> Task:
-    """SQuAD 1.1: every question has an answer in the passage."""
+    """SQuAD 1.1's scores; a version 2 file is read too."""
     return _open("squad", chosen)
 
 
@@ -57,7 +57,6 @@ def _open(name: str, chosen: TaskOptions) -> Task:
     from harness_tasks.metrics.evaluate_library import with_library_metrics
     from harness_tasks.metrics.squad import SquadV1, SquadV2
 
-    options.scoring(chosen, ["generate"])
     answerable = name == "squad"
     known = TEMPLATES if answerable else TEMPLATES_UNANSWERABLE
     template, source = prompts.choose(known, chosen)
@@ -65,7 +64,7 @@ def _open(name: str, chosen: TaskOptions) -> Task:
     notes = {} if answerable else {"unanswerable": f"empty or the word {NO_ANSWER!r}"}
     return GenerationTask(
         name=name,
-        reader=lambda source: read_questions(source, unanswerable_allowed=not answerable),
+        reader=read_questions,
         prompt=prompts.Prompt(template, source, "question", _answer),
         sampling=Sampling(max_tokens=options.integer(chosen, "max_tokens", 64), stop=("\n",)),
         graders=with_library_metrics([grader], chosen),
@@ -80,21 +79,13 @@ def _answer(sample: Sample) -> str:
 # --------------------------------------------------------------------------- readers
 
 
-def read_questions(source: DataSource, unanswerable_allowed: bool) -> Iterator[Sample]:
+def read_questions(source: DataSource) -> Iterator[Sample]:
     """Streams SQuAD's JSON, own JSONL (``context, question, answers``) or the hub's rows.
 
     Raises:
-        DataError: A file or question cannot be read, or has no answer where it must.
+        DataError: A file or question cannot be read.
     """
-    for sample in read(source, read_row, files={".json": read_squad}):
-        if not sample.targets and not unanswerable_allowed:
-            raise DataError(
-                f"question {sample.id!r} has no answers",
-                path=source.label if source.hub else source.paths[0],
-                expected="at least one answer to each question; "
-                "the task squad_v2 takes unanswerable ones",
-            )
-        yield sample
+    return read(source, read_row, files={".json": read_squad})
 
 
 def read_row(row: Row, place: Place) -> Sample:

@@ -52,12 +52,17 @@ def f1(prediction: str, reference: str, empty_can_match: bool) -> float:
 
 @dataclass(frozen=True, slots=True)
 class SquadV1:
-    """``exact_match`` and ``f1``, the best over the references."""
+    """``exact_match`` and ``f1``, the best over the references.
+
+    A question without an answer (a version 2 file) is graded by version 2's rule.
+    """
 
     metrics: Sequence[Metric] = (Mean("exact_match"), Mean("f1"))
 
     def grade(self, prediction: str, sample: Sample) -> Mapping[str, ScoreValue]:
         """See ``harness_tasks.base.Grader``."""
+        if not sample.targets:
+            return SquadV2(split=False).grade(prediction, sample)
         return {
             "exact_match": max(exact_match(prediction, each) for each in sample.targets),
             "f1": max(f1(prediction, each, empty_can_match=False) for each in sample.targets),

@@ -281,7 +281,11 @@ def build(folder: Path, count: int) -> RunResult:
         status="complete",
         model={"name": "ckpt <b>of</b> ours", "parameters": 412_000, "dtype": "float32"},
         tasks={task.name: task for task in tasks},
-        timing={"total_seconds": 123.5, "model_seconds": 101.0},
+        timing={
+            "started": "2026-01-02T03:04:05+00:00",
+            "finished": "2026-01-02T03:06:08+00:00",
+            "seconds": 123.5,
+        },
         usage=Usage(12_000, 300, 2_400_000, 51_000, 1_900_000, 551_000, 1.25),
         gate=GATE,
     )
