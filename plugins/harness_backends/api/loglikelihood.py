@@ -4,7 +4,8 @@ Two ways to find where the continuation begins, by one rule: it is what follows
 ``len(encode(context))`` tokens of the whole, encoded as one string.
 
 * By text: the server encodes. A request for the context alone counts its tokens; it is shared
-  by all continuations of that context.
+  by all continuations of that context. Where the boundary falls into a token of the whole, the
+  server feeds other tokens than the context's own, and the value differs from the field's.
 * By tokens: with the model's tokenizer at hand, token ids are sent as the prompt. This is exact
   to the last rule (chat templates, truncation from the left, windows of long texts).
 """
@@ -27,34 +28,38 @@ PromptLogprobs = Callable[[str | TokenIds], Awaitable[list[TokenLogprob | None]]
 
 
 class Scorer(Protocol):
-    """Answers log-likelihood requests."""
+    """Answers log-likelihood requests of the types in ``supports``."""
 
-    async def loglikelihood(self, request: Loglikelihood) -> Response:
-        """The log-probability of a continuation."""
-        ...
+    supports: frozenset[type]
 
-    async def rolling(self, request: RollingLoglikelihood) -> Response:
-        """The log-probability of a text."""
+    async def score(self, request: Loglikelihood | RollingLoglikelihood) -> Response:
+        """The log-probability of a continuation or a text."""
         ...
 
 
 class TextScorer:
     """Lets the server encode.
 
+    Whole texts are left to ``TokenScorer``: by the field's rule they are preceded by a BOS token
+    of their own, which a text cannot say, and are cut into windows.
+
     Args:
         ask: Gives a prompt's log-probabilities.
     """
+
+    supports: frozenset[type] = frozenset({Loglikelihood})
 
     def __init__(self, ask: PromptLogprobs) -> None:
         self._ask = ask
         self._counts: dict[str, asyncio.Task[int]] = {}
 
-    async def loglikelihood(self, request: Loglikelihood) -> Response:
+    async def score(self, request: Loglikelihood | RollingLoglikelihood) -> Response:
         """Scores what follows the context's tokens.
 
         Raises:
             ModelError: Chat messages; or an empty context, and the server adds no BOS token.
         """
+        assert isinstance(request, Loglikelihood), "the only kind it supports"
         if not isinstance(request.context, str):
             raise ModelError(
                 "the log-likelihood of an answer to chat messages needs the model's tokenizer",
@@ -62,18 +67,14 @@ class TextScorer:
             )
         context, continuation = split_boundary(request.context, request.continuation)
         if not context:
-            return await self._whole(continuation)
+            return await self._without_context(continuation)
         before = await self._count(context)
         entries = await self._ask(context + continuation)
         if continuation and len(entries) <= before:
             return Failed(f"the continuation {continuation!r} adds no token to its context")
         return total(entries[before:])
 
-    async def rolling(self, request: RollingLoglikelihood) -> Response:
-        """Scores the whole text in one window; the server refuses one that is too long."""
-        return await self._whole(request.text)
-
-    async def _whole(self, text: str) -> Logprob:
+    async def _without_context(self, text: str) -> Logprob:
         if not text:
             return Logprob(0.0, 0, True)
         # One letter is one token: a second one is the BOS token that the server put before it.
@@ -108,20 +109,20 @@ class TokenScorer:
         encoder: For the model's tokenizer.
     """
 
+    supports: frozenset[type] = frozenset({Loglikelihood, RollingLoglikelihood})
+
     def __init__(self, ask: PromptLogprobs, encoder: Encoder) -> None:
         self._ask, self._encoder = ask, encoder
 
-    async def loglikelihood(self, request: Loglikelihood) -> Response:
-        """Scores the continuation's tokens."""
+    async def score(self, request: Loglikelihood | RollingLoglikelihood) -> Response:
+        """Scores the continuation's tokens, or all of a text in as many windows as it takes."""
+        if isinstance(request, RollingLoglikelihood):
+            (windows,) = self._encoder.rolling([request])
+            return await self._windows(windows)
         (scored,) = self._encoder.loglikelihoods([request])
         if isinstance(scored, EncodingError):
             return Failed(str(scored))
         return await self._windows([scored])
-
-    async def rolling(self, request: RollingLoglikelihood) -> Response:
-        """Scores every token once, in as many windows as it takes."""
-        (windows,) = self._encoder.rolling([request])
-        return await self._windows(windows)
 
     async def _windows(self, windows: Sequence[Scored]) -> Logprob:
         entries: list[TokenLogprob | None] = []

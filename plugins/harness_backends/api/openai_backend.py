@@ -87,9 +87,8 @@ class OpenAIProvider:
     @property
     def supports(self) -> frozenset[type]:
         """Text; and log-likelihoods where prompts' log-probabilities can be had."""
-        if self._scorer is None:
-            return frozenset({Generate})
-        return frozenset({Generate, Loglikelihood, RollingLoglikelihood})
+        text: frozenset[type] = frozenset({Generate})
+        return text if self._scorer is None else text | self._scorer.supports
 
     @property
     def identity(self) -> Mapping[str, object]:
@@ -158,10 +157,8 @@ class OpenAIProvider:
         match request:
             case Generate():
                 return await self._generate(request)
-            case Loglikelihood() if self._scorer is not None:
-                return await self._scorer.loglikelihood(request)
-            case RollingLoglikelihood() if self._scorer is not None:
-                return await self._scorer.rolling(request)
+            case Loglikelihood() | RollingLoglikelihood() if self._scorer is not None:
+                return await self._scorer.score(request)
         raise AssertionError(f"{request} is not among what this backend supports")
 
     async def _generate(self, request: Generate) -> Completion:
