@@ -49,6 +49,12 @@ def open_backend(spec: RunSpec, registry: Registry) -> ModelBackend:
             )
     return backend.open(
         BackendOptions(
-            rest, spec.batch_size, spec.dtype, spec.device, spec.seed, spec.backend_settings
+            rest,
+            spec.batch_size,
+            spec.dtype,
+            spec.device,
+            spec.seed,
+            spec.backend_settings,
+            spec.prices.get(spec.model) or spec.prices.get(rest, {}),
         )
     )

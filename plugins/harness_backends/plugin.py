@@ -9,7 +9,9 @@ import click
 
 from harness import hookimpl
 from harness.protocols import BackendOptions, BackendSpec, ModelBackend
-from harness_backends import demo, replay
+from harness_backends import demo, replay, vllm_backend
+from harness_backends.api import open_anthropic, open_openai
+from harness_backends.api.settings import ANTHROPIC_OPTIONS, OPENAI_OPTIONS
 from harness_backends.hf import HF_OPTIONS, open_hf
 
 
@@ -18,6 +20,9 @@ def harness_register_backends() -> list[BackendSpec]:
     """The backends that ship with the harness."""
     return [
         BackendSpec("hf", "a Hugging Face checkpoint folder or hub id", open_hf, HF_OPTIONS),
+        BackendSpec("openai", "any OpenAI-compatible server", open_openai, OPENAI_OPTIONS),
+        BackendSpec("anthropic", "Anthropic's Messages API", open_anthropic, ANTHROPIC_OPTIONS),
+        BackendSpec("vllm", "vLLM in this process", vllm_backend.open_vllm, vllm_backend.OPTIONS),
         BackendSpec(
             "replay",
             "saved outputs: JSON, JSONL or a text file",
