@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ from harness.plan import Plan, PlannedSample, TaskPlan
 from harness.plugins import Registry
 from harness.protocols import ModelBackend
 from harness.responses import ResponseStore, default_path
-from harness.types import Response, RunResult, SampleRecord, TaskResult, Usage
+from harness.types import Estimate, Response, RunResult, SampleRecord, TaskResult, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,13 +142,24 @@ class _Asking:
             sample,
             planned.requests,
             responses,
-            aggregation.score(plan.task, sample, responses),
+            aggregation.score(planned.task, sample, responses),
             planned.probe,
             planned.variant,
         )
         self.records[plan.task.name][planned.probe, sample.id, planned.variant] = record
         for score in aggregation.scores_of(record):
             self._registry.notify("harness_scored", task=plan.task.name, score=score)
+
+    def group_measures(
+        self, attribute: str, records: Sequence[SampleRecord]
+    ) -> dict[str, Mapping[str, Estimate]]:
+        """What the plugins measure between the groups of an attribute."""
+        found: dict[str, Mapping[str, Estimate]] = {}
+        for more in self._registry.notify(
+            "harness_group_measures", attribute=attribute, records=records
+        ):
+            found |= more or {}
+        return found
 
     def ordered(self, task: TaskPlan) -> Iterator[SampleRecord]:
         """A task's finished records in the order of the plan."""
@@ -207,9 +218,9 @@ class _Journal:
                 "model": self.model,
                 "seeds": {"run": self.spec.seed},
                 "skipped_variants": {
-                    task.task.name: dict(task.unchanged)
+                    task.task.name: {name: dict(counts) for name, counts in task.skipped.items()}
                     for task in self.plan.tasks
-                    if task.unchanged
+                    if task.skipped
                 },
                 "started": self.started.isoformat(timespec="seconds"),
                 "finished": None if status == "running" else now.isoformat(timespec="seconds"),
@@ -221,7 +232,9 @@ def _result(asking: _Asking, journal: _Journal, backend: ModelBackend, complete:
     finished = datetime.now(UTC)
     tasks: dict[str, TaskResult] = {}
     for task in asking.plan.tasks:
-        tasks[task.task.name] = aggregation.summarize(task, list(asking.ordered(task)))
+        tasks[task.task.name] = aggregation.summarize(
+            task, list(asking.ordered(task)), asking.group_measures
+        )
     seconds = (finished - journal.started).total_seconds()
     return RunResult(
         run_id=journal.folder.name,
