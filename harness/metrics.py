@@ -43,6 +43,17 @@ class Corpus:
         return estimates.bootstrap(statistics_of(rows), self.compute, clusters_of(rows))
 
 
+def ratio(
+    numerator: NDArray[np.float64],
+    denominator: NDArray[np.float64],
+    undefined: float = float("nan"),
+) -> NDArray[np.float64]:
+    """Element by element, with ``undefined`` where the denominator is not positive."""
+    result = np.full(np.broadcast_shapes(numerator.shape, denominator.shape), undefined)
+    np.divide(numerator, denominator, out=result, where=denominator > 0)
+    return result
+
+
 def values_of(rows: Sequence[Score]) -> NDArray[np.float64]:
     """The rows' numbers, shape (n,)."""
     return np.array([row.value for row in rows], dtype=np.float64)

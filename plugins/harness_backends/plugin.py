@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from harness import hookimpl
-from harness.protocols import BackendOptions, BackendSpec, ModelBackend
+from harness.protocols import BackendSpec
 from harness_backends import replay
+from harness_backends.hf import HF_OPTIONS, open_hf
 
 
 @hookimpl
 def harness_register_backends() -> list[BackendSpec]:
     """The backends that ship with the harness."""
     return [
-        BackendSpec("replay", "saved outputs: JSON, JSONL or text", _open_replay, replay.OPTIONS)
+        BackendSpec("hf", "a Hugging Face checkpoint folder or hub id", open_hf, HF_OPTIONS),
+        BackendSpec(
+            "replay",
+            "saved outputs: JSON, JSONL or a text file",
+            replay.open_replay,
+            replay.OPTIONS,
+        ),
     ]
-
-
-def _open_replay(options: BackendOptions) -> ModelBackend:
-    return replay.open_replay(options)

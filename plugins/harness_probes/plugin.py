@@ -1,14 +1,22 @@
-"""What this package registers."""
+"""What this package registers: benchmarks of bias, and probes. Metrics are imported on use."""
 
 from __future__ import annotations
 
-from harness import hookimpl
-from harness.protocols import ProbeSpec
+from collections.abc import Iterable
+
+import harness
+from harness.protocols import ProbeSpec, TaskSpec
+from harness_probes.bias import bbq, crows_pairs
+from harness_probes.robustness import specs as robustness
 
 
-@hookimpl
-def harness_register_probes() -> list[ProbeSpec]:
-    """The probes that ship with the harness."""
-    from harness_probes.robustness import specs as robustness
+@harness.hookimpl
+def harness_register_tasks() -> Iterable[TaskSpec]:
+    """The suite ``bias``."""
+    return [bbq.SPEC, crows_pairs.SPEC]
 
-    return [*robustness.SPECS]
+
+@harness.hookimpl
+def harness_register_probes() -> Iterable[ProbeSpec]:
+    """The suite ``robustness``."""
+    return robustness.SPECS

@@ -1,1 +1,29 @@
-"""What this package registers."""
+"""What this package registers: its tasks. Their metrics are imported when a task is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import harness
+from harness.protocols import TaskSpec
+from harness_tasks import (
+    language_modeling,
+    multiple_choice,
+    qa,
+    sentiment,
+    summarization,
+    translation,
+)
+
+
+@harness.hookimpl
+def harness_register_tasks() -> Iterable[TaskSpec]:
+    """Question answering, summaries, translation, sentiment, multiple choice, perplexity."""
+    return [
+        *qa.SPECS,
+        *summarization.SPECS,
+        *translation.SPECS,
+        *sentiment.SPECS,
+        *multiple_choice.SPECS,
+        *language_modeling.SPECS,
+    ]

@@ -1,0 +1,230 @@
+"""The model backend: requests → token ids → engine → responses, with the books kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Protocol
+
+from harness.errors import UsageError
+from harness.protocols import BackendOptions
+from harness.types import (
+    Completion,
+    Failed,
+    Generate,
+    KeyedRequest,
+    Loglikelihood,
+    Logprob,
+    Response,
+    RollingLoglikelihood,
+    Usage,
+)
+from harness_backends.hf import fingerprint
+from harness_backends.hf.encoding import Encoder, EncodingError, Prefix, Scored
+from harness_backends.hf.loading import Checkpoint, load
+from harness_backends.hf.memory import Budget
+from harness_backends.hf.plain import Continue, PlainEngine
+from harness_backends.hf.settings import Settings
+
+SUPPORTS: frozenset[type] = frozenset({Loglikelihood, RollingLoglikelihood, Generate})
+_WAVE = 4096
+"""Requests encoded at a time: enough to find what they share, little enough to hold."""
+
+
+class Engine(Protocol):
+    """Answers questions about token ids; ``computed_tokens`` counts those put through."""
+
+    name: str
+    computed_tokens: int
+
+    def score(self, items: Sequence[Scored]) -> Iterator[tuple[int, Logprob]]:
+        """Yields (index, score) of each item once, in any order."""
+        ...
+
+    def generate(self, items: Sequence[Continue]) -> Iterator[tuple[int, Completion]]:
+        """Yields (index, completion) of each item once, in any order."""
+        ...
+
+
+class HuggingFaceBackend:
+    """Implements ``harness.protocols.ModelBackend`` for a causal language model.
+
+    Args:
+        checkpoint: The loaded model.
+        engine: What computes.
+        chat: Whether string prompts go through the chat template.
+    """
+
+    supports = SUPPORTS
+
+    def __init__(self, checkpoint: Checkpoint, engine: Engine, chat: bool) -> None:
+        self.checkpoint = checkpoint
+        self._engine = engine
+        self._chat = chat
+        self._encoder = Encoder(checkpoint.tokenizer, checkpoint.max_length, chat)
+        self._requests = self._prompt_tokens = self._completion_tokens = self._truncated = 0
+
+    @classmethod
+    def open(cls, options: BackendOptions) -> HuggingFaceBackend:
+        """Loads the checkpoint that ``options`` names.
+
+        Raises:
+            ModelError: It cannot be used.
+            UsageError: An option's value is not one of those expected.
+        """
+        settings = Settings.read(options.values)
+        checkpoint = load(options.model, options.dtype, options.device, settings)
+        budget = Budget(settings.token_budget or 4096, options.batch_size)
+        return cls(checkpoint, PlainEngine(checkpoint, budget), _use_chat(checkpoint, settings))
+
+    # ---- what it is
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Identifies weights, tokenizer, dtype, chat switch and length."""
+        checkpoint = self.checkpoint
+        return fingerprint.fingerprint(
+            checkpoint.folder, checkpoint.dtype, self._chat, checkpoint.max_length
+        )
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens so far; those asked for are the computed and the reused ones."""
+        asked = self._prompt_tokens + self._completion_tokens
+        computed = self._engine.computed_tokens
+        return Usage(
+            requests=self._requests,
+            prompt_tokens=self._prompt_tokens,
+            completion_tokens=self._completion_tokens,
+            computed_tokens=computed,
+            reused_tokens=max(0, asked - computed),
+        )
+
+    def describe(self) -> Mapping[str, object]:
+        """Facts for reports; ``truncated`` counts prompts cut on the left to fit the model."""
+        checkpoint = self.checkpoint
+        return {
+            "name": checkpoint.name,
+            "architecture": type(checkpoint.model).__name__,
+            "parameters": sum(weight.numel() for weight in checkpoint.model.parameters()),
+            "dtype": checkpoint.dtype,
+            "device": str(checkpoint.device),
+            "max_length": checkpoint.max_length,
+            "chat_template": self._chat,
+            "engine": self._engine.name,
+            "truncated": self._truncated,
+        }
+
+    def close(self) -> None:
+        """The model goes with the object; there is nothing else to free."""
+
+    # ---- what it does
+
+    def run(self, requests: Sequence[KeyedRequest]) -> Iterator[tuple[str, Response]]:
+        """Answers each request once, as soon as its batch ends."""
+        for start in range(0, len(requests), _WAVE):
+            wave = self._encode(requests[start : start + _WAVE])
+            for key, response in self._answer(wave):
+                self._requests += 1
+                yield key, response
+
+    def _encode(self, requests: Sequence[KeyedRequest]) -> _Wave:
+        wave = _Wave()
+        pairs: list[tuple[str, Loglikelihood]] = []
+        texts: list[tuple[str, RollingLoglikelihood]] = []
+        prompts: list[tuple[str, Generate]] = []
+        for item in requests:
+            match item.request:
+                case Loglikelihood() as pair:
+                    pairs.append((item.key, pair))
+                case RollingLoglikelihood() as text:
+                    texts.append((item.key, text))
+                case Generate(sampling=sampling) as prompt if sampling.n == 1:
+                    prompts.append((item.key, prompt))
+                case Generate():
+                    wave.failed(item.key, "one completion a request: n must be 1")
+                case other:
+                    wave.failed(item.key, f"{type(other).__name__} is not supported by hf")
+        encoder = self._encoder
+        for (key, _), scored in zip(
+            pairs, encoder.loglikelihoods([pair for _, pair in pairs]), strict=True
+        ):
+            if isinstance(scored, EncodingError):
+                wave.failed(key, str(scored))
+            else:
+                wave.score(key, (scored,))
+        for (key, _), windows in zip(
+            texts, encoder.rolling([text for _, text in texts]), strict=True
+        ):
+            wave.score(key, windows)
+        for (key, generate), prefix in zip(
+            prompts, encoder.prompts([prompt for _, prompt in prompts]), strict=True
+        ):
+            if isinstance(prefix, EncodingError):
+                wave.failed(key, str(prefix))
+            else:
+                wave.generate(key, prefix, generate)
+        return wave
+
+    def _answer(self, wave: _Wave) -> Iterator[tuple[str, Response]]:
+        self._truncated += wave.truncated
+        yield from wave.ready
+        open_windows = {key: list(windows) for key, windows in wave.windows.items()}
+        sums: dict[str, list[Logprob]] = {key: [] for key in open_windows}
+        for index, score in self._engine.score([window for _, window in wave.scored]):
+            key, window = wave.scored[index]
+            self._prompt_tokens += len(window.tokens) - 1
+            sums[key].append(score)
+            if len(sums[key]) == len(open_windows[key]):
+                yield key, _total(sums.pop(key))
+        for index, completion in self._engine.generate([item for _, item in wave.continued]):
+            key, item = wave.continued[index]
+            self._prompt_tokens += len(item.tokens)
+            self._completion_tokens += completion.tokens or 0
+            yield key, completion
+
+
+@dataclass(slots=True)
+class _Wave:
+    """Encoded requests: those answered already, those to score and those to continue."""
+
+    ready: list[tuple[str, Response]] = field(default_factory=list)
+    windows: dict[str, tuple[Scored, ...]] = field(default_factory=dict)
+    scored: list[tuple[str, Scored]] = field(default_factory=list)
+    continued: list[tuple[str, Continue]] = field(default_factory=list)
+    truncated: int = 0
+
+    def failed(self, key: str, reason: str) -> None:
+        self.ready.append((key, Failed(reason)))
+
+    def score(self, key: str, windows: tuple[Scored, ...]) -> None:
+        windows = tuple(window for window in windows if window.targets)
+        if not windows:
+            self.ready.append((key, Logprob(0.0, 0, True)))
+            return
+        self.windows[key] = windows
+        self.scored.extend((key, window) for window in windows)
+        self.truncated += sum(window.truncated for window in windows)
+
+    def generate(self, key: str, prefix: Prefix, request: Generate) -> None:
+        self.continued.append((key, Continue(prefix.tokens, request.sampling)))
+        self.truncated += prefix.truncated
+
+
+def _total(scores: Sequence[Logprob]) -> Logprob:
+    return Logprob(
+        sum(score.total for score in scores),
+        sum(score.token_count for score in scores),
+        all(score.is_greedy for score in scores),
+    )
+
+
+def _use_chat(checkpoint: Checkpoint, settings: Settings) -> bool:
+    has_template = checkpoint.tokenizer.chat_template is not None
+    if settings.chat_template == "on" and not has_template:
+        raise UsageError(
+            "chat_template = 'on', and the tokenizer has no chat template",
+            "Save one with the tokenizer (chat_template.jinja), or leave the option out",
+        )
+    return has_template and settings.chat_template != "off"

@@ -1,0 +1,230 @@
+"""Text → token ids, by the field's rules (those of lm-evaluation-harness 0.4.13).
+
+* Boundary: white space at the end of a context moves to the continuation; both are encoded as
+  one string, and the continuation's tokens are what follows ``len(encode(context))``.
+* BOS: the tokenizer's own default, never doubled; an empty context is the BOS (else EOS) token.
+* Too long: the oldest tokens are dropped. Scoring keeps the last ``max_length + 1`` and feeds
+  all but the last; generation keeps room for the new tokens.
+* Chat: where switched on, a string prompt is one user message; the continuation of a wrapped
+  context loses its leading space.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from harness.errors import ModelError
+from harness.types import Generate, Loglikelihood, Prompt, RollingLoglikelihood
+
+Tokens: TypeAlias = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Token ids whose last ``targets`` are scored, each given all before it.
+
+    The model is fed ``tokens[:-1]``. ``0 < targets < len(tokens)`` unless there is nothing to
+    score, when both are empty.
+    """
+
+    tokens: Tokens
+    targets: int
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """Token ids that a generation continues."""
+
+    tokens: Tokens
+    truncated: bool = False
+
+
+class EncodingError(ValueError):
+    """One request that cannot be encoded; the others go on."""
+
+
+# --------------------------------------------------------------------------- pure rules
+
+
+def split_boundary(context: str, continuation: str) -> tuple[str, str]:
+    """Moves the white space at the end of ``context`` to ``continuation``."""
+    stripped = context.rstrip()
+    return stripped, context[len(stripped) :] + continuation
+
+
+def scored_window(context: Tokens, continuation: Tokens, max_length: int) -> Scored:
+    """Keeps the last ``max_length + 1`` tokens.
+
+    Raises:
+        EncodingError: The continuation alone is longer than the model.
+    """
+    if len(continuation) > max_length:
+        raise EncodingError(
+            f"the continuation has {len(continuation)} tokens, the model takes {max_length}"
+        )
+    tokens = (context + continuation)[-(max_length + 1) :]
+    return Scored(tokens, len(continuation), len(tokens) < len(context) + len(continuation))
+
+
+def rolling_windows(tokens: Tokens, prefix: int, max_length: int) -> Iterator[Scored]:
+    """Windows that score every token once.
+
+    The first is preceded by ``prefix``; the next ones see one token of context, except that the
+    last is filled up to ``max_length`` with tokens that were scored already.
+    """
+    done = min(max_length, len(tokens))
+    if done:
+        yield Scored((prefix, *tokens[:done]), done)
+    while done < len(tokens):
+        targets = min(max_length, len(tokens) - done)
+        done += targets
+        yield Scored(tokens[done - max_length - 1 : done], targets)
+
+
+# --------------------------------------------------------------------------- the encoder
+
+
+class Encoder:
+    """Encodes requests for one tokenizer.
+
+    Args:
+        tokenizer: A ``transformers`` tokenizer.
+        max_length: Longest sequence the model takes, in tokens.
+        chat: Whether string prompts are wrapped with the chat template.
+    """
+
+    def __init__(self, tokenizer: Any, max_length: int, chat: bool) -> None:
+        self.tokenizer = tokenizer
+        self.max_length = max_length
+        self.chat = chat
+        bos, eos = tokenizer.bos_token_id, tokenizer.eos_token_id
+        self.prefix_id: int | None = bos if bos is not None else eos
+        self._prefix_text = tokenizer.decode([self.prefix_id]) if self.prefix_id is not None else ""
+
+    # ---- batches of requests; a request that cannot be encoded gives its EncodingError
+
+    def loglikelihoods(self, requests: Sequence[Loglikelihood]) -> list[Scored | EncodingError]:
+        """Token ids of each context and continuation."""
+        pairs = [self._pair(request) for request in requests]
+        whole = self._encode_many([context + text for context, text in pairs if context])
+        contexts = self._encode_many([context for context, _ in pairs if context])
+        bare = self._encode_many([text for context, text in pairs if not context], special=False)
+        results: list[Scored | EncodingError] = []
+        for context, text in pairs:
+            try:
+                if context:
+                    before = contexts[context]
+                    results.append(self._joined(before, whole[context + text][len(before) :], text))
+                else:
+                    results.append(self._without_context(bare[text], text))
+            except EncodingError as error:
+                results.append(error)
+        return results
+
+    def rolling(self, requests: Sequence[RollingLoglikelihood]) -> list[tuple[Scored, ...]]:
+        """The windows of each text; none where it has no tokens."""
+        encoded = self._encode_many([request.text for request in requests])
+        prefix = self._required_prefix() if requests else 0
+        return [
+            tuple(rolling_windows(encoded[request.text], prefix, self.max_length))
+            for request in requests
+        ]
+
+    def prompts(self, requests: Sequence[Generate]) -> list[Prefix | EncodingError]:
+        """Token ids of each prompt, with room for the new tokens."""
+        texts = [self.render(request.prompt) for request in requests]
+        encoded = self._encode_many(texts)
+        results: list[Prefix | EncodingError] = []
+        for text, request in zip(texts, requests, strict=True):
+            room = self.max_length - request.sampling.max_tokens
+            if room < 1:
+                results.append(
+                    EncodingError(
+                        f"max_tokens {request.sampling.max_tokens} leaves no room for a prompt: "
+                        f"the model takes {self.max_length} tokens"
+                    )
+                )
+                continue
+            tokens = encoded[text] or (self._required_prefix(),)
+            results.append(Prefix(tokens[-room:], len(tokens) > room))
+        return results
+
+    # ---- text
+
+    def render(self, prompt: Prompt) -> str:
+        """The text of a prompt, through the chat template where that applies.
+
+        Raises:
+            ModelError: Chat messages, and the tokenizer has no chat template.
+        """
+        if isinstance(prompt, str):
+            if not self.chat:
+                return prompt
+            messages = [{"role": "user", "content": prompt}]
+        else:
+            messages = [{"role": turn.role, "content": turn.content} for turn in prompt]
+        if self.tokenizer.chat_template is None:
+            raise ModelError(
+                "chat messages need a chat template, which this tokenizer does not have",
+                "Use a task template that gives plain text, or a chat model",
+            )
+        text: str = self.tokenizer.apply_chat_template(
+            messages, tokenize=False, add_generation_prompt=True
+        )
+        return text
+
+    def _pair(self, request: Loglikelihood) -> tuple[str, str]:
+        """(context, continuation) as text, split by the boundary rule."""
+        if request.context in ("", ()):
+            return "", request.continuation
+        context, continuation = self.render(request.context), request.continuation
+        if self.chat or not isinstance(request.context, str):
+            continuation = continuation.removeprefix(" ")
+        return split_boundary(context, continuation)
+
+    # ---- tokens
+
+    def _joined(self, context: Tokens, continuation: Tokens, text: str) -> Scored:
+        if not continuation and text:
+            raise EncodingError(f"the continuation {text!r} adds no token to its context")
+        return scored_window(context or (self._required_prefix(),), continuation, self.max_length)
+
+    def _without_context(self, tokens: Tokens, text: str) -> Scored:
+        prefix = self._required_prefix()
+        if tokens[:1] == (prefix,):
+            tokens = tokens[1:]
+        return self._joined((prefix,), tokens, text)
+
+    def _required_prefix(self) -> int:
+        if self.prefix_id is None:
+            raise ModelError(
+                "the tokenizer has neither a BOS nor an EOS token to stand for an empty context",
+                "Set bos_token or eos_token in tokenizer_config.json",
+            )
+        return self.prefix_id
+
+    def _encode_many(self, texts: Sequence[str], special: bool = True) -> dict[str, Tokens]:
+        """Each distinct text's token ids; one call, so that fast tokenizers use their threads."""
+        distinct = list(dict.fromkeys(texts))
+        with_special = [special and not self._starts_with_prefix(text) for text in distinct]
+        encoded: dict[str, Tokens] = {}
+        for flag in (True, False):
+            group = [
+                text for text, wanted in zip(distinct, with_special, strict=True) if wanted is flag
+            ]
+            if group:
+                ids = self.tokenizer(
+                    group,
+                    add_special_tokens=flag,
+                    return_attention_mask=False,
+                    return_token_type_ids=False,
+                    verbose=False,
+                )["input_ids"]
+                encoded.update(zip(group, map(tuple, ids), strict=True))
+        return encoded
+
+    def _starts_with_prefix(self, text: str) -> bool:
+        return bool(self._prefix_text) and text.startswith(self._prefix_text)

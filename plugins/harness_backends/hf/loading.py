@@ -1,0 +1,273 @@
+"""A checkpoint folder or hub id → model and tokenizer, or an error that says what to do."""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from harness.errors import ModelError
+from harness_backends.hf.settings import Settings
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+DEFAULT_MAX_LENGTH = 2048
+_LENGTH_KEYS = ("n_positions", "max_position_embeddings", "n_ctx")
+_PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
+_HUB_FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "*.tiktoken", "*.py")
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A loaded causal model.
+
+    Attributes:
+        name: What the user called it.
+        folder: Where its files lie.
+        model: A ``transformers`` causal language model in evaluation mode.
+        tokenizer: Its tokenizer.
+        device: Where the weights are.
+        dtype: Of the weights, as text (``float32``).
+        max_length: Longest sequence, in tokens.
+        eos_ids: Tokens that end a generation.
+    """
+
+    name: str
+    folder: Path
+    model: Any
+    tokenizer: Any
+    device: torch.device
+    dtype: str
+    max_length: int
+    eos_ids: frozenset[int]
+
+
+def load(name: str, dtype: str, device: str, settings: Settings) -> Checkpoint:
+    """Loads ``name``.
+
+    Args:
+        name: A folder or a hub id.
+        dtype: ``auto`` (the checkpoint's own on an accelerator, float32 on a CPU) or a name
+            in ``DTYPES``.
+        device: ``auto``, ``cpu``, ``cuda``, ….
+        settings: The backend's options.
+
+    Raises:
+        ModelError: Anything that keeps the checkpoint from being used.
+    """
+    target = _device(device)
+    folder = find_folder(name, settings)
+    config = _read_config(folder)
+    quantised = "quantization_config" in config
+    with _quiet():
+        tokenizer = _load_tokenizer(folder, settings)
+        model = _load_model(folder, _dtype(dtype, target, quantised), settings)
+        if not quantised:
+            model = model.to(target)
+    model.eval()
+    return Checkpoint(
+        name=name,
+        folder=folder,
+        model=model,
+        tokenizer=tokenizer,
+        device=next(model.parameters()).device,
+        dtype=str(model.dtype).removeprefix("torch."),
+        max_length=settings.max_length or own_max_length(model.config, tokenizer),
+        eos_ids=_take_eos_ids(model, tokenizer),
+    )
+
+
+# --------------------------------------------------------------------------- files
+
+
+def find_folder(name: str, settings: Settings) -> Path:
+    """The folder of ``name``, fetched from the hub where it is not a local one.
+
+    Raises:
+        ModelError: No such folder, the hub cannot be reached, or only pickled weights.
+    """
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        _check_weights(folder, settings)
+        return folder
+    if folder.exists():
+        raise ModelError(f"{name} is a file", "Expected the folder that holds config.json")
+    if name.startswith((".", "/", "~")) or name.count("/") != 1 or name.endswith("/"):
+        raise ModelError(
+            f"there is no checkpoint folder {name}",
+            "Expected a folder with config.json, safetensors and tokenizer files, "
+            "or a hub id such as ORGANISATION/MODEL",
+        )
+    folder = _fetch(name, settings)
+    _check_weights(folder, settings)
+    return folder
+
+
+def _fetch(name: str, settings: Settings) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    patterns = [*_HUB_FILES, *(_PICKLES if settings.allow_pickle else ())]
+    try:
+        return Path(snapshot_download(name, revision=settings.revision, allow_patterns=patterns))
+    except (HfHubHTTPError, HFValidationError, OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelError(
+            f"{name} is no local folder and could not be fetched from the hub: {reason}",
+            "Give the path of a checkpoint folder, or check the name, the revision, the network "
+            "and (for gated models) `hf auth login`",
+        ) from error
+
+
+def _check_weights(folder: Path, settings: Settings) -> None:
+    if any(folder.glob("*.safetensors")):
+        return
+    pickles = sorted(path.name for pattern in _PICKLES for path in folder.glob(pattern))
+    if not pickles:
+        raise ModelError(
+            f"{folder} holds no weights", "Expected model.safetensors (or its shards) in it"
+        )
+    if not settings.allow_pickle:
+        raise ModelError(
+            f"{folder} holds its weights as a pickle only ({pickles[0]}), which can run code",
+            "Convert it: model.save_pretrained(…) writes safetensors; "
+            "or, where you trust its author, --set allow_pickle=true",
+        )
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    path = folder / "config.json"
+    if not path.is_file():
+        raise ModelError(f"{folder} holds no config.json", "Expected a Hugging Face checkpoint")
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise ModelError(f"{path} cannot be read: {error}", "Expected a JSON object") from error
+    if not isinstance(config, dict) or not ("model_type" in config or "auto_map" in config):
+        raise ModelError(f"{path} names no model_type", "Expected a Hugging Face configuration")
+    return config
+
+
+# --------------------------------------------------------------------------- loading
+
+
+def _load_tokenizer(folder: Path, settings: Settings) -> Any:
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(
+            str(folder), trust_remote_code=settings.trust_remote_code
+        )
+    except Exception as error:  # the library raises whatever its parsers raise
+        raise ModelError(
+            f"{folder} has no tokenizer that can be loaded: {_first_line(error)}",
+            "Save the model's tokenizer beside its weights: tokenizer.save_pretrained(FOLDER)",
+        ) from error
+
+
+def _load_model(folder: Path, dtype: torch.dtype | str, settings: Settings) -> Any:
+    from transformers import AutoModelForCausalLM
+
+    extra: dict[str, Any] = {}
+    if settings.attn_implementation is not None:
+        extra["attn_implementation"] = settings.attn_implementation
+    try:
+        return AutoModelForCausalLM.from_pretrained(
+            str(folder),
+            dtype=dtype,
+            use_safetensors=None if settings.allow_pickle else True,
+            trust_remote_code=settings.trust_remote_code,
+            **extra,
+        )
+    except Exception as error:  # unreadable weights, unknown architecture, missing packages
+        hint = "Expected a causal language model that this version of transformers knows"
+        if "trust_remote_code" in str(error):
+            hint = "It brings its own code: where you trust it, --set trust_remote_code=true"
+        raise ModelError(f"{folder} cannot be loaded: {_first_line(error)}", hint) from error
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps the libraries' progress bars, notices and warnings off the screen."""
+    from transformers.utils import logging as transformers_logging
+
+    verbosity = transformers_logging.get_verbosity()
+    bars = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity(logging.CRITICAL)
+    transformers_logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+        if bars:
+            transformers_logging.enable_progress_bar()
+
+
+# --------------------------------------------------------------------------- properties
+
+
+def _device(device: str) -> torch.device:
+    if device == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        target = torch.device(device)
+        torch.empty(0, device=target)
+    except (RuntimeError, AssertionError) as error:
+        raise ModelError(
+            f"device {device!r} cannot be used: {_first_line(error)}",
+            "Expected auto, cpu, or a device that this torch supports, such as cuda:0",
+        ) from error
+    return target
+
+
+def _dtype(dtype: str, device: torch.device, quantised: bool) -> torch.dtype | str:
+    if dtype == "auto":
+        return torch.float32 if device.type == "cpu" and not quantised else "auto"
+    if dtype not in DTYPES:
+        raise ModelError(f"dtype {dtype!r}", f"Expected auto or one of {', '.join(DTYPES)}")
+    return DTYPES[dtype]
+
+
+def own_max_length(config: Any, tokenizer: Any) -> int:
+    """The longest sequence the model was made for, in tokens (lm-eval's rule)."""
+    text_config = config.get_text_config() if hasattr(config, "get_text_config") else config
+    for key in _LENGTH_KEYS:
+        length = getattr(text_config, key, None)
+        if isinstance(length, int) and length > 1:
+            return length
+    length = getattr(tokenizer, "model_max_length", None)
+    # Tokenizers without a limit say 10³⁰.
+    return length if isinstance(length, int) and 1 < length < 10**9 else DEFAULT_MAX_LENGTH
+
+
+def _take_eos_ids(model: Any, tokenizer: Any) -> frozenset[int]:
+    """The tokens that end a generation; the rest of generation_config is set aside.
+
+    Decoding is what the request says: a checkpoint's own temperature or repetition penalty
+    would make greedy decoding something else.
+    """
+    from transformers import GenerationConfig
+
+    declared = getattr(model.generation_config, "eos_token_id", None)
+    ids = list(declared) if isinstance(declared, list | tuple) else [declared]
+    ids.append(tokenizer.eos_token_id)
+    eos = frozenset(int(token) for token in ids if token is not None)
+    model.generation_config = GenerationConfig(
+        eos_token_id=sorted(eos) or None, pad_token_id=min(eos, default=0)
+    )
+    return eos

@@ -1,0 +1,202 @@
+"""Sample records as compact JSON for the page's sample browser."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.runfolder import read_samples
+from harness.types import (
+    Classify,
+    ClassProbs,
+    Completion,
+    Failed,
+    Generate,
+    Loglikelihood,
+    Logprob,
+    Prompt,
+    Request,
+    Response,
+    RollingLoglikelihood,
+    SampleRecord,
+    ScoreValue,
+    TaskResult,
+    Unscored,
+)
+
+RECORD_LIMIT = 20_000
+"""Records of one task that a page holds; the rest stay in the run folder, and the page says so."""
+TEXT_LIMIT = 20_000
+"""Characters of one text that a page holds."""
+TEXT_LIMIT_WHEN_FULL = 500
+"""… once a page holds PAGE_LIMIT characters."""
+PAGE_LIMIT = 40_000_000
+_TITLE_LIMIT = 200
+
+
+class Clipper:
+    """Cuts texts so that a page stays loadable; one for a page, as it keeps the sum."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.clipped = 0
+
+    def __call__(self, text: str) -> str:
+        """``text``, or its start and how much is missing."""
+        limit = TEXT_LIMIT if self.total < PAGE_LIMIT else TEXT_LIMIT_WHEN_FULL
+        if len(text) > limit:
+            self.clipped += 1
+            text = f"{text[:limit]}… [{len(text) - limit:,} more characters]"
+        self.total += len(text)
+        return text
+
+
+def payload(folder: Path, task: TaskResult, clip: Clipper) -> dict[str, Any] | None:
+    """What the browser needs of one task; None where the folder holds no samples of it.
+
+    Raises:
+        DataError: The file of samples is malformed.
+    """
+    if not (folder / "samples" / f"{task.name}.jsonl").exists():
+        return None
+    samples = []
+    total = 0
+    for record in read_samples(folder, task.name):
+        total += 1
+        if total <= RECORD_LIMIT:
+            samples.append(_entry(record, clip))
+    metrics = list(task.metrics)
+    metrics += sorted({name for entry in samples for name in entry["scores"]}.difference(metrics))
+    primary = primary_metric(task, [entry["scores"] for entry in samples])
+    inverted = primary is not None and task.metrics[primary].higher_is_better is False
+    for entry in samples:
+        entry["verdict"] = verdict(entry, primary, inverted)
+        entry["scores"] = [entry["scores"].get(name) for name in metrics]
+    return {
+        "task": task.name,
+        "metrics": metrics,
+        "primary": primary,
+        "total": total,
+        "samples": samples,
+    }
+
+
+def primary_metric(task: TaskResult, scores: Iterable[Mapping[str, Any]]) -> str | None:
+    """The first metric with a better direction whose samples' scores are all within [0, 1]."""
+    fractions: dict[str, bool] = {}
+    for row in scores:
+        for name, value in row.items():
+            if isinstance(value, float):
+                fractions[name] = fractions.get(name, True) and 0 <= value <= 1
+            elif isinstance(value, list):
+                fractions[name] = False
+    return next(
+        (
+            name
+            for name, result in task.metrics.items()
+            if result.higher_is_better is not None and fractions.get(name)
+        ),
+        None,
+    )
+
+
+def verdict(entry: Mapping[str, Any], primary: str | None, inverted: bool) -> str:
+    """``error``, ``right`` (1), ``wrong`` (0), ``partial`` (between) or ``scored``."""
+    if entry.get("error"):
+        return "error"
+    value = entry["scores"].get(primary)
+    if not isinstance(value, float):
+        return "scored"
+    value = 1 - value if inverted else value
+    return "right" if value == 1 else "wrong" if value == 0 else "partial"
+
+
+def _entry(record: SampleRecord, clip: Clipper) -> dict[str, Any]:
+    sample = record.sample
+    prompt, options = _asked(record.requests, sample.input)
+    responses, choices = _answered(record.requests, record.responses, options)
+    entry: dict[str, Any] = {
+        "id": sample.id,
+        "title": (sample.input or prompt or (options[0] if options else ""))[:_TITLE_LIMIT],
+        "prompt": clip(prompt),
+        "responses": [clip(text) for text in responses],
+        "targets": [clip(text) for text in sample.targets],
+        "scores": {name: _score(value) for name, value in record.scores.items()},
+    }
+    if choices:
+        entry["choices"] = [choice | {"text": clip(choice["text"])} for choice in choices]
+    if sample.groups:
+        entry["groups"] = dict(sample.groups)
+    if record.error is not None:
+        entry["error"] = clip(record.error)
+    if record.probe is not None:
+        entry["probe"], entry["variant"] = record.probe, record.variant
+    return entry
+
+
+def _score(value: ScoreValue) -> float | list[float | str] | None:
+    if isinstance(value, Unscored):
+        return None
+    if isinstance(value, tuple):
+        return [item if isinstance(item, str) or math.isfinite(item) else "" for item in value]
+    return float(value) if math.isfinite(value) else None
+
+
+# --------------------------------------------------------------------------- what was asked
+
+
+def _prompt_text(prompt: Prompt) -> str:
+    if isinstance(prompt, str):
+        return prompt
+    return "\n\n".join(f"[{message.role}]\n{message.content}" for message in prompt)
+
+
+def _asked(requests: Iterable[Request], fallback: str) -> tuple[str, list[str]]:
+    """The prompt that the requests share, and what each asks about beyond it."""
+    pairs = [_parts(request) for request in requests]
+    if not pairs:
+        return fallback, []
+    prompts = {prompt for prompt, _ in pairs}
+    if len(prompts) == 1:
+        return pairs[0][0], [option for _, option in pairs]
+    return fallback, [prompt + option for prompt, option in pairs]
+
+
+def _parts(request: Request) -> tuple[str, str]:
+    match request:
+        case Generate(prompt, _):
+            return _prompt_text(prompt), ""
+        case Loglikelihood(context, continuation):
+            return _prompt_text(context), continuation
+        case RollingLoglikelihood(text):
+            return text, ""
+        case Classify(text, _):
+            return text, ""
+
+
+def _answered(
+    requests: Sequence[Request], responses: Sequence[Response], options: Sequence[str]
+) -> tuple[list[str], list[dict[str, Any]]]:
+    """The texts that came back, and the log-likelihood or probability of each choice."""
+    texts: list[str] = []
+    choices: list[dict[str, Any]] = []
+    for request, response, option in zip(requests, responses, options, strict=False):
+        match response:
+            case Completion(text):
+                texts.append(text)
+            case Logprob(total, token_count, is_greedy):
+                number = total if math.isfinite(total) else None
+                choices.append(
+                    {"text": option, "logprob": number, "tokens": token_count, "greedy": is_greedy}
+                )
+            case ClassProbs(probabilities):
+                labels = request.labels if isinstance(request, Classify) else ()
+                choices.extend(
+                    {"text": label, "probability": value}
+                    for label, value in zip(labels, probabilities, strict=False)
+                )
+            case Failed():
+                pass
+    return texts, choices

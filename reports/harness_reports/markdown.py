@@ -1,0 +1,181 @@
+"""Markdown for a pull-request comment or a job summary: the verdict first, details folded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from harness.runfolder import write_atomically
+from harness.types import RunResult
+from harness_reports.groups import GroupTable
+from harness_reports.text import one_line
+from harness_reports.view import GateView, RunView, TaskView, view
+
+FILE_NAME = "report.md"
+_SIGNS = {"pass": "✅", "block": "❌", "inconclusive": "❔"}
+_SPECIAL = re.compile(r"([\\`*_\[\]|~$])")
+_BLOCK_START = re.compile(r"^(\d{0,9})([-+#=.)])")
+_LENGTH_LIMIT = 500
+
+
+class MarkdownReporter:
+    """Writes ``report.md``."""
+
+    def render(self, result: RunResult, out: Path) -> Path:
+        """Writes the file into the run folder ``out``."""
+        path = out / FILE_NAME
+        write_atomically(path, text(result))
+        return path
+
+
+def text(result: RunResult) -> str:
+    """The report as GitHub-flavoured Markdown; every text in it is escaped."""
+    run = view(result)
+    blocks = [
+        *_head(run),
+        _metrics(run.tasks),
+        *(
+            f"> **{escape(task.name)}**: {escape(note)}"
+            for task in run.tasks
+            for note in task.notes
+        ),
+        *_groups(run.tasks),
+        *_probes(run.tasks),
+        _made(run),
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def escape(raw: str) -> str:
+    """``raw`` on one line as literal text: no mark-up, no HTML, no mention of a person."""
+    literal = _SPECIAL.sub(r"\\\1", _escape_html(raw))
+    return _BLOCK_START.sub(r"\1\\\2", literal)
+
+
+def _escape_html(raw: str) -> str:
+    flat = one_line(raw, _LENGTH_LIMIT)
+    flat = flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    # A zero-width space keeps "@name" from notifying whoever bears it.
+    return flat.replace("@", "@\u200b")
+
+
+def _head(run: RunView) -> Iterable[str]:
+    if run.gate is None:
+        yield f"### Evaluation of {escape(run.model)}"
+    else:
+        yield from _gate(run.gate)
+        yield f"Model {escape(run.model)}"
+    if not run.complete:
+        yield "> **This run is incomplete.** The numbers cover what was answered."
+
+
+def _gate(gate: GateView) -> Iterable[str]:
+    yield f"### {_SIGNS[gate.verdict]} {gate.headline}"
+    if gate.sentence:
+        yield escape(gate.sentence)
+    if gate.rules:
+        rows = [
+            (
+                f"{_SIGNS[rule.verdict]} {rule.headline}",
+                f"{escape(rule.metric)} {escape(rule.rule)}".strip(),
+                escape(rule.sentence),
+            )
+            for rule in gate.rules
+        ]
+        yield _details(
+            f"{len(rows)} rule{'s' if len(rows) > 1 else ''}",
+            _table(("Verdict", "Rule", "Evidence"), rows),
+        )
+
+
+def _metrics(tasks: Iterable[TaskView]) -> str:
+    rows = []
+    for task in tasks:
+        name = f"{escape(task.name)} (v{escape(task.version)})"
+        errors = f"**{task.errors}**" if task.has_errors else task.errors
+        if not task.metrics:
+            rows.append((name, "—", "—", "", task.n, errors))
+        for index, row in enumerate(task.metrics):
+            rows.append(
+                (
+                    name if index == 0 else "",
+                    escape(row.label),
+                    row.number.short,
+                    row.number.interval,
+                    row.number.n,
+                    errors if index == 0 else "",
+                )
+            )
+    return _table(("Task", "Metric", "Value", "95 % interval", "n:", "Errors:"), rows)
+
+
+def _groups(tasks: Iterable[TaskView]) -> Iterable[str]:
+    for task in tasks:
+        for table in task.groups:
+            title = f"{task.name} by {table.attribute}: {table.label}, {table.order}"
+            yield _details(title, _group_table(table))
+
+
+def _group_table(table: GroupTable) -> str:
+    rows = [
+        (
+            escape(row.group),
+            row.number.short,
+            "too small" if row.too_small else row.number.interval,
+            row.number.n,
+        )
+        for row in table.rows
+    ]
+    body = _table(("Group", "Value", "95 % interval", "n:"), rows)
+    if table.gap is None:
+        return body
+    gap = table.gap
+    return (
+        f"{body}\n\nLargest gap: {gap.number.short} between {escape(gap.worst)} and "
+        f"{escape(gap.best)} ({gap.number.method})."
+    )
+
+
+def _probes(tasks: Iterable[TaskView]) -> Iterable[str]:
+    for task in tasks:
+        if task.probes:
+            rows = [
+                (
+                    escape(row.probe),
+                    escape(row.metric),
+                    escape(row.measure),
+                    row.number.short,
+                    row.number.interval,
+                    row.number.n,
+                )
+                for row in task.probes
+            ]
+            head = ("Probe", "Metric", "Measure", "Value", "95 % interval", "n:")
+            yield _details(f"{task.name}: probes", _table(head, rows))
+
+
+def _made(run: RunView) -> str:
+    rows = [("Run", escape(run.run_id))]
+    for task in run.tasks:
+        rows.append(
+            (f"{escape(task.name)} data", f"{escape(task.source)}, sha256 {escape(task.sha256)}")
+        )
+        rows.extend(
+            (f"{escape(task.name)} {escape(name)}", escape(value)) for name, value in task.settings
+        )
+    for facts in (run.model_facts, run.usage, run.timing):
+        rows.extend((escape(f"{facts.title} {name}"), escape(value)) for name, value in facts.rows)
+    return _details("How it was made", _table(("What", "Value"), rows))
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table; a head that ends in a colon is aligned to the right."""
+    titles = [title.removesuffix(":") for title in head]
+    rules = ["---:" if title.endswith(":") else "---" for title in head]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (titles, rules, *rows))
+
+
+def _details(summary: str, body: str) -> str:
+    """A folded part; its summary is HTML, where Markdown's backslashes would show."""
+    return f"<details><summary>{_escape_html(summary)}</summary>\n\n{body}\n\n</details>"

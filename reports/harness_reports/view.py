@@ -1,0 +1,278 @@
+"""What a report shows, decided once for all formats: a RunResult becomes rows of text.
+
+Order, digits, arrows, axes and which group is the worst are chosen here; the formats only
+lay them out. Texts are raw: each format escapes them its own way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.types import MetricResult, RunResult, TaskResult
+from harness_reports import numbers
+from harness_reports.drawing import Mark, Scale, close_axis, full_axis, mark
+from harness_reports.groups import GroupTable, group_tables
+from harness_reports.numbers import Number
+from harness_reports.provenance import Facts, facts
+
+Verdict = Literal["pass", "block", "inconclusive"]
+
+_DIRECTIONS = {True: "higher is better", False: "lower is better", None: "neither is better"}
+_HEADLINES = {"pass": "Passed", "block": "Blocked", "inconclusive": "Inconclusive"}
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRow:
+    """A metric of a task; ``label`` carries the arrow of the better direction."""
+
+    metric: str
+    label: str
+    direction: str
+    number: Number
+    mark: Mark | None
+    scale: Scale
+    signature: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeRow:
+    """One measure of one probe on one metric."""
+
+    probe: str
+    metric: str
+    measure: str
+    number: Number
+    mark: Mark | None
+    scale: Scale
+
+
+@dataclass(frozen=True, slots=True)
+class TaskView:
+    """All that is shown of one task; ``headline`` is its first metric."""
+
+    name: str
+    version: str
+    n: str
+    errors: str
+    has_errors: bool
+    source: str
+    sha256: str
+    settings: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...]
+    metrics: tuple[MetricRow, ...]
+    groups: tuple[GroupTable, ...]
+    probes: tuple[ProbeRow, ...]
+
+    @property
+    def headline(self) -> MetricRow | None:
+        """The first metric."""
+        return self.metrics[0] if self.metrics else None
+
+
+@dataclass(frozen=True, slots=True)
+class RuleView:
+    """One rule of a gate."""
+
+    metric: str
+    rule: str
+    verdict: str
+    headline: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class GateView:
+    """The verdict; an unknown one counts as inconclusive, never as a pass."""
+
+    verdict: Verdict
+    headline: str
+    sentence: str
+    rules: tuple[RuleView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """All that is shown of a run."""
+
+    run_id: str
+    model: str
+    started: str
+    complete: bool
+    samples: str
+    errors: str
+    has_errors: bool
+    tasks: tuple[TaskView, ...]
+    gate: GateView | None
+    model_facts: Facts
+    usage: Facts
+    timing: Facts
+
+
+def view(result: RunResult) -> RunView:
+    """The rows of ``result``, in the order of its tasks and metrics."""
+    tasks = result.tasks.values()
+    errors = sum(task.errors for task in tasks)
+    return RunView(
+        run_id=result.run_id,
+        model=model_name(result),
+        started=numbers.moment(str(result.timing.get("started", ""))),
+        complete=result.status == "complete",
+        samples=numbers.count(sum(task.n for task in tasks)),
+        errors=numbers.count(errors),
+        has_errors=errors > 0,
+        tasks=tuple(task_view(task) for task in tasks),
+        gate=gate_view(result.gate),
+        model_facts=facts("Model", result.model),
+        usage=_usage(result),
+        timing=_timing(result.timing),
+    )
+
+
+def model_name(result: RunResult) -> str:
+    """What to call the model: its name, else whatever identifies it."""
+    for key in ("name", "spec", "fingerprint"):
+        value = result.model.get(key)
+        if isinstance(value, str) and value:
+            return value
+    return "model"
+
+
+def task_view(task: TaskResult) -> TaskView:
+    """The rows of one task."""
+    return TaskView(
+        name=task.name,
+        version=task.version,
+        n=numbers.count(task.n),
+        errors=numbers.count(task.errors),
+        has_errors=task.errors > 0,
+        source=task.data.label,
+        sha256=task.data_sha256,
+        settings=tuple(task.settings.items()),
+        notes=task.notes,
+        metrics=tuple(metric_row(name, result) for name, result in task.metrics.items()),
+        groups=tuple(group_tables(task)),
+        probes=tuple(_probe_rows(task)),
+    )
+
+
+def metric_row(name: str, result: MetricResult) -> MetricRow:
+    """One metric with its interval on the whole range it can take."""
+    axis = full_axis([result.estimate], percent=_is_percent(result))
+    reference = 0.0 if axis.low < 0 < axis.high else None
+    return MetricRow(
+        metric=name,
+        label=numbers.label(name, result.higher_is_better),
+        direction=_DIRECTIONS[result.higher_is_better],
+        number=numbers.number(result.estimate),
+        mark=mark(result.estimate, axis, reference),
+        scale=axis.scale,
+        signature=result.signature,
+    )
+
+
+def _is_percent(result: MetricResult) -> bool:
+    """Whether the metric is sacrebleu's, whose convention is 0–100: only it signs so."""
+    return result.signature is not None and "nrefs:" in result.signature
+
+
+# --------------------------------------------------------------------------- probes
+
+
+def _probe_rows(task: TaskResult) -> list[ProbeRow]:
+    """Measures in the probes' order; changes share one close axis around no change."""
+    found = [
+        (probe, metric, measure, estimate)
+        for probe, metrics in task.probes.items()
+        for metric, measures in metrics.items()
+        for measure, estimate in measures.items()
+    ]
+    changes = close_axis([row[3] for row in found if _is_change(row[2])], [0.0])
+    rows = []
+    for probe, metric, measure, estimate in found:
+        change = _is_change(measure)
+        axis = changes if change else full_axis([estimate])
+        rows.append(
+            ProbeRow(
+                probe=probe,
+                metric=metric,
+                measure=measure.replace("_", " "),
+                number=numbers.number(estimate, signed=change),
+                mark=mark(estimate, axis, 0.0 if axis.low < 0 else None),
+                scale=axis.scale,
+            )
+        )
+    return rows
+
+
+def _is_change(measure: str) -> bool:
+    """Whether a measure is a difference, whose sign matters."""
+    return "change" in measure or "difference" in measure
+
+
+# --------------------------------------------------------------------------- gate
+
+
+def gate_view(gate: Mapping[str, object] | None) -> GateView | None:
+    """The gate's block of results.json in words; None without one."""
+    if gate is None:
+        return None
+    verdict = _verdict(gate.get("verdict"))
+    rules = gate.get("rules")
+    return GateView(
+        verdict=verdict,
+        headline=_HEADLINES[verdict],
+        sentence=str(gate.get("sentence") or ""),
+        rules=tuple(_rule(rule) for rule in (rules if isinstance(rules, (list, tuple)) else ())),
+    )
+
+
+def _rule(rule: object) -> RuleView:
+    data = rule if isinstance(rule, Mapping) else {"sentence": str(rule)}
+    verdict = _verdict(data.get("verdict"))
+    return RuleView(
+        metric=str(data.get("metric") or ""),
+        rule=str(data.get("rule") or ""),
+        verdict=verdict,
+        headline=_HEADLINES[verdict],
+        sentence=str(data.get("sentence") or ""),
+    )
+
+
+def _verdict(value: object) -> Verdict:
+    if value == "pass":
+        return "pass"
+    return "block" if value == "block" else "inconclusive"
+
+
+# --------------------------------------------------------------------------- costs
+
+
+def _usage(result: RunResult) -> Facts:
+    usage = result.usage
+    rows = [
+        ("requests", numbers.count(usage.requests)),
+        ("answered from the cache", numbers.count(usage.cached)),
+        ("prompt tokens", numbers.count(usage.prompt_tokens)),
+        ("completion tokens", numbers.count(usage.completion_tokens)),
+        ("tokens computed", numbers.count(usage.computed_tokens)),
+        ("tokens reused", numbers.count(usage.reused_tokens)),
+    ]
+    shown = [(name, text) for name, text in rows if text != "0" or name == "requests"]
+    if usage.cost is not None:
+        shown.append(("cost", f"${usage.cost:,.2f}"))
+    return Facts("Usage", tuple(shown))
+
+
+def _timing(timing: Mapping[str, float | str]) -> Facts:
+    return Facts("Timing", tuple(_time(name, value) for name, value in timing.items()))
+
+
+def _time(name: str, value: float | str) -> tuple[str, str]:
+    if isinstance(value, str):
+        return name, numbers.moment(value)
+    if name.endswith("seconds"):
+        words = name.removesuffix("seconds").rstrip("_").replace("_", " ")
+        return words or "duration", numbers.duration(value)
+    return name.replace("_", " "), numbers.trimmed(value)

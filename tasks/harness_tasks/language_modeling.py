@@ -1,0 +1,99 @@
+"""Perplexity of a language model on whole texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import data, options
+from harness.data import Row
+from harness.errors import DataError
+from harness.protocols import Metric, Task, TaskOptions, TaskSpec
+from harness.types import (
+    DataSource,
+    HubDataset,
+    Logprob,
+    Request,
+    Response,
+    RollingLoglikelihood,
+    Sample,
+    ScoreValue,
+)
+from harness_tasks.base import VERSION
+from harness_tasks.rows import Place, read, shared
+
+SAMPLES = Path(__file__).parent / "samples"
+FIELDS = frozenset({"text", "page"})
+
+
+def open_perplexity(chosen: TaskOptions) -> Task:
+    """Perplexity per word and byte of your own texts, or of WikiText-2."""
+    from harness_tasks.metrics.perplexity import metrics, values
+
+    options.scoring(chosen, ["rolling"])
+    return PerplexityTask(metrics(), values)
+
+
+@dataclass(frozen=True, slots=True)
+class PerplexityTask:
+    """The log-probability of whole texts, every token scored once."""
+
+    metrics: Sequence[Metric]
+    values: Callable[[float, str], Mapping[str, ScoreValue]]
+    name: str = "perplexity"
+    version: str = VERSION
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """How the model is asked, in words."""
+        return {"scoring": "rolling log-likelihood", "words": "split at white space"}
+
+    def samples(self, data: DataSource) -> Iterable[Sample]:
+        """See ``harness.protocols.Task``."""
+        return read_texts(data)
+
+    def requests(self, sample: Sample, shots: Sequence[Sample]) -> Sequence[Request]:  # noqa: ARG002
+        """The text itself; examples have no place before it."""
+        return [RollingLoglikelihood(sample.input)]
+
+    def score(self, sample: Sample, responses: Sequence[Response]) -> Mapping[str, ScoreValue]:
+        """The text's statistics; see ``harness_tasks.metrics.perplexity``."""
+        (response,) = responses
+        assert isinstance(response, Logprob)
+        return self.values(response.total, sample.input)
+
+
+def read_texts(source: DataSource) -> Iterator[Sample]:
+    """Streams own JSONL (``text``), a ``.txt`` file as one text, or the hub's rows (``page``).
+
+    Raises:
+        DataError: A file or row cannot be read.
+    """
+    return read(source, read_row, files={".txt": _read_file})
+
+
+def read_row(row: Row, place: Place) -> Sample:
+    """One text."""
+    text = place.text(row, "page" if "page" in row else "text")
+    return Sample(input=text, **shared(row, place, text, FIELDS))
+
+
+def _read_file(path: Path) -> Iterator[Sample]:
+    text = data.read_text(path)
+    if not text.strip():
+        raise DataError("the file is empty", path=path, expected="some text")
+    yield Sample(path.name, text)
+
+
+SPECS = (
+    TaskSpec(
+        "perplexity",
+        "perplexity of whole texts, per word and per byte",
+        open_perplexity,
+        sample_data=SAMPLES / "perplexity.jsonl",
+        hub=HubDataset(
+            "EleutherAI/wikitext_document_level", "wikitext-2-raw-v1", split="test", shots=None
+        ),
+    ),
+)

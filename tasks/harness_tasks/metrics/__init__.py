@@ -1,0 +1,1 @@
+"""What the tasks measure; opened with the task, so that registration stays light."""

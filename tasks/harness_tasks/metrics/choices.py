@@ -1,0 +1,100 @@
+"""Accuracy and calibration of a choice among options, from their log-probabilities."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.choices import best
+from harness.metrics import Corpus, Mean, ratio
+from harness.protocols import Metric
+from harness.types import ScoreValue
+
+Array = NDArray[np.float64]
+BINS = 15
+"""Equal-width confidence bins of the calibration error."""
+
+
+def metrics() -> tuple[Metric, ...]:
+    """The metrics that log-probabilities give, in the order they are shown."""
+    return (
+        Mean("acc"),
+        Mean("acc_norm"),
+        Mean("acc_bytes"),
+        Corpus("ece", calibration_error, higher_is_better=False),
+        Mean("brier", higher_is_better=False),
+    )
+
+
+def generated_metrics() -> tuple[Metric, ...]:
+    """The metrics that remain when the choice is read from generated text."""
+    return (Mean("acc"),)
+
+
+def values(totals: Sequence[float], texts: Sequence[str], right: int) -> dict[str, ScoreValue]:
+    """A sample's values of ``metrics``.
+
+    Args:
+        totals: Log-probability of each choice, in nats.
+        texts: Their texts, without the blank that joins them to the context.
+        right: The index of the right one.
+    """
+    by_characters = [total / max(len(text), 1) for total, text in zip(totals, texts, strict=True)]
+    by_bytes = [
+        total / max(len(text.encode()), 1) for total, text in zip(totals, texts, strict=True)
+    ]
+    chosen = best(totals)
+    probabilities = softmax(totals)
+    correct = float(chosen == right)
+    return {
+        "acc": correct,
+        "acc_norm": float(best(by_characters) == right),
+        "acc_bytes": float(best(by_bytes) == right),
+        "ece": binned(probabilities[chosen], correct),
+        "brier": brier(probabilities, right),
+    }
+
+
+def softmax(totals: Sequence[float]) -> list[float]:
+    """Probabilities over the choices; they sum to 1. All equal where no choice is possible."""
+    top = max(totals)
+    if top == -math.inf:
+        return [1 / len(totals)] * len(totals)
+    weights = [math.exp(total - top) for total in totals]
+    return [weight / sum(weights) for weight in weights]
+
+
+def brier(probabilities: Sequence[float], right: int) -> float:
+    """Σ over choices of (probability − truth)², in [0, 2] (Brier 1950); 0 is best."""
+    return sum((p - (index == right)) ** 2 for index, p in enumerate(probabilities))
+
+
+def binned(confidence: float, correct: float) -> tuple[float, ...]:
+    """A sample's statistics for ``calibration_error``: count, confidence, hits in its bin.
+
+    Bins are open below and closed above, as in Guo et al. 2017; the first holds 0 too.
+    """
+    bin_ = min(max(math.ceil(confidence * BINS) - 1, 0), BINS - 1)
+    statistics = [0.0] * (3 * BINS)
+    statistics[3 * bin_ : 3 * bin_ + 3] = [1.0, confidence, correct]
+    return tuple(statistics)
+
+
+def calibration_error(sums: Array) -> Array:
+    """Expected calibration error in [0, 1]: Σ_b n_b/n·|accuracy_b − confidence_b|.
+
+    Guo et al. 2017, "On calibration of modern neural networks", eq. 3.
+
+    Args:
+        sums: Shape (r, 3·BINS), sums of ``binned``.
+
+    Returns:
+        Shape (r,).
+    """
+    counts, confidence, hits = sums[:, 0::3], sums[:, 1::3], sums[:, 2::3]
+    total = counts.sum(axis=1)
+    gaps = np.abs(hits - confidence).sum(axis=1)
+    return ratio(gaps, total)

@@ -1,0 +1,74 @@
+"""A task's prompt: a template, solved examples before it, or a row's own prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from harness import templates
+from harness.errors import DataError
+from harness.protocols import TaskOptions
+from harness.types import Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """How a sample becomes the text that the model is given.
+
+    Attributes:
+        name: The template's name, as reports show it.
+        source: Its Jinja2 source.
+        input_name: The task's word for ``Sample.input`` in the template.
+        answer: The answer that a solved example shows.
+        more: Further variables of a sample.
+        delimiter: Between a solved example and its answer.
+        separator: After each solved example.
+    """
+
+    name: str
+    source: str
+    input_name: str
+    answer: Callable[[Sample], str]
+    more: Callable[[Sample], Mapping[str, object]] | None = None
+    delimiter: str = " "
+    separator: str = "\n\n"
+
+    def __call__(self, sample: Sample, shots: Sequence[Sample] = ()) -> str:
+        """The prompt; a row's own ``prompt`` is taken as it is, without examples.
+
+        Raises:
+            ConfigError: The template cannot be filled.
+            DataError: A probe changed the input, and the row's own prompt does not contain it.
+        """
+        if "prompt" in sample.metadata:
+            return _own_prompt(sample)
+        solved = [(self._render(shot), self.answer(shot)) for shot in shots]
+        return templates.with_shots(self._render(sample), solved, self.delimiter, self.separator)
+
+    def _render(self, sample: Sample) -> str:
+        variables = templates.variables(sample, self.input_name)
+        if self.more is not None:
+            variables.update(self.more(sample))
+        return templates.render(self.source, variables)
+
+
+def choose(
+    known: Mapping[str, str], options: TaskOptions, default: str | None = None
+) -> tuple[str, str]:
+    """The (name, source) of the template the user asked for, else ``default``, else the first."""
+    return templates.choose(known, options.templates, options.values.get("template", default))
+
+
+def _own_prompt(sample: Sample) -> str:
+    """The row's prompt, with the input that a probe may have changed put in its place."""
+    prompt, original = str(sample.metadata["prompt"]), str(sample.metadata["prompt_input"])
+    if sample.input == original:
+        return prompt
+    if original not in prompt:
+        raise DataError(
+            f"the prompt of sample {sample.id!r} does not contain its input {original[:60]!r}, "
+            "so a probe cannot change it",
+            expected="a prompt with the input in it, or no 'prompt' field",
+        )
+    before, after = prompt.rsplit(original, 1)
+    return before + sample.input + after

@@ -1,0 +1,198 @@
+"""Question answering over a passage: SQuAD 1.1, SQuAD 2.0, and your own data in their manner."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from harness import data, options
+from harness.data import Row
+from harness.errors import DataError
+from harness.protocols import Task, TaskOptions, TaskSpec
+from harness.types import DataSource, HubDataset, Sample, Sampling
+from harness_tasks import prompts
+from harness_tasks.base import GenerationTask
+from harness_tasks.rows import Place, read, shared
+
+SAMPLES = Path(__file__).parent / "samples"
+FIELDS = frozenset({"context", "question", "answers", "title"})
+NO_ANSWER = "unanswerable"
+
+TEMPLATES = {
+    "default": "{% if title %}Title: {{ title }}\n\n{% endif %}Background: {{ context }}\n\n"
+    "Question: {{ question }}\n\nAnswer:",
+    "extract": "{{ context }}\n\nAnswer the question with words copied from the passage above.\n"
+    "Question: {{ question }}\nAnswer:",
+}
+TEMPLATES_UNANSWERABLE = {
+    "default": TEMPLATES["default"],
+    "extract": "{{ context }}\n\nAnswer the question with words copied from the passage above, "
+    f"or with the word {NO_ANSWER} if it does not hold the answer.\n"
+    "Question: {{ question }}\nAnswer:",
+}
+OPTIONS = {
+    "max_tokens": "longest answer in tokens (default 64)",
+    "metrics": "further metrics: evaluate:NAME_OR_PATH, separated by commas",
+}
+
+
+def open_squad(chosen: TaskOptions) -> Task:
+    """SQuAD 1.1's scores; a version 2 file is read too."""
+    return _open("squad", chosen)
+
+
+def open_squad_v2(chosen: TaskOptions) -> Task:
+    """SQuAD 2.0: the passage may not hold the answer."""
+    return _open("squad_v2", chosen)
+
+
+def open_qa(chosen: TaskOptions) -> Task:
+    """Your own questions, scored by SQuAD 2.0's rules."""
+    return _open("qa", chosen)
+
+
+def _open(name: str, chosen: TaskOptions) -> Task:
+    from harness_tasks.metrics.evaluate_library import with_library_metrics
+    from harness_tasks.metrics.squad import SquadV1, SquadV2
+
+    options.scoring(chosen, ["generate"])
+    answerable = name == "squad"
+    known = TEMPLATES if answerable else TEMPLATES_UNANSWERABLE
+    template, source = prompts.choose(known, chosen)
+    grader = SquadV1() if answerable else SquadV2(split=name == "squad_v2")
+    notes = {} if answerable else {"unanswerable": f"empty or the word {NO_ANSWER!r}"}
+    return GenerationTask(
+        name=name,
+        reader=read_questions,
+        prompt=prompts.Prompt(template, source, "question", _answer),
+        sampling=Sampling(max_tokens=options.integer(chosen, "max_tokens", 64), stop=("\n",)),
+        graders=with_library_metrics([grader], chosen),
+        notes=notes,
+    )
+
+
+def _answer(sample: Sample) -> str:
+    return sample.targets[0] if sample.targets else NO_ANSWER
+
+
+# --------------------------------------------------------------------------- readers
+
+
+def read_questions(source: DataSource) -> Iterator[Sample]:
+    """Streams SQuAD's JSON, own JSONL (``context, question, answers``) or the hub's rows.
+
+    Raises:
+        DataError: A file or question cannot be read.
+    """
+    return read(source, read_row, files={".json": read_squad})
+
+
+def read_row(row: Row, place: Place) -> Sample:
+    """A question of own JSONL or of the hub's ``squad``, ``squad_v2``."""
+    question, context = place.text(row, "question"), place.text(row, "context")
+    arguments = shared(row, place, question, FIELDS)
+    title = row.get("title") or ""
+    if isinstance(
+        row.get("answers"), dict
+    ):  # the hub's columns: {"text": […], "answer_start": […]}
+        answers = place.texts(row["answers"], "text")
+    else:
+        answers = place.texts(row, "answers")
+    if arguments["cluster"] is None:
+        digest = hashlib.sha256(context.encode()).hexdigest()[:12]
+        arguments["cluster"] = f"{title}#{digest}" if title else digest
+    arguments["metadata"] |= {"context": context, "title": str(title)}
+    return Sample(input=question, targets=_distinct(answers), **arguments)
+
+
+def read_squad(path: Path) -> Iterator[Sample]:
+    """The published JSON of SQuAD 1.1 and 2.0; a passage is a cluster.
+
+    Raises:
+        DataError: The document has another shape.
+    """
+    document = data.read_json(path)
+    if not isinstance(document, dict):
+        raise _shape(path, "the document", "{'data': [{'title', 'paragraphs'}]}")
+    for article in _items(path, "the document", document, "data"):
+        title = article.get("title") or ""
+        where = f"article {title!r}"
+        for number, paragraph in enumerate(_items(path, where, article, "paragraphs")):
+            where = f"article {title!r}, paragraph {number}"
+            if not isinstance(paragraph.get("context"), str):
+                raise _shape(path, where, "a text 'context'")
+            for question in _items(path, where, paragraph, "qas"):
+                yield _squad_question(path, where, question, paragraph["context"], title, number)
+
+
+def _squad_question(
+    path: Path, where: str, row: dict[str, Any], context: str, title: str, paragraph: int
+) -> Sample:
+    if not isinstance(row.get("question"), str) or not isinstance(row.get("id"), str | int):
+        raise _shape(path, where, "a text 'question' and an 'id' in each of 'qas'")
+    where = f"question {row['id']!r}"
+    answers = [answer.get("text") for answer in _items(path, where, row, "answers")]
+    if not all(isinstance(answer, str) for answer in answers):
+        raise _shape(path, where, "a text 'text' in each of 'answers'")
+    if bool(row.get("is_impossible")) and answers:
+        raise _shape(path, where, "no answers where 'is_impossible' is true")
+    return Sample(
+        id=str(row["id"]),
+        input=row["question"],
+        targets=_distinct(answers),
+        cluster=f"{title}#{paragraph}",
+        metadata={"context": context, "title": title},
+    )
+
+
+def _items(path: Path, where: str, holder: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    items = holder.get(name)
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise _shape(path, where, f"a list of objects {name!r}")
+    return items
+
+
+def _shape(path: Path, where: str, expected: str) -> DataError:
+    return DataError(
+        f"{where} is not as SQuAD publishes it", path=path, expected=f"{expected} in {where}"
+    )
+
+
+def _distinct(answers: Any) -> tuple[str, ...]:
+    """The answers without repetitions: annotators often agree."""
+    return tuple(dict.fromkeys(answers))
+
+
+SPECS = (
+    TaskSpec(
+        "squad",
+        "SQuAD 1.1: answer a question from a passage",
+        open_squad,
+        sample_data=SAMPLES / "squad.jsonl",
+        sample_shots=SAMPLES / "squad.shots.jsonl",
+        hub=HubDataset("rajpurkar/squad"),
+        options=OPTIONS,
+        templates=TEMPLATES,
+    ),
+    TaskSpec(
+        "squad_v2",
+        "SQuAD 2.0: answer a question from a passage that may not hold the answer",
+        open_squad_v2,
+        sample_data=SAMPLES / "squad_v2.jsonl",
+        sample_shots=SAMPLES / "squad_v2.shots.jsonl",
+        hub=HubDataset("rajpurkar/squad_v2"),
+        options=OPTIONS,
+        templates=TEMPLATES_UNANSWERABLE,
+    ),
+    TaskSpec(
+        "qa",
+        "your own questions about passages, scored as SQuAD 2.0",
+        open_qa,
+        sample_data=SAMPLES / "qa.jsonl",
+        sample_shots=SAMPLES / "qa.shots.jsonl",
+        options=OPTIONS,
+        templates=TEMPLATES_UNANSWERABLE,
+    ),
+)

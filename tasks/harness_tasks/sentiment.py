@@ -1,0 +1,232 @@
+"""Sentiment of a text: SST-2, and your own data with labels of your own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import choices, data, options
+from harness.data import Row
+from harness.errors import UsageError
+from harness.protocols import Metric, Task, TaskOptions, TaskSpec
+from harness.types import (
+    Classify,
+    ClassProbs,
+    DataSource,
+    Generate,
+    HubDataset,
+    Request,
+    Response,
+    Sample,
+    Sampling,
+    ScoreValue,
+    Unscored,
+)
+from harness_tasks import prompts
+from harness_tasks.base import VERSION, Grader, completion, grade_all, metrics_of
+from harness_tasks.rows import Place, read, shared
+
+SAMPLES = Path(__file__).parent / "samples"
+FIELDS = frozenset({"text", "label", "sentence", "idx"})
+SST2_LABELS = ("negative", "positive")
+
+SST2_TEMPLATES = {
+    "default": "{{ text }}\nQuestion: Is this sentence positive or negative?\nAnswer:",
+    "review": "Review: {{ text }}\nSentiment:",
+    "instruct": "Is the sentiment of this text positive or negative? "
+    "Answer with that one word.\n\n{{ text }}\n\nSentiment:",
+}
+TEMPLATES = {
+    "default": "{{ text }}\nQuestion: Is this sentence "
+    "{{ (labels[:0:-1] | join(', ')) ~ ' or ' ~ labels[0] }}?\nAnswer:",
+    "review": "Review: {{ text }}\nSentiment:",
+    "instruct": "Is the sentiment of this text {{ (labels[:0:-1] | join(', ')) ~ ' or ' "
+    "~ labels[0] }}? Answer with one of these.\n\n{{ text }}\n\nSentiment:",
+}
+OPTIONS = {
+    "scoring": "loglikelihood of the labels, classify (a classification head) or generate",
+    "max_tokens": "longest generated answer in tokens (default 16)",
+    "metrics": "further metrics: evaluate:NAME_OR_PATH, separated by commas",
+}
+
+
+def open_sst2(chosen: TaskOptions) -> Task:
+    """SST-2: sentences from film reviews."""
+    return _open("sst2", SST2_LABELS, SST2_TEMPLATES, chosen)
+
+
+def open_sentiment(chosen: TaskOptions) -> Task:
+    """Your own texts and labels."""
+    text = chosen.values.get("labels", ",".join(SST2_LABELS))
+    labels = tuple(label.strip() for label in text.split(","))
+    if len(labels) < 2 or len(set(labels)) < len(labels) or not all(labels):
+        raise UsageError(f"labels={text} is not a list of at least two different labels")
+    return _open("sentiment", labels, TEMPLATES, chosen)
+
+
+def _open(
+    name: str, labels: tuple[str, ...], known: Mapping[str, str], chosen: TaskOptions
+) -> Task:
+    from harness_tasks.metrics.classification import metrics, values
+    from harness_tasks.metrics.evaluate_library import library_metrics
+
+    template, source = prompts.choose(known, chosen)
+    own = metrics()
+    return SentimentTask(
+        name=name,
+        labels=labels,
+        scoring=options.scoring(chosen, ["loglikelihood", "classify", "generate"]),
+        prompt=prompts.Prompt(
+            template,
+            source,
+            "text",
+            lambda sample: sample.targets[0],
+            more=lambda _: {"labels": labels},
+        ),
+        sampling=Sampling(max_tokens=options.integer(chosen, "max_tokens", 16), stop=("\n",)),
+        own_metrics=own,
+        values=values,
+        graders=library_metrics(chosen, {metric.name for metric in own}),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SentimentTask:
+    """The label of a text, by the labels' log-probabilities, a classification head or text."""
+
+    name: str
+    labels: tuple[str, ...]
+    scoring: str
+    prompt: prompts.Prompt
+    sampling: Sampling
+    own_metrics: tuple[Metric, ...]
+    values: Callable[[int, int, int], dict[str, ScoreValue]]
+    graders: tuple[Grader, ...]
+    version: str = VERSION
+
+    @property
+    def metrics(self) -> Sequence[Metric]:
+        """See ``harness.protocols.Task``."""
+        return (*self.own_metrics, *metrics_of(self.graders))
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """How the model is asked, in words."""
+        how = {"scoring": self.scoring, "labels": ", ".join(self.labels)}
+        if self.scoring == "classify":
+            return how
+        how["template"] = self.prompt.name
+        if self.scoring == "generate":
+            how["max_tokens"] = str(self.sampling.max_tokens)
+            how["answer"] = "the one label that the text names; none or several: not scored"
+        return how
+
+    def samples(self, data: DataSource) -> Iterable[Sample]:
+        """See ``harness.protocols.Task``."""
+        return read_texts(data, self.labels)
+
+    def requests(self, sample: Sample, shots: Sequence[Sample]) -> Sequence[Request]:
+        """One request, or one a label with ``scoring=loglikelihood``."""
+        if self.scoring == "classify":
+            return [Classify(sample.input, self.labels)]
+        prompt = self.prompt(sample, shots)
+        if self.scoring == "loglikelihood":
+            return choices.loglikelihoods(prompt, self.labels)
+        return [Generate(prompt, self.sampling)]
+
+    def score(self, sample: Sample, responses: Sequence[Response]) -> Mapping[str, ScoreValue]:
+        """The metrics' values of the label that was chosen; the first of equal ones."""
+        predicted = self._predicted(responses)
+        if predicted is None:
+            answer = completion(responses)
+            reason = f"the answer {answer[:80]!r} names none, or several, of the labels"
+            return {metric.name: Unscored(reason) for metric in self.metrics}
+        truth = self.labels.index(sample.targets[0])
+        return {
+            **self.values(truth, predicted, len(self.labels)),
+            **grade_all(self.graders, self.labels[predicted], sample),
+        }
+
+    def _predicted(self, responses: Sequence[Response]) -> int | None:
+        if self.scoring == "generate":
+            return choices.match(completion(responses), [[label] for label in self.labels])
+        scores: Sequence[float] = choices.totals(responses)
+        if isinstance(responses[0], ClassProbs):
+            scores = responses[0].probabilities
+        return choices.best(scores)
+
+
+# --------------------------------------------------------------------------- readers
+
+
+def read_texts(source: DataSource, labels: Sequence[str]) -> Iterator[Sample]:
+    """Streams ``text<TAB>label`` files (``.tsv``, ``.txt``), own JSONL or the hub's rows.
+
+    A label is one of ``labels`` or its number from 0.
+
+    Raises:
+        DataError: A file or row cannot be read, or has another label.
+    """
+
+    def read_tabbed(path: Path) -> Iterator[Sample]:
+        for number, line in data.lines(path):
+            if not line.strip():
+                continue
+            place = Place(path, number)
+            text, tab, label = line.rpartition("\t")
+            if not (tab and text.strip()):
+                raise place.error(f"no text before a tab: {line[:60]!r}", "TEXT<TAB>LABEL")
+            yield Sample(str(number), text, (_label(label.strip(), labels, place),))
+
+    def read_row(row: Row, place: Place) -> Sample:
+        text = place.text(row, "sentence" if "sentence" in row else "text")
+        label = place.field(row, "label", (str, int))
+        if "id" not in row and "idx" in row:
+            row = {**row, "id": row["idx"]}
+        arguments = shared(row, place, text, FIELDS)
+        return Sample(input=text, targets=(_label(label, labels, place),), **arguments)
+
+    return read(source, read_row, files={".tsv": read_tabbed, ".txt": read_tabbed})
+
+
+def _label(label: str | int, labels: Sequence[str], place: Place) -> str:
+    if isinstance(label, str) and label in labels:
+        return label
+    try:
+        number = int(label)
+    except ValueError:
+        number = -1
+    if 0 <= number < len(labels):
+        return labels[number]
+    raise place.error(
+        f"label {label!r}",
+        f"one of {', '.join(labels)}, or its number from 0 to {len(labels) - 1}; "
+        "the task sentiment takes other labels with --set sentiment.labels=…",
+    )
+
+
+SPECS = (
+    TaskSpec(
+        "sst2",
+        "SST-2: is a sentence from a film review positive or negative",
+        open_sst2,
+        sample_data=SAMPLES / "sst2.jsonl",
+        sample_shots=SAMPLES / "sst2.shots.jsonl",
+        hub=HubDataset("stanfordnlp/sst2"),
+        options=OPTIONS,
+        templates=SST2_TEMPLATES,
+    ),
+    TaskSpec(
+        "sentiment",
+        "sentiment of your own texts, with your own labels",
+        open_sentiment,
+        sample_data=SAMPLES / "sentiment.jsonl",
+        sample_shots=SAMPLES / "sentiment.shots.jsonl",
+        options={
+            "labels": "the labels, separated by commas (default negative,positive)",
+            **OPTIONS,
+        },
+        templates=TEMPLATES,
+    ),
+)

@@ -1,0 +1,189 @@
+"""Translation: any pair of languages, with Multi30k and WMT22 English–German ready-made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import options
+from harness.data import Row
+from harness.errors import DataError
+from harness.protocols import Task, TaskOptions, TaskSpec
+from harness.types import DataSource, HubDataset, Sample, Sampling
+from harness_tasks import prompts
+from harness_tasks.base import GenerationTask
+from harness_tasks.rows import Place, aligned, identifier, read, shared
+
+SAMPLES = Path(__file__).parent / "samples"
+FIELDS = frozenset({"source", "target", "targets"})
+
+TEMPLATES = {
+    "default": "{{ source_language }} phrase: {{ source }}\n{{ target_language }} phrase:",
+    "instruct": "Translate this text from {{ source_language }} into {{ target_language }}. "
+    "Answer with the translation alone.\n\n{{ source }}\n\nTranslation:",
+    "arrow": "{{ source_language }}: {{ source }}\n{{ target_language }}:",
+}
+OPTIONS = {
+    "source_language": "name of the language to translate from (default English)",
+    "target_language": "name of the language to translate into (default German)",
+    "tokenize": "BLEU's tokenizer (default 13a; zh, ja-mecab, ko-mecab for those languages)",
+    "max_tokens": "longest translation in tokens (default 256)",
+    "metrics": "further metrics: evaluate:NAME_OR_PATH, separated by commas",
+}
+TOKENIZERS = {"chinese": "zh", "japanese": "ja-mecab", "korean": "ko-mecab"}
+"""Languages written without blanks between words, which 13a cannot split."""
+KNOWN_TOKENIZERS = ("13a", "char", "intl", "ja-mecab", "ko-mecab", "none", "zh")
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A named test set: its languages, and their codes in the hub's columns."""
+
+    name: str
+    source: str = "English"
+    target: str = "German"
+    source_code: str = "en"
+    target_code: str = "de"
+
+
+GENERIC = Preset("translation")
+MULTI30K = Preset("multi30k_en_de")
+WMT22 = Preset("wmt22_en_de")
+
+
+def open_translation(chosen: TaskOptions) -> Task:
+    """Any pair of languages."""
+    return _open(GENERIC, chosen)
+
+
+def open_multi30k(chosen: TaskOptions) -> Task:
+    """Multi30k, English to German: captions of pictures."""
+    return _open(MULTI30K, chosen)
+
+
+def open_wmt22(chosen: TaskOptions) -> Task:
+    """WMT22 general test set, English to German."""
+    return _open(WMT22, chosen)
+
+
+def _open(preset: Preset, chosen: TaskOptions) -> Task:
+    from harness_tasks.metrics.evaluate_library import with_library_metrics
+    from harness_tasks.metrics.translation import Sacrebleu
+
+    options.scoring(chosen, ["generate"])
+    source_language = chosen.values.get("source_language", preset.source)
+    target_language = chosen.values.get("target_language", preset.target)
+    tokenize = options.one_of(
+        chosen, "tokenize", KNOWN_TOKENIZERS, TOKENIZERS.get(target_language.lower(), "13a")
+    )
+    template, source = prompts.choose(TEMPLATES, chosen)
+    languages = {"source_language": source_language, "target_language": target_language}
+    return GenerationTask(
+        name=preset.name,
+        reader=lambda data: read_pairs(data, preset),
+        prompt=prompts.Prompt(
+            template,
+            source,
+            "source",
+            lambda sample: sample.targets[0],
+            more=lambda _: languages,
+        ),
+        sampling=Sampling(max_tokens=options.integer(chosen, "max_tokens", 256), stop=("\n",)),
+        graders=with_library_metrics([Sacrebleu(tokenize)], chosen),
+        notes={"languages": f"{source_language} to {target_language}"},
+    )
+
+
+# --------------------------------------------------------------------------- readers
+
+
+def read_pairs(source: DataSource, preset: Preset = GENERIC) -> Iterator[Sample]:
+    """Streams line-aligned ``SOURCE:REFERENCE[:REFERENCE…]``, own JSONL or the hub's rows.
+
+    Raises:
+        DataError: A file or row cannot be read.
+    """
+    if source.kind == "path" and len(source.paths) == 1 and _is_plain_text(source.paths[0]):
+        raise DataError(
+            "one file of plain text",
+            path=source.paths[0],
+            expected="two line-aligned files, SOURCE:REFERENCE, or JSONL with 'source', 'target'",
+        )
+    return read(source, lambda row, place: read_row(row, place, preset), lines=_read_aligned)
+
+
+def read_row(row: Row, place: Place, preset: Preset = GENERIC) -> Sample:
+    """A text with its translation, or its list of ``targets``.
+
+    The hub's rows have a column for each language's code, plain or under one ``translation``.
+    """
+    if "source" not in row:
+        return _read_hub(row, place, preset)
+    text = place.text(row, "source")
+    if "targets" in row:
+        targets = place.texts(row, "targets")
+        if not targets:
+            raise place.error("field 'targets' is empty", "at least one translation")
+    else:
+        targets = (place.text(row, "target"),)
+    return Sample(input=text, targets=targets, **shared(row, place, text, FIELDS))
+
+
+def _read_hub(row: Row, place: Place, preset: Preset) -> Sample:
+    pair = f"{preset.source_code}-{preset.target_code}"
+    columns: Mapping[str, object] = next(
+        (row[name] for name in ("translation", pair) if isinstance(row.get(name), dict)), row
+    )
+    if preset.source_code not in columns:
+        raise place.error(
+            f"no field 'source' (fields: {', '.join(map(repr, row))})",
+            "the fields 'id', 'source', 'target', "
+            f"or columns {preset.source_code!r}, {preset.target_code!r}",
+        )
+    text = place.text(columns, preset.source_code)
+    target = place.text(columns, preset.target_code)
+    return Sample(identifier(row, "id", place), text, (target,))
+
+
+def _read_aligned(paths: tuple[str, ...]) -> Iterator[Sample]:
+    """One text a line; the further files hold its translations on the same line."""
+    for number, (text, *references) in aligned(paths):
+        yield Sample(str(number), text, tuple(references))
+
+
+def _is_plain_text(path: str) -> bool:
+    return Path(path).suffix.lower() not in {".jsonl", ".json", ".ndjson"}
+
+
+SPECS = (
+    TaskSpec(
+        "translation",
+        "translation between any two languages",
+        open_translation,
+        sample_data=SAMPLES / "translation.jsonl",
+        sample_shots=SAMPLES / "translation.shots.jsonl",
+        options=OPTIONS,
+        templates=TEMPLATES,
+    ),
+    TaskSpec(
+        "multi30k_en_de",
+        "Multi30k: captions of pictures, English to German",
+        open_multi30k,
+        sample_data=SAMPLES / "multi30k_en_de.jsonl",
+        sample_shots=SAMPLES / "multi30k_en_de.shots.jsonl",
+        hub=HubDataset("bentrevett/multi30k", split="test"),
+        options=OPTIONS,
+        templates=TEMPLATES,
+    ),
+    TaskSpec(
+        "wmt22_en_de",
+        "WMT22 general test set, English to German",
+        open_wmt22,
+        sample_data=SAMPLES / "wmt22_en_de.jsonl",
+        sample_shots=SAMPLES / "wmt22_en_de.shots.jsonl",
+        hub=HubDataset("haoranxu/WMT22-Test", "en-de", split="test", shots=None),
+        options=OPTIONS,
+        templates=TEMPLATES,
+    ),
+)

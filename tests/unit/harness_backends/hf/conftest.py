@@ -1,0 +1,178 @@
+"""Tiny random checkpoints of many architectures, saved as real folders with a real tokenizer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.types import KeyedRequest, Request, Response
+
+CORPUS = [
+    "The quick brown fox jumps over the lazy dog.",
+    "Question: who sells sea shells? Answer: she sells sea shells by the sea shore.",
+    "Background: a small town by a river. The river is long, and the town is old.",
+    "One two three four five six seven eight nine ten, and then it begins again.",
+] * 20
+VOCABULARY = 320
+SMALL: dict[str, Any] = {
+    "vocab_size": VOCABULARY,
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "intermediate_size": 48,
+    "max_position_embeddings": 128,
+}
+
+
+def _configuration(name: str) -> Any:
+    import transformers as t
+
+    match name:
+        case "llama":
+            return t.LlamaConfig(**SMALL)
+        case "mistral-sliding":
+            return t.MistralConfig(**SMALL, sliding_window=7)
+        case "qwen2":
+            return t.Qwen2Config(**SMALL)
+        case "qwen3":
+            return t.Qwen3Config(**SMALL, head_dim=8)
+        case "gemma2-softcap":
+            return t.Gemma2Config(
+                **SMALL,
+                head_dim=8,
+                sliding_window=6,
+                attn_logit_softcapping=0.5,
+                final_logit_softcapping=0.7,
+                query_pre_attn_scalar=8,
+            )
+        case "gpt2":
+            return t.GPT2Config(
+                vocab_size=VOCABULARY, n_embd=32, n_layer=2, n_head=4, n_positions=128
+            )
+        case "gpt-neox":
+            return t.GPTNeoXConfig(
+                vocab_size=VOCABULARY,
+                hidden_size=32,
+                num_hidden_layers=2,
+                num_attention_heads=4,
+                intermediate_size=48,
+                max_position_embeddings=128,
+            )
+        case "bloom-alibi":
+            return t.BloomConfig(vocab_size=VOCABULARY, hidden_size=32, n_layer=2, n_head=4)
+        case "mamba":
+            return t.MambaConfig(
+                vocab_size=VOCABULARY, hidden_size=32, num_hidden_layers=2, state_size=8
+            )
+    raise ValueError(name)
+
+
+ARCHITECTURES = (
+    "llama",
+    "mistral-sliding",
+    "qwen2",
+    "qwen3",
+    "gemma2-softcap",
+    "gpt2",
+    "gpt-neox",
+    "bloom-alibi",
+    "mamba",
+)
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> Any:
+    """A byte-level BPE tokenizer that adds BOS, trained here."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    raw = Tokenizer(models.BPE())
+    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    raw.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY,
+        special_tokens=["<s>", "</s>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    raw.train_from_iterator(CORPUS, trainer)
+    raw.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 0)])
+    return PreTrainedTokenizerFast(tokenizer_object=raw, bos_token="<s>", eos_token="</s>")
+
+
+@pytest.fixture(scope="session")
+def checkpoint_folder(
+    tokenizer: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Path]:
+    """Architecture name → folder of a tiny random checkpoint, made once."""
+    made: dict[str, Path] = {}
+
+    def make(name: str) -> Path:
+        import torch
+        from transformers import AutoModelForCausalLM
+
+        if name not in made:
+            config = _configuration(name)
+            config.bos_token_id, config.eos_token_id, config.pad_token_id = 0, 1, 1
+            torch.manual_seed(0)
+            model = AutoModelForCausalLM.from_config(config)
+            for weight in model.parameters():
+                if weight.dim() > 1:  # large enough that tokens differ clearly
+                    torch.nn.init.normal_(weight, std=0.15)
+            folder = tmp_path_factory.mktemp(name)
+            model.save_pretrained(folder)
+            tokenizer.save_pretrained(folder)
+            made[name] = folder
+        return made[name]
+
+    return make
+
+
+@pytest.fixture(params=ARCHITECTURES)
+def architecture(request: pytest.FixtureRequest) -> str:
+    """Each of the architectures in turn."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="session")
+def keyed() -> Callable[[Sequence[Request]], list[KeyedRequest]]:
+    """Requests with their place as key."""
+
+    def make(requests: Sequence[Request]) -> list[KeyedRequest]:
+        return [
+            KeyedRequest(str(place), request, "task", str(place))
+            for place, request in enumerate(requests)
+        ]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def answers(
+    keyed: Callable[[Sequence[Request]], list[KeyedRequest]],
+) -> Callable[[Any, Sequence[Request]], list[Response]]:
+    """Runs requests through a backend; responses in the order of the requests, each once."""
+
+    def ask(backend: Any, requests: Sequence[Request]) -> list[Response]:
+        pairs = list(backend.run(keyed(requests)))
+        assert sorted(key for key, _ in pairs) == sorted(str(i) for i in range(len(requests)))
+        by_key = dict(pairs)
+        return [by_key[str(place)] for place in range(len(requests))]
+
+    return ask
+
+
+@pytest.fixture(scope="session")
+def stories260k() -> Path:
+    """A real pretrained model, where the shared data folder is present."""
+    default = Path(__file__).resolve().parents[4].parent / "shared"
+    folder = Path(os.environ.get("HARNESS_SHARED", default)) / "models" / "stories260k"
+    if not folder.is_dir():
+        pytest.skip(f"needs {folder} (set HARNESS_SHARED)")
+    return folder

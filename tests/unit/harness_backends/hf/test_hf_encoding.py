@@ -1,0 +1,165 @@
+"""The rules that turn text into token ids."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.types import Generate, Loglikelihood, Message, RollingLoglikelihood, Sampling
+from harness_backends.hf.encoding import (
+    Encoder,
+    EncodingError,
+    Prefix,
+    Scored,
+    rolling_windows,
+    scored_window,
+    split_boundary,
+)
+
+TEMPLATE = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}<assistant>"
+tokens = st.lists(st.integers(2, 90), max_size=60).map(tuple)
+
+
+@given(st.text(max_size=30), st.text(max_size=10))
+def test_boundary_moves_all_trailing_white_space(context: str, continuation: str) -> None:
+    left, right = split_boundary(context, continuation)
+    assert left + right == context + continuation
+    assert left == left.rstrip()
+    assert right.endswith(continuation)
+
+
+@settings(deadline=None)
+@given(tokens, st.integers(2, 20))
+def test_rolling_windows_score_every_token_once(ids: tuple[int, ...], max_length: int) -> None:
+    windows = list(rolling_windows(ids, 1, max_length))
+    scored = [token for window in windows for token in window.tokens[-window.targets :]]
+    assert tuple(scored) == ids
+    padded = (1, *ids)
+    end = 0
+    for window in windows:
+        assert 0 < window.targets < len(window.tokens) <= max_length + 1
+        end += window.targets
+        assert padded[end + 1 - len(window.tokens) : end + 1] == window.tokens
+    for window in windows[1:]:  # filled with context that was scored already
+        assert len(window.tokens) == max_length + 1
+
+
+@given(tokens.filter(bool), tokens.filter(bool), st.integers(2, 50))
+def test_scored_window_keeps_the_end(
+    context: tuple[int, ...], continuation: tuple[int, ...], max_length: int
+) -> None:
+    if len(continuation) > max_length:
+        with pytest.raises(EncodingError, match=f"{len(continuation)} tokens"):
+            scored_window(context, continuation, max_length)
+        return
+    window = scored_window(context, continuation, max_length)
+    whole = context + continuation
+    assert window.tokens == whole[-(max_length + 1) :]
+    assert window.targets == len(continuation) < len(window.tokens)
+    assert window.truncated == (len(whole) > max_length + 1)
+
+
+def one_by_one(tokenizer: Any, context: str, continuation: str) -> tuple[list[int], list[int]]:
+    """The field's rule, written out for one pair."""
+    spaces = len(context) - len(context.rstrip())
+    if spaces:
+        context, continuation = context[:-spaces], context[-spaces:] + continuation
+    whole, before = tokenizer.encode(context + continuation), tokenizer.encode(context)
+    return before, whole[len(before) :]
+
+
+texts = st.text(alphabet="the qu\n.sea é", min_size=1, max_size=20)
+
+
+@settings(deadline=None, max_examples=60)
+@given(pairs=st.lists(st.tuples(texts.filter(str.strip), texts), min_size=1, max_size=6))
+def test_batches_encode_as_single_pairs(tokenizer: Any, pairs: list[tuple[str, str]]) -> None:
+    encoder = Encoder(tokenizer, 128, chat=False)
+    encoded = encoder.loglikelihoods([Loglikelihood(*pair) for pair in pairs])
+    for pair, scored in zip(pairs, encoded, strict=True):
+        before, after = one_by_one(tokenizer, *pair)
+        if after:
+            assert scored == Scored((*before, *after), len(after))
+        else:
+            assert isinstance(scored, EncodingError)
+
+
+def test_empty_context_is_bos(tokenizer: Any) -> None:
+    encoder = Encoder(tokenizer, 128, chat=False)
+    bare = tokenizer.encode("the sea", add_special_tokens=False)
+    (scored,) = encoder.loglikelihoods([Loglikelihood("", "the sea")])
+    assert scored == Scored((0, *bare), len(bare))
+    # A text that brings its own BOS: that one is the context.
+    (same,) = encoder.loglikelihoods([Loglikelihood("", "<s>the sea")])
+    assert same == scored
+
+
+def test_bos_is_never_doubled(tokenizer: Any) -> None:
+    encoder = Encoder(tokenizer, 128, chat=False)
+    plain, marked = encoder.prompts(
+        [Generate("the sea", Sampling(5)), Generate("<s>the sea", Sampling(5))]
+    )
+    assert plain == marked
+    assert isinstance(plain, Prefix)
+    assert plain.tokens.count(0) == 1
+
+
+def test_prompts_are_cut_on_the_left_to_leave_room(tokenizer: Any) -> None:
+    encoder = Encoder(tokenizer, 16, chat=False)
+    text = "one two three four five six seven eight nine ten"
+    whole = tuple(tokenizer.encode(text))
+    short, none = encoder.prompts([Generate(text, Sampling(6)), Generate(text, Sampling(16))])
+    assert short == Prefix(whole[-10:], True)
+    assert isinstance(none, EncodingError)
+    assert "max_tokens 16" in str(none)
+
+
+def test_rolling_follows_the_tokenizers_own_bos(tokenizer: Any) -> None:
+    encoder = Encoder(tokenizer, 128, chat=False)
+    (windows,) = encoder.rolling([RollingLoglikelihood("the sea")])
+    ids = tokenizer.encode("the sea")
+    assert windows == (Scored((0, *ids), len(ids)),)
+
+
+def test_empty_continuation_scores_nothing(tokenizer: Any) -> None:
+    encoder = Encoder(tokenizer, 128, chat=False)
+    (scored,) = encoder.loglikelihoods([Loglikelihood("the sea", "")])
+    assert isinstance(scored, Scored)
+    assert scored.targets == 0
+
+
+@pytest.fixture
+def chat_tokenizer(tokenizer: Any) -> Any:
+    import copy
+
+    chat = copy.deepcopy(tokenizer)
+    chat.chat_template = TEMPLATE
+    return chat
+
+
+def test_chat_wraps_prompts_and_contexts(chat_tokenizer: Any) -> None:
+    encoder = Encoder(chat_tokenizer, 128, chat=True)
+    wrapped = "<user>the sea<assistant>"
+    (prompt,) = encoder.prompts([Generate("the sea", Sampling(5))])
+    assert isinstance(prompt, Prefix)
+    assert prompt.tokens == tuple(chat_tokenizer.encode(wrapped))
+    (scored,) = encoder.loglikelihoods([Loglikelihood("the sea", " old")])
+    before, after = one_by_one(chat_tokenizer, wrapped, "old")
+    assert scored == Scored((*before, *after), len(after))
+
+
+def test_chat_leaves_empty_contexts_and_rolling_alone(chat_tokenizer: Any) -> None:
+    with_chat, without = (Encoder(chat_tokenizer, 128, chat=chat) for chat in (True, False))
+    empty = [Loglikelihood("", " the sea")]
+    assert with_chat.loglikelihoods(empty) == without.loglikelihoods(empty)
+    text = [RollingLoglikelihood("the sea")]
+    assert with_chat.rolling(text) == without.rolling(text)
+
+
+def test_messages_use_the_template_even_when_switched_off(chat_tokenizer: Any) -> None:
+    encoder = Encoder(chat_tokenizer, 128, chat=False)
+    turns = (Message("system", "be brief"), Message("user", "the sea"))
+    assert encoder.render(turns) == "<system>be brief<user>the sea<assistant>"

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from harness.types import DataSource, Estimate, MetricResult, RunResult, TaskResult
+from harness_reports import markdown
+
+PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+OWN_HTML = ("<details><summary>", "</details>")
+
+
+def tokens(text: str) -> list[Token]:
+    return [token for block in PARSER.parse(text) for token in (block, *(block.children or ()))]
+
+
+def test_the_verdict_comes_first_and_values_carry_intervals(
+    run_folder: tuple[RunResult, Path],
+) -> None:
+    text = markdown.text(run_folder[0])
+    assert text.startswith("### ❌ Blocked\n\nsquad.f1 fell by 0.041")
+    assert "| bleu ↑ | 27.43 ± 0.61 | [26.20, 28.60] | 500 | 0 |" in text
+    assert "> **squad**: Sample data was used" in text
+    assert text.count("<details>") == text.count("</details>") >= 5
+
+
+def test_it_is_written_into_the_run_folder(run_folder: tuple[RunResult, Path]) -> None:
+    result, folder = run_folder
+    path = markdown.MarkdownReporter().render(result, folder)
+    assert path == folder / "report.md"
+    assert path.read_text(encoding="utf-8") == markdown.text(result)
+
+
+def test_every_row_of_a_table_has_all_its_cells(run_folder: tuple[RunResult, Path]) -> None:
+    rows: list[int] = []
+    heads: list[int] = []
+    for token in PARSER.parse(markdown.text(run_folder[0])):
+        if token.type == "tr_open":
+            rows.append(0)
+        elif token.type in ("td_open", "th_open"):
+            rows[-1] += 1
+        if token.type == "thead_close":
+            heads.append(rows[-1])
+    assert heads.count(6) == 2
+    assert len(rows) > 25
+
+
+HOSTILE = st.lists(
+    st.sampled_from(
+        [*"|`*_[]()<>!#&@~$\\-+=.1a :\n\t", "\u202e", "\x00", "<img src=x>", "](", "&amp;", "---"]
+    ),
+    max_size=20,
+).map("".join)
+
+
+@given(HOSTILE)
+@settings(deadline=None)
+def test_escaped_text_reads_as_itself(raw: str) -> None:
+    shown = markdown.escape(raw)
+    found = tokens(f"{shown}\n")
+    assert {token.type for token in found} <= {
+        "paragraph_open",
+        "paragraph_close",
+        "inline",
+        "text",
+        "text_special",
+    }
+    read = "".join(token.content for token in found if token.type.startswith("text"))
+    assert read.replace("\u200b", "") == markdown.one_line(raw).strip()
+
+
+@given(HOSTILE)
+@settings(deadline=None)
+def test_a_cell_stays_one_cell_and_a_summary_one_summary(raw: str) -> None:
+    metrics = {raw or "m": MetricResult(Estimate(0.5, 0.1, 0.3, 0.7, 3, "mean"))}
+    task = TaskResult(raw, "1", 3, 0, DataSource("path", raw), raw, metrics, {raw: {raw: metrics}})
+    text = markdown.text(RunResult(raw, "complete", {"name": raw}, {raw: task}))
+    for token in tokens(text):
+        if token.type in ("html_block", "html_inline"):
+            assert token.content.startswith(OWN_HTML)
+            assert "<img" not in token.content
+        assert token.type not in ("image", "link_open", "code_inline", "fence")
+    first = next(line for line in text.splitlines() if "0.500 ± 0.100" in line)
+    cells = first.replace("\\\\", "").replace("\\|", "").strip("|").split("|")
+    assert len(cells) == 6
+
+
+def test_a_name_notifies_nobody() -> None:
+    assert "@someone" not in markdown.escape("cc @someone")

@@ -1,0 +1,262 @@
+"""The page in a real browser: quiet, inert to hostile text, and its filters count right."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness.types import RunResult
+from harness_reports.html import HtmlReporter
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+SAMPLES = 1_000
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next((path for path in map(shutil.which, names) if path), None)
+    with playwright.sync_playwright() as driver:
+        if found is None and not Path(driver.chromium.executable_path).exists():
+            pytest.skip("no Chromium is installed")
+        browser = driver.chromium.launch(executable_path=found, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def report(
+    tmp_path_factory: pytest.TempPathFactory, make_run: Callable[[Path, int], RunResult]
+) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    return HtmlReporter().render(make_run(folder, SAMPLES), folder)
+
+
+@pytest.fixture
+def page(chromium: Browser, report: Path) -> Iterator[Page]:
+    """The open page; afterwards nothing may have been requested, logged or thrown."""
+    context = chromium.new_context(viewport={"width": 1200, "height": 900})
+    opened = context.new_page()
+    requests: list[str] = []
+    complaints: list[str] = []
+    opened.on("request", lambda request: requests.append(request.url))
+    opened.on("console", lambda message: complaints.append(message.text))
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.on("dialog", lambda dialog: complaints.append(dialog.message))
+    opened.goto(report.as_uri())
+    yield opened
+    context.close()
+    assert requests == [report.as_uri()]
+    assert complaints == []
+
+
+def search(page: Page, text: str) -> None:
+    page.fill("#search", text)
+    page.wait_for_timeout(250)
+
+
+def shown(page: Page) -> int:
+    text = page.inner_text("#count")
+    return int(text.split(" of ")[-1].split()[0].replace(",", ""))
+
+
+def embedded(report: Path, task: int) -> list[dict[str, Any]]:
+    part = report.read_text(encoding="utf-8").split('class="data">')[task + 1]
+    samples: list[dict[str, Any]] = json.loads(part.split("</script>")[0])["samples"]
+    return samples
+
+
+def test_each_outcome_shows_as_many_samples_as_there_are(page: Page, report: Path) -> None:
+    counts = Counter(sample["verdict"] for sample in embedded(report, 0))
+    assert set(counts) == {"right", "wrong", "error"}
+    assert shown(page) == SAMPLES
+    for outcome, count in counts.items():
+        page.check(f"#verdicts input[value={outcome}]", force=True)
+        assert shown(page) == count
+        badges = page.locator("#list .badge").all_inner_texts()
+        assert len(badges) == min(25, count)
+        assert all(outcome in badge.lower() for badge in badges)
+
+
+def test_search_reads_ids_prompts_responses_and_targets(page: Page, report: Path) -> None:
+    search(page, "q-00777")
+    assert shown(page) == 1
+    search(page, "AMBER the one")
+    expected = [
+        sample
+        for sample in embedded(report, 0)
+        if "amber" in json.dumps([sample["prompt"], sample["responses"], sample["targets"]])
+    ]
+    assert shown(page) == len(expected)
+    search(page, "nowhere to be found")
+    assert shown(page) == 0
+    assert page.inner_text("#list") == "No sample matches."
+    search(page, "")
+    assert shown(page) == SAMPLES
+
+
+def test_pages_turn_and_stop_at_the_ends(page: Page) -> None:
+    previous, following = page.locator(".pager:not(.bottom) button").all()
+    assert previous.is_disabled()
+    following.click()
+    assert page.inner_text("#count") == "26–50 of 1,000 samples"
+    assert page.locator("#list .id").first.inner_text() == "q-00025"
+    search(page, "q-0099")
+    assert page.inner_text("#count") == "1–10 of 10 samples"
+    assert following.is_disabled()
+
+
+def test_samples_sort_by_score_with_the_unscored_last(page: Page) -> None:
+    page.select_option("#sort", label="f1, lowest first")
+    assert page.locator("#list .score").first.inner_text() == "0"
+    page.select_option("#sort", label="exact_match, highest first")
+    assert page.locator("#list .score").first.inner_text() == "1"
+    page.evaluate("document.querySelector('#verdicts input[value=error]').click()")
+    assert page.locator("#list .score").first.inner_text() == "—"
+
+
+def test_groups_and_variants_filter(page: Page, report: Path) -> None:
+    page.select_option("#task", label="bbq")
+    samples = embedded(report, 1)
+    originals = [sample for sample in samples if "probe" not in sample]
+    assert shown(page) == len(originals)
+    page.select_option("#group", label="category: Age")
+    assert shown(page) == sum(sample["groups"]["category"] == "Age" for sample in originals)
+    page.select_option("#group", label="All groups")
+    page.select_option("#probe", label="typos")
+    assert shown(page) == len(samples) - len(originals)
+    page.select_option("#task", label="squad")
+    assert page.locator("#probe-label").is_hidden()
+
+
+def test_a_choice_sample_opens_with_its_log_likelihoods(page: Page, report: Path) -> None:
+    page.select_option("#task", label="bbq")
+    page.locator("#list summary").first.press("Enter")
+    rows = page.locator("#list details[open] table").first.locator("tbody tr")
+    rows.first.wait_for()
+    assert rows.count() == 3
+    choices = embedded(report, 1)[0]["choices"]
+    best = max(range(3), key=lambda index: choices[index]["logprob"])
+    assert "most likely" in rows.nth(best).inner_text()
+    assert f"{choices[best]['logprob']:.4f}" in rows.nth(best).inner_text()
+    assert "target" in rows.nth(2).inner_text()
+
+
+def test_hostile_answers_are_inert_and_visible(page: Page) -> None:
+    title = page.title()
+    for index in range(6):
+        page.locator("#list summary").nth(index).click()
+    page.wait_for_timeout(100)
+    assert page.title() == title
+    assert page.locator("#list img, #list script, #list b, #list a").count() == 0
+    text = page.inner_text("#list")
+    assert '</script><img src=x onerror="document.title=1">' in text
+    assert "⟨U+202E⟩gnp.exe" in text
+    assert "nul ⟨U+0000⟩ and escape ⟨U+001B⟩[31m" in text
+    assert "[10,000 more characters]" in text
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1200
+
+
+def test_the_policy_stops_an_injected_script_and_any_request(
+    chromium: Browser, report: Path
+) -> None:
+    opened = chromium.new_page()
+    opened.goto(report.as_uri())
+    outcome = opened.evaluate(
+        """async () => {
+            const script = document.createElement('script');
+            script.textContent = 'window.injected = true';
+            document.body.append(script);
+            const failed = await fetch('data:text/plain,x').then(() => false, () => true);
+            return [window.injected === undefined, failed];
+        }"""
+    )
+    opened.close()
+    assert outcome == [True, True]
+
+
+@pytest.mark.parametrize("width", [320, 390, 768])
+def test_nothing_overflows_a_small_screen(chromium: Browser, report: Path, width: int) -> None:
+    opened = chromium.new_page(viewport={"width": width, "height": 800})
+    opened.goto(report.as_uri())
+    for index in range(6):
+        opened.locator("#list summary").nth(index).click()
+    assert opened.evaluate("document.documentElement.scrollWidth") <= width
+    opened.close()
+
+
+def test_the_theme_follows_the_system_until_it_is_chosen(chromium: Browser, report: Path) -> None:
+    opened = chromium.new_page(color_scheme="dark")
+    opened.goto(report.as_uri())
+
+    def background() -> str:
+        value: str = opened.evaluate("getComputedStyle(document.body).backgroundColor")
+        return value
+
+    dark = background()
+    opened.click("#theme")
+    light = background()
+    assert dark != light
+    assert opened.inner_text("#theme") == "Theme: light"
+    opened.click("#theme")
+    assert background() == dark
+    opened.close()
+
+
+CONTRAST = """() => {
+    const channels = (text) => text.match(/[\\d.]+/g).map(Number);
+    const luminance = (colour) => {
+        const [r, g, b] = colour.map((value) => value / 255)
+            .map((value) => value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const over = (top, below) => {
+        const alpha = top[3] ?? 1;
+        return below.map((value, index) => alpha * top[index] + (1 - alpha) * value);
+    };
+    const ground = (node) => {
+        if (node === null) return [255, 255, 255];
+        return over(channels(getComputedStyle(node).backgroundColor), ground(node.parentElement));
+    };
+    const worst = [];
+    for (const node of document.querySelectorAll('body *')) {
+        const own = [...node.childNodes].some((child) => child.nodeType === 3 && child.data.trim());
+        const skipped = node.closest('script, style, [disabled], option');
+        if (!own || skipped || !node.checkVisibility()) continue;
+        const below = ground(node);
+        const text = channels(getComputedStyle(node).color).slice(0, 3);
+        const [a, b] = [luminance(text), luminance(below)];
+        const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+        if (ratio < 4.5) worst.push([node.className || node.tagName, ratio]);
+    }
+    return worst;
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_enough_to_be_read(chromium: Browser, report: Path, scheme: str) -> None:
+    """WCAG 2.2, success criterion 1.4.3: a contrast of at least 4.5 to 1."""
+    opened = chromium.new_page(color_scheme=scheme)
+    opened.goto(report.as_uri())
+    opened.locator("#list summary").nth(1).click()
+    assert opened.evaluate(CONTRAST) == []
+    opened.close()
