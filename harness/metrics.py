@@ -1,15 +1,30 @@
-"""Ready-made metrics for plugin authors: per-sample means and corpus statistics."""
+"""Ready-made metrics for plugin authors: per-sample means and corpus statistics.
+
+A corpus metric that offers what ``Resamplable`` asks for gets paired comparisons and gates too;
+``Corpus`` does.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.stats import estimates
 from harness.types import Estimate, Score
+
+
+@runtime_checkable
+class Resamplable(Protocol):
+    """A corpus metric that can be resampled: a function of summed per-sample statistics."""
+
+    @property
+    def compute(self) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+        """Maps sums of ``statistics_of`` rows, shape (r, k), to values of shape (r,)."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,127 +3,251 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.stats.inference import (
+    NAN,
+    Array,
+    Inference,
+    Resampled,
+    Share,
+    StudentT,
+    Unknown,
+    estimate,
+    wilson,
+)
 from harness.types import Estimate
 
-Array = NDArray[np.float64]
-NAN = float("nan")
+__all__ = [
+    "RESAMPLES",
+    "Clusters",
+    "bootstrap",
+    "cluster_codes",
+    "clustered_error",
+    "infer_bootstrap",
+    "infer_mean",
+    "mean",
+    "resampled_sums",
+    "summed_by_cluster",
+    "wilson",
+]
+
+Clusters = Sequence[str | None]
+Compute = Callable[[Array], Array]
+RESAMPLES = 1000
+_CHUNK = 8_000_000  # draws held at once: 64 MB of indices, whatever n is
+
+# --------------------------------------------------------------------------- clusters
 
 
-def cluster_codes(clusters: Sequence[str | None]) -> NDArray[np.intp]:
-    """Integer codes per row, shape (n,); a row without a cluster is a cluster of its own."""
+def cluster_codes(clusters: Clusters) -> NDArray[np.intp]:
+    """Integer codes per row from 0, shape (n,); a row without a cluster is one of its own."""
     named: dict[str, int] = {}
-    codes = np.empty(len(clusters), dtype=np.intp)
+    codes: list[int] = []
     next_code = 0
-    for row, cluster in enumerate(clusters):
-        if cluster is not None and cluster in named:
-            codes[row] = named[cluster]
-            continue
-        codes[row] = next_code
-        if cluster is not None:
-            named[cluster] = next_code
-        next_code += 1
-    return codes
+    for cluster in clusters:
+        code = next_code if cluster is None else named.setdefault(cluster, next_code)
+        codes.append(code)
+        next_code += code == next_code
+    return np.array(codes, dtype=np.intp)
 
 
-def mean(
-    values: Sequence[float] | Array,
-    clusters: Sequence[str | None] | None = None,
-    confidence: float = 0.95,
-) -> Estimate:
-    """Mean with its interval.
+def summed_by_cluster(statistics: Array, clusters: Clusters | None) -> Array:
+    """Statistics of shape (n, k) summed over clusters, shape (C, k)."""
+    if clusters is None:
+        return statistics
+    codes = cluster_codes(clusters)
+    if len(codes) == 0 or int(codes[-1]) + 1 == len(codes):
+        return statistics
+    columns = [np.bincount(codes, weights=column) for column in statistics.T]
+    return np.stack(columns, axis=1) if columns else np.zeros((int(codes.max()) + 1, 0))
 
-    Student t on the (clustered) standard error; Wilson's interval where every value is 0 or 1
-    and no cluster holds two rows. Clustered: SE² = C/(C−1)·Σ_c(Σ_{i∈c}(s_i−s̄))²/n²
-    (Miller 2024, "Adding error bars to evals", eq. 4).
+
+def clustered_error(values: Array, clusters: Clusters | None) -> tuple[float, float, int]:
+    """Standard error of a mean, its degrees of freedom, and the number of clusters.
+
+    SE² = C/(C−1)·Σ_c(Σ_{i∈c}(s_i−s̄))²/n² (Miller 2024, "Adding error bars to evals", eq. 4).
+    The degrees of freedom are Bell & McCaffrey's (2002, Survey Methodology 28:169): C−1 where all
+    clusters have one size, fewer where a few large ones carry the sum.
+
+    Args:
+        values: Shape (n,), n ≥ 1.
+        clusters: Cluster of each row; None: every row alone.
+    """
+    n = len(values)
+    residuals = (values - values.mean())[:, None]
+    sums = summed_by_cluster(residuals, clusters)[:, 0]
+    count = len(sums)
+    if count < 2:
+        return NAN, NAN, count
+    stderr = math.sqrt(count / (count - 1) * float(sums @ sums)) / n
+    if count == n:
+        return stderr, n - 1.0, n
+    sizes = summed_by_cluster(np.ones((n, 1)), clusters)[:, 0]
+    return stderr, _freedom(sizes, sums, float((residuals**2).sum())), count
+
+
+def _freedom(sizes: Array, sums: Array, squares: float) -> float:
+    """tr(G)²/tr(G²), G the covariance of the clusters' summed residuals ``sums``.
+
+    A cluster's sum has variance V_c = m_c·(1 + ρ(m_c−1)), ρ estimated from the residuals (their
+    sum of squares is ``squares``); taking out the mean gives G = V − abᵀ − baᵀ + t·aaᵀ with
+    a = m/n, b = diag(V), t = ΣV_c.
+    """
+    n, pairs = sizes.sum(), (sizes**2).sum() - sizes.sum()
+    agreement = (sums @ sums / (squares / n) - n) / pairs if squares > 0 else 1.0
+    b = sizes * (1 + min(max(agreement, 0.0), 1.0) * (sizes - 1))
+    a, t = sizes / n, b.sum()
+    aa, ab, bb = a @ a, a @ b, b @ b
+    trace = t - 2 * ab + t * aa
+    square = bb + 2 * (b * (t * a**2 - 2 * a * b)).sum()
+    square += 2 * aa * bb + 2 * ab**2 - 4 * t * aa * ab + (t * aa) ** 2
+    return max(1.0, float(trace**2 / square)) if square > 0 else 1.0
+
+
+# --------------------------------------------------------------------------- means
+
+
+def infer_mean(values: Sequence[float] | Array, clusters: Clusters | None = None) -> Inference:
+    """What the values say about their population's mean.
+
+    Student t on the (clustered) standard error; Wilson's interval where every value is 0 or 1,
+    with the effective sample size p(1−p)/SE² where clusters hold several rows.
 
     Args:
         values: Shape (n,), finite.
         clusters: Cluster of each row; None, or a row's None, for rows of their own.
-        confidence: Coverage of the interval, in (0, 1).
     """
-    from scipy import stats
-
     array = np.asarray(values, dtype=np.float64)
     n = len(array)
     if n == 0:
-        return Estimate(NAN, NAN, NAN, NAN, 0, "mean of no samples")
+        return Unknown(NAN, "mean of no samples")
     centre = float(array.mean())
-    codes = np.arange(n) if clusters is None else cluster_codes(clusters)
-    count = int(codes.max()) + 1
+    binary = bool(np.all((array == 0) | (array == 1)))
+    stderr, freedom, count = clustered_error(array, clusters)
+    if binary and count == n:
+        return Share(centre, stderr, n, math.inf, "mean, Wilson")
     if count < 2:
-        return Estimate(centre, NAN, NAN, NAN, n, "mean; too few samples for an interval")
-    sums = np.bincount(codes, weights=array - centre, minlength=count)
-    stderr = math.sqrt(count / (count - 1) * float(sums @ sums)) / n
-    if count == n and bool(np.all((array == 0) | (array == 1))):
-        z = float(stats.norm.ppf(0.5 + confidence / 2))
-        low, high = wilson(centre, n, z)
-        return Estimate(centre, stderr, low, high, n, "mean, Wilson")
-    t = float(stats.t.ppf(0.5 + confidence / 2, count - 1))
-    method = "mean, Student t" if count == n else f"mean, Student t, {count} clusters"
-    return Estimate(centre, stderr, centre - t * stderr, centre + t * stderr, n, method)
+        return Unknown(centre, "mean; too few samples for an interval")
+    if binary:
+        size = effective_size(centre * (1 - centre), stderr, n, count)
+        return Share(centre, stderr, size, freedom, f"mean, Wilson, {count} clusters")
+    if count == n:
+        return StudentT(centre, stderr, freedom, "mean, Student t")
+    return StudentT(centre, stderr, freedom, f"mean, Student t, {count} clusters")
 
 
-def wilson(share: float, n: float, z: float) -> tuple[float, float]:
-    """Wilson's score interval of a proportion (Wilson 1927)."""
-    scale = 1 + z * z / n
-    middle = (share + z * z / (2 * n)) / scale
-    half = z / scale * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return max(0.0, middle - half), min(1.0, middle + half)
+def effective_size(variance: float, stderr: float, n: int, count: int) -> float:
+    """Independent samples that a clustered sample is worth: variance/SE², in [1, n].
+
+    Where nothing varies the error says nothing, and each cluster counts once.
+    """
+    if variance <= 0 or stderr <= 0:
+        return float(count)
+    return min(float(n), max(1.0, variance / stderr**2))
+
+
+def mean(
+    values: Sequence[float] | Array, clusters: Clusters | None = None, confidence: float = 0.95
+) -> Estimate:
+    """Mean with its interval; see ``infer_mean``.
+
+    Args:
+        values: Shape (n,), finite.
+        clusters: As in ``infer_mean``.
+        confidence: Coverage of the interval, in (0, 1).
+    """
+    return estimate(infer_mean(values, clusters), len(values), confidence)
+
+
+# --------------------------------------------------------------------------- bootstrap
+
+
+def infer_bootstrap(
+    statistics: Array,
+    compute: Compute,
+    clusters: Clusters | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Inference:
+    """What the samples say about a function of summed statistics, by resampling them.
+
+    Args:
+        statistics: Shape (n, k), one row of additive sufficient statistics a sample.
+        compute: Maps sums of shape (r, k) to values of shape (r,); NaN where undefined.
+        clusters: As in ``infer_mean``; whole clusters are drawn.
+        resamples: Number of bootstrap replicates.
+        seed: Of the draws.
+    """
+    n = len(statistics)
+    if n == 0:
+        return Unknown(NAN, "bootstrap of no samples")
+    units = summed_by_cluster(np.asarray(statistics, dtype=np.float64), clusters)
+    value = float(compute(units.sum(axis=0, keepdims=True))[0])
+    if len(units) < 2:
+        return Unknown(value, "bootstrap; too few samples for an interval")
+    over = "" if len(units) == n else f" over {len(units)} clusters"
+    replicates = compute(resampled_sums(units, resamples, seed))
+    return from_replicates(value, replicates, len(units), f"bootstrap{over}")
+
+
+def from_replicates(value: float, replicates: Array, units: int, name: str) -> Inference:
+    """The inference of replicates of shape (r,), drawn from that many units.
+
+    Replicates in which the quantity is undefined (no positive drawn) are left out and counted;
+    where they are more than a tenth, an interval from the rest would mislead and none is given.
+    """
+    count = len(replicates)
+    finite = np.sort(replicates[np.isfinite(replicates)])
+    undefined = f"{count - len(finite)} of {count} resamples undefined"
+    if not math.isfinite(value) or len(finite) < max(2, 0.9 * count):
+        return Unknown(value, f"{name}; no interval, {undefined}")
+    method = f"{name}, percentile, {count} resamples"
+    if len(finite) < count:
+        method = f"{name}, percentile, {undefined}"
+    return Resampled(value, finite, units, method)
 
 
 def bootstrap(
     statistics: Array,
-    compute: Callable[[Array], Array],
-    clusters: Sequence[str | None] | None = None,
-    resamples: int = 1000,
+    compute: Compute,
+    clusters: Clusters | None = None,
+    resamples: int = RESAMPLES,
     seed: int = 0,
     confidence: float = 0.95,
 ) -> Estimate:
-    """Percentile bootstrap of a function of summed statistics, over samples or clusters.
+    """A function of summed statistics with its bootstrap interval; see ``infer_bootstrap``.
 
     Args:
-        statistics: Shape (n, k), one row of additive sufficient statistics a sample.
+        statistics: Shape (n, k).
         compute: Maps sums of shape (r, k) to values of shape (r,).
-        clusters: As in ``mean``; whole clusters are drawn.
+        clusters: As in ``infer_mean``.
         resamples: Number of bootstrap replicates.
         seed: Of the draws.
         confidence: Coverage of the interval, in (0, 1).
     """
-    n = len(statistics)
-    if n == 0:
-        return Estimate(NAN, NAN, NAN, NAN, 0, "bootstrap of no samples")
-    value = float(compute(statistics.sum(axis=0, keepdims=True))[0])
-    if clusters is not None:
-        codes = cluster_codes(clusters)
-        grouped = np.zeros((int(codes.max()) + 1, statistics.shape[1]))
-        np.add.at(grouped, codes, statistics)
-        statistics = grouped
-    units = len(statistics)
-    if units < 2:
-        return Estimate(value, NAN, NAN, NAN, n, "bootstrap; too few samples for an interval")
-    replicates = compute(resampled_sums(statistics, resamples, seed))
-    replicates = replicates[np.isfinite(replicates)]
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(replicates, [tail, 1 - tail])
-    unit = "" if units == n else f" over {units} clusters"
-    return Estimate(
-        value,
-        float(replicates.std(ddof=1)),
-        float(low),
-        float(high),
-        n,
-        f"bootstrap percentile{unit}, {resamples} resamples",
-    )
+    inference = infer_bootstrap(statistics, compute, clusters, resamples, seed)
+    return estimate(inference, len(statistics), confidence)
 
 
 def resampled_sums(statistics: Array, resamples: int, seed: int) -> Array:
     """Sums over ``resamples`` draws with replacement of n rows; shape (resamples, k)."""
+    if len(statistics) == 0:
+        return np.zeros((resamples, statistics.shape[1]))
+    parts = [weights @ statistics for weights in draws(len(statistics), resamples, seed)]
+    return np.concatenate(parts)
+
+
+def draws(n: int, resamples: int, seed: int) -> Iterator[Array]:
+    """How often each of n rows is drawn, in chunks of shape (≤ resamples, n) that fit memory."""
     rng = np.random.default_rng(seed)
-    n = len(statistics)
-    weights = rng.multinomial(n, np.full(n, 1 / n), size=resamples)
-    return weights.astype(np.float64) @ statistics
+    step = max(1, min(resamples, _CHUNK // n))
+    for start in range(0, resamples, step):
+        count = min(step, resamples - start)
+        chosen = rng.integers(0, n, size=(count, n))
+        chosen += np.arange(count)[:, None] * n
+        weights = np.bincount(chosen.ravel(), minlength=count * n)
+        yield weights.reshape(count, n).astype(np.float64)

@@ -1,0 +1,383 @@
+"""Two runs side by side: what changed, by how much, and whether that could be chance.
+
+``compare`` gives frozen values; the command line and report plugins render them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol, TypeAlias
+
+import numpy as np
+
+from harness import measure
+from harness.baseline import ScoredRun, ScoredSample
+from harness.codec import estimate_to_json, number
+from harness.errors import DataError, HarnessError
+from harness.measure import Difference, MetricsOfTask, NotMeasurable, Pairs, TaskIdentity
+from harness.metrics import Resamplable, clusters_of, statistics_of, values_of
+from harness.protocols import Metric
+from harness.stats import compare as paired
+from harness.stats.inference import estimate
+from harness.types import Estimate
+
+FLIPS_KEPT = 50
+SCHEMA = 1
+Samples: TypeAlias = Mapping[str, ScoredSample]
+
+# --------------------------------------------------------------------------- values
+
+
+@dataclass(frozen=True, slots=True)
+class FlippedSample:
+    """A sample whose score changed; texts are None where the runs did not keep them.
+
+    ``change`` is candidate − baseline; ``worse`` is None where neither direction is better.
+    """
+
+    id: str
+    metric: str
+    baseline: float
+    candidate: float
+    worse: bool | None
+    prompt: str | None = None
+    baseline_response: str | None = None
+    candidate_response: str | None = None
+
+    @property
+    def change(self) -> float:
+        """Candidate − baseline."""
+        return self.candidate - self.baseline
+
+
+@dataclass(frozen=True, slots=True)
+class GroupChange:
+    """A metric's paired difference within one group (``category`` = ``Age``)."""
+
+    attribute: str
+    group: str
+    metric: str
+    difference: Estimate
+    p_value: float
+
+
+@dataclass(frozen=True, slots=True)
+class MetricComparison:
+    """One metric of one task in both runs, on the samples that both scored.
+
+    Attributes:
+        metric: The metric's name.
+        higher_is_better: None where neither direction is better.
+        baseline: Its estimate on the shared samples.
+        candidate: The same.
+        difference: Candidate − baseline, paired.
+        p_value: Of "no difference"; ``test`` names the test.
+        test: ``exact McNemar``, ``paired bootstrap``, ``t test``, ….
+        randomization_p_value: Of approximate randomization, for corpus metrics.
+        minimum_detectable: The smallest difference this n detects with 80 % power at 5 %.
+        baseline_unscored: Samples that only the candidate could score.
+        candidate_unscored: Samples that only the baseline could score.
+        improved: Samples whose score got better; for per-sample metrics.
+        worsened: Samples whose score got worse.
+        changed: Samples whose score changed; the two above where one direction is better.
+        flips: Changed samples, worst first, at most ``FLIPS_KEPT``.
+    """
+
+    metric: str
+    higher_is_better: bool | None
+    baseline: Estimate
+    candidate: Estimate
+    difference: Estimate
+    p_value: float
+    test: str
+    minimum_detectable: float
+    randomization_p_value: float | None = None
+    baseline_unscored: int = 0
+    candidate_unscored: int = 0
+    improved: int = 0
+    worsened: int = 0
+    changed: int = 0
+    flips: tuple[FlippedSample, ...] = ()
+
+    @property
+    def verdict(self) -> Literal["better", "worse", "changed", "no difference shown"]:
+        """What the 95 % interval of the difference shows."""
+        if not (self.difference.low > 0 or self.difference.high < 0):
+            return "no difference shown"
+        if self.higher_is_better is None:
+            return "changed"
+        return "better" if (self.difference.low > 0) == self.higher_is_better else "worse"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskComparison:
+    """One task in both runs.
+
+    ``forced`` says why the runs are not comparable, where the user forced it; ``skipped`` maps
+    a metric that could not be compared to the reason.
+    """
+
+    task: str
+    shared: int
+    only_baseline: int
+    only_candidate: int
+    baseline_errors: int
+    candidate_errors: int
+    metrics: tuple[MetricComparison, ...]
+    groups: tuple[GroupChange, ...] = ()
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    forced: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunComparison:
+    """A candidate against the baseline; ``notes`` names tasks that only one of them has."""
+
+    baseline_id: str
+    candidate_id: str
+    baseline_model: Mapping[str, object]
+    candidate_model: Mapping[str, object]
+    tasks: tuple[TaskComparison, ...]
+    notes: tuple[str, ...] = ()
+
+
+class ComparisonReporter(Protocol):
+    """What a reporter offers besides ``render``, to show comparisons too."""
+
+    def render_comparison(self, comparisons: Sequence[RunComparison], out: Path) -> None:
+        """Writes the candidates' comparisons with one baseline to the file ``out``."""
+        ...
+
+
+# --------------------------------------------------------------------------- comparing
+
+
+def compare(
+    baseline: ScoredRun,
+    candidate: ScoredRun,
+    metrics: MetricsOfTask | None = None,
+    force: bool = False,
+) -> RunComparison:
+    """Compares two runs, task by task, on the samples that both scored.
+
+    Args:
+        baseline: What is compared against.
+        candidate: What is judged.
+        metrics: Task → metric objects, for corpus metrics.
+        force: Compare even where task version, data or few-shot setting differ, and say so.
+
+    Raises:
+        HarnessError: The runs are not comparable (and ``force`` is not set).
+        DataError: They share no task.
+    """
+    before, after = baseline.result.tasks, candidate.result.tasks
+    shared = [name for name in before if name in after]
+    if not shared:
+        raise DataError(
+            f"the runs share no task: {', '.join(before) or 'none'} against "
+            f"{', '.join(after) or 'none'}",
+            expected="two runs of the same tasks",
+        )
+    reasons: dict[str, str] = {}
+    for name in shared:
+        reason = measure.incomparable(TaskIdentity.of(before[name]), TaskIdentity.of(after[name]))
+        if reason is not None:
+            reasons[name] = reason
+    if reasons and not force:
+        listed = "\n".join(f"  {name}: {reason}" for name, reason in reasons.items())
+        raise HarnessError(
+            f"the runs cannot be compared:\n{listed}",
+            "Run both on the same task version, data and few-shot setting, or compare anyway "
+            "with --force; the report then says so.",
+        )
+    notes = [
+        f"only the {role} ran {name}"
+        for role, ours, theirs in (("baseline", before, after), ("candidate", after, before))
+        for name in ours
+        if name not in theirs
+    ]
+    notes += [
+        f"the {role} is incomplete"
+        for role, run in (("baseline", baseline), ("candidate", candidate))
+        if run.result.status != "complete"
+    ]
+    return RunComparison(
+        baseline.result.run_id,
+        candidate.result.run_id,
+        baseline.result.model,
+        candidate.result.model,
+        tuple(
+            _compare_task(baseline, candidate, name, metrics or {}, reasons.get(name))
+            for name in shared
+        ),
+        tuple(notes),
+    )
+
+
+def _compare_task(
+    baseline: ScoredRun,
+    candidate: ScoredRun,
+    task: str,
+    metrics: MetricsOfTask,
+    forced: str | None,
+) -> TaskComparison:
+    before, after = baseline.samples.get(task, {}), candidate.samples.get(task, {})
+    shared = sum(name in after for name in before)
+    results = [run.result.tasks[task] for run in (baseline, candidate)]
+    compared: list[MetricComparison] = []
+    groups: list[GroupChange] = []
+    skipped: dict[str, str] = {}
+    for name in dict.fromkeys([*results[0].metrics, *results[1].metrics]):
+        directions = [
+            each.metrics[name].higher_is_better for each in results if name in each.metrics
+        ]
+        metric = measure.metric_object(metrics, task, name)
+        try:
+            difference = measure.infer_difference(baseline, candidate, task, name, metrics)
+        except NotMeasurable as reason:
+            skipped[name] = str(reason)
+            continue
+        compared.append(_compare_metric(name, directions[0], difference, metric, before, after))
+        groups += _compare_groups(name, difference.pairs, metric, before)
+    return TaskComparison(
+        task,
+        shared,
+        len(before) - shared,
+        len(after) - shared,
+        results[0].errors,
+        results[1].errors,
+        tuple(compared),
+        tuple(groups),
+        skipped,
+        forced,
+    )
+
+
+def _compare_metric(
+    name: str,
+    higher_is_better: bool | None,
+    difference: Difference,
+    metric: Metric | None,
+    before: Samples,
+    after: Samples,
+) -> MetricComparison:
+    pairs, n = difference.pairs, len(difference.pairs.baseline)
+    randomization = None
+    flips: list[FlippedSample] = []
+    if isinstance(metric, Resamplable):
+        randomization = paired.approximate_randomization(
+            statistics_of(pairs.baseline),
+            statistics_of(pairs.candidate),
+            metric.compute,
+            clusters_of(pairs.baseline),
+        )
+    else:
+        flips = _flips(name, higher_is_better, pairs, before, after)
+    return MetricComparison(
+        metric=name,
+        higher_is_better=higher_is_better,
+        baseline=estimate(measure.infer_rows(pairs.baseline, metric), n),
+        candidate=estimate(measure.infer_rows(pairs.candidate, metric), n),
+        difference=estimate(difference.inference, n),
+        p_value=difference.p_value,
+        test=difference.test,
+        minimum_detectable=paired.minimum_detectable_effect(difference.inference),
+        randomization_p_value=randomization,
+        baseline_unscored=pairs.baseline_unscored,
+        candidate_unscored=pairs.candidate_unscored,
+        improved=sum(flip.worse is False for flip in flips),
+        worsened=sum(flip.worse is True for flip in flips),
+        changed=len(flips),
+        flips=tuple(flips[:FLIPS_KEPT]),
+    )
+
+
+def _flips(
+    name: str,
+    higher_is_better: bool | None,
+    pairs: Pairs,
+    before: Samples,
+    after: Samples,
+) -> list[FlippedSample]:
+    """Every sample whose score changed, worst first; the largest change first without direction."""
+    old, new = values_of(pairs.baseline), values_of(pairs.candidate)
+    change = new - old
+    badness = (
+        np.abs(change) if higher_is_better is None else -change if higher_is_better else change
+    )
+    flips = []
+    for index in np.argsort(-badness, kind="stable"):
+        if change[index] == 0:
+            continue
+        sample_id = pairs.baseline[index].sample_id
+        one, other = before[sample_id], after[sample_id]
+        worse = None if higher_is_better is None else bool(badness[index] > 0)
+        flips.append(
+            FlippedSample(
+                sample_id,
+                name,
+                float(old[index]),
+                float(new[index]),
+                worse,
+                one.prompt if one.prompt is not None else other.prompt,
+                one.response,
+                other.response,
+            )
+        )
+    return flips
+
+
+def _compare_groups(
+    name: str, pairs: Pairs, metric: Metric | None, before: Samples
+) -> list[GroupChange]:
+    """The difference within every group; groups too small for an interval are left out."""
+    members: dict[tuple[str, str], list[int]] = {}
+    for index, row in enumerate(pairs.baseline):
+        for attribute, group in before[row.sample_id].groups.items():
+            members.setdefault((attribute, group), []).append(index)
+    changes = []
+    for (attribute, group), chosen in members.items():
+        within = Pairs(
+            [pairs.baseline[index] for index in chosen],
+            [pairs.candidate[index] for index in chosen],
+        )
+        try:
+            difference = measure.difference_of(within, metric, f"{name} of {group}")
+        except NotMeasurable:
+            continue
+        changes.append(
+            GroupChange(
+                attribute,
+                group,
+                name,
+                estimate(difference.inference, len(chosen)),
+                difference.p_value,
+            )
+        )
+    return changes
+
+
+# --------------------------------------------------------------------------- JSON
+
+
+def comparison_to_json(comparison: RunComparison) -> dict[str, Any]:
+    """What ``harness compare --format json`` prints for one candidate."""
+    document = {"schema": SCHEMA, **_jsonable(comparison)}
+    for task, each in zip(comparison.tasks, document["tasks"], strict=True):
+        for metric, data in zip(task.metrics, each["metrics"], strict=True):
+            data["verdict"] = metric.verdict
+    return document
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, Estimate):
+        return estimate_to_json(value)
+    if is_dataclass(value):
+        return {each.name: _jsonable(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, Mapping):
+        return {key: _jsonable(each) for key, each in value.items()}
+    if isinstance(value, tuple | list):
+        return [_jsonable(each) for each in value]
+    return number(value) if isinstance(value, float) else value

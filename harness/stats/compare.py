@@ -1,0 +1,234 @@
+"""Two systems on the same samples: paired differences, tests, corrections, power."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from harness.stats.estimates import (
+    RESAMPLES,
+    Clusters,
+    clustered_error,
+    draws,
+    effective_size,
+    from_replicates,
+    summed_by_cluster,
+)
+from harness.stats.inference import (
+    NAN,
+    Array,
+    Inference,
+    PairedShares,
+    StudentT,
+    Unknown,
+)
+
+Compute = Callable[[Array], Array]
+TRIALS = 10_000
+_CHUNK = 8_000_000
+
+# --------------------------------------------------------------------------- means
+
+
+def infer_paired(
+    baseline: Sequence[float] | Array,
+    candidate: Sequence[float] | Array,
+    clusters: Clusters | None = None,
+) -> Inference:
+    """What paired scores say about the mean difference, candidate − baseline.
+
+    Student t on the (clustered) standard error of the differences; Tango's score interval where
+    all scores are 0 or 1, or where all lie in [0, 1] and no pair differs (a t interval would then
+    have width 0, and call three equal answers proof).
+
+    Args:
+        baseline: Shape (n,), finite.
+        candidate: Shape (n,), of the same samples in the same order.
+        clusters: Cluster of each sample; None, or a sample's None, for samples of their own.
+    """
+    before = np.asarray(baseline, dtype=np.float64)
+    after = np.asarray(candidate, dtype=np.float64)
+    difference = after - before
+    n = len(difference)
+    if n == 0:
+        return Unknown(NAN, "paired difference of no samples")
+    both = np.concatenate([before, after])
+    binary = bool(np.all((both == 0) | (both == 1)))
+    unchanged = not difference.any() and bool(np.all((both >= 0) & (both <= 1)))
+    stderr, freedom, count = clustered_error(difference, clusters)
+    if binary or unchanged:
+        return _paired_shares(difference, stderr, freedom, count)
+    if count < 2:
+        return Unknown(float(difference.mean()), "paired; too few samples for an interval")
+    over = "" if count == n else f", {count} clusters"
+    return StudentT(float(difference.mean()), stderr, freedom, f"paired, Student t{over}")
+
+
+def _paired_shares(difference: Array, stderr: float, freedom: float, count: int) -> Inference:
+    n = len(difference)
+    gained, lost = float((difference > 0).sum()), float((difference < 0).sum())
+    if count == n:
+        return PairedShares(gained, lost, n, math.inf, "paired, Tango")
+    if count < 2:
+        return Unknown(float(difference.mean()), "paired; one cluster: no interval")
+    variance = float((difference**2).mean() - difference.mean() ** 2)
+    size = effective_size(variance, stderr, n, count)
+    scale = size / n
+    return PairedShares(
+        gained * scale, lost * scale, size, freedom, f"paired, Tango, {count} clusters"
+    )
+
+
+def two_sided(inference: Inference, null: float = 0.0) -> float:
+    """p-value of H0: the quantity equals ``null``."""
+    return min(1.0, 2 * min(inference.below(null), inference.above(null)))
+
+
+def mcnemar(gained: int, lost: int) -> float:
+    """Exact two-sided McNemar test (McNemar 1947): given gained + lost, half are expected.
+
+    Args:
+        gained: Pairs in which only the candidate is right.
+        lost: Pairs in which only the baseline is right.
+    """
+    from scipy.special import bdtr
+
+    total = gained + lost
+    return 1.0 if total == 0 else min(1.0, 2 * float(bdtr(min(gained, lost), total, 0.5)))
+
+
+# --------------------------------------------------------------------------- corpus metrics
+
+
+def paired_bootstrap(
+    baseline: Array,
+    candidate: Array,
+    compute: Compute,
+    clusters: Clusters | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> tuple[Inference, float]:
+    """Paired bootstrap of a corpus metric (Koehn 2004), with sacrebleu's p-value.
+
+    p = (c+1)/(R+1), where c counts the resamples whose |difference|, less its mean over all
+    resamples, is at least the observed |difference|. (sacrebleu counts those strictly greater,
+    which gives two equal systems p = 1/(R+1); with continuous scores the two agree.)
+
+    Args:
+        baseline: Sufficient statistics, shape (n, k).
+        candidate: The same samples in the same order, shape (n, k).
+        compute: Maps sums of shape (r, k) to values of shape (r,).
+        clusters: Whole clusters are drawn.
+        resamples: R.
+        seed: Of the draws.
+
+    Returns:
+        The difference candidate − baseline, and p.
+    """
+    n = len(baseline)
+    if n == 0:
+        return Unknown(NAN, "paired bootstrap of no samples"), NAN
+    before, after = summed_by_cluster(baseline, clusters), summed_by_cluster(candidate, clusters)
+    observed = _difference(before.sum(axis=0), after.sum(axis=0), compute)
+    units = len(before)
+    if units < 2:
+        return Unknown(observed, "paired bootstrap; too few samples for an interval"), NAN
+    parts = [
+        compute(weights @ after) - compute(weights @ before)
+        for weights in draws(units, resamples, seed)
+    ]
+    replicates = np.concatenate(parts)
+    over = "" if units == n else f" over {units} clusters"
+    inference = from_replicates(observed, replicates, units, f"paired bootstrap{over}")
+    sizes = np.abs(replicates[np.isfinite(replicates)])
+    return inference, _share_at_least(sizes - sizes.mean() if len(sizes) else sizes, abs(observed))
+
+
+def approximate_randomization(
+    baseline: Array,
+    candidate: Array,
+    compute: Compute,
+    clusters: Clusters | None = None,
+    trials: int | None = None,
+    seed: int = 0,
+) -> float:
+    """p-value of H0: the two systems are exchangeable (Riezler & Maxwell 2005; sacrebleu's).
+
+    In each trial every sample (cluster) swaps its two outputs with probability ½;
+    p = (c+1)/(R+1), c the trials whose |difference| is at least the observed one.
+
+    Args:
+        baseline: Sufficient statistics, shape (n, k).
+        candidate: The same samples in the same order, shape (n, k).
+        compute: Maps sums of shape (r, k) to values of shape (r,).
+        clusters: Whole clusters are swapped.
+        trials: R; by default 10,000, or 1,000 from 20,000 units on.
+        seed: Of the swaps.
+    """
+    before, after = summed_by_cluster(baseline, clusters), summed_by_cluster(candidate, clusters)
+    units = len(before)
+    if units == 0:
+        return NAN
+    trials = trials or (TRIALS if units < 20_000 else TRIALS // 10)
+    total_before, total_after, gap = before.sum(axis=0), after.sum(axis=0), after - before
+    parts = []
+    for swapped in _coin_flips(units, trials, seed):
+        moved = swapped @ gap
+        parts.append(compute(total_after - moved) - compute(total_before + moved))
+    sizes = np.abs(np.concatenate(parts))
+    observed = abs(_difference(total_before, total_after, compute))
+    return _share_at_least(sizes[np.isfinite(sizes)], observed)
+
+
+def _coin_flips(n: int, trials: int, seed: int) -> Iterator[Array]:
+    rng = np.random.default_rng(seed)
+    step = max(1, min(trials, _CHUNK // n))
+    for start in range(0, trials, step):
+        count = min(step, trials - start)
+        octets = rng.integers(0, 256, size=(count, (n + 7) // 8), dtype=np.uint8)
+        yield np.unpackbits(octets, axis=1, count=n).astype(np.float64)
+
+
+def _difference(before: Array, after: Array, compute: Compute) -> float:
+    values = compute(np.stack([before, after]))
+    return float(values[1] - values[0])
+
+
+def _share_at_least(sizes: Array, observed: float) -> float:
+    """(c+1)/(R+1); rounding must not turn a tie into a smaller value."""
+    if not math.isfinite(observed) or len(sizes) == 0:
+        return NAN
+    slack = 1e-9 * max(1.0, observed)
+    return float(np.sum(sizes >= observed - slack) + 1) / (len(sizes) + 1)
+
+
+# --------------------------------------------------------------------------- several, and power
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm–Bonferroni adjusted p-values (Holm 1979, Scand. J. Stat. 6:65), in the given order.
+
+    Rejecting what is ≤ α keeps the chance of any false rejection ≤ α, however they depend.
+    """
+    adjusted = [0.0] * len(p_values)
+    largest = 0.0
+    for rank, index in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = largest
+    return adjusted
+
+
+def minimum_detectable_effect(
+    inference: Inference, confidence: float = 0.95, power: float = 0.8
+) -> float:
+    """The smallest true difference that this much data would detect with that ``power``.
+
+    (z₁₋α/₂ + z_power)·SE with SE read from the interval, half-width/z₁₋α/₂, which is not 0 where
+    the samples happen to agree.
+    """
+    from scipy.special import ndtri
+
+    low, high = inference.interval(confidence)
+    return (high - low) / 2 * (1 + float(ndtri(power) / ndtri(0.5 + confidence / 2)))

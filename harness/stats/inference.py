@@ -1,0 +1,307 @@
+"""What the data say about one quantity: its interval at any confidence, its p-value at any bound.
+
+An interval and a test are two readings of one thing. Each class here answers both, so that a
+verdict can never contradict the interval shown beside it:
+
+    StudentT        means and paired differences of numbers
+    Share           a share of 0/1 scores (Wilson's score interval)
+    PairedShares    the difference of two paired shares (Tango's score interval)
+    Resampled       a function of sums (bootstrap, BCa)
+    Unknown         too little data for anything but the value
+
+``scipy`` is imported where it is used: it is slow to import and ``harness --help`` needs none.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.types import Estimate
+
+Array = NDArray[np.float64]
+NAN = float("nan")
+
+
+class Inference(Protocol):
+    """A quantity's value with all its confidence intervals and one-sided tests."""
+
+    @property
+    def value(self) -> float:
+        """The point estimate."""
+        ...
+
+    @property
+    def stderr(self) -> float:
+        """The standard error."""
+        ...
+
+    @property
+    def method(self) -> str:
+        """How intervals are made, as reports show it."""
+        ...
+
+    def interval(self, confidence: float) -> tuple[float, float]:
+        """The two-sided interval of that coverage, in (0, 1)."""
+        ...
+
+    def below(self, bound: float) -> float:
+        """p-value of H0: the quantity is at least ``bound``; small: it is shown to be below."""
+        ...
+
+    def above(self, bound: float) -> float:
+        """p-value of H0: the quantity is at most ``bound``; small: it is shown to be above."""
+        ...
+
+
+def estimate(inference: Inference, n: int, confidence: float = 0.95) -> Estimate:
+    """The inference as the value that reports carry."""
+    low, high = inference.interval(confidence)
+    method = inference.method
+    if confidence != 0.95:
+        method += f", {100 * confidence:.6g} %"
+    return Estimate(inference.value, inference.stderr, low, high, n, method)
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A value without any measure of its uncertainty; nothing can be shown about it."""
+
+    value: float
+    method: str
+
+    @property
+    def stderr(self) -> float:
+        """Not a number."""
+        return NAN
+
+    def interval(self, confidence: float) -> tuple[float, float]:  # noqa: ARG002
+        """Not numbers."""
+        return NAN, NAN
+
+    def below(self, bound: float) -> float:  # noqa: ARG002
+        """Always 1: no evidence."""
+        return 1.0
+
+    def above(self, bound: float) -> float:  # noqa: ARG002
+        """Always 1: no evidence."""
+        return 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class StudentT:
+    """A mean whose error follows Student's t with ``freedom`` degrees of freedom (∞: normal)."""
+
+    value: float
+    stderr: float
+    freedom: float
+    method: str
+
+    def interval(self, confidence: float) -> tuple[float, float]:
+        """value ± t·stderr."""
+        half = _quantile(0.5 + confidence / 2, self.freedom) * self.stderr
+        return self.value - half, self.value + half
+
+    def below(self, bound: float) -> float:
+        """One-sided t test."""
+        return _tail(_ratio(self.value - bound, self.stderr), self.freedom)
+
+    def above(self, bound: float) -> float:
+        """One-sided t test."""
+        return _tail(_ratio(bound - self.value, self.stderr), self.freedom)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A share of ``size`` 0/1 scores: Wilson's score interval (Wilson 1927, JASA 22:209).
+
+    With clusters ``size`` is the effective sample size p(1−p)/SE² and the quantile is Student's,
+    as Korn & Graubard (1998, Survey Methodology 24:193) do for complex surveys.
+    """
+
+    value: float
+    stderr: float
+    size: float
+    freedom: float
+    method: str
+
+    def interval(self, confidence: float) -> tuple[float, float]:
+        """The bounds whose score test has that level."""
+        return wilson(self.value, self.size, _quantile(0.5 + confidence / 2, self.freedom))
+
+    def below(self, bound: float) -> float:
+        """Score test: the error is taken at the bound, not at the value."""
+        return _tail(self._score(bound), self.freedom)
+
+    def above(self, bound: float) -> float:
+        """Score test: the error is taken at the bound, not at the value."""
+        return _tail(-self._score(bound), self.freedom)
+
+    def _score(self, bound: float) -> float:
+        # Outside [0, 1] nothing is possible; at 0 and 1 the only possible data are all alike.
+        if bound < 0 or bound > 1:
+            return math.inf if bound < 0 else -math.inf
+        return _ratio(self.value - bound, math.sqrt(bound * (1 - bound) / self.size))
+
+
+@dataclass(frozen=True, slots=True)
+class PairedShares:
+    """The difference of two paired shares: Tango's score interval (1998, Stat. Med. 17:891).
+
+    Unlike the t interval it keeps its coverage where few pairs differ, and is not of width 0
+    where none does.
+
+    Attributes:
+        gained: Pairs in which only the candidate scored 1; effective where clustered.
+        lost: Pairs in which only the baseline scored 1.
+        size: All pairs.
+        freedom: Degrees of freedom of the quantile; ∞ without clusters.
+        method: As reports show it.
+    """
+
+    gained: float
+    lost: float
+    size: float
+    freedom: float
+    method: str
+
+    @property
+    def value(self) -> float:
+        """Candidate's share minus baseline's."""
+        return (self.gained - self.lost) / self.size
+
+    @property
+    def stderr(self) -> float:
+        """Of the difference, at its own value; in the t interval's normalisation."""
+        if self.size < 2:
+            return NAN
+        second = (self.gained + self.lost) / self.size
+        return math.sqrt(max(0.0, second - self.value**2) / (self.size - 1))
+
+    def interval(self, confidence: float) -> tuple[float, float]:
+        """The bounds whose score test has that level, by bisection."""
+        z = _quantile(0.5 + confidence / 2, self.freedom)
+        low = _crossing(lambda bound: self._score(bound) <= z, -1.0, self.value)
+        high = _crossing(lambda bound: self._score(bound) <= -z, self.value, 1.0)
+        return low, high
+
+    def below(self, bound: float) -> float:
+        """Score test with the discordance re-estimated under the bound."""
+        return _tail(self._score(bound), self.freedom)
+
+    def above(self, bound: float) -> float:
+        """Score test with the discordance re-estimated under the bound."""
+        return _tail(-self._score(bound), self.freedom)
+
+    def _score(self, bound: float) -> float:
+        """Falls as the bound rises; Tango's Z with Δ = bound."""
+        if abs(bound) >= 1:
+            return math.inf if bound <= -1 else -math.inf
+        n, gained, lost = self.size, self.gained, self.lost
+        linear = -gained - lost + (2 * n - gained + lost) * bound
+        constant = -lost * bound * (1 - bound)
+        root = math.sqrt(max(0.0, linear * linear - 8 * n * constant))
+        only_lost = max(0.0, (root - linear) / (4 * n))
+        spread = n * (2 * only_lost + bound * (1 - bound))
+        return _ratio(gained - lost - n * bound, math.sqrt(max(0.0, spread)))
+
+
+@dataclass(frozen=True, slots=True)
+class Resampled:
+    """Bootstrap replicates of a quantity, read by percentiles widened for small n.
+
+    Plain percentiles of n units are narrower than a t interval by √((n−1)/n)·z/t; the quantiles
+    are moved outward by as much (Hesterberg 2015, "What teachers should know about the
+    bootstrap", Am. Stat. 69:371, §5.3).
+
+    Attributes:
+        value: Of the data themselves.
+        replicates: Finite, sorted, shape (r,), r ≥ 2.
+        units: Samples or clusters drawn, at least 2.
+        method: As reports show it.
+    """
+
+    value: float
+    replicates: Array
+    units: int
+    method: str
+
+    @property
+    def stderr(self) -> float:
+        """Standard deviation of the replicates."""
+        return float(self.replicates.std(ddof=1))
+
+    def interval(self, confidence: float) -> tuple[float, float]:
+        """The widened percentiles."""
+        from scipy.special import ndtr
+
+        widened = _quantile(0.5 + confidence / 2, self.units - 1) * self._widening
+        tail = float(ndtr(-widened))
+        low, high = np.quantile(self.replicates, [tail, 1 - tail])
+        return float(low), float(high)
+
+    def below(self, bound: float) -> float:
+        """The level at which the upper bound meets ``bound``; at least 1/(r+1)."""
+        return self._level(float(np.sum(self.replicates >= bound)))
+
+    def above(self, bound: float) -> float:
+        """The level at which the lower bound meets ``bound``; at least 1/(r+1)."""
+        return self._level(float(np.sum(self.replicates <= bound)))
+
+    @property
+    def _widening(self) -> float:
+        return math.sqrt(self.units / (self.units - 1))
+
+    def _level(self, against: float) -> float:
+        from scipy.special import ndtri
+
+        share = (against + 1) / (len(self.replicates) + 1)
+        return _tail(float(ndtri(share)) / self._widening, self.units - 1)
+
+
+def wilson(share: float, n: float, z: float) -> tuple[float, float]:
+    """Wilson's score interval of a proportion (Wilson 1927)."""
+    scale = 1 + z * z / n
+    middle = (share + z * z / (2 * n)) / scale
+    half = z / scale * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def _quantile(probability: float, freedom: float) -> float:
+    from scipy import special
+
+    if math.isinf(freedom):
+        return float(special.ndtri(probability))
+    return float(special.stdtrit(freedom, probability))
+
+
+def _tail(statistic: float, freedom: float, upper: bool = False) -> float:
+    """P(T ≤ statistic), or P(T ≥ statistic) for ``upper``."""
+    from scipy import special
+
+    statistic = -statistic if upper else statistic
+    if math.isinf(statistic):
+        return 0.0 if statistic < 0 else 1.0
+    if math.isinf(freedom):
+        return float(special.ndtr(statistic))
+    return float(special.stdtr(freedom, statistic))
+
+
+def _ratio(distance: float, spread: float) -> float:
+    """distance/spread; a value on the bound is no evidence, one off it without spread is all."""
+    if distance == 0:
+        return 0.0
+    return distance / spread if spread > 0 else math.copysign(math.inf, distance)
+
+
+def _crossing(reached: Callable[[float], bool], left: float, right: float) -> float:
+    """Where ``reached`` turns from false to true between ``left`` and ``right``."""
+    for _ in range(60):
+        middle = (left + right) / 2
+        left, right = (left, middle) if reached(middle) else (middle, right)
+    return (left + right) / 2
