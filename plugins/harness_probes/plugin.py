@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import harness
 from harness.protocols import ProbeSpec, TaskSpec
 from harness_probes.bias import bbq, crows_pairs
+from harness_probes.counterfactual import specs as counterfactual
 from harness_probes.robustness import specs as robustness
 
 
@@ -18,5 +19,5 @@ def harness_register_tasks() -> Iterable[TaskSpec]:
 
 @harness.hookimpl
 def harness_register_probes() -> Iterable[ProbeSpec]:
-    """The suite ``robustness``."""
-    return robustness.SPECS
+    """The suites ``robustness`` and ``counterfactual``."""
+    return [*robustness.SPECS, *counterfactual.SPECS]

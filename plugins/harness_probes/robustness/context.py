@@ -86,14 +86,15 @@ class Padding:
         """The numbers of words."""
         return tuple(map(str, self.counts))
 
-    def perturb(self, sample: Sample, rng: random.Random) -> Iterable[Sample]:
+    def perturb(self, sample: Sample, rng: random.Random) -> Iterable[Sample | Skipped]:
         """A variant a number of words; the shorter padding is the end of the longer."""
         field = context_field(sample) or "input"
         content = field_of(sample, field)
-        assert content is not None or field == "input"
+        if content is None:
+            return [Skipped("no text to stand before")]
         order = neutral_sentences(sample, rng)
         return [
-            with_field(sample, field, f"{_filler(order, count)}\n\n{content or sample.input}")
+            with_field(sample, field, f"{_filler(order, count)}\n\n{content}")
             for count in self.counts
         ]
 

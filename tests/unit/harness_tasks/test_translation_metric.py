@@ -14,7 +14,10 @@ from harness_tasks.metrics.translation import Sacrebleu, SacrebleuMetric
 
 SCORERS = {"bleu": BLEU(), "chrf": CHRF(), "chrf++": CHRF(word_order=2), "ter": TER()}
 METRICS = {metric.name: metric for metric in Sacrebleu("13a").metrics}
-sentences = st.lists(st.sampled_from(["the", "a", "cat", "dog,", "sat", "on", "mat", ".", "Haus!", "naïve"]), max_size=9)
+sentences = st.lists(
+    st.sampled_from(["the", "a", "cat", "dog,", "sat", "on", "mat", ".", "Haus!", "naïve"]),
+    max_size=9,
+)
 texts = sentences.map(" ".join)
 
 
