@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 import harness
 from harness.protocols import ProbeSpec, TaskSpec
+from harness.types import Estimate, SampleRecord
 from harness_probes.bias import bbq, crows_pairs
 from harness_probes.counterfactual import specs as counterfactual
 from harness_probes.robustness import specs as robustness
@@ -21,3 +22,13 @@ def harness_register_tasks() -> Iterable[TaskSpec]:
 def harness_register_probes() -> Iterable[ProbeSpec]:
     """The suites ``robustness`` and ``counterfactual``."""
     return [*robustness.SPECS, *counterfactual.SPECS]
+
+
+@harness.hookimpl
+def harness_group_measures(
+    attribute: str, records: Sequence[SampleRecord]
+) -> Mapping[str, Mapping[str, Estimate]]:
+    """Fairlearn's measures, for classifications."""
+    from harness_probes import group_fairness
+
+    return group_fairness.measures(attribute, records)
