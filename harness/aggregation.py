@@ -82,6 +82,9 @@ def summarize(
     originals = [record for record in records if record.probe is None]
     metrics = plan.task.metrics
     groups = _members(originals)
+    notes = (*plan.notes, *_small_groups(groups))
+    if len(originals) < plan.sample_count:
+        notes = (*notes, f"ended after {len(originals):,} of {plan.sample_count:,} samples")
     return TaskResult(
         name=plan.task.name,
         version=str(plan.task.version),
@@ -97,7 +100,7 @@ def summarize(
         probes=_probes(plan, records),
         skipped_variants={name: dict(counts) for name, counts in plan.skipped.items()},
         settings=plan.settings,
-        notes=(*plan.notes, *_small_groups(groups)),
+        notes=notes,
         fairness=_fairness(metrics, groups, more_measures),
     )
 

@@ -10,9 +10,11 @@ from harness.types import Loglikelihood, Logprob, Response
 
 LETTERS = string.ascii_uppercase
 
-_LETTER_ALONE = re.compile(r"^\W*([A-Z])\W*$")
-_LETTER_FIRST = re.compile(r"^\s*(?:\(([A-Z])\)|([A-Z])[.):])")
-_LETTER_SAID = re.compile(r"\b[Aa]nswer(?:\s+is|\s*:)\s*:?\s*\**\(?([A-Z])\b(?!\s+[a-z])")
+_LETTER_ALONE = re.compile(r"^\W*([A-Za-z])\W*$")
+_LETTER_FIRST = re.compile(r"^\W*([A-Za-z])[.):]\W*(?:\s|$)")
+_LETTER_SAID = re.compile(
+    r"\b(?i:answer|option|choice)(?:\s+is)?\s*:?[\s*(\"']*([A-Z])\b(?!\s+[a-z]|['’])"
+)
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation + "’‘“”")
 
@@ -57,13 +59,14 @@ def normalize(text: str) -> str:
 def letter(text: str, count: int) -> int | None:
     """The option that an answer names by its letter; None where it names none of ``count``.
 
-    In this order: the letter alone (``B``, ``(B)``, ``B.``), the letter before the answer
-    (``B. Paris``, ``(B) Paris``), or said to be the answer (``The answer is B``).
+    In this order: the letter alone (``B``, ``(b)``, ``B.``); the letter before the answer
+    (``B. Paris``, ``(B) Paris``); the first capital letter said to be the answer (``The answer is
+    B``, ``option B``) and not followed by a word in lower case, which "A" and "I" often are.
     """
     for pattern in (_LETTER_ALONE, _LETTER_FIRST, _LETTER_SAID):
         found = pattern.search(text)
         if found:
-            index = LETTERS.index(next(group for group in found.groups() if group))
+            index = LETTERS.index(found.group(1).upper())
             return index if index < count else None
     return None
 

@@ -183,7 +183,7 @@ def infer_rows(scores: Sequence[Score], metric: Metric | None) -> Inference:
 def from_estimate(reported: Estimate, name: str) -> Inference:
     """An inference from a reported value and its standard error, by the normal distribution."""
     if math.isfinite(reported.value) and math.isfinite(reported.stderr):
-        method = f"normal approximation of: {reported.method}"
+        method = f"normal approximation to {reported.method}"
         return StudentT(reported.value, reported.stderr, math.inf, method)
     return checked(Unknown(reported.value, reported.method), name)
 
@@ -234,13 +234,11 @@ def difference_of(pairs: Pairs, metric: Metric | None, full: str) -> Difference:
 
 
 def checked(inference: Inference, name: str) -> Inference:
-    """The inference, if it can be read.
+    """The inference, if its value can be read; it may still lack an interval.
 
     Raises:
-        NotMeasurable: Its value is NaN or infinite, or it has no interval.
+        NotMeasurable: Its value is NaN or infinite.
     """
     if not math.isfinite(inference.value):
         raise NotMeasurable(f"{name} is {inference.value} ({inference.method})")
-    if isinstance(inference, Unknown):
-        raise NotMeasurable(f"{name} has no interval ({inference.method})")
     return inference

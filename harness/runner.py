@@ -1,43 +1,36 @@
-"""One run from spec to run folder: plan, ask, score, estimate, write."""
+"""One run from spec to run folder: plan, ask, score, estimate, judge, write."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness import aggregation, models, provenance, runfolder, scheduler
+from harness import aggregation, gating, models, provenance, runfolder
 from harness import plan as planning
+from harness.asking import Asking, Progress
 from harness.config import RunSpec
 from harness.errors import HarnessError, PluginError, RunFailedError, RunInterruptedError
-from harness.plan import Plan, PlannedSample, TaskPlan
+from harness.gate import GateVerdict, SequentialGate
+from harness.gating import Gating
+from harness.plan import Plan
 from harness.plugins import Registry
 from harness.protocols import ModelBackend
 from harness.responses import ResponseStore, default_path
-from harness.types import Estimate, Response, RunResult, SampleRecord, TaskResult, Usage
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a run stands; requests are counted once however many samples share them."""
-
-    done: int
-    total: int
-    cached: int
-    usage: Usage
+from harness.types import RunResult, TaskResult
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A finished run and the folder it was written to."""
+    """A finished run, the folder it was written to, and its gate's verdict if it has a gate."""
 
     result: RunResult
     folder: Path
+    verdict: GateVerdict | None = None
 
 
 def run(
@@ -62,121 +55,47 @@ def run(
             incomplete, and the response store what was answered.
     """
     started = datetime.now(UTC)
+    gate = Gating.of(spec)
     with closing(models.open_backend(spec, registry)) as backend:
         plan = planning.build(spec, registry, backend)
+        stepping = None if gate is None else gate.sequential(plan, spec.seed)
         folder = runfolder.claim(spec.out, started, _slug(spec), runfolder.spec_to_json(spec))
+        journal = _Journal(folder, spec, command, started, plan, backend)
+        journal.write("running")
+        if on_planned is not None:
+            on_planned(plan)
+        registry.notify("harness_run_started", plan=plan)
         with ResponseStore(_store_path(spec, backend)) as store:
-            asking = _Asking(plan, backend, store, registry, on_progress)
-            journal = _Journal(folder, spec, command, started, plan, backend)
-            journal.write("running")
-            if on_planned is not None:
-                on_planned(plan)
-            registry.notify("harness_run_started", plan=plan)
-            stopped = asking.finish()
-        result = _result(asking, journal, backend, stopped is None)
+            asking = Asking(plan, backend, store, registry, on_progress)
+            stopped = _ask(asking, stepping)
+        result = _result(asking, journal, complete=stopped is None)
         _write(result, asking, folder)
+        verdict = None
+        if gate is not None and stopped is None:
+            verdict = gate.judge(folder, plan, spec.seed, stepping)
+            result = dataclasses.replace(result, gate=verdict.to_json())
+            runfolder.write_result(folder, result)
         journal.write(result.status)
-        registry.notify("harness_run_finished", result=result)
+    registry.notify("harness_run_finished", result=result)
     if stopped is not None:
         raise _with_way_on(stopped, asking, folder) from stopped
-    return Run(result, folder)
+    return Run(result, folder, verdict)
 
 
-class _Asking:
-    """Gets the answers and scores each sample as soon as its last answer is there."""
-
-    def __init__(
-        self,
-        plan: Plan,
-        backend: ModelBackend,
-        store: ResponseStore,
-        registry: Registry,
-        on_progress: Callable[[Progress], None] | None,
-    ) -> None:
-        self.plan, self._backend, self._store = plan, backend, store
-        self._registry, self._on_progress = registry, on_progress
-        self._requests = scheduler.unique(plan.requests())
-        self._responses: dict[str, Response] = {}
-        self._waiting: dict[str, list[_Open]] = defaultdict(list)
-        self.records: dict[str, dict[tuple[str | None, str, int], SampleRecord]] = {}
-        self.done, self.cached = 0, 0
-        for task in plan.tasks:
-            self.records[task.task.name] = {}
-            for planned in task.planned:
-                entry = _Open(task, planned, len(set(planned.keys)))
-                for key in set(planned.keys):
-                    self._waiting[key].append(entry)
-
-    @property
-    def total(self) -> int:
-        return len(self._requests)
-
-    def finish(self) -> BaseException | None:
-        """Asks everything; returns what stopped it early, None when nothing did."""
-        try:
-            for answer in scheduler.answers(self._requests, self._backend, self._store):
-                self._take(answer)
-        except KeyboardInterrupt as interrupt:
-            return interrupt
-        except PluginError:
-            raise
-        except Exception as error:  # whatever a backend raises: what is answered is kept
-            return error
-        return None
-
-    def _take(self, answer: scheduler.Answer) -> None:
-        self._responses[answer.key] = answer.response
-        self.done += 1
-        self.cached += answer.cached
-        for entry in self._waiting.pop(answer.key):
-            entry.missing -= 1
-            if entry.missing == 0:
-                self._score(entry.task, entry.planned)
-        if self._on_progress is not None:
-            self._on_progress(Progress(self.done, self.total, self.cached, self._backend.usage))
-
-    def _score(self, plan: TaskPlan, planned: PlannedSample) -> None:
-        responses = tuple(self._responses[key] for key in planned.keys)
-        sample = planned.sample
-        record = SampleRecord(
-            sample,
-            planned.requests,
-            responses,
-            aggregation.score(planned.task, sample, responses),
-            planned.probe,
-            planned.variant,
-        )
-        self.records[plan.task.name][planned.probe, sample.id, planned.variant] = record
-        for score in aggregation.scores_of(record):
-            self._registry.notify("harness_scored", task=plan.task.name, score=score)
-
-    def group_measures(
-        self, attribute: str, records: Sequence[SampleRecord]
-    ) -> dict[str, Mapping[str, Estimate]]:
-        """What the plugins measure between the groups of an attribute."""
-        found: dict[str, Mapping[str, Estimate]] = {}
-        for more in self._registry.notify(
-            "harness_group_measures", attribute=attribute, records=records
-        ):
-            found |= more or {}
-        return found
-
-    def ordered(self, task: TaskPlan) -> Iterator[SampleRecord]:
-        """A task's finished records in the order of the plan."""
-        finished = self.records[task.task.name]
-        for planned in task.planned:
-            record = finished.get((planned.probe, planned.sample.id, planned.variant))
-            if record is not None:
-                yield record
-
-
-@dataclass(slots=True)
-class _Open:
-    """A sample that still waits for ``missing`` answers."""
-
-    task: TaskPlan
-    planned: PlannedSample
-    missing: int
+def _ask(asking: Asking, stepping: SequentialGate | None) -> BaseException | None:
+    """Asks until the run may end; returns what stopped it early, None when nothing did."""
+    try:
+        if stepping is None:
+            asking.ask_everything()
+        else:
+            gating.ask_until_decided(asking, stepping)
+    except KeyboardInterrupt as interrupt:
+        return interrupt
+    except PluginError:
+        raise
+    except Exception as error:  # whatever a backend raises: what is answered is kept
+        return error
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,15 +118,16 @@ class _Journal:
 
     @property
     def model(self) -> dict[str, object]:
+        """What answered, with what it counted so far."""
         described = dict(self.backend.describe())
-        return {
-            "spec": self.spec.model,
-            "fingerprint": self.backend.fingerprint,
-            **described,
-        }
+        return {"spec": self.spec.model, "fingerprint": self.backend.fingerprint, **described}
 
     def write(self, status: str) -> None:
         now = datetime.now(UTC)
+        skipped = {
+            task.task.name: {name: dict(counts) for name, counts in task.skipped.items()}
+            for task in self.plan.tasks
+        }
         runfolder.write_json(
             self.folder / "run.json",
             {
@@ -217,25 +137,20 @@ class _Journal:
                 **self.facts,
                 "model": self.model,
                 "seeds": {"run": self.spec.seed},
-                "skipped_variants": {
-                    task.task.name: {name: dict(counts) for name, counts in task.skipped.items()}
-                    for task in self.plan.tasks
-                    if task.skipped
-                },
+                "skipped_variants": {name: counts for name, counts in skipped.items() if counts},
                 "started": self.started.isoformat(timespec="seconds"),
                 "finished": None if status == "running" else now.isoformat(timespec="seconds"),
             },
         )
 
 
-def _result(asking: _Asking, journal: _Journal, backend: ModelBackend, complete: bool) -> RunResult:
+def _result(asking: Asking, journal: _Journal, complete: bool) -> RunResult:
     finished = datetime.now(UTC)
     tasks: dict[str, TaskResult] = {}
     for task in asking.plan.tasks:
         tasks[task.task.name] = aggregation.summarize(
-            task, list(asking.ordered(task)), asking.group_measures
+            task, list(asking.records(task)), asking.group_measures
         )
-    seconds = (finished - journal.started).total_seconds()
     return RunResult(
         run_id=journal.folder.name,
         status="complete" if complete else "incomplete",
@@ -244,24 +159,24 @@ def _result(asking: _Asking, journal: _Journal, backend: ModelBackend, complete:
         timing={
             "started": journal.started.isoformat(timespec="seconds"),
             "finished": finished.isoformat(timespec="seconds"),
-            "seconds": round(seconds, 3),
+            "seconds": round((finished - journal.started).total_seconds(), 3),
         },
-        usage=dataclasses.replace(backend.usage, requests=asking.done, cached=asking.cached),
+        usage=dataclasses.replace(asking.usage, requests=asking.done, cached=asking.cached),
     )
 
 
-def _write(result: RunResult, asking: _Asking, folder: Path) -> None:
+def _write(result: RunResult, asking: Asking, folder: Path) -> None:
     for task in asking.plan.tasks:
-        runfolder.write_samples(folder, task.task.name, asking.ordered(task))
+        runfolder.write_samples(folder, task.task.name, asking.records(task))
     runfolder.write_result(folder, result)
 
 
-def _with_way_on(stopped: BaseException, asking: _Asking, folder: Path) -> RunFailedError:
-    reached = (
+def _with_way_on(stopped: BaseException, asking: Asking, folder: Path) -> RunFailedError:
+    way_on = (
         f"{asking.done} of {asking.total} requests are answered and kept; "
-        f"what is scored so far is in {folder}, marked incomplete."
+        f"what is scored so far is in {folder}, marked incomplete.\n"
+        "Give the same command again to go on from there."
     )
-    way_on = f"{reached}\nGive the same command again to go on from there."
     if isinstance(stopped, KeyboardInterrupt):
         return RunInterruptedError("interrupted", way_on)
     if isinstance(stopped, HarnessError):

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+from harness.asking import Progress
 from harness.plan import Plan
-from harness.runner import Progress
 
 
 class Display(Protocol):

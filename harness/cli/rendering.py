@@ -2,29 +2,48 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from harness.protocols import ReporterSpec
+from harness.plugins import Registry
 from harness.types import RunResult
+
+STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
+"""Set by GitHub Actions to a file whose Markdown it shows on the job's page."""
 
 
 def render(
-    reporters: Sequence[ReporterSpec], result: RunResult, folder: Path, quiet: bool = False
+    registry: Registry,
+    formats: Sequence[str],
+    result: RunResult,
+    folder: Path,
+    quiet: bool = False,
 ) -> None:
-    """Renders each format; files first, so that what is printed can point to them."""
-    written = [
-        path
-        for spec in reporters
-        if spec.name != "console" and (path := spec.open().render(result, folder)) is not None
-    ]
+    """Renders each format; files first, so that what is printed can point to them.
+
+    Where CI shows a summary of the job, the Markdown report is added to it.
+    """
+    written: list[Path] = []
+    for name in formats:
+        if name != "console":
+            path = registry.reporter(name).open().render(result, folder)
+            written += [] if path is None else [path]
+    if os.environ.get(STEP_SUMMARY):
+        _summarize(registry, result, folder)
     if quiet:
         return
-    for spec in reporters:
-        if spec.name == "console":
-            spec.open().render(result, folder)
+    if "console" in formats:
+        registry.reporter("console").open().render(result, folder)
     for path in written:
         click.echo(f"{path.suffix.removeprefix('.').upper()} report: {path}")
     click.echo(f"Run folder: {folder}")
+
+
+def _summarize(registry: Registry, result: RunResult, folder: Path) -> None:
+    path = registry.reporter("markdown").open().render(result, folder)
+    if path is not None:
+        with open(os.environ[STEP_SUMMARY], "a", encoding="utf-8") as summary:
+            summary.write(path.read_text(encoding="utf-8") + "\n")

@@ -24,8 +24,6 @@ def command(context: click.Context, run: Path, formats: tuple[str, ...]) -> int:
     """Render the reports of RUN (a run folder) again, without the model."""
     from harness import runfolder
 
-    registry = registry_of(context)
-    reporters = [registry.reporter(name) for name in formats]
     folder = run if run.is_dir() else run.parent
-    rendering.render(reporters, runfolder.read_result(run), folder)
+    rendering.render(registry_of(context), formats, runfolder.read_result(run), folder)
     return 0

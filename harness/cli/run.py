@@ -39,9 +39,14 @@ def command(context: click.Context, /, quiet: bool, **given: Any) -> int:
 
     registry = registry_of(context)
     spec = options.run_spec(given)
-    reporters = [registry.reporter(name) for name in spec.formats]
+    for name in spec.formats:
+        registry.reporter(name)  # an unknown format is an error before the model is opened
     command_line = shlex.join(["harness", *sys.argv[1:]])
     with progress.display(quiet) as shown:
         finished = runner.run(spec, registry, command_line, shown.planned, shown.update)
-    rendering.render(reporters, finished.result, finished.folder, quiet)
-    return 0
+    rendering.render(registry, spec.formats, finished.result, finished.folder, quiet)
+    if finished.verdict is None:
+        return 0
+    if quiet:
+        click.echo(finished.verdict.sentence)
+    return finished.verdict.exit_code

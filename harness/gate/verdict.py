@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
@@ -221,7 +222,7 @@ def _drop(rule: Rule, verdict: Decision, evidence: Evidence) -> str:
     moved = f"{'fell' if fell else 'rose'} by {shown[0]}{unit}"
     if evidence.value == 0:
         moved = "did not change"
-    interval = f"({_level_text(evidence)} interval {shown[1]} to {shown[2]}, SAMPLES)"
+    interval = _interval(evidence, shown[1], shown[2])
     direction = "drop" if evidence.higher_is_better is not False else "rise"
     ending = {
         "block": f"more than the {allowed} allowed",
@@ -247,12 +248,14 @@ def _level(rule: Rule, verdict: Decision, evidence: Evidence) -> str:
         side = {"pass": "", "block": "", "inconclusive": "too close to"}
         side[verdict] = side[verdict] or ("above" if above else "below")
     ending = " to tell" if verdict == "inconclusive" else ""
-    interval = f"({_level_text(evidence)} interval {low} to {high}, SAMPLES)"
+    interval = _interval(evidence, low, high)
     return f"{rule.metric} is {value} {interval}, {side[verdict]} {name}{ending}"
 
 
-def _level_text(evidence: Evidence) -> str:
-    return f"{100 * evidence.confidence:.4g} %"
+def _interval(evidence: Evidence, low: str, high: str) -> str:
+    if math.isnan(evidence.low):
+        return "(too little data for an interval, SAMPLES)"
+    return f"({100 * evidence.confidence:.4g} % interval {low} to {high}, SAMPLES)"
 
 
 def _text(value: float, points: bool) -> str:

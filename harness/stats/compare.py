@@ -27,7 +27,7 @@ from harness.stats.inference import (
 
 Compute = Callable[[Array], Array]
 TRIALS = 10_000
-_CHUNK = 8_000_000
+_CHUNK = 500_000  # as in estimates
 
 # --------------------------------------------------------------------------- means
 

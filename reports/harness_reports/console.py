@@ -11,7 +11,6 @@ from rich.text import Text
 
 from harness.types import RunResult
 from harness_reports.groups import GroupTable
-from harness_reports.html import FILE_NAME
 from harness_reports.text import one_line
 from harness_reports.view import GateView, RunView, TaskView, view
 
@@ -30,17 +29,14 @@ class ConsoleReporter:
         self._file = file
 
     def render(self, result: RunResult, out: Path) -> None:
-        """Prints the tables, and where the page is if the run folder ``out`` holds one."""
+        """Prints the tables; nothing is read from or written to the run folder ``out``."""
+        del out
         console = Console(file=self._file, highlight=False, emoji=False, markup=False)
         run = view(result)
         for part in _parts(run):
             if isinstance(part, Table):
                 console.print()
             console.print(part)
-        page = out / FILE_NAME
-        if page.exists():
-            # Never wrapped: a path must be copied in one piece.
-            console.print(Text(f"HTML report: {one_line(str(page))}"), soft_wrap=True)
 
 
 def _parts(run: RunView) -> list[RenderableType]:
@@ -110,11 +106,11 @@ def _note(task: TaskView, note: str) -> Text:
 
 
 def _groups(task: TaskView) -> list[RenderableType]:
-    """One table an attribute, by the task's first metric that has groups."""
+    """One table for each attribute with several groups, by the first metric that has them."""
     first: dict[str, GroupTable] = {}
     for table in task.groups:
         first.setdefault(table.attribute, table)
-    return [_group_table(task, table) for table in first.values()]
+    return [_group_table(task, table) for table in first.values() if len(table.rows) > 1]
 
 
 def _group_table(task: TaskView, groups: GroupTable) -> RenderableType:

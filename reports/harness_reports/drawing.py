@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.types import Estimate
@@ -46,7 +46,7 @@ class Mark:
     reference: float | None
 
 
-def full_axis(estimates: Iterable[Estimate], percent: bool = False) -> Axis:
+def full_axis(estimates: Sequence[Estimate], percent: bool = False) -> Axis:
     """The whole range the metric can take: [0, 1], [−1, 1], [0, 100], or what the values span.
 
     Args:
@@ -60,7 +60,9 @@ def full_axis(estimates: Iterable[Estimate], percent: bool = False) -> Axis:
     if low >= 0 and high <= 1:
         return Axis(0.0, 1.0)
     if low >= -1 and high <= 1:
-        return Axis(-1.0, 1.0)
+        # An interval may reach below 0 where the values themselves never do.
+        signed = any(estimate.value < 0 for estimate in estimates)
+        return Axis(-1.0, 1.0) if signed else _rounded(low, 1.0)
     if low >= 0:
         return _rounded(0.0, high)
     return _rounded(low, high)

@@ -17,6 +17,8 @@ _SIGNS = {"pass": "✅", "block": "❌", "inconclusive": "❔"}
 _SPECIAL = re.compile(r"([\\`*_\[\]|~$])")
 _BLOCK_START = re.compile(r"^(\d{0,9})([-+#=.)])")
 _LENGTH_LIMIT = 500
+COMMENT_LIMIT = 60_000
+"""Characters; GitHub refuses comments of more than 65,536, so details beyond it are left out."""
 
 
 class MarkdownReporter:
@@ -32,18 +34,15 @@ class MarkdownReporter:
 def text(result: RunResult) -> str:
     """The report as GitHub-flavoured Markdown; every text in it is escaped."""
     run = view(result)
-    blocks = [
-        *_head(run),
-        _metrics(run.tasks),
-        *(
-            f"> **{escape(task.name)}**: {escape(note)}"
-            for task in run.tasks
-            for note in task.notes
-        ),
-        *_groups(run.tasks),
-        *_probes(run.tasks),
-        _made(run),
-    ]
+    blocks = [*_head(run), _metrics(run.tasks), *_notes(run.tasks)]
+    details = [_made(run), *_groups(run.tasks), *_probes(run.tasks)]
+    left = COMMENT_LIMIT - sum(len(block) + 2 for block in blocks)
+    for index, block in enumerate(details):
+        left -= len(block) + 2
+        if left < 0:
+            blocks.append(f"{len(details) - index} further tables are in the HTML report.")
+            break
+        blocks.append(block)
     return "\n\n".join(blocks) + "\n"
 
 
@@ -108,6 +107,12 @@ def _metrics(tasks: Iterable[TaskView]) -> str:
                 )
             )
     return _table(("Task", "Metric", "Value", "95 % interval", "n:", "Errors:"), rows)
+
+
+def _notes(tasks: Iterable[TaskView]) -> Iterable[str]:
+    for task in tasks:
+        for note in task.notes:
+            yield f"> **{escape(task.name)}**: {escape(note)}"
 
 
 def _groups(tasks: Iterable[TaskView]) -> Iterable[str]:

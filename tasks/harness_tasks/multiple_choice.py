@@ -120,7 +120,7 @@ class MultipleChoiceTask:
         if self.scoring == "generate":
             how["max_tokens"] = str(self.sampling.max_tokens)
             how["answer"] = (
-                "the option named by its letter (alone, first, or after 'answer is'), else by its "
+                "the option named by its letter (alone, first, or as 'answer is B'), else by its "
                 "text; none or several: not scored"
             )
         return how

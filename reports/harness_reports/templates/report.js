@@ -38,6 +38,13 @@
     return Number.isInteger(value) ? String(value) : value.toFixed(3);
   }
 
+  // What a corpus metric keeps of a sample; long lists mean nothing to a reader.
+  function statistics(values) {
+    return values.length > 8
+      ? `${values.length} corpus statistics`
+      : `corpus statistics ${values.map(shortNumber).join(", ")}`;
+  }
+
   function option(value, text) {
     return element("option", { value }, visible(text));
   }
@@ -189,10 +196,10 @@
     const { metrics, primary } = current().data;
     const score = primary === null ? null : sample.scores[metrics.indexOf(primary)];
     const target = sample.targets.length > 0 ? ` · target: ${clipped(sample.targets[0], 80)}` : "";
-    const lines = element("div", { class: "lines" },
-      element("div", { dir: "auto" }, clipped(sample.title, 180)),
-      element("div", { class: "answer", dir: "auto" }, (clipped(answer(sample), 120) || "(empty)") + target),
-      element("div", { class: "id" }, clipped(sample.id, 80)));
+    const lines = element("span", { class: "lines" },
+      element("span", { dir: "auto" }, clipped(sample.title, 180)),
+      element("span", { class: "answer", dir: "auto" }, (clipped(answer(sample), 120) || "(empty)") + target),
+      element("span", { class: "id" }, clipped(sample.id, 80)));
     const summary = element("summary", {},
       element("span", { class: `badge ${sample.verdict}` }, BADGES[sample.verdict]),
       lines,
@@ -238,7 +245,7 @@
     const rows = current().data.metrics.flatMap((metric, index) => {
       const value = sample.scores[index];
       if (value === null || value === undefined) return [];
-      const text = Array.isArray(value) ? `corpus statistics ${value.map(shortNumber).join(", ")}` : shortNumber(value);
+      const text = Array.isArray(value) ? statistics(value) : shortNumber(value);
       return [element("tr", {}, element("td", {}, visible(metric)), element("td", {}, visible(text)))];
     });
     if (rows.length === 0) return "";

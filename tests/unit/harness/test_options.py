@@ -52,9 +52,9 @@ def test_scoring_takes_the_users_choice() -> None:
 
 
 def test_scoring_refuses_what_the_backend_cannot_do() -> None:
-    with pytest.raises(UsageError, match="scoring=loglikelihood .*\nChoose scoring=generate"):
+    with pytest.raises(UsageError, match=r"scoring=loglikelihood .*\nChoose scoring=generate"):
         options.scoring(chosen(Generate, scoring="loglikelihood"), WAYS)
-    with pytest.raises(UsageError, match="answers Generate requests only.*RollingLoglikelihood"):
+    with pytest.raises(UsageError, match=r"answers Generate requests only.*RollingLoglikelihood"):
         options.scoring(chosen(Generate), ["rolling"])
     with pytest.raises(UnknownNameError, match="unknown scoring 'generat'"):
         options.scoring(chosen(scoring="generat"), WAYS)

@@ -53,13 +53,6 @@ def test_notes_groups_gap_probes_and_verdict_follow(run_folder: tuple[RunResult,
     assert places == sorted(places)
 
 
-def test_the_page_is_named_last_and_only_if_it_exists(run_folder: tuple[RunResult, Path]) -> None:
-    result, folder = run_folder
-    assert "HTML report:" not in printed(result, folder)
-    (folder / "report.html").touch()
-    assert printed(result, folder).splitlines()[-1] == f"HTML report: {folder / 'report.html'}"
-
-
 def test_hostile_names_print_as_text(tmp_path: Path) -> None:
     hostile = "[bold red]x[/] \x1b[31m :smile: \u202e"
     task = TaskResult(hostile, "1", 3, 3, DataSource("path", "p"), "00", {}, notes=(hostile,))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+import re
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -91,3 +93,17 @@ def test_a_cell_stays_one_cell_and_a_summary_one_summary(raw: str) -> None:
 
 def test_a_name_notifies_nobody() -> None:
     assert "@someone" not in markdown.escape("cc @someone")
+
+
+def test_a_comment_never_outgrows_what_a_forge_accepts(
+    run_folder: tuple[RunResult, Path],
+) -> None:
+    result = run_folder[0]
+    task = result.tasks["bbq"]
+    many = {f"attribute {index}": task.groups["category"] for index in range(200)}
+    wide = dataclasses.replace(task, groups=many)
+    text = markdown.text(dataclasses.replace(result, tasks={"bbq": wide}))
+    assert len(text) < 65_536
+    assert re.search(r"\d+ further tables are in the HTML report", text)
+    assert text.startswith("### ❌ Blocked")
+    assert "How it was made" in text

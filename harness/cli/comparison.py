@@ -1,0 +1,149 @@
+"""Comparisons as console tables and as Markdown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from harness.compare import FlippedSample, MetricComparison, RunComparison, TaskComparison
+from harness.types import Estimate
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+HEADINGS = ("metric", "baseline", "candidate", "change", "95 % interval", "p", "n", "")
+FLIPS_SHOWN = 5
+GROUPS_SHOWN = 5
+STYLES = {"better": "green", "worse": "red", "changed": "yellow"}
+
+
+def print_tables(comparisons: Sequence[RunComparison], console: Console | None = None) -> None:
+    """Prints each candidate's comparison."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = console or Console()
+    for comparison in comparisons:
+        console.print(f"[bold]{escape(_title(comparison))}[/bold]")
+        for task in comparison.tasks:
+            console.print(f"\n[bold]{escape(task.task)}[/bold]  {escape(_counts(task))}")
+            table = Table(box=None, pad_edge=False, header_style="dim")
+            for heading in HEADINGS:
+                left = heading in ("metric", "")
+                table.add_column(heading, justify="left" if left else "right", no_wrap=True)
+            for metric in task.metrics:
+                style = STYLES.get(metric.verdict)
+                table.add_row(*map(escape, _row(metric)), style=style)
+            console.print(table)
+            for line in _remarks(task):
+                console.print(f"  {escape(line)}", style="dim", highlight=False)
+        for note in comparison.notes:
+            console.print(f"Note: {escape(note)}")
+
+
+def markdown(comparison: RunComparison) -> str:
+    """The comparison for a pull request or a file."""
+    lines = [f"# {_escape(_title(comparison))}"]
+    for task in comparison.tasks:
+        lines += ["", f"## {_escape(task.task)}", "", _escape(_counts(task)), ""]
+        lines += [_line(HEADINGS), "|---|" + "---:|" * 6 + "---|"]
+        lines += [_line(_row(metric)) for metric in task.metrics]
+        lines += ["", *(f"- {_escape(line)}" for line in _remarks(task))]
+    lines += ["", *(f"Note: {_escape(note)}" for note in comparison.notes)]
+    return "\n".join(lines).rstrip()
+
+
+def _title(comparison: RunComparison) -> str:
+    return f"{comparison.candidate_id} against {comparison.baseline_id}"
+
+
+def _counts(task: TaskComparison) -> str:
+    text = f"{task.shared} shared samples"
+    for count, role in ((task.only_baseline, "baseline"), (task.only_candidate, "candidate")):
+        if count:
+            text += f", {count} only in the {role}"
+    if task.baseline_errors or task.candidate_errors:
+        text += f"; errors: {task.baseline_errors} baseline, {task.candidate_errors} candidate"
+    if task.forced:
+        text += f"; NOT COMPARABLE, forced: {task.forced}"
+    return text
+
+
+def _row(metric: MetricComparison) -> list[str]:
+    difference = metric.difference
+    shown = metric.verdict != "no difference shown"
+    return [
+        metric.metric,
+        f"{metric.baseline.value:.4g}",
+        f"{metric.candidate.value:.4g}",
+        f"{difference.value:+.3g}",
+        _interval(difference),
+        _p_value(metric.p_value),
+        str(difference.n),
+        metric.verdict if shown else "",
+    ]
+
+
+def _interval(difference: Estimate) -> str:
+    if math.isnan(difference.low):
+        return "too few samples"
+    return f"{difference.low:+.3g} … {difference.high:+.3g}"
+
+
+def _p_value(p_value: float) -> str:
+    return "–" if math.isnan(p_value) else "<0.001" if p_value < 0.001 else f"{p_value:.3f}"
+
+
+def _remarks(task: TaskComparison) -> Iterator[str]:
+    """What the table has no column for: tests and power, what went unscored, flips, groups."""
+    for metric in task.metrics:
+        text = f"{metric.metric}: {metric.test}"
+        if metric.randomization_p_value is not None:
+            text += f"; approximate randomization p = {_p_value(metric.randomization_p_value)}"
+        if metric.minimum_detectable > 0:
+            text += f"; could detect {metric.minimum_detectable:.2g}"
+        if metric.baseline_unscored or metric.candidate_unscored:
+            text += f"; unscored in the baseline alone {metric.baseline_unscored}"
+            text += f", in the candidate alone {metric.candidate_unscored}"
+        if metric.changed:
+            text += f"; {metric.changed} samples changed"
+            if metric.higher_is_better is not None:
+                text += f" ({metric.worsened} worse, {metric.improved} better)"
+        yield text
+        yield from map(_flip, metric.flips[:FLIPS_SHOWN])
+    groups = sorted(task.groups, key=lambda change: change.p_value)
+    for change in groups[:GROUPS_SHOWN]:
+        difference = change.difference
+        yield (
+            f"{change.attribute} = {change.group}: {change.metric} {difference.value:+.3g} "
+            f"({_interval(difference)}), p = {_p_value(change.p_value)}, n = {difference.n}"
+        )
+    if len(groups) > GROUPS_SHOWN:
+        yield f"… and {len(groups) - GROUPS_SHOWN} more groups (--format json has all)"
+    for name, reason in task.skipped.items():
+        yield f"{name} not compared: {reason}"
+
+
+def _flip(flip: FlippedSample) -> str:
+    text = f"  {flip.id}: {flip.baseline:.3g} → {flip.candidate:.3g}"
+    if flip.baseline_response is not None and flip.candidate_response is not None:
+        text += f"  {_short(flip.baseline_response)} → {_short(flip.candidate_response)}"
+    return text
+
+
+def _short(text: str, limit: int = 60) -> str:
+    text = " ".join(text.split())
+    return repr(text if len(text) <= limit else text[: limit - 1] + "…")
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(_escape(cell) for cell in cells) + " |"
+
+
+def _escape(text: str) -> str:
+    """Keeps a model's answer from becoming markup in a pull request."""
+    for character in "\\`*_[]<>|#":
+        text = text.replace(character, "\\" + character)
+    return text

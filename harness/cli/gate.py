@@ -1,0 +1,104 @@
+"""``harness gate RUN``: pass, block or inconclusive, with the evidence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.cli import registry_of
+
+if TYPE_CHECKING:
+    from harness.gate import GateConfig, GateVerdict
+
+EPILOG = """\b
+Examples:
+  harness gate runs/candidate --baseline runs/main
+  harness gate runs/candidate --config gates/release.toml --quiet
+
+\b
+Exit codes: 0 pass, 1 block, 2 usage or data error, 4 inconclusive
+(0 or 1 where `inconclusive` under [gate] says "pass" or "fail").
+"""
+STYLES = {"pass": "green", "block": "red", "inconclusive": "yellow"}
+
+
+@click.command("gate", epilog=EPILOG)
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--baseline", type=click.Path(path_type=Path), help="Run folder or baseline file.")
+@click.option(
+    "--config",
+    "file",
+    type=click.Path(path_type=Path),
+    default=Path("harness.toml"),
+    show_default=True,
+    help="The file with the [gate] table.",
+)
+@click.option("--quiet", is_flag=True, help="Print only the verdict's sentence.")
+@click.pass_context
+def command(
+    context: click.Context, run: Path, baseline: Path | None, file: Path, quiet: bool
+) -> int:
+    """Decide whether RUN (a run folder) may ship, by the rules under [gate].
+
+    The verdict is written into the run folder's results.json.
+    """
+    from harness.baseline import load_run
+    from harness.cli.runs import task_metrics
+    from harness.gate import evaluate
+
+    config = _config(file, baseline)
+    candidate = load_run(run)
+    against = None if config.baseline is None else load_run(Path(config.baseline))
+    metrics = task_metrics(
+        registry_of(context), [against, candidate], [rule.metric for rule in config.rules]
+    )
+    seed = int(candidate.spec.get("seed", 0))
+    verdict = evaluate(config, candidate, against, metrics, seed)
+    _record(run, verdict)
+    show(verdict, quiet)
+    return verdict.exit_code
+
+
+def _config(file: Path, baseline: Path | None) -> GateConfig:
+    from dataclasses import replace
+
+    from harness.config import read_config
+    from harness.errors import ConfigError
+    from harness.gate import parse_gate
+
+    table = read_config(file).get("gate")
+    if table is None:
+        raise ConfigError(f"{file} has no [gate] table", "`harness init` writes one to start from.")
+    config = parse_gate(table)
+    return config if baseline is None else replace(config, baseline=str(baseline))
+
+
+def _record(run: Path, verdict: GateVerdict) -> None:
+    """Keeps the verdict beside the results; a baseline file is left as it is."""
+    from dataclasses import replace
+
+    from harness import runfolder
+
+    if run.is_dir():
+        result = runfolder.read_result(run)
+        runfolder.write_result(run, replace(result, gate=verdict.to_json()))
+
+
+def show(verdict: GateVerdict, quiet: bool = False) -> None:
+    """Prints the verdict; with ``quiet`` its sentence alone."""
+    if quiet:
+        click.echo(verdict.sentence)
+        return
+    for each in verdict.rules:
+        click.secho(f"{each.verdict:<13}", fg=STYLES[each.verdict], nl=False)
+        click.echo(each.sentence)
+    for note in verdict.notes:
+        click.echo(f"Note: {note}")
+    for task, planned in verdict.samples_planned.items():
+        used = verdict.samples_used.get(task, 0)
+        if used < planned:
+            saved = 1 - used / planned
+            click.echo(f"{task}: {used} of {planned} samples were needed ({saved:.0%} saved)")
+    click.secho(verdict.verdict.upper(), fg=STYLES[verdict.verdict], bold=True)

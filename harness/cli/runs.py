@@ -1,0 +1,47 @@
+"""What commands need to read finished runs: their tasks' metric objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from harness.baseline import ScoredRun
+    from harness.measure import MetricsOfTask
+    from harness.plugins import Registry
+
+
+def task_metrics(
+    registry: Registry, runs: Iterable[ScoredRun | None], rules: Iterable[str] = ()
+) -> MetricsOfTask:
+    """Task → metrics, of the runs' tasks and of those that rules name, where installed.
+
+    Args:
+        registry: The loaded plugins.
+        runs: Their tasks, opened with the settings that the run had.
+        rules: ``TASK.METRIC`` names.
+    """
+    from harness.errors import HarnessError
+    from harness.gate.fixed import task_of
+    from harness.protocols import TaskOptions
+
+    settings: dict[str, dict[str, str]] = {}
+    for rule in rules:
+        task = task_of(rule, registry.tasks)
+        if task is not None:
+            settings[task] = {}
+    for run in runs:
+        if run is not None:
+            given = run.spec.get("task_settings", {})
+            settings |= {name: dict(given.get(name, {})) for name in run.result.tasks}
+    metrics = {}
+    for task, values in settings.items():
+        if task not in registry.tasks:
+            continue
+        try:
+            metrics[task] = tuple(registry.tasks[task].open(TaskOptions(values=values)).metrics)
+        except HarnessError:
+            # An extra that is not installed, or settings of another version: what can be told
+            # from the scores alone still is, and the rest is named as skipped.
+            continue
+    return metrics

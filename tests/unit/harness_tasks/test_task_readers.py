@@ -1,0 +1,397 @@
+"""Readers of the tasks' data: published formats, own JSONL, hub columns, and their errors."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from harness.errors import DataError
+from harness.protocols import Task, TaskOptions
+from harness.types import DataSource, HubDataset, Sample
+from harness_tasks.plugin import harness_register_tasks
+
+SPECS = {spec.name: spec for spec in harness_register_tasks()}
+LABELS = {"sst2": "positive", "sentiment": "negative"}
+
+
+def open_task(name: str, **values: str) -> Task:
+    return SPECS[name].open(TaskOptions(values=values))
+
+
+def read(task: Task, *paths: Path) -> list[Sample]:
+    return list(task.samples(DataSource("path", "test", tuple(map(str, paths)))))
+
+
+def write_jsonl(path: Path, rows: list[Mapping[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip)
+
+ROWS: dict[str, dict[str, Any]] = {
+    "squad": {"context": "c", "question": "q", "answers": ["a"]},
+    "squad_v2": {"context": "c", "question": "q", "answers": []},
+    "qa": {"context": "c", "question": "q", "answers": ["a"]},
+    "xsum": {"document": "d", "summary": "s"},
+    "cnn_dailymail": {"document": "d", "summary": "s"},
+    "summarization": {"document": "d", "summary": "s"},
+    "translation": {"source": "s", "target": "t"},
+    "multi30k_en_de": {"source": "s", "target": "t"},
+    "wmt22_en_de": {"source": "s", "targets": ["t", "u"]},
+    "sst2": {"text": "t", "label": 1},
+    "sentiment": {"text": "t", "label": "negative"},
+    "multiple_choice": {"question": "q", "choices": ["x", "y"], "answer": 1},
+    "hellaswag": {"question": "q", "choices": ["x", "y"], "answer": "A"},
+    "perplexity": {"text": "t"},
+}
+INPUT_FIELD = {
+    **dict.fromkeys(["squad", "squad_v2", "qa", "multiple_choice", "hellaswag"], "question"),
+    **dict.fromkeys(["xsum", "cnn_dailymail", "summarization"], "document"),
+    **dict.fromkeys(["translation", "multi30k_en_de", "wmt22_en_de"], "source"),
+    **dict.fromkeys(["sst2", "sentiment", "perplexity"], "text"),
+}
+
+
+def test_every_task_is_tested_here() -> None:
+    assert set(ROWS) == set(SPECS) == set(INPUT_FIELD)
+
+
+@pytest.mark.parametrize("name", list(ROWS))
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_own_rows_with_any_text_come_back_equal(
+    name: str, data: st.DataObject, tmp_path: Path
+) -> None:
+    field = INPUT_FIELD[name]
+    inputs = data.draw(st.lists(texts, min_size=1, max_size=4))
+    group = data.draw(texts)
+    rows = [
+        {**ROWS[name], field: text, "id": f"n{index}", "groups": {"g": group}, "cluster": "k"}
+        for index, text in enumerate(inputs)
+    ]
+    samples = read(_task(name), write_jsonl(tmp_path / "rows.jsonl", rows))
+    assert [sample.input for sample in samples] == inputs
+    assert [sample.id for sample in samples] == [row["id"] for row in rows]
+    assert all(sample.groups == {"g": group} and sample.cluster == "k" for sample in samples)
+
+
+_tasks: dict[str, Task] = {}
+
+
+def _task(name: str) -> Task:
+    if name not in _tasks:
+        _tasks[name] = open_task(name)
+    return _tasks[name]
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(context=texts, answers=st.lists(texts, min_size=1, max_size=3, unique=True), title=texts)
+def test_questions_keep_context_answers_and_title(
+    context: str, answers: list[str], title: str, tmp_path: Path
+) -> None:
+    row = {"context": context, "question": "q", "answers": answers, "title": title}
+    (sample,) = read(_task("qa"), write_jsonl(tmp_path / "rows.jsonl", [row]))
+    assert sample.targets == tuple(answers)
+    assert sample.metadata["context"] == context
+    assert sample.metadata["title"] == title
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(texts=st.lists(texts, min_size=2, max_size=6, unique=True), index=st.integers(0, 5))
+def test_an_answer_is_an_index_a_letter_or_a_text(
+    texts: list[str], index: int, tmp_path: Path
+) -> None:
+    index %= len(texts)
+    answers: list[Any] = [index, texts[index]]
+    if "ABCDEF"[index] not in texts:
+        answers.append("ABCDEF"[index])
+    rows = [{"question": "q", "choices": texts, "answer": answer} for answer in answers]
+    for sample in read(_task("multiple_choice"), write_jsonl(tmp_path / "rows.jsonl", rows)):
+        assert sample.choices == tuple(texts)
+        assert sample.targets == (texts[index],)
+
+
+def test_an_id_defaults_to_the_line_number(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"text": "x"}\n\n{"text": "y"}\n')
+    assert [sample.id for sample in read(_task("perplexity"), path)] == ["1", "3"]
+
+
+def test_further_plain_columns_become_template_variables(tmp_path: Path) -> None:
+    row = {"text": "x", "label": 0, "author": "me", "stars": 3, "tags": ["no"]}
+    (sample,) = read(_task("sentiment"), write_jsonl(tmp_path / "rows.jsonl", [row]))
+    assert dict(sample.metadata) == {"author": "me", "stars": 3}
+
+
+# --------------------------------------------------------------------------- published formats
+
+
+def squad_document(**question: Any) -> dict[str, Any]:
+    asked = {"id": "q1", "question": "Who?", "answers": [{"text": "Me", "answer_start": 0}]}
+    paragraphs = [{"context": "Me.", "qas": [{**asked, **question}]}]
+    return {"version": "v2.0", "data": [{"title": "T", "paragraphs": paragraphs}]}
+
+
+def write_json(path: Path, document: Any) -> Path:
+    path.write_text(json.dumps(document), encoding="utf-8")
+    return path
+
+
+def test_squad_s_json(tmp_path: Path) -> None:
+    answers = [{"text": text, "answer_start": 0} for text in ("Me", "Me", "I")]
+    path = write_json(tmp_path / "squad.json", squad_document(answers=answers))
+    (sample,) = read(_task("squad"), path)
+    assert sample == Sample(
+        "q1", "Who?", ("Me", "I"), cluster="T#0", metadata={"context": "Me.", "title": "T"}
+    )
+
+
+def test_an_unanswerable_question_is_for_squad_v2_alone(tmp_path: Path) -> None:
+    path = write_json(tmp_path / "squad.json", squad_document(answers=[], is_impossible=True))
+    (sample,) = read(_task("squad_v2"), path)
+    assert sample.targets == ()
+    with pytest.raises(DataError, match=r"question 'q1' has no answers\nExpected .*squad_v2"):
+        read(_task("squad"), path)
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ([], "the document is not as SQuAD publishes it"),
+        ({"data": [{"title": "T"}]}, "article 'T' .*\nExpected a list of objects 'paragraphs'"),
+        (squad_document(answers="Me"), "question 'q1' .*\nExpected a list of objects 'answers'"),
+        (squad_document(question=None), "article 'T', paragraph 0 .*\nExpected a text 'question'"),
+        (squad_document(is_impossible=True), "no answers where 'is_impossible' is true"),
+    ],
+)
+def test_squad_s_json_of_another_shape(tmp_path: Path, document: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        read(_task("squad_v2"), write_json(tmp_path / "squad.json", document))
+
+
+def test_questions_about_one_passage_share_a_cluster(tmp_path: Path) -> None:
+    rows = [{**ROWS["qa"], "context": context} for context in ("one", "one", "two")]
+    one, again, two = read(_task("qa"), write_jsonl(tmp_path / "rows.jsonl", rows))
+    assert one.cluster == again.cluster != two.cluster
+
+
+def test_helm_s_xsum(tmp_path: Path) -> None:
+    prompt = "###\nArticle: Rain. Article: again.\n\nSummarize the above article in 1 sentence.\n"
+    path = write_jsonl(tmp_path / "xsum.jsonl", [{"article": prompt, "summary_gt": "Wet."}])
+    (sample,) = read(_task("xsum"), path)
+    assert (sample.id, sample.input, sample.targets) == ("1", "Rain. Article: again.", ("Wet.",))
+    assert sample.metadata["prompt"] == prompt
+
+
+def test_line_aligned_files(tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("src", "ref.a", "ref.b")]
+    for path, content in zip(paths, ("a\nb\n", "A\nB\n", "Ä\n\u2028\n"), strict=True):
+        path.write_text(content, encoding="utf-8")
+    assert read(_task("translation"), *paths[:2]) == [
+        Sample("1", "a", ("A",)),
+        Sample("2", "b", ("B",)),
+    ]
+    assert read(_task("translation"), *paths)[1].targets == ("B", "\u2028")
+    assert read(_task("summarization"), *paths[:2])[0] == Sample("1", "a", ("A",))
+
+
+def test_line_aligned_files_of_different_length(tmp_path: Path) -> None:
+    (tmp_path / "src").write_text("a\nb\n")
+    (tmp_path / "ref").write_text("A\n")
+    with pytest.raises(
+        DataError, match=r"ref: ends after 1 lines\nExpected as many lines as .*src"
+    ):
+        read(_task("translation"), tmp_path / "src", tmp_path / "ref")
+
+
+def test_one_plain_file_is_no_translation(tmp_path: Path) -> None:
+    (tmp_path / "src.en").write_text("a\n")
+    with pytest.raises(DataError, match="SOURCE:REFERENCE"):
+        read(_task("translation"), tmp_path / "src.en")
+
+
+def test_a_task_without_line_aligned_files_says_so(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="one file: this task does not read line-aligned files"):
+        read(_task("sst2"), tmp_path / "a", tmp_path / "b")
+
+
+def test_tabbed_sentiment(tmp_path: Path) -> None:
+    path = tmp_path / "dev.tsv"
+    path.write_text("good\ttabs\t1\nbad one\t0\n")
+    assert read(_task("sst2"), path) == [
+        Sample("1", "good\ttabs", ("positive",)),
+        Sample("2", "bad one", ("negative",)),
+    ]
+
+
+def test_own_labels(tmp_path: Path) -> None:
+    rows = [{"text": "t", "label": label} for label in ("neutral", 2, "0")]
+    task = open_task("sentiment", labels="negative, neutral, positive")
+    samples = read(task, write_jsonl(tmp_path / "rows.jsonl", rows))
+    assert [sample.targets for sample in samples] == [("neutral",), ("positive",), ("negative",)]
+
+
+def hellaswag_row(**fields: Any) -> dict[str, Any]:
+    return {
+        "ind": 24,
+        "activity_label": "Roof shingle removal",
+        "ctx_a": "A man is sitting on a roof.",
+        "ctx_b": "he",
+        "ctx": "A man is sitting on a roof. he",
+        "endings": ["is using wrap.", "[header] is [step]  ripping."],
+        "source_id": "activitynet~v_-1IBHYS3L-Y",
+        "split": "val",
+        "split_type": "indomain",
+        "label": "1",
+        **fields,
+    }
+
+
+def test_hellaswag_s_own_jsonl_is_cleaned_up(tmp_path: Path) -> None:
+    (sample,) = read(_task("hellaswag"), write_jsonl(tmp_path / "val.jsonl", [hellaswag_row()]))
+    assert sample.id == "1"
+    assert sample.input == "Roof shingle removal: A man is sitting on a roof. He"
+    assert sample.choices == ("is using wrap.", " is  ripping.")
+    assert sample.targets == (" is  ripping.",)
+
+
+def test_the_converted_hellaswag_has_splits(tmp_path: Path) -> None:
+    row = {"question": "A [title] b", "choices": {"A": "x", "B": "y"}, "answer": "B", "id": 7}
+    path = write_json(tmp_path / "hs.json", {"dev": [row], "test": [row, row]})
+    (sample,) = read(_task("hellaswag"), path)
+    assert (sample.input, sample.choices, sample.targets) == ("A. b", ("x", "y"), ("y",))
+    assert [s.id for s in read(open_task("hellaswag", split="test"), path)] == ["1", "2"]
+
+
+def test_a_text_file_is_one_text(tmp_path: Path) -> None:
+    (tmp_path / "book.txt").write_text("One.\n\nTwo.\n")
+    (sample,) = read(_task("perplexity"), tmp_path / "book.txt")
+    assert (sample.id, sample.input) == ("book.txt", "One.\n\nTwo.")
+
+
+# --------------------------------------------------------------------------- errors
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "message"),
+    [
+        ("qa", {"question": "q", "answers": ["a"]}, "field 'context' is missing"),
+        ("qa", {**ROWS["qa"], "question": " "}, "field 'question' is empty"),
+        ("qa", {**ROWS["qa"], "answers": "a"}, "field 'answers' is str 'a'"),
+        ("qa", {**ROWS["qa"], "answers": [1]}, "holds something other than texts"),
+        ("squad", {**ROWS["squad"], "answers": []}, "question '2' has no answers"),
+        ("xsum", {"document": "d"}, "field 'summary' is missing"),
+        ("xsum", {"article": "x", "summary_gt": "y"}, "is not HELM's prompt"),
+        ("translation", {"source": "s"}, "field 'target' is missing"),
+        ("translation", {"source": "s", "targets": []}, "field 'targets' is empty"),
+        ("translation", {"x": "s"}, "no field 'source' .*\nExpected the fields"),
+        ("sst2", {"text": "t", "label": 2}, "label 2\nExpected one of negative, positive"),
+        ("sst2", {"text": "t", "label": "neutral"}, "label 'neutral'"),
+        ("sst2", {"text": "t", "label": True}, "field 'label' is bool"),
+        ("multiple_choice", {**ROWS["multiple_choice"], "answer": 2}, "answer 2 is none of the 2"),
+        ("multiple_choice", {**ROWS["multiple_choice"], "answer": -1}, "answer -1 is none"),
+        ("multiple_choice", {**ROWS["multiple_choice"], "answer": "C"}, "answer 'C' is none"),
+        ("multiple_choice", {**ROWS["multiple_choice"], "choices": ["x"]}, "1 choices"),
+        ("multiple_choice", {**ROWS["multiple_choice"], "choices": ["x", ""]}, "an empty choice"),
+        ("hellaswag", hellaswag_row(label=""), "'label' is empty\nExpected a labelled split"),
+        ("hellaswag", hellaswag_row(label="4"), "answer 4 is none of the 2 choices"),
+        ("perplexity", {"text": ""}, "field 'text' is empty"),
+        ("perplexity", {"text": "x", "groups": "g"}, "field 'groups' is str"),
+        ("perplexity", {"text": "x", "id": 1.5}, "field 'id' is float"),
+        ("qa", {**ROWS["qa"], "prompt": 3}, "field 'prompt' is int"),
+    ],
+)
+def test_a_bad_row_is_an_error_that_names_file_and_line(
+    tmp_path: Path, name: str, row: dict[str, Any], message: str
+) -> None:
+    path = write_jsonl(tmp_path / "rows.jsonl", [ROWS[name], row])
+    with pytest.raises(DataError, match=f"(?s){message}") as caught:
+        read(_task(name), path)
+    assert "rows.jsonl" in str(caught.value)
+    if name != "squad":
+        assert "rows.jsonl, line 2" in str(caught.value)
+
+
+def test_a_tabbed_line_without_tab(tmp_path: Path) -> None:
+    (tmp_path / "dev.tsv").write_text("fine\t1\nno label\n")
+    with pytest.raises(DataError, match=r"line 2: no text before a tab.*\nExpected TEXT<TAB>LABEL"):
+        read(_task("sst2"), tmp_path / "dev.tsv")
+
+
+# --------------------------------------------------------------------------- the hub's columns
+
+HUB_ROWS: dict[str, tuple[dict[str, Any], Callable[[Sample], bool]]] = {
+    "squad": (
+        {
+            "id": "a1",
+            "title": "T",
+            "context": "c",
+            "question": "q",
+            "answers": {"text": ["x", "x"], "answer_start": [0, 0]},
+        },
+        lambda s: (s.id, s.input, s.targets) == ("a1", "q", ("x",)),
+    ),
+    "xsum": (
+        {"id": "7", "document": "d", "summary": "s"},
+        lambda s: (s.id, s.input, s.targets) == ("7", "d", ("s",)),
+    ),
+    "cnn_dailymail": (
+        {"id": "7", "article": "d", "highlights": "s"},
+        lambda s: (s.id, s.input, s.targets) == ("7", "d", ("s",)),
+    ),
+    "multi30k_en_de": (
+        {"en": "a dog", "de": "ein Hund"},
+        lambda s: (s.id, s.input, s.targets) == ("1", "a dog", ("ein Hund",)),
+    ),
+    "wmt22_en_de": (
+        {"en-de": {"en": "a dog", "de": "ein Hund"}},
+        lambda s: (s.id, s.input, s.targets) == ("1", "a dog", ("ein Hund",)),
+    ),
+    "sst2": (
+        {"idx": 5, "sentence": "fine", "label": 1},
+        lambda s: (s.id, s.input, s.targets) == ("5", "fine", ("positive",)),
+    ),
+    "hellaswag": (hellaswag_row(), lambda s: s.id == "1" and s.targets == (" is  ripping.",)),
+    "perplexity": ({"page": "a page"}, lambda s: (s.id, s.input) == ("1", "a page")),
+}
+
+
+@pytest.mark.parametrize("name", list(HUB_ROWS))
+def test_the_hub_s_columns_are_converted(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    datasets = pytest.importorskip("datasets")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    datasets.disable_progress_bars()
+    row, expected = HUB_ROWS[name]
+    folder = tmp_path / "published"
+    folder.mkdir()
+    datasets.Dataset.from_list([row]).to_parquet(folder / "validation-00000.parquet")
+    source = DataSource("hub", "hub", hub=HubDataset(str(folder), split="validation"))
+    (sample,) = _task(name).samples(source)
+    assert expected(sample), sample
+
+
+def test_tasks_of_published_sets_name_the_hub() -> None:
+    generic = {"qa", "summarization", "translation", "sentiment", "multiple_choice"}
+    assert {name for name, spec in SPECS.items() if spec.hub is None} == generic
+
+
+# --------------------------------------------------------------------------- shipped samples
+
+
+@pytest.mark.parametrize("name", list(SPECS))
+def test_the_sample_set_that_ships_is_read(name: str) -> None:
+    spec = SPECS[name]
+    assert spec.sample_data is not None
+    if not spec.sample_data.parent.is_dir():
+        pytest.skip("no sample data in this checkout")
+    for path in filter(None, (spec.sample_data, spec.sample_shots)):
+        samples = list(_task(name).samples(DataSource("sample", "sample", (str(path),))))
+        assert samples
+        assert len({sample.id for sample in samples}) == len(samples)

@@ -1,0 +1,346 @@
+"""What each task asks, in which words, and what it makes of the answers."""
+
+import math
+from collections.abc import Mapping
+
+import pytest
+
+from harness.errors import ConfigError, DataError, UnknownNameError, UsageError
+from harness.protocols import Task, TaskOptions
+from harness.types import (
+    Classify,
+    ClassProbs,
+    Completion,
+    Generate,
+    Loglikelihood,
+    Logprob,
+    Response,
+    RollingLoglikelihood,
+    Sample,
+    Sampling,
+    Unscored,
+)
+from harness_tasks.plugin import harness_register_tasks
+
+SPECS = {spec.name: spec for spec in harness_register_tasks()}
+GENERATE = frozenset({Generate})
+
+QUESTION = Sample(
+    "1", "Who?", ("Ann", "Ann B."), metadata={"context": "Ann came.", "title": "Visit"}
+)
+CHOICE = Sample("1", "2 + 2?", ("four",), ("three", "four"))
+FILM = Sample("1", "fine film", ("positive",))
+
+ROUGE = ("rouge1", "rouge2", "rougeL", "rougeLsum")
+SACREBLEU = ("bleu", "chrf", "chrf++", "ter")
+CLASSIFICATION = ("accuracy", "precision_macro", "recall_macro", "f1_macro", "mcc")
+CHOICES = ("acc", "acc_norm", "acc_bytes", "ece", "brier")
+CONTRACT = {
+    "squad": ("exact_match", "f1"),
+    "squad_v2": ("exact_match", "f1", "hasans_exact_match", "hasans_f1", "noans_exact_match"),
+    "qa": ("exact_match", "f1"),
+    "xsum": ROUGE,
+    "cnn_dailymail": ROUGE,
+    "summarization": ROUGE,
+    "translation": SACREBLEU,
+    "multi30k_en_de": SACREBLEU,
+    "wmt22_en_de": SACREBLEU,
+    "sst2": CLASSIFICATION,
+    "sentiment": CLASSIFICATION,
+    "multiple_choice": CHOICES,
+    "hellaswag": CHOICES,
+    "perplexity": ("word_perplexity", "byte_perplexity", "bits_per_byte"),
+}
+
+
+def open_task(
+    name: str,
+    supports: frozenset[type] = frozenset(),
+    templates: Mapping[str, str] | None = None,
+    **values: str,
+) -> Task:
+    return SPECS[name].open(TaskOptions(values, supports, templates or {}))
+
+
+def prompt_of(task: Task, sample: Sample, *shots: Sample) -> str:
+    request = task.requests(sample, shots)[0]
+    prompt = request.context if isinstance(request, Loglikelihood) else None
+    if isinstance(request, Generate):
+        prompt = request.prompt
+    assert isinstance(prompt, str)
+    return prompt
+
+
+def logprobs(*totals: float) -> list[Response]:
+    return [Logprob(total, 1, False) for total in totals]
+
+
+@pytest.mark.parametrize("name", list(CONTRACT))
+def test_the_metrics_have_the_names_gates_use(name: str) -> None:
+    task = open_task(name)
+    assert tuple(metric.name for metric in task.metrics) == CONTRACT[name]
+    assert isinstance(task, Task)
+    assert (task.name, task.version) == (name, "1")
+    worse_when_higher = {"ter", "ece", "brier", *CONTRACT["perplexity"]}
+    for metric in task.metrics:
+        assert metric.higher_is_better is (metric.name not in worse_when_higher)
+
+
+def test_every_task_is_under_contract() -> None:
+    assert set(CONTRACT) == set(SPECS)
+
+
+# --------------------------------------------------------------------------- prompts
+
+
+@pytest.mark.parametrize(
+    ("name", "sample", "prompt"),
+    [
+        (
+            "squad",
+            QUESTION,
+            "Title: Visit\n\nBackground: Ann came.\n\nQuestion: Who?\n\nAnswer:",
+        ),
+        (
+            "qa",
+            Sample("1", "Who?", ("Ann",), metadata={"context": "Ann came.", "title": ""}),
+            "Background: Ann came.\n\nQuestion: Who?\n\nAnswer:",
+        ),
+        (
+            "xsum",
+            Sample("1", "Rain.", ("Wet.",)),
+            "###\nArticle: Rain.\n\nSummarize the above article in 1 sentence.\n",
+        ),
+        (
+            "cnn_dailymail",
+            Sample("1", "Rain.", ("Wet.",)),
+            "###\nArticle: Rain.\n\nSummarize the above article in 3 sentences.\n",
+        ),
+        ("wmt22_en_de", Sample("1", "Rain.", ("Regen.",)), "English phrase: Rain.\nGerman phrase:"),
+        (
+            "sst2",
+            FILM,
+            "fine film\nQuestion: Is this sentence positive or negative?\nAnswer:",
+        ),
+        (
+            "sentiment",
+            FILM,
+            "fine film\nQuestion: Is this sentence positive or negative?\nAnswer:",
+        ),
+        ("multiple_choice", CHOICE, "Question: 2 + 2?\nAnswer:"),
+        ("hellaswag", CHOICE, "2 + 2?"),
+    ],
+)
+def test_default_prompts(name: str, sample: Sample, prompt: str) -> None:
+    assert prompt_of(open_task(name), sample) == prompt
+
+
+@pytest.mark.parametrize("name", [name for name in SPECS if SPECS[name].templates])
+def test_every_template_of_a_spec_can_be_filled_with_and_without_shots(name: str) -> None:
+    sample = {"sentiment": FILM, "sst2": FILM}.get(name)
+    if sample is None:
+        sample = CHOICE if name in ("multiple_choice", "hellaswag") else QUESTION
+    for template in SPECS[name].templates:
+        task = open_task(name, template=template)
+        alone, after = prompt_of(task, sample), prompt_of(task, sample, sample)
+        assert sample.input in alone
+        assert after.endswith(alone)
+        assert len(after) > 2 * len(alone)
+        settings = getattr(task, "settings", {})
+        assert settings["template"] == template
+
+
+def test_three_labels_are_listed_in_the_question() -> None:
+    task = open_task("sentiment", labels="negative,neutral,positive")
+    assert "Is this sentence positive, neutral or negative?" in prompt_of(task, FILM)
+
+
+def test_languages_are_named_in_the_prompt() -> None:
+    task = open_task(
+        "translation", source_language="Czech", target_language="Japanese", tokenize="13a"
+    )
+    assert prompt_of(task, Sample("1", "pes", ("犬",))) == "Czech phrase: pes\nJapanese phrase:"
+
+
+def test_solved_examples() -> None:
+    shot = Sample("0", "Where?", (), metadata={"context": "Here.", "title": ""})
+    assert prompt_of(open_task("squad_v2"), QUESTION, shot).startswith(
+        "Background: Here.\n\nQuestion: Where?\n\nAnswer: unanswerable\n\nTitle: Visit"
+    )
+    other = Sample("0", "1 + 2?", ("three",), ("three", "five"))
+    assert prompt_of(open_task("multiple_choice"), CHOICE, other) == (
+        "Question: 1 + 2?\nAnswer: three\n\nQuestion: 2 + 2?\nAnswer:"
+    )
+    lettered = prompt_of(open_task("multiple_choice", template="lettered"), CHOICE, other)
+    assert lettered.startswith("Question: 1 + 2?\nA. three\nB. five\n")
+    assert "Answer: A\n\nQuestion: 2 + 2?" in lettered
+    article = Sample("0", "Sun.", ("Dry.",))
+    assert prompt_of(open_task("xsum"), Sample("1", "Rain.", ("Wet.",)), article).startswith(
+        "###\nArticle: Sun.\n\nSummarize the above article in 1 sentence.\nDry.\n\n###\nArticle: "
+    )
+
+
+def test_your_own_template() -> None:
+    own = {"mine": "{{ question }} ({{ context }})"}
+    assert (
+        prompt_of(open_task("qa", templates=own, template="mine"), QUESTION) == "Who? (Ann came.)"
+    )
+    with pytest.raises(UnknownNameError, match="unknown template 'mien'\nDid you mean mine"):
+        open_task("qa", templates=own, template="mien")
+    with pytest.raises(ConfigError, match="'nothing' is undefined"):
+        prompt_of(open_task("qa", templates={"t": "{{ nothing }}"}, template="t"), QUESTION)
+
+
+def test_a_row_s_own_prompt_is_used_as_it_is_and_follows_a_probe() -> None:
+    task = open_task("qa")
+    row = {"prompt": "Say: Who? Now.", "prompt_input": "Who?", "context": "c", "title": ""}
+    assert prompt_of(task, Sample("1", "Who?", ("x",), metadata=row), QUESTION) == "Say: Who? Now."
+    assert prompt_of(task, Sample("1", "Whoo?", ("x",), metadata=row)) == "Say: Whoo? Now."
+    with pytest.raises(DataError, match="prompt of sample '1' does not contain its input 'Whom"):
+        prompt_of(task, Sample("1", "Who?", metadata={**row, "prompt_input": "Whom?"}))
+
+
+# --------------------------------------------------------------------------- what is asked
+
+
+def test_generation_is_cut_where_the_task_says() -> None:
+    def sampling(task: Task, sample: Sample) -> Sampling:
+        (request,) = task.requests(sample, [])
+        assert isinstance(request, Generate)
+        return request.sampling
+
+    article = Sample("1", "Rain.", ("Wet.",))
+    assert sampling(open_task("squad"), QUESTION) == Sampling(64, ("\n",))
+    assert sampling(open_task("xsum"), article) == Sampling(64, ("###",))
+    assert sampling(open_task("cnn_dailymail"), article) == Sampling(128, ("###",))
+    assert sampling(open_task("translation"), article) == Sampling(256, ("\n",))
+    assert sampling(open_task("squad", max_tokens="9"), QUESTION).max_tokens == 9
+    with pytest.raises(UsageError, match="max_tokens=none"):
+        open_task("squad", max_tokens="none")
+
+
+def test_choices_are_continuations() -> None:
+    assert open_task("multiple_choice").requests(CHOICE, []) == [
+        Loglikelihood("Question: 2 + 2?\nAnswer:", " three"),
+        Loglikelihood("Question: 2 + 2?\nAnswer:", " four"),
+    ]
+    lettered = open_task("multiple_choice", template="lettered").requests(CHOICE, [])
+    assert [r.continuation for r in lettered if isinstance(r, Loglikelihood)] == [" A", " B"]
+
+
+def test_sentiment_follows_the_backend() -> None:
+    (classify,) = open_task("sst2", frozenset({Classify})).requests(FILM, [])
+    assert classify == Classify("fine film", ("negative", "positive"))
+    continuations = [
+        request.continuation
+        for request in open_task("sst2", frozenset({Loglikelihood, Classify})).requests(FILM, [])
+        if isinstance(request, Loglikelihood)
+    ]
+    assert continuations == [" negative", " positive"]
+    (generate,) = open_task("sst2", GENERATE).requests(FILM, [])
+    assert isinstance(generate, Generate)
+
+
+def test_perplexity_takes_the_text_alone() -> None:
+    task = open_task("perplexity")
+    assert task.requests(Sample("1", "some text"), [FILM]) == [RollingLoglikelihood("some text")]
+    with pytest.raises(UsageError, match="answers Generate requests only"):
+        open_task("perplexity", GENERATE)
+
+
+# --------------------------------------------------------------------------- scores
+
+
+def test_question_answering_scores() -> None:
+    task = open_task("squad")
+    assert task.score(QUESTION, [Completion("the Ann B")]) == {"exact_match": 1.0, "f1": 1.0}
+
+
+def test_choice_scores_by_loglikelihood() -> None:
+    task = open_task("multiple_choice")
+    values = task.score(CHOICE, logprobs(math.log(0.2), math.log(0.6)))
+    assert {name: values[name] for name in ("acc", "acc_norm", "acc_bytes")} == {
+        "acc": 1.0,
+        "acc_norm": 1.0,
+        "acc_bytes": 1.0,
+    }
+    assert values["brier"] == pytest.approx(2 * 0.25**2)
+
+
+def test_reordered_choices_keep_their_truth() -> None:
+    task = open_task("multiple_choice")
+    turned = Sample("1", "2 + 2?", ("four",), ("four", "three"))
+    assert task.score(turned, logprobs(-1.0, -2.0))["acc"] == 1
+    assert task.score(CHOICE, logprobs(-1.0, -2.0))["acc"] == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "acc"),
+    [("B", 1.0), ("The answer is (A).", 0.0), ("four", 1.0), ("It is three.", 0.0)],
+)
+def test_choice_scores_from_text(answer: str, acc: float) -> None:
+    task = open_task("multiple_choice", GENERATE)
+    assert [metric.name for metric in task.metrics] == ["acc"]
+    assert task.score(CHOICE, [Completion(answer)]) == {"acc": acc}
+
+
+def test_an_answer_that_names_no_choice_is_not_scored() -> None:
+    for name, sample in (("multiple_choice", CHOICE), ("sst2", FILM)):
+        task = open_task(name, GENERATE)
+        values = task.score(sample, [Completion("no idea")])
+        assert set(values) == {metric.name for metric in task.metrics}
+        for value in values.values():
+            assert isinstance(value, Unscored)
+            assert "'no idea' names none" in value.reason
+
+
+def test_without_letters_a_letter_is_no_answer() -> None:
+    task = open_task("multiple_choice", GENERATE, template="default")
+    assert isinstance(task.score(CHOICE, [Completion("B")])["acc"], Unscored)
+    assert task.score(CHOICE, [Completion("Four!")]) == {"acc": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("supports", "responses", "correct"),
+    [
+        (Loglikelihood, logprobs(-2.0, -1.0), 1.0),
+        (Loglikelihood, logprobs(-1.0, -1.0), 0.0),
+        (Classify, [ClassProbs((0.1, 0.9))], 1.0),
+        (Classify, [ClassProbs((0.9, 0.1))], 0.0),
+        (Generate, [Completion(" Positive.")], 1.0),
+        (Generate, [Completion("clearly negative")], 0.0),
+    ],
+)
+def test_sentiment_scores(supports: type, responses: list[Response], correct: float) -> None:
+    values = open_task("sst2", frozenset({supports})).score(FILM, responses)
+    assert values["accuracy"] == correct
+    assert values["mcc"] == ((0.0, 0.0, 0.0, 1.0) if correct else (0.0, 0.0, 1.0, 0.0))
+
+
+def test_perplexity_scores() -> None:
+    values = open_task("perplexity").score(Sample("1", "two words"), logprobs(-4.0))
+    assert values["word_perplexity"] == (-4.0, 2.0)
+    assert values["bits_per_byte"] == (-4.0, 9.0)
+
+
+@pytest.mark.parametrize("labels", ["one", "a,a", "a,,b"])
+def test_labels_must_be_two_different_ones(labels: str) -> None:
+    with pytest.raises(UsageError, match=f"labels={labels} is not a list"):
+        open_task("sentiment", labels=labels)
+
+
+def test_the_tokenizer_follows_the_target_language() -> None:
+    chinese = open_task("translation", target_language="Chinese").metrics[0]
+    chinese_task = open_task("translation", target_language="Chinese")
+    chinese_task.score(Sample("1", "dog", ("狗",)), [Completion("狗")])
+    assert "tok:zh" in getattr(chinese_task.metrics[0], "signature", "")
+    assert chinese.name == "bleu"
+    with pytest.raises(UnknownNameError, match="unknown tokenize '14a'"):
+        open_task("translation", tokenize="14a")
+
+
+@pytest.mark.parametrize("name", list(SPECS))
+def test_settings_are_plain_words(name: str) -> None:
+    settings = getattr(open_task(name), "settings", {})
+    assert "scoring" in settings
+    assert all(isinstance(value, str) for value in settings.values())
