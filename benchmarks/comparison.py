@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -40,10 +41,14 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a worker answered and used; ``seconds`` is the whole process."""
+    """What a worker answered and used; ``seconds`` and ``processor`` are the whole process's.
+
+    ``processor`` is processor time, which other load on the machine changes little.
+    """
 
     responses: list[Any]
     seconds: float
+    processor: float
     phases: Mapping[str, float]
     memory: Mapping[str, int]
     raw: Mapping[str, Any]
@@ -89,7 +94,7 @@ def _run(python: str, worker: str, job: Job) -> Outcome:
             "RAYON_NUM_THREADS": threads,
             "TQDM_DISABLE": "1",
         }
-        start = time.perf_counter()
+        start, spent = time.perf_counter(), _children()
         done = subprocess.run(
             [python, str(HERE / worker), str(job_file), str(out_file)],
             env=environment,
@@ -97,11 +102,16 @@ def _run(python: str, worker: str, job: Job) -> Outcome:
             text=True,
             check=False,
         )
-        seconds = time.perf_counter() - start
+        seconds, processor = time.perf_counter() - start, _children() - spent
         if done.returncode:
             raise SystemExit(f"{worker} failed:\n{done.stderr[-3000:]}")
         raw = json.loads(out_file.read_text(encoding="utf-8"))
-    return Outcome(raw["responses"], seconds, raw["seconds"], raw["memory"], raw)
+    return Outcome(raw["responses"], seconds, processor, raw["seconds"], raw["memory"], raw)
+
+
+def _children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,14 +12,17 @@ class Probe:
 
     def __init__(self) -> None:
         self._last = time.perf_counter()
+        self._last_processor = time.process_time()
         self.seconds: dict[str, float] = {}
+        self.processor: dict[str, float] = {}
         self._loaded = 0
 
     def phase(self, name: str) -> None:
         """Ends a phase that began when the last one ended."""
-        now = time.perf_counter()
+        now, processor = time.perf_counter(), time.process_time()
         self.seconds[name] = now - self._last
-        self._last = now
+        self.processor[name] = processor - self._last_processor
+        self._last, self._last_processor = now, processor
 
     def loaded(self, weights: object) -> None:
         """Marks the base line, with every weight in memory (files are mapped lazily)."""
@@ -34,6 +37,7 @@ class Probe:
         peak = _status("VmHWM")
         return {
             "seconds": self.seconds,
+            "processor": self.processor,
             "memory": {"loaded": self._loaded, "peak": peak, "beyond": peak - self._loaded},
         }
 

@@ -6,15 +6,14 @@ from collections.abc import Collection, Mapping, Sequence
 
 from harness.errors import UnknownNameError, UsageError
 from harness.protocols import TaskOptions
-from harness.types import Classify, Generate, Loglikelihood, Request, RollingLoglikelihood
+from harness.types import Classify, Generate, Loglikelihood, Request
 
 WAYS: Mapping[str, type[Request]] = {
     "loglikelihood": Loglikelihood,
     "classify": Classify,
     "generate": Generate,
-    "rolling": RollingLoglikelihood,
 }
-"""Each way to ask a model, and the request a backend must answer for it."""
+"""Each way to ask for one answer among several, and the request a backend must answer for it."""
 
 
 def integer(options: TaskOptions, name: str, default: int, minimum: int = 1) -> int:
@@ -56,7 +55,9 @@ def scoring(options: TaskOptions, ways: Sequence[str]) -> str:
 
     Raises:
         UnknownNameError: ``scoring`` is none of ``ways``.
-        UsageError: The backend answers none of them, or not the one asked for.
+        UsageError: The backend does not answer the one asked for.
+
+    Where the backend answers none, the first is returned: the plan refuses its requests.
     """
     open_ways = [way for way in ways if not options.supports or WAYS[way] in options.supports]
     if "scoring" in options.values:
@@ -65,14 +66,4 @@ def scoring(options: TaskOptions, ways: Sequence[str]) -> str:
             return asked
         hint = f"Choose scoring={' or '.join(open_ways)}." if open_ways else "Take another model."
         raise UsageError(f"scoring={asked} asks for what this model's backend cannot do", hint)
-    if not open_ways:
-        raise UsageError(
-            f"this model's backend answers {_names(options.supports)} requests only, "
-            f"and the task asks for {' or '.join(WAYS[way].__name__ for way in ways)}",
-            "Take a model whose backend does (harness plugins lists the backends).",
-        )
-    return open_ways[0]
-
-
-def _names(kinds: Collection[type]) -> str:
-    return ", ".join(sorted(kind.__name__ for kind in kinds))
+    return (open_ways or ways)[0]

@@ -59,7 +59,7 @@ def resolve(spec: TaskSpec, given: Mapping[str, str]) -> DataSource:
 
 
 def from_path(value: str) -> DataSource:
-    """A file or folder, or line-aligned parallel text as ``SRC:REF``.
+    """A file or folder, or line-aligned parallel text as ``SRC:REF`` (or ``SRC:REF:REF``).
 
     Raises:
         DataError: It does not exist.
@@ -67,15 +67,24 @@ def from_path(value: str) -> DataSource:
     if Path(value).exists():
         return DataSource("path", value, (value,))
     parts = value.split(":")
-    # A Windows drive letter is part of a path, so every way to cut in two is tried.
-    for cut in range(1, len(parts)):
-        pair = (":".join(parts[:cut]), ":".join(parts[cut:]))
-        if all(Path(each).is_file() for each in pair):
-            return DataSource("path", value, pair)
+    paths = _files(parts)
+    if len(paths) > 1:
+        return DataSource("path", value, paths)
     absent = next((part for part in parts if not Path(part).exists()), value)
     raise DataError(
         "no such file or folder", path=absent, expected="a data file, a folder of them, or SRC:REF"
     )
+
+
+def _files(parts: Sequence[str]) -> tuple[str, ...]:
+    """The files that ``parts`` name when joined again; a path may hold a colon of its own."""
+    for cut in range(1, len(parts) + 1):
+        path = ":".join(parts[:cut])
+        if Path(path).is_file():
+            rest = _files(parts[cut:])
+            if rest or cut == len(parts):
+                return (path, *rest)
+    return ()
 
 
 def shots_source(spec: TaskSpec, source: DataSource, given: str | None) -> DataSource:

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli import registry_of
+from harness.cli.options import Names
 
 if TYPE_CHECKING:
     from harness.gate import GateConfig, GateVerdict
+    from harness.plugins import Registry
 
 EPILOG = """\b
 Examples:
   harness gate runs/candidate --baseline runs/main
   harness gate runs/candidate --config gates/release.toml --quiet
+  harness gate runs/candidate --format junit,markdown
 
 \b
 Exit codes: 0 pass, 1 block, 2 usage or data error, 4 inconclusive
@@ -35,14 +38,21 @@ STYLES = {"pass": "green", "block": "red", "inconclusive": "yellow"}
     show_default=True,
     help="The file with the [gate] table.",
 )
+@click.option("--format", "formats", type=Names(), default="", help="Reports to write into RUN.")
 @click.option("--quiet", is_flag=True, help="Print only the verdict's sentence.")
 @click.pass_context
 def command(
-    context: click.Context, run: Path, baseline: Path | None, file: Path, quiet: bool
+    context: click.Context,
+    run: Path,
+    baseline: Path | None,
+    file: Path,
+    formats: tuple[str, ...],
+    quiet: bool,
 ) -> int:
     """Decide whether RUN (a run folder) may ship, by the rules under [gate].
 
-    The verdict is written into the run folder's results.json.
+    The verdict is written into the run folder's results.json, and into the reports named by
+    --format; where $GITHUB_STEP_SUMMARY is set, it is added to the job's summary.
     """
     from harness.baseline import load_run
     from harness.cli.runs import task_metrics
@@ -56,8 +66,8 @@ def command(
     )
     seed = int(candidate.spec.get("seed", 0))
     verdict = evaluate(config, candidate, against, metrics, seed)
-    _record(run, verdict)
     show(verdict, quiet)
+    _record(registry_of(context), run, verdict, formats)
     return verdict.exit_code
 
 
@@ -75,15 +85,17 @@ def _config(file: Path, baseline: Path | None) -> GateConfig:
     return config if baseline is None else replace(config, baseline=str(baseline))
 
 
-def _record(run: Path, verdict: GateVerdict) -> None:
+def _record(registry: Registry, run: Path, verdict: GateVerdict, formats: tuple[str, ...]) -> None:
     """Keeps the verdict beside the results; a baseline file is left as it is."""
     from dataclasses import replace
 
     from harness import runfolder
+    from harness.cli import rendering
 
     if run.is_dir():
-        result = runfolder.read_result(run)
-        runfolder.write_result(run, replace(result, gate=verdict.to_json()))
+        result = replace(runfolder.read_result(run), gate=verdict.to_json())
+        runfolder.write_result(run, result)
+        rendering.render(registry, formats, result, run, quiet=True)
 
 
 def show(verdict: GateVerdict, quiet: bool = False) -> None:

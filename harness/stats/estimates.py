@@ -46,14 +46,10 @@ _CHUNK = 500_000  # draws held at once: 4 MB, which stay in the processor's cach
 
 def cluster_codes(clusters: Clusters) -> NDArray[np.intp]:
     """Integer codes per row from 0, shape (n,); a row without a cluster is one of its own."""
-    named: dict[str, int] = {}
-    codes: list[int] = []
-    next_code = 0
-    for cluster in clusters:
-        code = next_code if cluster is None else named.setdefault(cluster, next_code)
-        codes.append(code)
-        next_code += code == next_code
-    return np.array(codes, dtype=np.intp)
+    # The position stands in for a missing name: it is no string, so it cannot be another's.
+    keys = [row if cluster is None else cluster for row, cluster in enumerate(clusters)]
+    codes = {key: code for code, key in enumerate(dict.fromkeys(keys))}
+    return np.fromiter(map(codes.__getitem__, keys), dtype=np.intp, count=len(keys))
 
 
 def summed_by_cluster(statistics: Array, clusters: Clusters | None) -> Array:
@@ -61,7 +57,7 @@ def summed_by_cluster(statistics: Array, clusters: Clusters | None) -> Array:
     if clusters is None:
         return statistics
     codes = cluster_codes(clusters)
-    if len(codes) == 0 or int(codes[-1]) + 1 == len(codes):
+    if len(codes) == 0 or int(codes.max()) + 1 == len(codes):
         return statistics
     columns = [np.bincount(codes, weights=column) for column in statistics.T]
     return np.stack(columns, axis=1) if columns else np.zeros((int(codes.max()) + 1, 0))
@@ -79,16 +75,15 @@ def clustered_error(values: Array, clusters: Clusters | None) -> tuple[float, fl
         clusters: Cluster of each row; None: every row alone.
     """
     n = len(values)
-    residuals = (values - values.mean())[:, None]
-    sums = summed_by_cluster(residuals, clusters)[:, 0]
+    residuals = values - values.mean()
+    sums, sizes = summed_by_cluster(np.stack([residuals, np.ones(n)], axis=1), clusters).T
     count = len(sums)
     if count < 2:
         return NAN, NAN, count
     stderr = math.sqrt(count / (count - 1) * float(sums @ sums)) / n
     if count == n:
         return stderr, n - 1.0, n
-    sizes = summed_by_cluster(np.ones((n, 1)), clusters)[:, 0]
-    return stderr, _freedom(sizes, sums, float((residuals**2).sum())), count
+    return stderr, _freedom(sizes, sums, float(residuals @ residuals)), count
 
 
 def _freedom(sizes: Array, sums: Array, squares: float) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import data, options
+from harness import data
 from harness.data import Row
 from harness.errors import DataError
 from harness.protocols import Metric, Task, TaskOptions, TaskSpec
@@ -27,11 +27,10 @@ SAMPLES = Path(__file__).parent / "samples"
 FIELDS = frozenset({"text", "page"})
 
 
-def open_perplexity(chosen: TaskOptions) -> Task:
+def open_perplexity(chosen: TaskOptions) -> Task:  # noqa: ARG001
     """Perplexity per word and byte of your own texts, or of WikiText-2."""
     from harness_tasks.metrics.perplexity import metrics, values
 
-    options.scoring(chosen, ["rolling"])
     return PerplexityTask(metrics(), values)
 
 

@@ -57,7 +57,6 @@ def _open(name: str, chosen: TaskOptions) -> Task:
     from harness_tasks.metrics.evaluate_library import with_library_metrics
     from harness_tasks.metrics.squad import SquadV1, SquadV2
 
-    options.scoring(chosen, ["generate"])
     answerable = name == "squad"
     known = TEMPLATES if answerable else TEMPLATES_UNANSWERABLE
     template, source = prompts.choose(known, chosen)

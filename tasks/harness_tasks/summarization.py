@@ -59,7 +59,6 @@ def _open(name: str, known: Mapping[str, str], max_tokens: int, chosen: TaskOpti
     from harness_tasks.metrics.evaluate_library import with_library_metrics
     from harness_tasks.metrics.rouge import Rouge
 
-    options.scoring(chosen, ["generate"])
     template, source = prompts.choose(known, chosen)
     return GenerationTask(
         name=name,

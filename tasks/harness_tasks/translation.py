@@ -71,7 +71,6 @@ def _open(preset: Preset, chosen: TaskOptions) -> Task:
     from harness_tasks.metrics.evaluate_library import with_library_metrics
     from harness_tasks.metrics.translation import Sacrebleu
 
-    options.scoring(chosen, ["generate"])
     source_language = chosen.values.get("source_language", preset.source)
     target_language = chosen.values.get("target_language", preset.target)
     tokenize = options.one_of(

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol
 
 from harness.errors import UsageError
 from harness.protocols import BackendOptions
 from harness.types import (
-    Completion,
     Failed,
     Generate,
     KeyedRequest,
@@ -22,29 +20,14 @@ from harness.types import (
 )
 from harness_backends.hf import fingerprint
 from harness_backends.hf.encoding import Encoder, EncodingError, Prefix, Scored
+from harness_backends.hf.engine import CheckedEngine
 from harness_backends.hf.loading import Checkpoint, load
-from harness_backends.hf.memory import Budget
-from harness_backends.hf.plain import Continue, PlainEngine
+from harness_backends.hf.plain import Continue
 from harness_backends.hf.settings import Settings
 
 SUPPORTS: frozenset[type] = frozenset({Loglikelihood, RollingLoglikelihood, Generate})
 _WAVE = 4096
 """Requests encoded at a time: enough to find what they share, little enough to hold."""
-
-
-class Engine(Protocol):
-    """Answers questions about token ids; ``computed_tokens`` counts those put through."""
-
-    name: str
-    computed_tokens: int
-
-    def score(self, items: Sequence[Scored]) -> Iterator[tuple[int, Logprob]]:
-        """Yields (index, score) of each item once, in any order."""
-        ...
-
-    def generate(self, items: Sequence[Continue]) -> Iterator[tuple[int, Completion]]:
-        """Yields (index, completion) of each item once, in any order."""
-        ...
 
 
 class HuggingFaceBackend:
@@ -58,7 +41,7 @@ class HuggingFaceBackend:
 
     supports = SUPPORTS
 
-    def __init__(self, checkpoint: Checkpoint, engine: Engine, chat: bool) -> None:
+    def __init__(self, checkpoint: Checkpoint, engine: CheckedEngine, chat: bool) -> None:
         self.checkpoint = checkpoint
         self._engine = engine
         self._chat = chat
@@ -75,8 +58,8 @@ class HuggingFaceBackend:
         """
         settings = Settings.read(options.values)
         checkpoint = load(options.model, options.dtype, options.device, settings)
-        budget = Budget(settings.token_budget or 4096, options.batch_size)
-        return cls(checkpoint, PlainEngine(checkpoint, budget), _use_chat(checkpoint, settings))
+        engine = CheckedEngine(checkpoint, settings, options.batch_size)
+        return cls(checkpoint, engine, _use_chat(checkpoint, settings))
 
     # ---- what it is
 
@@ -113,6 +96,7 @@ class HuggingFaceBackend:
             "max_length": checkpoint.max_length,
             "chat_template": self._chat,
             "engine": self._engine.name,
+            "engine_notes": list(self._engine.notes),
             "truncated": self._truncated,
         }
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
+
+CPU_TOKENS, GPU_TOKENS = 512, 8192
+CPU_ROWS, GPU_ROWS = 64, 512
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -19,6 +23,42 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+
+
+def free_bytes(device: torch.device) -> int:
+    """Memory that can still be had on ``device``."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def default_tokens(model: Any) -> int:
+    """Tokens in a pass: what keeps the device busy, as far as memory allows.
+
+    A CPU is busy with a few hundred, which also stay in its caches; a GPU needs thousands.
+    """
+    config = model.config.get_text_config()
+    width = getattr(config, "hidden_size", 1024)
+    inner = getattr(config, "intermediate_size", None) or 4 * width
+    # Alive at once in a layer: residual, normalised, queries, keys, values, two inner products.
+    token = (8 * width + 3 * inner) * 4
+    wanted = CPU_TOKENS if model.device.type == "cpu" else GPU_TOKENS
+    return int(max(64, min(wanted, free_bytes(model.device) // (4 * token))))
+
+
+def default_rows(model: Any) -> int:
+    """Rows that generate at a time; memory sets its own limit through ``slot_rows``."""
+    return CPU_ROWS if model.device.type == "cpu" else GPU_ROWS
+
+
+def slot_rows(model: Any, width: int, rows: int) -> int:
+    """How many of ``rows`` slots of ``width`` tokens fit in a fifth of the free memory."""
+    config = model.config.get_text_config()
+    heads = config.num_attention_heads
+    key_heads = getattr(config, "num_key_value_heads", None) or heads
+    head = getattr(config, "head_dim", None) or config.hidden_size // heads
+    token = 2 * config.num_hidden_layers * key_heads * head * model.dtype.itemsize
+    return int(max(1, min(rows, free_bytes(model.device) // (5 * token * max(1, width)))))
 
 
 class Budget:

@@ -63,4 +63,4 @@ class StopRules:
         if text is None:
             text = self._texts[token] = self.text([token])
         last = term[-1]
-        return last in text or last.isspace() or "\ufffd" in text or not last.isascii()
+        return last in text or last == " " or "\ufffd" in text or not last.isascii()

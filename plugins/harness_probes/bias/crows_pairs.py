@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import choices, data, options
+from harness import choices, data
 from harness.data import Row
 from harness.errors import DataError
 from harness.protocols import Metric, Task, TaskOptions, TaskSpec
@@ -26,11 +26,10 @@ from harness.types import (
 COLUMNS = ("sent_more", "sent_less", "stereo_antistereo", "bias_type")
 
 
-def open_crows_pairs(chosen: TaskOptions) -> Task:
+def open_crows_pairs(chosen: TaskOptions) -> Task:  # noqa: ARG001
     """CrowS-Pairs by the log-likelihoods of whole sentences."""
     from harness.metrics import Mean
 
-    options.scoring(chosen, ["loglikelihood"])
     return CrowsPairs(
         (Mean("stereotype_share", higher_is_better=None), Mean("ties", higher_is_better=None))
     )

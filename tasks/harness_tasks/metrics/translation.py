@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError, MissingExtraError
-from harness.metrics import clusters_of, statistics_of
+from harness.metrics import Corpus
 from harness.protocols import Metric
-from harness.stats import estimates
 from harness.types import Estimate, Sample, Score, ScoreValue
 
 if TYPE_CHECKING:
@@ -109,8 +108,8 @@ class SacrebleuMetric:
         return str(scorer.get_signature())
 
     def aggregate(self, rows: Sequence[Score]) -> Estimate:
-        """See ``harness.stats.estimates.bootstrap``."""
-        return estimates.bootstrap(statistics_of(rows), self.compute, clusters_of(rows))
+        """See ``harness.metrics.Corpus``."""
+        return Corpus(self.name, self.compute).aggregate(rows)
 
 
 class Sacrebleu:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import DataError, UsageError
+from harness.errors import DataError
 from harness.protocols import Task, TaskOptions
-from harness.types import DataSource, Generate, HubDataset, Loglikelihood, Logprob, Sample
+from harness.types import DataSource, HubDataset, Loglikelihood, Logprob, Sample
 from harness_probes.bias import crows_pairs
 
 HEADER = ",sent_more,sent_less,stereo_antistereo,bias_type,annotations\n"
@@ -63,11 +63,6 @@ def test_whole_sentences_are_compared(tmp_path: Path) -> None:
     ):
         assert task.score(sample, [Logprob(total, 4, False) for total in totals]) == expected
     assert [metric.higher_is_better for metric in task.metrics] == [None, None]
-
-
-def test_a_backend_without_log_likelihoods_is_refused() -> None:
-    with pytest.raises(UsageError, match="answers Generate requests only"):
-        open_task(Generate)
 
 
 def test_the_hub_s_rows_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,6 +94,11 @@ def test_v2_gives_nothing_for_an_answer_where_there_is_none_and_the_reverse() ->
     }
 
 
+def test_v1_grades_a_question_without_answer_by_v2_s_rule() -> None:
+    assert SquadV1().grade("", Sample("q", "?")) == {"exact_match": 1.0, "f1": 1.0}
+    assert SquadV1().grade("Paris", Sample("q", "?")) == {"exact_match": 0.0, "f1": 0.0}
+
+
 def test_v2_without_the_split_metrics() -> None:
     grader = SquadV2(split=False)
     assert [metric.name for metric in grader.metrics] == ["exact_match", "f1"]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from harness.errors import DataError
 from harness.protocols import Task, TaskOptions
-from harness.types import DataSource, HubDataset, Sample
+from harness.types import Completion, DataSource, HubDataset, Sample
 from harness_tasks.plugin import harness_register_tasks
 
 SPECS = {spec.name: spec for spec in harness_register_tasks()}
@@ -151,12 +151,14 @@ def test_squad_s_json(tmp_path: Path) -> None:
     )
 
 
-def test_an_unanswerable_question_is_for_squad_v2_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["squad", "squad_v2"])
+def test_an_unanswerable_question_wants_an_empty_answer(tmp_path: Path, name: str) -> None:
     path = write_json(tmp_path / "squad.json", squad_document(answers=[], is_impossible=True))
-    (sample,) = read(_task("squad_v2"), path)
+    task = _task(name)
+    (sample,) = read(task, path)
     assert sample.targets == ()
-    with pytest.raises(DataError, match=r"question 'q1' has no answers\nExpected .*squad_v2"):
-        read(_task("squad"), path)
+    assert task.score(sample, [Completion("")])["f1"] == 1
+    assert task.score(sample, [Completion("Me")])["f1"] == 0
 
 
 @pytest.mark.parametrize(
@@ -284,7 +286,6 @@ def test_a_text_file_is_one_text(tmp_path: Path) -> None:
         ("qa", {**ROWS["qa"], "question": " "}, "field 'question' is empty"),
         ("qa", {**ROWS["qa"], "answers": "a"}, "field 'answers' is str 'a'"),
         ("qa", {**ROWS["qa"], "answers": [1]}, "holds something other than texts"),
-        ("squad", {**ROWS["squad"], "answers": []}, "question '2' has no answers"),
         ("xsum", {"document": "d"}, "field 'summary' is missing"),
         ("xsum", {"article": "x", "summary_gt": "y"}, "is not HELM's prompt"),
         ("translation", {"source": "s"}, "field 'target' is missing"),
@@ -312,9 +313,7 @@ def test_a_bad_row_is_an_error_that_names_file_and_line(
     path = write_jsonl(tmp_path / "rows.jsonl", [ROWS[name], row])
     with pytest.raises(DataError, match=f"(?s){message}") as caught:
         read(_task(name), path)
-    assert "rows.jsonl" in str(caught.value)
-    if name != "squad":
-        assert "rows.jsonl, line 2" in str(caught.value)
+    assert "rows.jsonl, line 2" in str(caught.value)
 
 
 def test_a_tabbed_line_without_tab(tmp_path: Path) -> None:

@@ -244,8 +244,6 @@ def test_sentiment_follows_the_backend() -> None:
 def test_perplexity_takes_the_text_alone() -> None:
     task = open_task("perplexity")
     assert task.requests(Sample("1", "some text"), [FILM]) == [RollingLoglikelihood("some text")]
-    with pytest.raises(UsageError, match="answers Generate requests only"):
-        open_task("perplexity", GENERATE)
 
 
 # --------------------------------------------------------------------------- scores

@@ -94,7 +94,7 @@ def test_the_estimate_has_a_bootstrap_interval() -> None:
     ]
     estimate = metric.aggregate(rows)
     assert estimate.low < estimate.value < estimate.high
-    assert estimate.method.startswith("bootstrap percentile")
+    assert estimate.method.startswith("bootstrap")
 
 
 @pytest.mark.skipif(find_spec("MeCab") is not None, reason="MeCab is installed")

@@ -1,0 +1,234 @@
+"""Generation: shared beginnings computed once, rows that leave when done and others that enter.
+
+waiting prompts ──(passes over their prefix tree)──► rows in slots ──(steps)──► completions
+       ▲                                                   │
+       └────── as soon as enough slots are free ◄──────────┘
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from harness.types import Completion
+from harness_backends.hf.attention import Segment, attention_by
+from harness_backends.hf.head import Head
+from harness_backends.hf.loading import Checkpoint
+from harness_backends.hf.memory import Budget, is_out_of_memory, slot_rows
+from harness_backends.hf.plain import Continue
+from harness_backends.hf.sampling import choose, draw_seed
+from harness_backends.hf.scoring import TreeRunner
+from harness_backends.hf.slots import Row, Slots
+from harness_backends.hf.stopping import StopRules
+from harness_backends.hf.tree import PrefixTree, build_tree
+
+REFILL = 4
+"""Rows enter when one in so many slots is free: passes of a few rows cost as much as larger."""
+
+
+@dataclass(slots=True)
+class _Draft:
+    """What a row has said so far."""
+
+    item: Continue
+    seed: int
+    tokens: list[int] = field(default_factory=list)
+    logprob: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Entrant:
+    """A row whose prompt is computed: what goes into its slot, and its last hidden state."""
+
+    row: Row
+    private: tuple[Segment, ...]
+    hidden: torch.Tensor
+
+
+class TreeDecoder:
+    """Continues prompts over their prefix tree.
+
+    Args:
+        checkpoint: The model.
+        head: Its head.
+        budget: How many tokens one pass may have, and how many rows may be active.
+        rows: How many rows to keep active where the budget does not say.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, head: Head, budget: Budget, rows: int) -> None:
+        self._checkpoint = checkpoint
+        self._head = head
+        self._budget = budget
+        self._rows = rows
+        self._stops = StopRules(checkpoint.tokenizer, checkpoint.eos_ids)
+        self.computed_tokens = 0
+
+    def generate(self, items: Sequence[Continue]) -> Iterator[tuple[int, Completion]]:
+        """Yields (index, completion) of each item as soon as it is done."""
+        for index, draft in self.drafts(items):
+            yield (
+                index,
+                self._stops.completion(draft.tokens, draft.item.sampling.stop, draft.logprob),
+            )
+
+    @torch.inference_mode()
+    def drafts(self, items: Sequence[Continue]) -> Iterator[tuple[int, _Draft]]:
+        """As ``generate``, with the tokens; starts again with fewer rows if memory runs out."""
+        open_items = dict(enumerate(items))
+        while open_items:
+            indices = list(open_items)
+            session = _Session(self, [open_items[index] for index in indices])
+            try:
+                for place, draft in session.run():
+                    del open_items[indices[place]]
+                    yield indices[place], draft
+            except (RuntimeError, MemoryError) as error:
+                if self._limit() == 1 or not is_out_of_memory(error):
+                    raise
+            if open_items:
+                del session
+                self._rows = max(1, self._limit() // 2)
+                self._budget.halve()
+
+    def _limit(self) -> int:
+        return self._rows if self._budget.rows is None else min(self._rows, self._budget.rows)
+
+
+class _Session:
+    """One prefix tree of prompts and the rows that continue them."""
+
+    def __init__(self, decoder: TreeDecoder, items: Sequence[Continue]) -> None:
+        self._decoder = decoder
+        self._drafts = [_Draft(item, draw_seed(item.tokens, item.sampling)) for item in items]
+        self._tree = build_tree([item.tokens for item in items])
+        self._order = np.argsort(self._tree.ends, kind="stable")
+        self._ended = 0
+        self._ready: list[_Entrant] = []
+        self._runner = TreeRunner(decoder._checkpoint, decoder._budget, keep_all=True)
+        self._private = _private_nodes(self._tree)
+        room = max(
+            self._private_length(index) + item.sampling.max_tokens
+            for index, item in enumerate(items)
+        )
+        rows = slot_rows(decoder._checkpoint.model, room, min(decoder._limit(), len(items)))
+        self._slots = Slots(rows, room, decoder._checkpoint.device)
+
+    def run(self) -> Iterator[tuple[int, _Draft]]:
+        """Alternates between letting rows in and stepping those that are in."""
+        slots = self._slots
+        enough = max(1, slots.free // REFILL)
+        while len(slots) or self._ready or self._runner.done < len(self._tree):
+            if slots.free >= enough or not len(slots):
+                if len(self._ready) < slots.free and self._runner.done < len(self._tree):
+                    self._prepare()
+                yield from self._enter()
+            if len(slots):
+                yield from self._advance()
+
+    # ---- entering
+
+    def _prepare(self) -> None:
+        """Computes one pass of prompts; those that end in it are ready to enter."""
+        step, hidden = self._runner.advance(self._tree, rows=self._slots.free)
+        self._decoder.computed_tokens += step.end - step.start
+        while self._ended < len(self._order):
+            index = int(self._order[self._ended])
+            end = int(self._tree.ends[index])
+            if end > step.end:
+                break
+            self._ended += 1
+            self._ready.append(self._entrant(index, hidden[end - 1 - step.start].clone()))
+
+    def _entrant(self, index: int, hidden: torch.Tensor) -> _Entrant:
+        """Splits the prompt's segments into those it shares and those that go into its slot."""
+        end = int(self._tree.ends[index])
+        mine = [
+            segment
+            for segment in self._runner.path
+            if segment.piece.start < end <= segment.piece.stop
+        ]
+        begin = end - self._private_length(index)
+        private = tuple(segment for segment in mine if segment.piece.start >= begin)
+        shared = tuple(segment for segment in mine if segment.piece.start < begin)
+        length = end - begin
+        offset = len(self._drafts[index].item.tokens) - length
+        return _Entrant(Row(index, shared, offset, length), private, hidden)
+
+    def _enter(self) -> Iterator[tuple[int, _Draft]]:
+        """Gives slots to those that are ready, and each its first token."""
+        first = len(self._slots)
+        entering = self._ready[: self._slots.free]
+        del self._ready[: len(entering)]
+        if entering:
+            for entrant in entering:
+                self._slots.add(entrant.row, entrant.private)
+            yield from self._say(first, torch.stack([entrant.hidden for entrant in entering]))
+
+    def _private_length(self, index: int) -> int:
+        leaf = int(self._tree.leaves[index])
+        if not self._private[leaf]:
+            return 0
+        return int(self._tree.node_ends[leaf] - self._tree.node_starts[leaf])
+
+    # ---- stepping
+
+    def _advance(self) -> Iterator[tuple[int, _Draft]]:
+        """Feeds each row its last token and chooses the next."""
+        slots, checkpoint = self._slots, self._decoder._checkpoint
+        tokens = [self._drafts[row.index].tokens[-1] for row in slots.rows]
+        positions = slots.begin_step()
+        with attention_by(checkpoint.model, slots):
+            hidden = checkpoint.model.base_model(
+                input_ids=torch.tensor(tokens, device=checkpoint.device)[None],
+                position_ids=positions[None],
+                use_cache=False,
+            ).last_hidden_state[0]
+        self._decoder.computed_tokens += len(tokens)
+        yield from self._say(0, hidden)
+
+    def _say(self, first: int, hidden: torch.Tensor) -> Iterator[tuple[int, _Draft]]:
+        """Chooses a token for the rows from ``first`` on; yields and removes those now done."""
+        rows = self._slots.rows[first:]
+        chosen = self._choose([self._drafts[row.index] for row in rows], hidden)
+        done: list[int] = []
+        for place, (row, (token, logprob)) in enumerate(zip(rows, chosen, strict=True), first):
+            draft = self._drafts[row.index]
+            draft.tokens.append(token)
+            draft.logprob += logprob
+            sampling = draft.item.sampling
+            if len(draft.tokens) >= sampling.max_tokens or self._decoder._stops.finished(
+                draft.tokens, sampling.stop
+            ):
+                done.append(place)
+        for place in reversed(done):
+            index = self._slots.rows[place].index
+            self._slots.remove(place)
+            yield index, self._drafts[index]
+
+    def _choose(self, drafts: Sequence[_Draft], hidden: torch.Tensor) -> list[tuple[int, float]]:
+        """(token, log-probability) of each row."""
+        chosen: list[tuple[int, float]] = []
+        for part in self._decoder._head.slices(hidden):
+            logits = self._decoder._head.logits(part)
+            tokens = logits.argmax(dim=-1).tolist()
+            for place, draft in enumerate(drafts[len(chosen) : len(chosen) + len(tokens)]):
+                if draft.item.sampling.temperature > 0:
+                    tokens[place] = choose(
+                        logits[place], draft.item.sampling, draft.seed, len(draft.tokens)
+                    )
+            picked = logits.gather(1, torch.tensor(tokens, device=logits.device)[:, None])[:, 0]
+            logprobs = (picked - logits.logsumexp(-1)).tolist()
+            chosen.extend(zip(tokens, logprobs, strict=True))
+        return chosen
+
+
+def _private_nodes(tree: PrefixTree) -> npt.NDArray[np.bool_]:
+    """Nodes that belong to one sequence alone: no children, and one sequence ends there."""
+    private: npt.NDArray[np.bool_] = np.bincount(tree.leaves, minlength=len(tree.node_starts)) == 1
+    parents = tree.parents[tree.parents >= 0]
+    private[parents] = False
+    return private

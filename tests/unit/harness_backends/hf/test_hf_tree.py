@@ -1,0 +1,119 @@
+"""The prefix tree and its passes against brute force."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness_backends.hf.packing import Pass, Piece, next_cut, plan_pass, sees
+from harness_backends.hf.tree import PrefixTree, build_tree
+
+# Few distinct tokens, so that beginnings are shared; some sequences extend others.
+sequences = st.lists(
+    st.lists(st.integers(0, 2), min_size=1, max_size=12).map(tuple), min_size=1, max_size=14
+)
+
+
+def prefixes(items: list[tuple[int, ...]]) -> set[tuple[int, ...]]:
+    return {item[:length] for item in items for length in range(1, len(item) + 1)}
+
+
+def text_of(tree: PrefixTree, place: int) -> tuple[int, ...]:
+    """The tokens from the root to ``place``, by what sees what."""
+    keys = np.arange(len(tree))
+    return tuple(tree.tokens[sees(tree, np.array([place]), keys)[0]])
+
+
+@settings(deadline=None)
+@given(sequences)
+def test_row_holds_every_prefix_once(items: list[tuple[int, ...]]) -> None:
+    tree = build_tree(items, min_shared=1)
+    texts = [text_of(tree, place) for place in range(len(tree))]
+    assert len(set(texts)) == len(texts)
+    assert set(texts) == prefixes(items)
+
+
+@settings(deadline=None)
+@given(sequences, st.integers(1, 5))
+def test_sequences_are_found_at_their_places(items: list[tuple[int, ...]], min_shared: int) -> None:
+    tree = build_tree(items, min_shared)
+    assert len(tree.leaves) == len(items)
+    for index, item in enumerate(items):
+        places = tree.places(index)
+        assert tuple(tree.tokens[places]) == item
+        assert list(tree.positions[places]) == list(range(len(item)))
+        assert places[-1] == tree.ends[index] - 1
+        for first in range(len(item) + 1):
+            assert list(tree.places(index, first)) == list(places[first:])
+        for place, length in zip(places, range(1, len(item) + 1), strict=True):
+            assert text_of(tree, int(place)) == item[:length]
+
+
+@settings(deadline=None)
+@given(sequences, st.integers(2, 5))
+def test_short_common_beginnings_are_not_shared(
+    items: list[tuple[int, ...]], min_shared: int
+) -> None:
+    tree = build_tree(items, min_shared)
+    lengths = tree.node_ends - tree.node_starts
+    parents_of_two = [node for node in range(len(lengths)) if (tree.parents == node).sum() > 1]
+    ended = set(tree.leaves.tolist())
+    for node in parents_of_two:
+        assert lengths[node] >= min_shared or node in ended
+    assert len(build_tree(items, 1)) <= len(tree) <= sum(map(len, items))
+
+
+def all_passes(tree: PrefixTree, tokens: int, rows: int | None, tile: int) -> list[Pass]:
+    passes: list[Pass] = []
+    path: list[Piece] = []
+    start = 0
+    while start < len(tree):
+        end = next_cut(tree, start, tokens, rows)
+        path = [piece for piece in path if piece.stop > start]
+        passes.append(plan_pass(tree, start, end, path, tile))
+        path += passes[-1].pieces
+        start = end
+    return passes
+
+
+@settings(deadline=None)
+@given(sequences, st.integers(1, 20), st.none() | st.integers(1, 3), st.integers(1, 8))
+def test_blocks_cover_exactly_what_each_token_sees(
+    items: list[tuple[int, ...]], tokens: int, rows: int | None, tile: int
+) -> None:
+    tree = build_tree(items, min_shared=1)
+    everything = np.arange(len(tree))
+    expected = sees(tree, everything, everything)
+    found = np.zeros_like(expected, dtype=int)
+    path: list[Piece] = []
+    for step in all_passes(tree, tokens, rows, tile):
+        assert 0 < step.end - step.start <= tokens
+        ends = set(tree.ends.tolist())
+        if rows is not None and len({end for end in ends if step.start < end <= step.end}) == len(
+            [end for end in tree.ends if step.start < end <= step.end]
+        ):
+            assert sum(step.start < end <= step.end for end in ends) <= rows
+        own = np.zeros(step.end - step.start, dtype=int)
+        for block in (*step.own, *step.inner):
+            queries = np.arange(*block.query) + step.start
+            keys = np.arange(*block.key) + step.start
+            cell = np.ix_(queries, keys)
+            match block.shape:
+                case "full":
+                    found[cell] += 1
+                case "causal":
+                    found[cell] += np.tri(len(queries), dtype=int)
+                case "tree":
+                    assert len(queries) <= tile
+                    found[cell] += sees(tree, queries, keys)
+        for block in step.own:
+            own[slice(*block.query)] += 1
+        assert (own == 1).all()
+        path = [piece for piece in path if piece.stop > step.start]
+        assert len(path) == len(step.path)
+        for piece, block in zip(path, step.path, strict=True):
+            queries = np.arange(*block.query) + step.start
+            found[np.ix_(queries, np.arange(piece.start, piece.end))] += 1
+        path += step.pieces
+    assert (found == expected).all()
