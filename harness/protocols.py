@@ -104,6 +104,8 @@ class ModelBackend(Protocol):
     dtype, chat template); stored responses are keyed by it. ``supports`` holds the request
     types it can answer. ``by_sample`` (optional, default False) says that answers belong to
     samples rather than to prompts, so equal requests of two samples are not merged.
+    ``forecast(requests) -> Usage`` (optional) says what these requests would cost, without
+    running any: prompt tokens, those computed and reused, completion tokens at most.
     """
 
     @property

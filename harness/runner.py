@@ -20,7 +20,7 @@ from harness.gating import Gating
 from harness.plan import Plan
 from harness.plugins import Registry
 from harness.protocols import ModelBackend
-from harness.responses import ResponseStore, default_path
+from harness.responses import ResponseStore, store_path
 from harness.types import RunResult, TaskResult
 
 
@@ -65,7 +65,7 @@ def run(
         if on_planned is not None:
             on_planned(plan)
         registry.notify("harness_run_started", plan=plan)
-        with ResponseStore(_store_path(spec, backend)) as store:
+        with ResponseStore(store_path(spec.cache, backend)) as store:
             asking = Asking(plan, backend, store, registry, on_progress)
             stopped = _ask(asking, stepping)
         result = _result(asking, journal, complete=stopped is None)
@@ -183,12 +183,6 @@ def _with_way_on(stopped: BaseException, asking: Asking, folder: Path) -> RunFai
         hint = f"{stopped.hint}\n{way_on}" if stopped.hint else way_on
         return RunFailedError(stopped.message, hint)
     return RunFailedError(f"the model failed: {type(stopped).__name__}: {stopped}", way_on)
-
-
-def _store_path(spec: RunSpec, backend: ModelBackend) -> Path | None:
-    """Answers that belong to samples are read from a file anyway: nothing to keep."""
-    keep = spec.cache and not getattr(backend, "by_sample", False)
-    return default_path() if keep else None
 
 
 def _slug(spec: RunSpec) -> str:
