@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import harness
 from harness.protocols import ProbeSpec, TaskSpec
 from harness.types import Estimate, SampleRecord
+from harness_probes.behavior import checklist, contrast
 from harness_probes.bias import bbq, crows_pairs
 from harness_probes.counterfactual import specs as counterfactual
 from harness_probes.robustness import specs as robustness
@@ -14,8 +15,8 @@ from harness_probes.robustness import specs as robustness
 
 @harness.hookimpl
 def harness_register_tasks() -> Iterable[TaskSpec]:
-    """The suite ``bias``."""
-    return [bbq.SPEC, crows_pairs.SPEC]
+    """The suites ``bias`` and ``behavior``."""
+    return [bbq.SPEC, crows_pairs.SPEC, checklist.SPEC, contrast.SPEC]
 
 
 @harness.hookimpl
