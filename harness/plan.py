@@ -37,7 +37,7 @@ UNCHANGED = "unchanged"
 
 @dataclass(frozen=True, slots=True)
 class PlannedSample:
-    """A sample, or a probe's variant of one, with what will be asked about it by ``task``."""
+    """A sample, or a probe's variant of one, with what ``task`` asks about it after ``shots``."""
 
     task: Task = field(compare=False, repr=False)
     sample: Sample
@@ -45,6 +45,7 @@ class PlannedSample:
     keys: tuple[str, ...]
     probe: str | None = None
     variant: int = 0
+    shots: tuple[Sample, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ def _plan_task(
     skipped: dict[str, Counter[str]] = {name: Counter() for name in probes}
     for sample in samples:
         drawn = shots.draw(sample)
-        original = _ask(task, sample, drawn, backend)
+        original = ask(task, sample, drawn, backend)
         planned.append(original)
         for name, probe in probes.items():
             rng = fewshot.seeded("probe", name, spec.seed, task.name, sample.id)
@@ -137,7 +138,7 @@ def _plan_task(
                 if isinstance(variant, Skipped):
                     skipped[name][variant.reason] += 1
                     continue
-                asked = _ask(asking, variant, drawn, backend)
+                asked = ask(asking, variant, drawn, backend)
                 if sorted(asked.keys) == sorted(original.keys):
                     skipped[name][UNCHANGED] += 1
                     continue
@@ -162,9 +163,14 @@ def _variants(
             yield number, task, variant
 
 
-def _ask(
+def ask(
     task: Task, sample: Sample, shots: Sequence[Sample], backend: ModelBackend
 ) -> PlannedSample:
+    """What a task asks about a sample, each request with its key.
+
+    Raises:
+        UsageError: The backend cannot answer one.
+    """
     requests = tuple(task.requests(sample, shots))
     for request in requests:
         if type(request) not in backend.supports:
@@ -179,7 +185,7 @@ def _ask(
         )
     else:
         keys = tuple(codec.request_key(request) for request in requests)
-    return PlannedSample(task, sample, requests, keys)
+    return PlannedSample(task, sample, requests, keys, shots=tuple(shots))
 
 
 def _checked_options(spec: RunSpec, name: str, known: Mapping[str, str]) -> dict[str, str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+import click
+
 import harness
 from harness.protocols import ProbeSpec, TaskSpec
 from harness.types import Estimate, SampleRecord
@@ -33,3 +35,11 @@ def harness_group_measures(
     from harness_probes import group_fairness
 
     return group_fairness.measures(attribute, records)
+
+
+@harness.hookimpl
+def harness_commands(app: click.Group) -> None:
+    """``harness attack``."""
+    from harness_probes.attack.command import command
+
+    app.add_command(command)
