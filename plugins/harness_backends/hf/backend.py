@@ -25,6 +25,7 @@ from harness_backends.hf.loading import Checkpoint, load
 from harness_backends.hf.plain import Continue
 from harness_backends.hf.settings import Settings
 from harness_backends.hf.stopping import StopRules
+from harness_backends.hf.tree import build_tree
 
 SUPPORTS: frozenset[type] = frozenset({Loglikelihood, RollingLoglikelihood, Generate})
 _WAVE = 4096
@@ -114,6 +115,29 @@ class HuggingFaceBackend:
             for key, response in self._answer(wave):
                 self._requests += 1
                 yield key, response
+
+    def forecast(self, requests: Sequence[KeyedRequest]) -> Usage:
+        """The tokens of these requests, and how few are computed where beginnings are shared.
+
+        Nothing is run. Completion tokens are the most that may come; sharing is that of the
+        tree engine, whatever engine this architecture turns out to need.
+        """
+        prompt = computed = completion = 0
+        for start in range(0, len(requests), _WAVE):
+            wave = self._encode(requests[start : start + _WAVE])
+            rows = [window.tokens[:-1] for _, window in wave.scored]
+            rows += [item.tokens for _, item in wave.continued]
+            rows = [row for row in rows if row]
+            prompt += sum(map(len, rows))
+            computed += len(build_tree(rows))
+            completion += sum(item.sampling.max_tokens for _, item in wave.continued)
+        return Usage(
+            requests=len(requests),
+            prompt_tokens=prompt,
+            completion_tokens=completion,
+            computed_tokens=computed,
+            reused_tokens=prompt - computed,
+        )
 
     def _encode(self, requests: Sequence[KeyedRequest]) -> _Wave:
         wave = _Wave()
