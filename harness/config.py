@@ -39,6 +39,8 @@ class RunSpec:
         backend_settings: ``--set KEY=VALUE``.
         task_settings: ``--set NAME.KEY=VALUE``, name of a task or probe → key → value.
         templates: The user's own prompt templates, task → name → Jinja2 source.
+        prices: Model → US dollars per million tokens: ``prompt``, ``completion`` and, where
+            the provider re-uses prompts, ``cached_prompt``.
         baseline: A run folder or baseline file to gate against.
         gate: The [gate] table as it stands.
         formats: Reports to write.
@@ -60,6 +62,7 @@ class RunSpec:
     backend_settings: Settings = field(default_factory=dict)
     task_settings: Mapping[str, Settings] = field(default_factory=dict)
     templates: Mapping[str, Settings] = field(default_factory=dict)
+    prices: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     baseline: str | None = None
     gate: Mapping[str, Any] | None = None
     formats: tuple[str, ...] = ("console", "html")
@@ -139,6 +142,10 @@ def read_config(path: Path) -> dict[str, Any]:
         values["data"] = checked.data
     if checked.set:
         values["backend_settings"] = {key: _text(value) for key, value in checked.set.items()}
+    if checked.prices:
+        values["prices"] = {
+            name: price.model_dump(exclude_none=True) for name, price in checked.prices.items()
+        }
     if checked.gate is not None:
         values["gate"] = checked.gate
         values.setdefault("baseline", checked.gate.get("baseline"))
@@ -211,7 +218,7 @@ def _text(value: object) -> str:
 
 def _file_model() -> type[BaseModel]:
     """The schema of harness.toml; made on use, because pydantic is slow to import."""
-    from pydantic import BaseModel, ConfigDict
+    from pydantic import BaseModel, ConfigDict, NonNegativeFloat
 
     class Strict(BaseModel):
         model_config = ConfigDict(extra="forbid")
@@ -232,6 +239,11 @@ def _file_model() -> type[BaseModel]:
         out: Path | None = None
         cache: bool | None = None
 
+    class Price(Strict):
+        prompt: NonNegativeFloat
+        completion: NonNegativeFloat
+        cached_prompt: NonNegativeFloat | None = None
+
     class File(Strict):
         run: Run | None = None
         data: dict[str, str] | None = None
@@ -240,7 +252,7 @@ def _file_model() -> type[BaseModel]:
         probes: dict[str, dict[str, Any]] | None = None
         gate: dict[str, Any] | None = None
         align: dict[str, Any] | None = None
-        prices: dict[str, dict[str, float]] | None = None
+        prices: dict[str, Price] | None = None
 
     return File
 
@@ -252,7 +264,9 @@ def _explain(path: Path, model: type[BaseModel], error: ValidationError) -> Conf
         return ConfigError(f"{path}: {place}: {first['msg']}, got {first['input']!r}")
     key = str(first["loc"][-1])
     known = sorted(model.model_fields)
-    if len(first["loc"]) > 1:
+    if first["loc"][0] == "prices":
+        known = ["prompt", "completion", "cached_prompt"]
+    elif len(first["loc"]) > 1:
         known = sorted(each.name for each in fields(RunSpec))
     near = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
     hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(known)}"

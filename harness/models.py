@@ -15,7 +15,8 @@ DEFAULT_SCHEME = "hf"
 def locate(model: str, registry: Registry) -> tuple[BackendSpec, str]:
     """The backend of ``--model`` and what it is to open.
 
-    ``SCHEME:REST``, or a scheme alone (``demo``); anything else is a checkpoint for ``hf``.
+    ``SCHEME:REST``, or a scheme alone (``demo``); anything else is a checkpoint for ``hf``. A
+    folder with a scheme's name is reached as ``./demo``.
 
     Raises:
         UnknownNameError: No plugin offers that scheme.
@@ -23,7 +24,7 @@ def locate(model: str, registry: Registry) -> tuple[BackendSpec, str]:
     scheme, colon, rest = model.partition(":")
     if colon and scheme in registry.backends:
         return registry.backends[scheme], rest
-    if not colon and model in registry.backends and not Path(model).exists():
+    if model in registry.backends:
         return registry.backends[model], ""
     if colon and scheme.isidentifier() and len(scheme) > 1 and not Path(model).exists():
         raise UnknownNameError("backend", scheme, registry.backends)
@@ -48,6 +49,12 @@ def open_backend(spec: RunSpec, registry: Registry) -> ModelBackend:
             )
     return backend.open(
         BackendOptions(
-            rest, spec.batch_size, spec.dtype, spec.device, spec.seed, spec.backend_settings
+            rest,
+            spec.batch_size,
+            spec.dtype,
+            spec.device,
+            spec.seed,
+            spec.backend_settings,
+            spec.prices.get(spec.model) or spec.prices.get(rest, {}),
         )
     )

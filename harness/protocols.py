@@ -248,6 +248,8 @@ class BackendOptions:
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ….
         seed: The run's seed.
         values: ``--set KEY=VALUE``.
+        prices: The model's [prices] table: US dollars per million ``prompt``, ``completion``
+            and ``cached_prompt`` tokens. Empty where harness.toml names none.
     """
 
     model: str
@@ -256,6 +258,7 @@ class BackendOptions:
     device: str = "auto"
     seed: int = 0
     values: Mapping[str, str] = field(default_factory=dict)
+    prices: Mapping[str, float] = field(default_factory=dict)
 
 
 # --------------------------------------------------------------------------- specs

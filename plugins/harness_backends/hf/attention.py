@@ -24,6 +24,8 @@ from harness_backends.hf.packing import Block, Pass, Piece, sees
 from harness_backends.hf.tree import PrefixTree
 
 IMPLEMENTATION = "harness_blocks"
+STRIP = 128
+"""Causal blocks are computed so many queries at a time."""
 
 
 class UnsupportedAttentionError(RuntimeError):
@@ -127,9 +129,11 @@ def attend_block(
     """
     batch, heads, queries, width = query.shape
     groups = heads // key.shape[1]
+    if causal and queries > STRIP:
+        return _in_strips(query, key, value, rules)
     if groups > 1:
         if causal:
-            mask = _causal_mask(queries, query)
+            mask = _causal_mask(queries, queries, query)
         # Query heads that share a key head become further queries of that head: nothing is
         # copied but the queries.
         query = query.reshape(batch, key.shape[1], groups * queries, width)
@@ -154,7 +158,7 @@ def _attend(
         )
         return out, total
     if causal:
-        mask = _causal_mask(query.shape[2], query)
+        mask = _causal_mask(query.shape[2], key.shape[2], query)
     products = torch.matmul(query, key.transpose(-1, -2)).float() * rules.scale
     if rules.softcap is not None:
         products = rules.softcap * torch.tanh(products / rules.softcap)
@@ -165,8 +169,23 @@ def _attend(
     return torch.matmul(weights.to(value.dtype), value), total
 
 
-def _causal_mask(size: int, like: torch.Tensor) -> torch.Tensor:
-    return torch.full((size, size), -math.inf, dtype=like.dtype, device=like.device).triu(1)
+def _in_strips(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, rules: Rules
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Causal attention, a few queries at a time against the keys up to theirs alone."""
+    parts = []
+    for start in range(0, query.shape[2], STRIP):
+        end = min(query.shape[2], start + STRIP)
+        strip = query[:, :, start:end]
+        mask = _causal_mask(end - start, end, query)
+        parts.append(attend_block(strip, key[:, :, :end], value[:, :, :end], rules, mask))
+    return torch.cat([out for out, _ in parts], 2), torch.cat([total for _, total in parts], 2)
+
+
+def _causal_mask(queries: int, keys: int, like: torch.Tensor) -> torch.Tensor:
+    """Of the last ``queries`` of as many tokens as there are keys; shape [queries, keys]."""
+    mask = torch.full((queries, keys), -math.inf, dtype=like.dtype, device=like.device)
+    return mask.triu(keys - queries + 1)
 
 
 def join(

@@ -24,6 +24,7 @@ from harness_backends.hf.engine import CheckedEngine
 from harness_backends.hf.loading import Checkpoint, load
 from harness_backends.hf.plain import Continue
 from harness_backends.hf.settings import Settings
+from harness_backends.hf.stopping import StopRules
 from harness_backends.hf.tree import build_tree
 
 SUPPORTS: frozenset[type] = frozenset({Loglikelihood, RollingLoglikelihood, Generate})
@@ -47,6 +48,7 @@ class HuggingFaceBackend:
         self._engine = engine
         self._chat = chat
         self._encoder = Encoder(checkpoint.tokenizer, checkpoint.max_length, chat)
+        self._stops = StopRules(checkpoint.tokenizer, checkpoint.eos_ids)
         self._requests = self._prompt_tokens = self._completion_tokens = self._truncated = 0
 
     @classmethod
@@ -186,11 +188,11 @@ class HuggingFaceBackend:
             sums[key].append(score)
             if len(sums[key]) == len(open_windows[key]):
                 yield key, _total(sums.pop(key))
-        for index, completion in self._engine.generate([item for _, item in wave.continued]):
+        for index, said in self._engine.generate([item for _, item in wave.continued]):
             key, item = wave.continued[index]
             self._prompt_tokens += len(item.tokens)
-            self._completion_tokens += completion.tokens or 0
-            yield key, completion
+            self._completion_tokens += len(said.tokens)
+            yield key, self._stops.completion(said.tokens, item.sampling.stop, said.logprob)
 
 
 @dataclass(slots=True)

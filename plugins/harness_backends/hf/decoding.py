@@ -14,12 +14,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from harness.types import Completion
 from harness_backends.hf.attention import Segment, attention_by
 from harness_backends.hf.head import Head
 from harness_backends.hf.loading import Checkpoint
 from harness_backends.hf.memory import Budget, is_out_of_memory, slot_rows
-from harness_backends.hf.plain import Continue
+from harness_backends.hf.plain import Continue, Continued
 from harness_backends.hf.sampling import choose, draw_seed
 from harness_backends.hf.scoring import TreeRunner
 from harness_backends.hf.slots import Row, Slots
@@ -67,29 +66,24 @@ class TreeDecoder:
         self._stops = StopRules(checkpoint.tokenizer, checkpoint.eos_ids)
         self.computed_tokens = 0
 
-    def generate(self, items: Sequence[Continue]) -> Iterator[tuple[int, Completion]]:
-        """Yields (index, completion) of each item as soon as it is done."""
-        for index, draft in self.drafts(items):
-            yield (
-                index,
-                self._stops.completion(draft.tokens, draft.item.sampling.stop, draft.logprob),
-            )
-
     @torch.inference_mode()
-    def drafts(self, items: Sequence[Continue]) -> Iterator[tuple[int, _Draft]]:
-        """As ``generate``, with the tokens; starts again with fewer rows if memory runs out."""
-        open_items = dict(enumerate(items))
-        while open_items:
-            indices = list(open_items)
-            session = _Session(self, [open_items[index] for index in indices])
+    def generate(self, items: Sequence[Continue]) -> Iterator[tuple[int, Continued]]:
+        """Yields (index, continuation) of each item as soon as it is done.
+
+        When memory runs out, what is not done starts again with half the rows.
+        """
+        left = dict(enumerate(items))
+        while left:
+            indices = list(left)
+            session = _Session(self, list(left.values()))
             try:
                 for place, draft in session.run():
-                    del open_items[indices[place]]
-                    yield indices[place], draft
+                    del left[indices[place]]
+                    yield indices[place], Continued(tuple(draft.tokens), draft.logprob)
             except (RuntimeError, MemoryError) as error:
                 if self._limit() == 1 or not is_out_of_memory(error):
                     raise
-            if open_items:
+            if left:
                 del session
                 self._rows = max(1, self._limit() // 2)
                 self._budget.halve()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import log_softmax
 
-from harness.types import Completion, Logprob, Sampling
+from harness.types import Logprob, Sampling
 from harness_backends.hf.encoding import Scored, Tokens
 from harness_backends.hf.loading import Checkpoint
 from harness_backends.hf.memory import Budget
@@ -29,6 +29,14 @@ class Continue:
     sampling: Sampling
 
 
+@dataclass(frozen=True, slots=True)
+class Continued:
+    """The tokens of a continuation (EOS included) and the sum of their log-probabilities."""
+
+    tokens: Tokens
+    logprob: float
+
+
 class PlainEngine:
     """Scores and continues token ids in padded batches.
 
@@ -36,8 +44,6 @@ class PlainEngine:
         checkpoint: The model.
         budget: How many tokens and rows one batch may have.
     """
-
-    name = "plain"
 
     def __init__(self, checkpoint: Checkpoint, budget: Budget) -> None:
         self.computed_tokens = 0
@@ -87,22 +93,22 @@ class PlainEngine:
 
     # ---- generation
 
-    def generate(self, items: Sequence[Continue]) -> Iterator[tuple[int, Completion]]:
-        """Yields (index, completion) of each item, batch by batch, longest prompt first."""
+    def generate(self, items: Sequence[Continue]) -> Iterator[tuple[int, Continued]]:
+        """Yields (index, continuation) of each item, batch by batch, longest prompt first."""
 
         def space(index: int) -> int:
             return len(items[index].tokens) + items[index].sampling.max_tokens
 
         order = sorted(range(len(items)), key=lambda index: -len(items[index].tokens))
         for group in self._same_shape(order, items):
-            for batch, completions in self._budget.run(
+            for batch, said in self._budget.run(
                 group, space, lambda batch: self._generate_batch([items[index] for index in batch])
             ):
                 self.computed_tokens += sum(
-                    len(items[index].tokens) + (completion.tokens or 0)
-                    for index, completion in zip(batch, completions, strict=True)
+                    len(items[index].tokens) + len(continued.tokens)
+                    for index, continued in zip(batch, said, strict=True)
                 )
-                yield from zip(batch, completions, strict=True)
+                yield from zip(batch, said, strict=True)
 
     def _same_shape(self, order: Sequence[int], items: Sequence[Continue]) -> list[list[int]]:
         """Items that may share a batch: any, where the model takes padding, else equal lengths."""
@@ -114,7 +120,7 @@ class PlainEngine:
         return list(groups.values())
 
     @torch.inference_mode()
-    def _generate_batch(self, items: Sequence[Continue]) -> list[Completion]:
+    def _generate_batch(self, items: Sequence[Continue]) -> list[Continued]:
         from transformers import LogitsProcessorList, StoppingCriteriaList
 
         width = max(len(item.tokens) for item in items)
@@ -132,7 +138,7 @@ class PlainEngine:
             logits_processor=LogitsProcessorList([rows.choose]),
             stopping_criteria=StoppingCriteriaList([rows.all_done]),
         )
-        return rows.completions()
+        return rows.continued()
 
 
 class _Rows:
@@ -166,10 +172,10 @@ class _Rows:
         """A stopping criterion, by row."""
         return torch.tensor(self._done, device=ids.device)
 
-    def completions(self) -> list[Completion]:
+    def continued(self) -> list[Continued]:
         return [
-            self._stops.completion(tokens, item.sampling.stop, logprob)
-            for item, tokens, logprob in zip(self._items, self._tokens, self._logprobs, strict=True)
+            Continued(tuple(tokens), logprob)
+            for tokens, logprob in zip(self._tokens, self._logprobs, strict=True)
         ]
 
 

@@ -51,7 +51,7 @@ def questions(seed: int) -> list[Scored]:
         for _ in range(3):
             ending = tuple(draw.randrange(2, 6) for _ in range(draw.randint(1, 4)))
             items.append(Scored((*context, *ending), len(ending)))
-    longer = items[0].tokens + (5, 6, 7)
+    longer = (*items[0].tokens, 5, 6, 7)
     items += [Scored(longer, 2), items[1], Scored(items[0].tokens, len(items[0].tokens) - 1)]
     items.append(Scored(tuple(draw.randrange(2, 300) for _ in range(100)), 99))
     return items
@@ -105,15 +105,13 @@ def test_tree_texts_are_the_plain_ones(
     found = dict(decoder.generate(items))
     assert sorted(found) == list(range(len(items)))
     for index, completion in found.items():
-        assert completion.text == expected[index].text
-        assert completion.finish_reason == expected[index].finish_reason
         assert completion.tokens == expected[index].tokens
         assert completion.logprob == pytest.approx(expected[index].logprob, abs=1e-4)
 
 
-def ask_for(engine: CheckedEngine) -> tuple[list[Logprob], list[str]]:
+def ask_for(engine: CheckedEngine) -> tuple[list[Logprob], list[tuple[int, ...]]]:
     scores, texts = dict(engine.score(questions(1))), dict(engine.generate(prompts(1)))
-    return [scores[i] for i in sorted(scores)], [texts[i].text for i in sorted(texts)]
+    return [scores[i] for i in sorted(scores)], [texts[i].tokens for i in sorted(texts)]
 
 
 @pytest.mark.parametrize("name", TREE)
@@ -141,7 +139,7 @@ def test_other_architectures_fall_back_and_come_out_right(
     for index, score in reference.score(questions(1)):
         assert scores[index].total == pytest.approx(score.total, abs=1e-4)
     for index, completion in reference.generate(prompts(1)):
-        assert texts[index] == completion.text
+        assert texts[index] == completion.tokens
 
 
 def test_a_path_that_is_wrong_is_not_used(
@@ -187,7 +185,7 @@ def test_quantised_weights_come_out_as_one_by_one(checkpoint_folder: Folders) ->
     for index, score in reference.score(questions(1)):
         assert scores[index].total == score.total
     for index, completion in reference.generate(prompts(1)):
-        assert texts[index] == completion.text
+        assert texts[index] == completion.tokens
 
 
 def test_running_out_of_memory_loses_nothing(
@@ -216,7 +214,7 @@ def test_running_out_of_memory_loses_nothing(
     assert refused
     for index, score in enumerate(expected):
         assert found[index].total == pytest.approx(score.total, abs=1e-4)
-    assert [made[index].text for index in range(len(texts))] == texts
+    assert [made[index].tokens for index in range(len(texts))] == texts
 
 
 def test_decoding_goes_on_with_fewer_rows(
@@ -237,7 +235,7 @@ def test_decoding_goes_on_with_fewer_rows(
     monkeypatch.setattr(Slots, "begin_step", small)
     decoder = TreeDecoder(checkpoint, Head(checkpoint.model), Budget(512), rows=8)
     found = dict(decoder.generate(items))
-    assert {i: c.text for i, c in found.items()} == {i: c.text for i, c in expected.items()}
+    assert {i: c.tokens for i, c in found.items()} == {i: c.tokens for i, c in expected.items()}
 
 
 REQUESTS: Sequence[Request] = (

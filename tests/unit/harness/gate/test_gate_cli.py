@@ -1,0 +1,176 @@
+"""The commands compare, gate and baseline, as a user calls them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.cli import main
+
+PLUGIN = """
+from harness import hookimpl
+from harness.metrics import Mean
+from harness.protocols import TaskSpec
+
+class Quiz:
+    name, version = "quiz", "1"
+    metrics = (Mean("accuracy"), Mean("brier", higher_is_better=False))
+
+@hookimpl
+def harness_register_tasks():
+    return [TaskSpec("quiz", "a quiz", lambda options: Quiz())]
+"""
+GATE = """
+[gate]
+inconclusive = "fail"
+[[gate.rule]]
+metric = "quiz.accuracy"
+max_drop = 0.02
+"""
+
+
+@pytest.fixture
+def harness(tmp_path: Path, monkeypatch, capsys):
+    """Runs a command in an empty folder; returns its exit code, output and errors."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "quiz_plugin.py").write_text(PLUGIN)
+    (tmp_path / "harness.toml").write_text(GATE)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as caught:
+            main(["--plugin", "quiz_plugin.py", *map(str, arguments)])
+        captured = capsys.readouterr()
+        return int(caught.value.code or 0), captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def runs(kit, make_run) -> tuple[Path, Path, Path]:
+    """A baseline, a run as good, and one that is much worse."""
+    return (
+        make_run("main", kit.binary(1000, range(800))),
+        make_run("same", kit.binary(1000, range(1, 801))),
+        make_run("worse", kit.binary(1000, range(700))),
+    )
+
+
+def test_gate_exits_with_the_verdict_and_records_it(harness, runs) -> None:
+    main_run, same, worse = runs
+    code, out, _ = harness("gate", same, "--baseline", main_run)
+    assert code == 0
+    assert out.splitlines()[-1] == "PASS"
+    code, out, _ = harness("gate", worse, "--baseline", main_run)
+    assert code == 1
+    assert "fell by 10.0 points" in out
+    recorded = json.loads((worse / "results.json").read_text())["gate"]
+    assert recorded["verdict"] == "block"
+    assert recorded["rules"][0]["metric"] == "quiz.accuracy"
+    assert recorded["seed"] == 0 and recorded["mode"] == "fixed"
+
+
+def test_gate_quiet_prints_one_sentence(harness, runs) -> None:
+    main_run, _, worse = runs
+    code, out, _ = harness("gate", worse, "--baseline", main_run, "--quiet")
+    assert code == 1
+    (line,) = out.splitlines()
+    assert line.endswith("more than the 2 allowed: blocked")
+
+
+def test_gate_in_sequential_mode_says_what_was_saved(harness, runs, tmp_path: Path) -> None:
+    main_run, _, worse = runs
+    text = GATE.replace("[gate]", f'[gate]\nmode = "sequential"\nbaseline = "{main_run}"')
+    (tmp_path / "sequential.toml").write_text(text)
+    code, out, _ = harness("gate", worse, "--config", "sequential.toml")
+    assert code == 1
+    assert "of 1000 samples were needed" in out
+    recorded = json.loads((worse / "results.json").read_text())["gate"]
+    assert recorded["seed"] == 3  # the run's own
+    assert recorded["samples_used"]["quiz"] < recorded["samples_planned"]["quiz"] == 1000
+
+
+def test_gate_reads_a_baseline_file(harness, runs) -> None:
+    main_run, same, worse = runs
+    code, out, _ = harness("baseline", "save", main_run, "main.baseline")
+    assert code == 0
+    assert "1000 samples of 1 tasks" in out
+    assert harness("gate", same, "--baseline", "main.baseline")[0] == 0
+    assert harness("gate", worse, "--baseline", "main.baseline")[0] == 1
+    code, out, _ = harness("baseline", "show", "main.baseline")
+    assert code == 0
+    assert "quiz version 1" in out and "accuracy" in out and "0.8" in out
+
+
+def test_an_inconclusive_gate_is_mapped(harness, kit, make_run, tmp_path: Path) -> None:
+    before, after = (make_run(n, kit.binary(100, range(r))) for n, r in (("a", 80), ("b", 78)))
+    assert harness("gate", after, "--baseline", before)[0] == 1
+    (tmp_path / "plain.toml").write_text(GATE.replace('inconclusive = "fail"', ""))
+    assert harness("gate", after, "--baseline", before, "--config", "plain.toml")[0] == 4
+    (tmp_path / "lax.toml").write_text(GATE.replace('"fail"', '"pass"'))
+    assert harness("gate", after, "--baseline", before, "--config", "lax.toml")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (GATE.replace("accuracy", "acuracy"), "Did you mean quiz.accuracy"),
+        (GATE.replace("[gate]", "[gate]\nalpha = 2"), "alpha = 2 is outside (0, 1)"),
+        ("[run]\nmodel = 'x'\n", "no [gate] table"),
+        ("[gate", "not valid TOML"),
+    ],
+)
+def test_mistakes_exit_with_2(harness, runs, tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "bad.toml").write_text(text)
+    code, _, err = harness("gate", runs[1], "--baseline", runs[0], "--config", "bad.toml")
+    assert code == 2
+    assert words in err
+
+
+def test_a_missing_baseline_exits_with_2(harness, runs) -> None:
+    code, _, err = harness("gate", runs[1])
+    assert code == 2
+    assert "needs a baseline" in err
+    code, _, err = harness("gate", runs[1], "--baseline", "nowhere")
+    assert code == 2
+    assert "nowhere" in err
+
+
+def test_compare_on_the_console(harness, runs) -> None:
+    main_run, same, worse = runs
+    code, out, _ = harness("compare", main_run, same, worse)
+    assert code == 0
+    assert "same against main" in out and "worse against main" in out
+    assert "100 worse, 0 better" in " ".join(out.split())
+
+
+def test_compare_in_files(harness, runs, tmp_path: Path) -> None:
+    main_run, same, worse = runs
+    code, out, _ = harness(
+        "compare", main_run, same, worse, "--format", "json,markdown,console", "--out", "diff"
+    )
+    assert code == 0
+    assert "diff.json" in out
+    documents = json.loads((tmp_path / "diff.json").read_text())
+    assert [each["candidate_id"] for each in documents] == ["same", "worse"]
+    assert "# worse against main" in (tmp_path / "diff.md").read_text()
+    assert "worse against main" in (tmp_path / "diff.txt").read_text()
+
+
+def test_compare_refuses_and_is_forced(harness, kit, make_run, runs) -> None:
+    other = make_run("other", kit.binary(1000, range(800)), version="2")
+    code, _, err = harness("compare", runs[0], other)
+    assert code == 2
+    assert "task version" in err
+    code, out, _ = harness("compare", runs[0], other, "--force")
+    assert code == 0
+    assert "NOT COMPARABLE" in out
+
+
+@pytest.mark.parametrize(
+    ("formats", "words"),
+    [("yaml", "unknown format 'yaml'"), ("html", "Add --out"), (",", "names nothing")],
+)
+def test_compare_names_a_wrong_format(harness, runs, formats: str, words: str) -> None:
+    code, _, err = harness("compare", runs[0], runs[1], "--format", formats)
+    assert code == 2
+    assert words in err
