@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 
-from harness.metrics import clusters_of, statistics_of, values_of
+from harness.metrics import Resamplable, clusters_of, statistics_of, values_of
 from harness.protocols import Metric
 from harness.stats import estimates
 from harness.types import Estimate, Score
@@ -53,10 +53,10 @@ def compare(metric: Metric, groups: Groups, confidence: float = 0.95) -> dict[st
 
 
 def _estimate(metric: Metric, rows: Sequence[Score], level: float) -> Estimate:
-    compute = getattr(metric, "compute", None)
     clusters = clusters_of(rows)
-    if compute is not None:
-        return estimates.bootstrap(statistics_of(rows), compute, clusters, confidence=level)
+    if isinstance(metric, Resamplable):
+        statistics = statistics_of(rows)
+        return estimates.bootstrap(statistics, metric.compute, clusters, confidence=level)
     if all(isinstance(row.value, float | int) for row in rows):
         return estimates.mean(values_of(rows), clusters, level)
     return replace(metric.aggregate(rows), low=math.nan, high=math.nan)  # at another level

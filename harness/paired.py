@@ -15,12 +15,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.metrics import clusters_of, statistics_of
+from harness.metrics import Resamplable, clusters_of, statistics_of
 from harness.protocols import Metric
 from harness.stats import compare, estimates
 from harness.stats.inference import NAN, estimate
@@ -91,7 +90,11 @@ def measures(
     if not pairs.originals:
         return {}
     found = _basic(metric, pairs)
-    if metric.higher_is_better is not None and not hasattr(metric, "compute") and pairs.numeric:
+    if (
+        metric.higher_is_better is not None
+        and not isinstance(metric, Resamplable)
+        and pairs.numeric
+    ):
         found["worst_case"] = worst_case(pairs, metric.higher_is_better)
     if len(labels) > 1:
         for number, label in enumerate(labels):
@@ -103,9 +106,8 @@ def measures(
 
 
 def _basic(metric: Metric, pairs: Pairs) -> dict[str, Estimate]:
-    compute = cast(Compute | None, getattr(metric, "compute", None))
-    if compute is not None:
-        return _of_corpus(compute, pairs)
+    if isinstance(metric, Resamplable):
+        return _of_corpus(metric.compute, pairs)
     if not pairs.numeric:
         return _without_interval(metric, pairs)
     before, clusters = pairs.before(), pairs.clusters
@@ -180,7 +182,7 @@ def worst_group(
     changes: dict[str, Estimate] = {}
     for number, label in enumerate(labels):
         pairs = pair(original, [row for row in perturbed if row.variant == number])
-        if pairs.originals and pairs.numeric and not hasattr(metric, "compute"):
+        if pairs.originals and pairs.numeric and not isinstance(metric, Resamplable):
             means = [float(values.mean()) for values in pairs.after()]
             change = compare.infer_paired(pairs.before(), means, pairs.clusters)
             level = 1 - (1 - confidence) / len(labels)
@@ -212,8 +214,8 @@ def spread(
     ]
     if not whole or not all(isinstance(value, float | int | tuple) for value in _values(whole)):
         return {}
-    compute: Compute = getattr(metric, "compute", _mean_of_sums)
-    with_mean = compute is _mean_of_sums
+    with_mean = not isinstance(metric, Resamplable)
+    compute: Compute = metric.compute if isinstance(metric, Resamplable) else _mean_of_sums
     if with_mean and not pairs.numeric:
         return {}
     columns = [_columns([rows[0] for rows in whole], with_mean)]
