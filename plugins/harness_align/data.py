@@ -299,6 +299,28 @@ def write(path: Path, rows: Rows) -> Path:
     return path
 
 
+def as_messages(rows: Rows) -> Rows:
+    """Text rows as conversations: the prompt is the user's, the answer the assistant's.
+
+    The hf backend asks chat models so; like there, an answer loses its leading space.
+    """
+
+    def turn(role: str, text: Prompt) -> tuple[Message, ...]:
+        if not isinstance(text, str):
+            return text
+        return (Message(role, text if role == "user" else text.lstrip()),)
+
+    def wrapped(row: Row) -> Row:
+        return replace(
+            row,
+            prompt=turn("user", row.prompt),
+            chosen=None if row.chosen is None else turn("assistant", row.chosen),
+            rejected=None if row.rejected is None else turn("assistant", row.rejected),
+        )
+
+    return Rows(rows.kind, tuple(wrapped(row) for row in rows.rows), rows.source)
+
+
 def split(rows: Rows, share: float, seed: int) -> tuple[Rows, Rows]:
     """(train, development), split by prompt, so that no prompt is in both.
 

@@ -191,6 +191,9 @@ def _effects(job: AlignJob, registry: Registry, checkpoint: Path, held_out: Rows
     base, candidate = (
         _without_gate(job, model, ("held-out",), job.out) for model in (job.model, str(checkpoint))
     )
+    if not spec.wrap:  # asked as it was trained
+        plain = {**base.backend_settings, "chat_template": "off"}
+        base, candidate = (replace(each, backend_settings=plain) for each in (base, candidate))
     reward = job.reward or _own_reward(job)
     return effects.measure(
         Probing(

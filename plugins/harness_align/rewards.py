@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from harness import codec
 from harness.errors import DataError, HarnessError, ModelError, UnknownNameError, UsageError
 from harness.protocols import Task, TaskOptions
-from harness.types import Completion, Generate, Prompt
+from harness.types import Completion, Generate, Message, Prompt
 from harness_align.data import plain
 
 if TYPE_CHECKING:
@@ -301,7 +301,9 @@ class ModelReward:
 
     def _text(self, prompt: Prompt, completion: str) -> str:
         if isinstance(prompt, str):
-            return prompt + completion + (self._tokenizer.eos_token or "")
+            if self._tokenizer.chat_template is None:
+                return prompt + completion + (self._tokenizer.eos_token or "")
+            prompt = (Message("user", prompt),)
         turns = [{"role": turn.role, "content": turn.content} for turn in prompt]
         turns.append({"role": "assistant", "content": completion})
         return str(self._tokenizer.apply_chat_template(turns, tokenize=False))

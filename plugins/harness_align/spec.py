@@ -50,6 +50,8 @@ class AlignSpec:
         gradient_checkpointing: Recompute activations instead of keeping them.
         pad_token: For tokenizers without one.
         chat_template: A Jinja file, for tokenizers without a template.
+        wrap: Whether text prompts become a user's message where the tokenizer has a template, as
+            the hf backend asks; false trains on plain continuations.
         save_every: Steps between checkpoints; 0 for none.
         keep: Checkpoints kept.
         resume: Go on from the last complete checkpoint in ``out``.
@@ -105,6 +107,7 @@ class AlignSpec:
     gradient_checkpointing: bool = False
     pad_token: str | None = None
     chat_template: str | None = None
+    wrap: bool = True
     save_every: int = 50
     keep: int = 2
     resume: bool = False

@@ -40,6 +40,8 @@ def train(spec: AlignSpec, journal: Journal) -> Path:
     conversational = not isinstance(rows.rows[0].prompt, str)
     config = models.check_architecture(spec)
     tokenizer = models.open_tokenizer(spec, conversational)
+    if spec.wrap and not conversational and tokenizer.chat_template is not None:
+        rows = data.as_messages(rows)
     model = models.open_model(spec, method.classifier, tokenizer.pad_token_id)
     length = min(spec.max_length, models.context_length(config) or spec.max_length)
     setup = Setup(
