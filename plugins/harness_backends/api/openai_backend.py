@@ -78,7 +78,6 @@ class OpenAIProvider:
             api_key=server.key or "none",  # servers without keys ignore it; the SDK wants one
             base_url=server.address,
             max_retries=0,
-            timeout=settings.timeout,
             http_client=http_client(openai, settings.timeout),
         )
 
