@@ -37,7 +37,7 @@ class RunSpec:
         seed: Of few-shot draws, probes and resampling.
         group_by: Metadata fields that become groups.
         backend_settings: ``--set KEY=VALUE``.
-        task_settings: ``--set TASK.KEY=VALUE``, task → key → value.
+        task_settings: ``--set NAME.KEY=VALUE``, name of a task or probe → key → value.
         templates: The user's own prompt templates, task → name → Jinja2 source.
         prices: Model → US dollars per million tokens: ``prompt``, ``completion`` and, where
             the provider re-uses prompts, ``cached_prompt``.
@@ -84,7 +84,7 @@ class RunSpec:
 
 
 def parse_settings(pairs: Iterable[str]) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-    """Splits ``KEY=VALUE`` (for the backend) from ``TASK.KEY=VALUE`` (for a task).
+    """Splits ``KEY=VALUE`` (for the backend) from ``NAME.KEY=VALUE`` (for a task or probe).
 
     Raises:
         UsageError: A pair has no ``=``.
@@ -94,7 +94,7 @@ def parse_settings(pairs: Iterable[str]) -> tuple[dict[str, str], dict[str, dict
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            raise UsageError(f"--set {pair!r}", "Expected --set KEY=VALUE or --set TASK.KEY=VALUE")
+            raise UsageError(f"--set {pair!r}", "Expected --set KEY=VALUE or --set NAME.KEY=VALUE")
         task, dot, name = key.partition(".")
         if dot:
             tasks.setdefault(task, {})[name] = value
@@ -150,11 +150,15 @@ def read_config(path: Path) -> dict[str, Any]:
         values["gate"] = checked.gate
         values.setdefault("baseline", checked.gate.get("baseline"))
     tasks = {name: dict(table) for name, table in (checked.tasks or {}).items()}
+    probes = checked.probes or {}
+    if both := sorted(tasks.keys() & probes.keys()):
+        raise ConfigError(f"{path}: {both[0]!r} stands under [tasks] and under [probes]")
     values["templates"] = {
         name: table.pop("templates") for name, table in tasks.items() if "templates" in table
     }
     values["task_settings"] = {
-        name: {key: _text(value) for key, value in table.items()} for name, table in tasks.items()
+        name: {key: _text(value) for key, value in table.items()}
+        for name, table in {**tasks, **probes}.items()
     }
     return values
 
@@ -245,6 +249,7 @@ def _file_model() -> type[BaseModel]:
         data: dict[str, str] | None = None
         set: dict[str, str | int | float | bool] | None = None
         tasks: dict[str, dict[str, Any]] | None = None
+        probes: dict[str, dict[str, Any]] | None = None
         gate: dict[str, Any] | None = None
         align: dict[str, Any] | None = None
         prices: dict[str, Price] | None = None

@@ -45,7 +45,7 @@ def open_backend(spec: RunSpec, registry: Registry) -> ModelBackend:
                 f"option of the {backend.scheme} backend",
                 key,
                 backend.options,
-                "Options of a task are set as TASK.KEY=VALUE.",
+                "Options of a task or probe are set as NAME.KEY=VALUE.",
             )
     return backend.open(
         BackendOptions(

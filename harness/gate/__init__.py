@@ -66,8 +66,9 @@ def evaluate(
 
 def with_differences(verdict: GateVerdict, baseline: ScoredRun | None) -> GateVerdict:
     """The verdict with notes where the baseline itself was gated by other settings."""
-    recorded = None if baseline is None else baseline.result.gate
-    return replace(verdict, notes=verdict.notes + differences(recorded, verdict))
+    if baseline is None:
+        return verdict
+    return replace(verdict, notes=verdict.notes + differences(baseline.result, verdict))
 
 
 def _replay(

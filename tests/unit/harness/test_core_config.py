@@ -149,3 +149,13 @@ def test_model_and_tasks_must_be_named() -> None:
         config.merge({}, {"tasks": ("a",)})
     with pytest.raises(UsageError, match="--tasks"):
         config.merge({}, {"model": "a"})
+
+
+def test_a_probe_has_a_table_of_its_own(tmp_path) -> None:
+    path = tmp_path / "harness.toml"
+    path.write_text("[probes.typos]\nstrength = [0.1, 0.2]\n[tasks.squad]\nmax_tokens = 9\n")
+    settings = config.read_config(path)["task_settings"]
+    assert settings == {"typos": {"strength": "0.1,0.2"}, "squad": {"max_tokens": "9"}}
+    path.write_text("[probes.x]\na = 1\n[tasks.x]\nb = 1\n")
+    with pytest.raises(ConfigError, match=r"under \[tasks\] and under \[probes\]"):
+        config.read_config(path)

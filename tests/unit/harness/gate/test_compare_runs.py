@@ -94,10 +94,10 @@ def test_corpus_metrics_get_bootstrap_and_randomization(kit, scored) -> None:
 
     before, after = scored("main", rows(0.9)), scored("new", rows(0.75))
     metric = only(compare(before, after, {"quiz": kit.metrics})).metrics[0]
-    assert metric.test == "paired bootstrap"
+    assert metric.test == "approximate randomization"
     assert metric.verdict == "worse"
     assert metric.p_value < 0.01
-    assert metric.randomization_p_value is not None and metric.randomization_p_value < 0.01
+    assert metric.bootstrap_p_value is not None and metric.bootstrap_p_value < 0.01
     assert metric.flips == ()
     task = only(compare(before, after))
     assert task.metrics == ()
