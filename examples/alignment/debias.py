@@ -21,7 +21,7 @@ from harness_align.mining import split_sentences
 from harness_backends.demo import bias_samples, weights_folder
 from harness_backends.demo.examples import Source
 
-GENTLE = {"steps": 60, "learning_rate": 1e-4, "beta": 0.5}
+GENTLE = {"steps": 120, "learning_rate": 1e-4, "beta": 0.5}
 OVERDONE = {"steps": 150, "learning_rate": 3e-3, "beta": 0.01}
 
 
