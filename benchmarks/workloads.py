@@ -120,7 +120,7 @@ def _item(row: Mapping[str, Any], answer: str | None = None) -> str:
 
 
 def _shot(row: Mapping[str, Any]) -> str:
-    return _item(row, list(row["choices"].values())[0])
+    return _item(row, next(iter(row["choices"].values())))
 
 
 def multiple_choice(
@@ -208,7 +208,7 @@ def workloads(checkpoint: Path, shared: Path, scale: float) -> list[Workload]:
         Workload(
             "multiple choice, 5 shared shots",
             checkpoint,
-            multiple_choice(shared, some(4), 32),
+            multiple_choice(shared, some(4), 48),
             10.0,
             8,
             4,
@@ -225,7 +225,7 @@ def workloads(checkpoint: Path, shared: Path, scale: float) -> list[Workload]:
         Workload(
             "generation, lengths differ",
             shared / "models/stories260k",
-            stories(shared, some(512)),
+            stories(shared, some(1500)),
             2.0,
             64,
         ),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
+from harness import fairness
 from harness.errors import PluginError
 from harness.protocols import Metric, Task
 from harness.types import (
@@ -25,6 +26,12 @@ from harness.types import (
 
 if TYPE_CHECKING:
     from harness.plan import TaskPlan
+
+
+Members: TypeAlias = Mapping[str, Mapping[str, Sequence[SampleRecord]]]
+GroupMeasures: TypeAlias = Callable[
+    [str, Sequence[SampleRecord]], Mapping[str, Mapping[str, Estimate]]
+]
 
 
 def score(task: Task, sample: Sample, responses: Sequence[Response]) -> Mapping[str, ScoreValue]:
@@ -63,11 +70,19 @@ def scores_of(record: SampleRecord) -> Iterator[Score]:
         )
 
 
-def summarize(plan: TaskPlan, records: Sequence[SampleRecord]) -> TaskResult:
-    """A task's result from its finished records, probes' variants among them."""
+def summarize(
+    plan: TaskPlan,
+    records: Sequence[SampleRecord],
+    more_measures: GroupMeasures | None = None,
+) -> TaskResult:
+    """A task's result from its finished records, probes' variants among them.
+
+    ``more_measures`` gives further measures between the groups of an attribute.
+    """
     originals = [record for record in records if record.probe is None]
     metrics = plan.task.metrics
-    notes = plan.notes
+    groups = _members(originals)
+    notes = (*plan.notes, *_small_groups(groups))
     if len(originals) < plan.sample_count:
         notes = (*notes, f"ended after {len(originals):,} of {plan.sample_count:,} samples")
     return TaskResult(
@@ -78,10 +93,15 @@ def summarize(plan: TaskPlan, records: Sequence[SampleRecord]) -> TaskResult:
         data=plan.source,
         data_sha256=plan.data_sha256,
         metrics=estimate(metrics, originals),
-        groups=_groups(metrics, originals),
+        groups={
+            attribute: {group: estimate(metrics, of_one[group]) for group in sorted(of_one)}
+            for attribute, of_one in groups.items()
+        },
         probes=_probes(plan, records),
+        skipped_variants={name: dict(counts) for name, counts in plan.skipped.items()},
         settings=plan.settings,
         notes=notes,
+        fairness=_fairness(metrics, groups, more_measures),
     )
 
 
@@ -107,17 +127,46 @@ def _rows(records: Iterable[SampleRecord]) -> dict[str, list[Score]]:
     return rows
 
 
-def _groups(
-    metrics: Sequence[Metric], records: Sequence[SampleRecord]
-) -> dict[str, dict[str, MetricResults]]:
+def _members(records: Sequence[SampleRecord]) -> Members:
+    """Attribute → group → its records."""
     members: dict[str, dict[str, list[SampleRecord]]] = defaultdict(lambda: defaultdict(list))
     for record in records:
         for attribute, group in record.sample.groups.items():
             members[attribute][group].append(record)
-    return {
-        attribute: {group: estimate(metrics, groups[group]) for group in sorted(groups)}
-        for attribute, groups in sorted(members.items())
-    }
+    return dict(sorted(members.items()))
+
+
+def _fairness(
+    metrics: Sequence[Metric], members: Members, more_measures: GroupMeasures | None
+) -> dict[str, dict[str, Mapping[str, Estimate]]]:
+    found: dict[str, dict[str, Mapping[str, Estimate]]] = {}
+    for attribute, groups in members.items():
+        rows = {group: _rows(records) for group, records in groups.items()}
+        measures: dict[str, Mapping[str, Estimate]] = {}
+        for metric in metrics:
+            of_metric = {group: rows[group].get(metric.name, []) for group in rows}
+            if compared := fairness.compare(metric, of_metric):
+                measures[metric.name] = compared
+        if more_measures is not None:
+            every = [record for records in groups.values() for record in records]
+            measures |= more_measures(attribute, every)
+        if measures:
+            found[attribute] = measures
+    return found
+
+
+def _small_groups(members: Members) -> Iterator[str]:
+    for attribute, groups in members.items():
+        small = [
+            f"{group} ({len(records)})"
+            for group, records in sorted(groups.items())
+            if len(records) < fairness.MINIMUM
+        ]
+        if small:
+            yield (
+                f"{attribute}: too small to be compared with other groups, under "
+                f"{fairness.MINIMUM} samples: {', '.join(small)}"
+            )
 
 
 def _probes(
@@ -128,8 +177,8 @@ def _probes(
     for name, probe in plan.probes.items():
         perturbed = _rows(record for record in records if record.probe == name)
         found[name] = {
-            metric: probe.aggregate(originals[metric], rows)
-            for metric, rows in perturbed.items()
-            if metric in originals
+            metric.name: probe.aggregate(metric, originals[metric.name], perturbed[metric.name])
+            for metric in plan.task.metrics
+            if metric.name in originals and metric.name in perturbed
         }
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness import aggregation, scheduler
@@ -11,7 +11,7 @@ from harness.plan import Plan, PlannedSample, TaskPlan
 from harness.plugins import Registry
 from harness.protocols import ModelBackend
 from harness.responses import ResponseStore
-from harness.types import KeyedRequest, Response, SampleRecord, Usage
+from harness.types import Estimate, KeyedRequest, Response, SampleRecord, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +101,17 @@ class Asking:
             if record is not None:
                 yield record
 
+    def group_measures(
+        self, attribute: str, records: Sequence[SampleRecord]
+    ) -> dict[str, Mapping[str, Estimate]]:
+        """What the plugins measure between the groups of an attribute."""
+        found: dict[str, Mapping[str, Estimate]] = {}
+        for more in self._registry.notify(
+            "harness_group_measures", attribute=attribute, records=records
+        ):
+            found |= more or {}
+        return found
+
     def _take(self, answer: scheduler.Answer) -> None:
         self._responses[answer.key] = answer.response
         self.cached += answer.cached
@@ -117,7 +128,7 @@ class Asking:
             planned.sample,
             planned.requests,
             responses,
-            aggregation.score(plan.task, planned.sample, responses),
+            aggregation.score(planned.task, planned.sample, responses),
             planned.probe,
             planned.variant,
         )

@@ -12,6 +12,7 @@ from typing import Any
 from harness.types import (
     Classify,
     ClassProbs,
+    Comparisons,
     Completion,
     DataSource,
     Estimate,
@@ -270,6 +271,26 @@ def _source_back(data: JSON) -> DataSource:
     return DataSource(data["kind"], data["source"], tuple(data.get("paths", ())), hub)
 
 
+def _comparisons(compared: Comparisons) -> JSON:
+    return {
+        name: {
+            metric: {measure: estimate_to_json(value) for measure, value in measures.items()}
+            for metric, measures in metrics.items()
+        }
+        for name, metrics in compared.items()
+    }
+
+
+def _comparisons_back(data: JSON) -> Comparisons:
+    return {
+        name: {
+            metric: {measure: estimate_from_json(value) for measure, value in measures.items()}
+            for metric, measures in metrics.items()
+        }
+        for name, metrics in data.items()
+    }
+
+
 def _task(task: TaskResult) -> JSON:
     return {
         "version": task.version,
@@ -286,13 +307,9 @@ def _task(task: TaskResult) -> JSON:
             }
             for attribute, groups in task.groups.items()
         },
-        "probes": {
-            probe: {
-                metric: {name: estimate_to_json(value) for name, value in measures.items()}
-                for metric, measures in metrics.items()
-            }
-            for probe, metrics in task.probes.items()
-        },
+        "fairness": _comparisons(task.fairness),
+        "probes": _comparisons(task.probes),
+        "skipped_variants": {name: dict(counts) for name, counts in task.skipped_variants.items()},
     }
 
 
@@ -312,13 +329,9 @@ def _task_back(name: str, data: JSON) -> TaskResult:
             }
             for attribute, groups in data["groups"].items()
         },
-        probes={
-            probe: {
-                metric: {key: estimate_from_json(value) for key, value in measures.items()}
-                for metric, measures in metrics.items()
-            }
-            for probe, metrics in data["probes"].items()
-        },
+        fairness=_comparisons_back(data.get("fairness", {})),
+        probes=_comparisons_back(data["probes"]),
+        skipped_variants=data.get("skipped_variants", {}),
         settings=data["settings"],
         notes=tuple(data["notes"]),
     )

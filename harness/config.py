@@ -37,8 +37,10 @@ class RunSpec:
         seed: Of few-shot draws, probes and resampling.
         group_by: Metadata fields that become groups.
         backend_settings: ``--set KEY=VALUE``.
-        task_settings: ``--set TASK.KEY=VALUE``, task → key → value.
+        task_settings: ``--set NAME.KEY=VALUE``, name of a task or probe → key → value.
         templates: The user's own prompt templates, task → name → Jinja2 source.
+        prices: Model → US dollars per million tokens: ``prompt``, ``completion`` and, where
+            the provider re-uses prompts, ``cached_prompt``.
         baseline: A run folder or baseline file to gate against.
         gate: The [gate] table as it stands.
         formats: Reports to write.
@@ -60,6 +62,7 @@ class RunSpec:
     backend_settings: Settings = field(default_factory=dict)
     task_settings: Mapping[str, Settings] = field(default_factory=dict)
     templates: Mapping[str, Settings] = field(default_factory=dict)
+    prices: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     baseline: str | None = None
     gate: Mapping[str, Any] | None = None
     formats: tuple[str, ...] = ("console", "html")
@@ -81,7 +84,7 @@ class RunSpec:
 
 
 def parse_settings(pairs: Iterable[str]) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-    """Splits ``KEY=VALUE`` (for the backend) from ``TASK.KEY=VALUE`` (for a task).
+    """Splits ``KEY=VALUE`` (for the backend) from ``NAME.KEY=VALUE`` (for a task or probe).
 
     Raises:
         UsageError: A pair has no ``=``.
@@ -91,7 +94,7 @@ def parse_settings(pairs: Iterable[str]) -> tuple[dict[str, str], dict[str, dict
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            raise UsageError(f"--set {pair!r}", "Expected --set KEY=VALUE or --set TASK.KEY=VALUE")
+            raise UsageError(f"--set {pair!r}", "Expected --set KEY=VALUE or --set NAME.KEY=VALUE")
         task, dot, name = key.partition(".")
         if dot:
             tasks.setdefault(task, {})[name] = value
@@ -139,15 +142,23 @@ def read_config(path: Path) -> dict[str, Any]:
         values["data"] = checked.data
     if checked.set:
         values["backend_settings"] = {key: _text(value) for key, value in checked.set.items()}
+    if checked.prices:
+        values["prices"] = {
+            name: price.model_dump(exclude_none=True) for name, price in checked.prices.items()
+        }
     if checked.gate is not None:
         values["gate"] = checked.gate
         values.setdefault("baseline", checked.gate.get("baseline"))
     tasks = {name: dict(table) for name, table in (checked.tasks or {}).items()}
+    probes = checked.probes or {}
+    if both := sorted(tasks.keys() & probes.keys()):
+        raise ConfigError(f"{path}: {both[0]!r} stands under [tasks] and under [probes]")
     values["templates"] = {
         name: table.pop("templates") for name, table in tasks.items() if "templates" in table
     }
     values["task_settings"] = {
-        name: {key: _text(value) for key, value in table.items()} for name, table in tasks.items()
+        name: {key: _text(value) for key, value in table.items()}
+        for name, table in {**tasks, **probes}.items()
     }
     return values
 
@@ -207,7 +218,7 @@ def _text(value: object) -> str:
 
 def _file_model() -> type[BaseModel]:
     """The schema of harness.toml; made on use, because pydantic is slow to import."""
-    from pydantic import BaseModel, ConfigDict
+    from pydantic import BaseModel, ConfigDict, NonNegativeFloat
 
     class Strict(BaseModel):
         model_config = ConfigDict(extra="forbid")
@@ -228,14 +239,20 @@ def _file_model() -> type[BaseModel]:
         out: Path | None = None
         cache: bool | None = None
 
+    class Price(Strict):
+        prompt: NonNegativeFloat
+        completion: NonNegativeFloat
+        cached_prompt: NonNegativeFloat | None = None
+
     class File(Strict):
         run: Run | None = None
         data: dict[str, str] | None = None
         set: dict[str, str | int | float | bool] | None = None
         tasks: dict[str, dict[str, Any]] | None = None
+        probes: dict[str, dict[str, Any]] | None = None
         gate: dict[str, Any] | None = None
         align: dict[str, Any] | None = None
-        prices: dict[str, dict[str, float]] | None = None
+        prices: dict[str, Price] | None = None
 
     return File
 
@@ -247,7 +264,9 @@ def _explain(path: Path, model: type[BaseModel], error: ValidationError) -> Conf
         return ConfigError(f"{path}: {place}: {first['msg']}, got {first['input']!r}")
     key = str(first["loc"][-1])
     known = sorted(model.model_fields)
-    if len(first["loc"]) > 1:
+    if first["loc"][0] == "prices":
+        known = ["prompt", "completion", "cached_prompt"]
+    elif len(first["loc"]) > 1:
         known = sorted(each.name for each in fields(RunSpec))
     near = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
     hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(known)}"

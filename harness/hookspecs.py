@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pluggy
@@ -15,7 +15,7 @@ from harness.protocols import (
     ReporterSpec,
     TaskSpec,
 )
-from harness.types import RunResult, Score
+from harness.types import Estimate, RunResult, SampleRecord, Score
 
 if TYPE_CHECKING:
     import click
@@ -54,6 +54,13 @@ def harness_register_reporters() -> Iterable[ReporterSpec]:  # type: ignore[empt
 @hookspec
 def harness_register_executors() -> Iterable[ExecutorSpec]:  # type: ignore[empty-body]
     """Executors that this plugin offers."""
+
+
+@hookspec
+def harness_group_measures(  # type: ignore[empty-body]
+    attribute: str, records: Sequence[SampleRecord]
+) -> Mapping[str, Mapping[str, Estimate]]:
+    """Further measures between the groups of an attribute: metric → measure → estimate."""
 
 
 @hookspec

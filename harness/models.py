@@ -45,10 +45,16 @@ def open_backend(spec: RunSpec, registry: Registry) -> ModelBackend:
                 f"option of the {backend.scheme} backend",
                 key,
                 backend.options,
-                "Options of a task are set as TASK.KEY=VALUE.",
+                "Options of a task or probe are set as NAME.KEY=VALUE.",
             )
     return backend.open(
         BackendOptions(
-            rest, spec.batch_size, spec.dtype, spec.device, spec.seed, spec.backend_settings
+            rest,
+            spec.batch_size,
+            spec.dtype,
+            spec.device,
+            spec.seed,
+            spec.backend_settings,
+            spec.prices.get(spec.model) or spec.prices.get(rest, {}),
         )
     )

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import random
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from harness import codec, fewshot, sources
 from harness.config import RunSpec
 from harness.errors import DataError, UnknownNameError, UsageError
 from harness.plugins import Registry
-from harness.protocols import ModelBackend, Probe, Task, TaskOptions, TaskSpec
-from harness.types import DataSource, KeyedRequest, Request, Sample
+from harness.protocols import (
+    ModelBackend,
+    Probe,
+    ProbeOptions,
+    ProbeSpec,
+    Task,
+    TaskOptions,
+    TaskSpec,
+)
+from harness.types import DataSource, KeyedRequest, Request, Sample, Skipped
 
 COMMON_OPTIONS = {
     "template": "name of the prompt template",
@@ -21,24 +31,26 @@ COMMON_OPTIONS = {
 }
 """Options that every task has: ``--set TASK.KEY=VALUE``."""
 
+UNCHANGED = "unchanged"
+"""Why a variant is skipped that asks the model what the original asks."""
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedSample:
-    """A sample, or a probe's variant of one, with what will be asked about it."""
+    """A sample, or a probe's variant of one, with what ``task`` asks about it after ``shots``."""
 
+    task: Task = field(compare=False, repr=False)
     sample: Sample
     requests: tuple[Request, ...]
     keys: tuple[str, ...]
     probe: str | None = None
     variant: int = 0
+    shots: tuple[Sample, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class TaskPlan:
-    """One task's part of a plan.
-
-    ``unchanged`` counts, per probe, the variants that equalled the original and were skipped.
-    """
+    """One task's part of a plan; ``skipped`` counts variants not asked, probe → reason → count."""
 
     task: Task
     spec: TaskSpec
@@ -46,7 +58,7 @@ class TaskPlan:
     data_sha256: str
     planned: tuple[PlannedSample, ...]
     probes: Mapping[str, Probe]
-    unchanged: Mapping[str, int]
+    skipped: Mapping[str, Mapping[str, int]]
     settings: Mapping[str, str]
     notes: tuple[str, ...] = ()
 
@@ -78,13 +90,15 @@ def build(spec: RunSpec, registry: Registry, backend: ModelBackend) -> Plan:
         DataError: A data file is missing, malformed, empty or has an id twice.
     """
     specs = registry.select_tasks(spec.tasks)
-    probes = {each.name: each.open() for each in registry.select_probes(spec.probes)}
-    for given, flag in (
-        (spec.data, "--data"),
-        (spec.task_settings, "--set"),
-        (spec.templates, "[tasks]"),
-    ):
-        sources.check_names(given, specs, flag)
+    probes = registry.select_probes(spec.probes)
+    if probes and getattr(backend, "by_sample", False):
+        raise UsageError(
+            "saved outputs answer the original samples alone, so probes have nothing to ask",
+            "Leave out --probes, or name a model.",
+        )
+    sources.check_names(spec.data, specs, "--data")
+    sources.check_names(spec.task_settings, [*specs, *probes], "--set")
+    sources.check_names(spec.templates, specs, "[tasks]")
     located = [(each, sources.resolve(each, spec.data)) for each in specs]
     return Plan(tuple(_plan_task(spec, each, source, probes, backend) for each, source in located))
 
@@ -93,44 +107,70 @@ def _plan_task(
     spec: RunSpec,
     task_spec: TaskSpec,
     source: DataSource,
-    probes: Mapping[str, Probe],
+    probe_specs: Sequence[ProbeSpec],
     backend: ModelBackend,
 ) -> TaskPlan:
-    options = _checked_options(spec, task_spec)
+    options = _checked_options(spec, task_spec.name, {**task_spec.options, **COMMON_OPTIONS})
     own = {key: value for key, value in options.items() if key not in COMMON_OPTIONS}
     if "template" in options:
         own["template"] = options["template"]
-    task = task_spec.open(
-        TaskOptions(own, backend.supports, spec.templates.get(task_spec.name, {}), spec.seed)
-    )
+    templates = spec.templates.get(task_spec.name, {})
+    task_options = TaskOptions(own, backend.supports, templates, spec.seed)
+    task = task_spec.open(task_options)
+    probes = {
+        each.name: each.open(
+            ProbeOptions(_checked_options(spec, each.name, each.options), task_spec, task_options)
+        )
+        for each in probe_specs
+    }
     samples = [_grouped(each, spec.group_by) for each in islice(task.samples(source), spec.limit)]
     _check_samples(task.name, source, samples)
     shots = _ShotDrawer(spec, task_spec, task, source, options)
     planned: list[PlannedSample] = []
-    unchanged = dict.fromkeys(probes, 0)
+    skipped: dict[str, Counter[str]] = {name: Counter() for name in probes}
     for sample in samples:
         drawn = shots.draw(sample)
-        planned.append(_ask(task, sample, drawn, backend))
+        original = ask(task, sample, drawn, backend)
+        planned.append(original)
         for name, probe in probes.items():
             rng = fewshot.seeded("probe", name, spec.seed, task.name, sample.id)
-            variants = list(probe.perturb(sample, rng))
-            changed = [each for each in variants if each != sample]
-            unchanged[name] += len(variants) - len(changed)
-            planned.extend(
-                replace(_ask(task, each, drawn, backend), probe=name, variant=index)
-                for index, each in enumerate(changed)
-            )
+            for number, asking, variant in _variants(probe, task, sample, rng):
+                if isinstance(variant, Skipped):
+                    skipped[name][variant.reason] += 1
+                    continue
+                asked = ask(asking, variant, drawn, backend)
+                if sorted(asked.keys) == sorted(original.keys):
+                    skipped[name][UNCHANGED] += 1
+                    continue
+                planned.append(replace(asked, probe=name, variant=number))
     settings = {**getattr(task, "settings", {}), **shots.settings}
     notes = (sources.SAMPLE_NOTE,) if source.kind == "sample" else ()
     sha256 = sources.fingerprint(source, samples)
     return TaskPlan(
-        task, task_spec, source, sha256, tuple(planned), probes, unchanged, settings, notes
+        task, task_spec, source, sha256, tuple(planned), probes, skipped, settings, notes
     )
 
 
-def _ask(
+def _variants(
+    probe: Probe, task: Task, sample: Sample, rng: random.Random
+) -> Iterator[tuple[int, Task, Sample | Skipped]]:
+    """(number, the task that asks it, variant) of everything a probe makes of a sample."""
+    tasks: Sequence[Task] = getattr(probe, "tasks", ())
+    for number, other in enumerate(tasks):
+        yield number, other, sample
+    for number, variant in enumerate(probe.perturb(sample, rng), start=len(tasks)):
+        if variant is not None:
+            yield number, task, variant
+
+
+def ask(
     task: Task, sample: Sample, shots: Sequence[Sample], backend: ModelBackend
 ) -> PlannedSample:
+    """What a task asks about a sample, each request with its key.
+
+    Raises:
+        UsageError: The backend cannot answer one.
+    """
     requests = tuple(task.requests(sample, shots))
     for request in requests:
         if type(request) not in backend.supports:
@@ -145,15 +185,14 @@ def _ask(
         )
     else:
         keys = tuple(codec.request_key(request) for request in requests)
-    return PlannedSample(sample, requests, keys)
+    return PlannedSample(task, sample, requests, keys, shots=tuple(shots))
 
 
-def _checked_options(spec: RunSpec, task_spec: TaskSpec) -> dict[str, str]:
-    options = dict(spec.task_settings.get(task_spec.name, {}))
-    known = {**task_spec.options, **COMMON_OPTIONS}
+def _checked_options(spec: RunSpec, name: str, known: Mapping[str, str]) -> dict[str, str]:
+    options = dict(spec.task_settings.get(name, {}))
     for key in options:
         if key not in known:
-            raise UnknownNameError(f"option of {task_spec.name}", key, known)
+            raise UnknownNameError(f"option of {name}", key, known)
     return options
 
 

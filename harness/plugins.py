@@ -77,17 +77,19 @@ class Registry:
         """The backend of a scheme."""
         return _get("backend", self.backends, scheme)
 
-    def notify(self, hook: str, **arguments: Any) -> None:
-        """Calls a lifecycle hook of every plugin; one that raises is warned about, not fatal."""
+    def notify(self, hook: str, **arguments: Any) -> list[Any]:
+        """What every plugin's hook returns; one that raises is warned about, not fatal."""
+        returned: list[Any] = []
         for implementation in getattr(self.manager.hook, hook).get_hookimpls():
             wanted = {name: arguments[name] for name in implementation.argnames}
             try:
-                implementation.function(**wanted)
+                returned.append(implementation.function(**wanted))
             except Exception as error:  # a plugin's own fault must not end the run
                 warnings.warn(
                     f"plugin {implementation.plugin_name!r} failed in {hook}: {error!r}",
                     stacklevel=2,
                 )
+        return returned
 
 
 def _get(kind: str, known: dict[str, Named], name: str) -> Named:

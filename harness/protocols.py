@@ -23,6 +23,7 @@ from harness.types import (
     Sample,
     Score,
     ScoreValue,
+    Skipped,
     Usage,
 )
 
@@ -103,6 +104,8 @@ class ModelBackend(Protocol):
     dtype, chat template); stored responses are keyed by it. ``supports`` holds the request
     types it can answer. ``by_sample`` (optional, default False) says that answers belong to
     samples rather than to prompts, so equal requests of two samples are not merged.
+    ``forecast(requests) -> Usage`` (optional) says what these requests would cost, without
+    running any: prompt tokens, those computed and reused, completion tokens at most.
     """
 
     @property
@@ -135,21 +138,34 @@ class ModelBackend(Protocol):
 
 @runtime_checkable
 class Probe(Protocol):
-    """Variants of a sample, and what their scores say against the original's."""
+    """Variants of a sample, and what their scores say against the original's.
+
+    An optional attribute ``tasks`` (``Sequence[Task]``) holds other ways to ask the same samples,
+    such as other prompt templates: each is asked every sample, and numbered before the variants
+    of ``perturb``.
+    """
 
     @property
     def name(self) -> str:
         """What users call it."""
         ...
 
-    def perturb(self, sample: Sample, rng: random.Random) -> Iterable[Sample]:
-        """Variants with the sample's own id; ``rng`` is seeded by the run's seed and that id."""
+    def perturb(self, sample: Sample, rng: random.Random) -> Iterable[Sample | Skipped | None]:
+        """Variants with the sample's own id, numbered by their position from 0.
+
+        ``rng`` is seeded by the run's seed and the sample's id. A variant that asks the model
+        nothing new is skipped and counted, and so is ``Skipped``, by its reason; None stands for
+        a number that has no meaning for this sample.
+        """
         ...
 
     def aggregate(
-        self, original: Sequence[Score], perturbed: Sequence[Score]
+        self, metric: Metric, original: Sequence[Score], perturbed: Sequence[Score]
     ) -> Mapping[str, Estimate]:
-        """Measure → estimate for one metric; rows are paired by ``sample_id``."""
+        """Measure → estimate for one metric; rows are paired by ``sample_id``.
+
+        See ``harness.paired`` for the ready-made measures.
+        """
         ...
 
 
@@ -207,6 +223,21 @@ class TaskOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class ProbeOptions:
+    """What the user chose for one probe, and the task that it is to probe.
+
+    Attributes:
+        values: ``--set PROBE.KEY=VALUE`` and the probe's table in harness.toml.
+        task: The task's spec; None when the probe is opened only to be described.
+        task_options: What the task was opened with.
+    """
+
+    values: Mapping[str, str] = field(default_factory=dict)
+    task: TaskSpec | None = None
+    task_options: TaskOptions = TaskOptions()
+
+
+@dataclass(frozen=True, slots=True)
 class BackendOptions:
     """What the user chose for the model.
 
@@ -217,6 +248,8 @@ class BackendOptions:
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ….
         seed: The run's seed.
         values: ``--set KEY=VALUE``.
+        prices: The model's [prices] table: US dollars per million ``prompt``, ``completion``
+            and ``cached_prompt`` tokens. Empty where harness.toml names none.
     """
 
     model: str
@@ -225,6 +258,7 @@ class BackendOptions:
     device: str = "auto"
     seed: int = 0
     values: Mapping[str, str] = field(default_factory=dict)
+    prices: Mapping[str, float] = field(default_factory=dict)
 
 
 # --------------------------------------------------------------------------- specs
@@ -269,12 +303,21 @@ class BackendSpec:
 
 @dataclass(frozen=True, slots=True)
 class ProbeSpec:
-    """Registers a probe."""
+    """Registers a probe.
+
+    Attributes:
+        name: What ``--probes`` calls it.
+        description: One line for ``harness ls``.
+        open: Makes the probe for one task.
+        suites: Names under which ``--probes`` selects it with others.
+        options: ``--set PROBE.KEY`` → one line of help.
+    """
 
     name: str
     description: str
-    open: Callable[[], Probe]
+    open: Callable[[ProbeOptions], Probe]
     suites: tuple[str, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from types import TracebackType
 
 from harness import codec
 from harness.errors import HarnessError
+from harness.protocols import ModelBackend
 from harness.types import Failed, Response
 
 _SCHEMA = """
@@ -35,6 +36,14 @@ def default_path() -> Path:
     import platformdirs
 
     return platformdirs.user_cache_path("evalign") / "responses.sqlite"
+
+
+def store_path(keep: bool, backend: ModelBackend) -> Path | None:
+    """The store's file; None where nothing is to be kept.
+
+    Answers that belong to samples are read from a file anyway.
+    """
+    return default_path() if keep and not getattr(backend, "by_sample", False) else None
 
 
 class ResponseStore:

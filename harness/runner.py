@@ -20,7 +20,7 @@ from harness.gating import Gating
 from harness.plan import Plan
 from harness.plugins import Registry
 from harness.protocols import ModelBackend
-from harness.responses import ResponseStore, default_path
+from harness.responses import ResponseStore, store_path
 from harness.types import RunResult, TaskResult
 
 
@@ -65,7 +65,7 @@ def run(
         if on_planned is not None:
             on_planned(plan)
         registry.notify("harness_run_started", plan=plan)
-        with ResponseStore(_store_path(spec, backend)) as store:
+        with ResponseStore(store_path(spec.cache, backend)) as store:
             asking = Asking(plan, backend, store, registry, on_progress)
             stopped = _ask(asking, stepping)
         result = _result(asking, journal, complete=stopped is None)
@@ -124,7 +124,10 @@ class _Journal:
 
     def write(self, status: str) -> None:
         now = datetime.now(UTC)
-        skipped = {task.task.name: dict(task.unchanged) for task in self.plan.tasks}
+        skipped = {
+            task.task.name: {name: dict(counts) for name, counts in task.skipped.items()}
+            for task in self.plan.tasks
+        }
         runfolder.write_json(
             self.folder / "run.json",
             {
@@ -145,7 +148,9 @@ def _result(asking: Asking, journal: _Journal, complete: bool) -> RunResult:
     finished = datetime.now(UTC)
     tasks: dict[str, TaskResult] = {}
     for task in asking.plan.tasks:
-        tasks[task.task.name] = aggregation.summarize(task, list(asking.records(task)))
+        tasks[task.task.name] = aggregation.summarize(
+            task, list(asking.records(task)), asking.group_measures
+        )
     return RunResult(
         run_id=journal.folder.name,
         status="complete" if complete else "incomplete",
@@ -178,12 +183,6 @@ def _with_way_on(stopped: BaseException, asking: Asking, folder: Path) -> RunFai
         hint = f"{stopped.hint}\n{way_on}" if stopped.hint else way_on
         return RunFailedError(stopped.message, hint)
     return RunFailedError(f"the model failed: {type(stopped).__name__}: {stopped}", way_on)
-
-
-def _store_path(spec: RunSpec, backend: ModelBackend) -> Path | None:
-    """Answers that belong to samples are read from a file anyway: nothing to keep."""
-    keep = spec.cache and not getattr(backend, "by_sample", False)
-    return default_path() if keep else None
 
 
 def _slug(spec: RunSpec) -> str:

@@ -11,15 +11,17 @@ from pathlib import Path
 
 from harness import codec, data
 from harness.errors import DataError, UnknownNameError, UsageError
-from harness.protocols import TaskSpec
+from harness.protocols import ProbeSpec, TaskSpec
 from harness.types import DataSource, Sample
 
 SAMPLE = "sample"
 SAMPLE_NOTE = "scored on the small sample set that ships with the task, not on the full benchmark"
 
 
-def check_names(given: Mapping[str, object], specs: Sequence[TaskSpec], flag: str) -> None:
-    """Every task named in ``given`` must be among the chosen ones.
+def check_names(
+    given: Mapping[str, object], specs: Sequence[TaskSpec | ProbeSpec], flag: str
+) -> None:
+    """Every task or probe named in ``given`` must be among the chosen ones.
 
     Raises:
         UnknownNameError: One is not.
@@ -28,7 +30,7 @@ def check_names(given: Mapping[str, object], specs: Sequence[TaskSpec], flag: st
     for name in given:
         if name and name not in known:
             raise UnknownNameError(
-                f"task in {flag}", name, known, "It must be one of this run's tasks."
+                f"name in {flag}", name, known, "It must be one of this run's tasks or probes."
             )
 
 

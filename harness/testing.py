@@ -221,6 +221,9 @@ def check_probe(probe: Probe, samples: Sequence[Sample]) -> None:
         variants = list(probe.perturb(sample, random.Random(7)))
         assert variants == list(probe.perturb(sample, random.Random(7))), "the seed does not decide"
         for variant in variants:
+            if not isinstance(variant, Sample):
+                assert variant is None or variant.reason, "skipped without a reason"
+                continue
             assert variant.id == sample.id, f"{sample.id!r} became {variant.id!r}"
             assert variant.targets == sample.targets, f"the targets of {sample.id!r} changed"
             assert bool(variant.input.strip()) == bool(sample.input.strip()), "emptied the text"

@@ -64,6 +64,13 @@ class Sample:
     metadata: Mapping[str, object] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A variant that a probe does not make of a sample, and why; counted by ``reason``."""
+
+    reason: str
+
+
 # --------------------------------------------------------------------------- requests
 
 
@@ -259,6 +266,9 @@ class MetricResult:
 
 MetricResults: TypeAlias = Mapping[str, MetricResult]
 
+Comparisons: TypeAlias = Mapping[str, Mapping[str, Mapping[str, Estimate]]]
+"""What is compared (a probe, an attribute) → metric name → measure → estimate."""
+
 
 @dataclass(frozen=True, slots=True)
 class TaskResult:
@@ -275,6 +285,8 @@ class TaskResult:
         probes: Probe → metric name → measure (``mean_change``, …) → estimate.
         settings: How it was asked, in words: template, shots, scoring method, ….
         notes: What a reader must know, such as that sample data was used.
+        fairness: Attribute → metric name → measure between groups (``gap``, …) → estimate.
+        skipped_variants: Probe → reason → variants that were not asked.
     """
 
     name: str
@@ -285,9 +297,11 @@ class TaskResult:
     data_sha256: str
     metrics: MetricResults
     groups: Mapping[str, Mapping[str, MetricResults]] = field(default_factory=dict)
-    probes: Mapping[str, Mapping[str, Mapping[str, Estimate]]] = field(default_factory=dict)
+    probes: Comparisons = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    fairness: Comparisons = field(default_factory=dict)
+    skipped_variants: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,9 @@ def command(context: click.Context, name: str | None) -> int:
         _heading(console, f"{name}:", backend.description)
         _rows(console, "options (--set KEY=VALUE)", backend.options.items())
     elif name in registry.probes:
-        _heading(console, name, registry.probes[name].description)
+        probe = registry.probes[name]
+        _heading(console, name, probe.description)
+        _rows(console, "options (--set)", ((f"{name}.{k}", v) for k, v in probe.options.items()))
     else:
         known = [*registry.tasks, *registry.backends, *registry.probes]
         raise UnknownNameError("name", name, known)

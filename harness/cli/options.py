@@ -67,8 +67,9 @@ _RUN_OPTIONS = (
         "--set",
         "settings",
         multiple=True,
-        metavar="[TASK.]KEY=VALUE",
-        help="An option of the backend, or of a task; `harness ls NAME` lists them.",
+        metavar="[NAME.]KEY=VALUE",
+        help="An option of the backend, or of the task or probe NAME; `harness ls NAME` lists "
+        "them.",
     ),
     click.option("--config", type=click.Path(path_type=Path), help="harness.toml to start from."),
     click.option("--out", type=click.Path(path_type=Path), help="Run folder. [runs/TIME-MODEL]"),

@@ -1,15 +1,45 @@
-"""What this package registers: benchmarks of bias. Metrics are imported when one is opened."""
+"""What this package registers: benchmarks of bias, and probes. Metrics are imported on use."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+
+import click
 
 import harness
-from harness.protocols import TaskSpec
+from harness.protocols import ProbeSpec, TaskSpec
+from harness.types import Estimate, SampleRecord
+from harness_probes.behavior import checklist, contrast
 from harness_probes.bias import bbq, crows_pairs
+from harness_probes.counterfactual import specs as counterfactual
+from harness_probes.robustness import specs as robustness
 
 
 @harness.hookimpl
 def harness_register_tasks() -> Iterable[TaskSpec]:
-    """BBQ and CrowS-Pairs: the suite ``bias``."""
-    return [bbq.SPEC, crows_pairs.SPEC]
+    """The suites ``bias`` and ``behavior``."""
+    return [bbq.SPEC, crows_pairs.SPEC, checklist.SPEC, contrast.SPEC]
+
+
+@harness.hookimpl
+def harness_register_probes() -> Iterable[ProbeSpec]:
+    """The suites ``robustness`` and ``counterfactual``."""
+    return [*robustness.SPECS, *counterfactual.SPECS]
+
+
+@harness.hookimpl
+def harness_group_measures(
+    attribute: str, records: Sequence[SampleRecord]
+) -> Mapping[str, Mapping[str, Estimate]]:
+    """Fairlearn's measures, for classifications."""
+    from harness_probes import group_fairness
+
+    return group_fairness.measures(attribute, records)
+
+
+@harness.hookimpl
+def harness_commands(app: click.Group) -> None:
+    """``harness attack``."""
+    from harness_probes.attack.command import command
+
+    app.add_command(command)

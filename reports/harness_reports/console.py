@@ -12,7 +12,7 @@ from rich.text import Text
 from harness.types import RunResult
 from harness_reports.groups import GroupTable
 from harness_reports.text import one_line
-from harness_reports.view import GateView, RunView, TaskView, view
+from harness_reports.view import GateView, RunView, TaskView, notes, view
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -44,8 +44,7 @@ def _parts(run: RunView) -> list[RenderableType]:
     if not run.complete:
         parts.append(Text("The run is incomplete.", style="yellow"))
     parts.append(_metrics(run))
-    for task in run.tasks:
-        parts.extend(_note(task, note) for note in task.notes)
+    parts.extend(_note(names, note) for names, note in notes(run.tasks))
     for task in run.tasks:
         parts.extend(_groups(task))
     if any(task.probes for task in run.tasks):
@@ -101,8 +100,8 @@ def _metrics(run: RunView) -> RenderableType:
     return table
 
 
-def _note(task: TaskView, note: str) -> Text:
-    return Text.assemble((f"{one_line(task.name)}: ", "yellow"), one_line(note))
+def _note(names: str, note: str) -> Text:
+    return Text.assemble((f"{one_line(names)}: ", "yellow"), one_line(note))
 
 
 def _groups(task: TaskView) -> list[RenderableType]:

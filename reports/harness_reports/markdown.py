@@ -10,7 +10,7 @@ from harness.runfolder import write_atomically
 from harness.types import RunResult
 from harness_reports.groups import GroupTable
 from harness_reports.text import one_line
-from harness_reports.view import GateView, RunView, TaskView, view
+from harness_reports.view import GateView, RunView, TaskView, notes, view
 
 FILE_NAME = "report.md"
 _SIGNS = {"pass": "✅", "block": "❌", "inconclusive": "❔"}
@@ -110,9 +110,8 @@ def _metrics(tasks: Iterable[TaskView]) -> str:
 
 
 def _notes(tasks: Iterable[TaskView]) -> Iterable[str]:
-    for task in tasks:
-        for note in task.notes:
-            yield f"> **{escape(task.name)}**: {escape(note)}"
+    for names, note in notes(tasks):
+        yield f"> **{escape(names)}**: {escape(note)}"
 
 
 def _groups(tasks: Iterable[TaskView]) -> Iterable[str]:

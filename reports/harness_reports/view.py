@@ -6,7 +6,7 @@ lay them out. Texts are raw: each format escapes them its own way.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -130,9 +130,18 @@ def view(result: RunResult) -> RunView:
     )
 
 
+def notes(tasks: Iterable[TaskView]) -> list[tuple[str, str]]:
+    """(task names, note), a note that several tasks share once."""
+    shared: dict[str, list[str]] = {}
+    for task in tasks:
+        for note in task.notes:
+            shared.setdefault(note, []).append(task.name)
+    return [(", ".join(names), note) for note, names in shared.items()]
+
+
 def model_name(result: RunResult) -> str:
     """What to call the model: its name, else whatever identifies it."""
-    for key in ("name", "spec", "fingerprint"):
+    for key in ("spec", "name", "fingerprint"):
         value = result.model.get(key)
         if isinstance(value, str) and value:
             return value

@@ -9,7 +9,7 @@ import pytest
 from harness import plugins, runner
 from harness.config import RunSpec
 from harness.errors import MissingExtraError
-from harness.protocols import BackendSpec, TaskOptions
+from harness.protocols import BackendSpec, ProbeOptions, TaskOptions
 from harness.testing import (
     ALL_REQUESTS,
     FakeBackend,
@@ -74,7 +74,7 @@ def test_few_shot_samples_are_others(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(REGISTRY.probes))
 def test_probes(name: str) -> None:
-    check_probe(REGISTRY.probes[name].open(), TEXTS)
+    check_probe(REGISTRY.probes[name].open(ProbeOptions()), TEXTS)
 
 
 @pytest.mark.parametrize("name", sorted(REGISTRY.reporters))

@@ -107,6 +107,8 @@ def test_a_result_survives() -> None:
         {"typos": {"f1": {"mean_change": metric.estimate}}},
         {"template": "default"},
         ("a note",),
+        {"side": {"f1": {"gap": metric.estimate}}},
+        {"typos": {"unchanged": 3}},
     )
     result = RunResult("id", "complete", {"name": "m"}, {"t": task}, {"seconds": 1.5}, Usage(3, 1))
     assert codec.result_from_json(through_json(codec.result_to_json(result))) == result

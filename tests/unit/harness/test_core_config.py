@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from harness import config
+from harness import config, models, plugins
 from harness.config import RunSpec
 from harness.errors import ConfigError, UsageError
+from harness.protocols import BackendOptions, BackendSpec
+from harness.testing import FakeBackend
 
 FULL = """
 [run]
@@ -75,12 +77,46 @@ def test_the_command_line_wins_key_by_key(tmp_path: Path) -> None:
         ("[rnu]\nmodel = 'x'", "unknown key 'rnu'\nDid you mean run"),
         ("[run]\nlimit = 'many'", "run.limit"),
         ("[run\n", "not valid TOML"),
+        (
+            "[prices.m]\nprompt = 1\ncompletion = 2\ncached = 1",
+            "unknown key 'prices.m.cached'\nDid you mean cached_prompt",
+        ),
+        ("[prices.m]\nprompt = -1\ncompletion = 2", "prices.m.prompt"),
+        ("[prices.m]\nprompt = 1", "prices.m.completion"),
     ],
 )
 def test_what_is_wrong_in_the_file_is_named(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         config.read_config(written(tmp_path, text))
     assert message in str(caught.value)
+
+
+def test_prices_reach_the_backend_by_the_models_full_or_short_name(tmp_path: Path) -> None:
+    text = """
+[prices."fake:small"]
+prompt = 0.5
+completion = 2
+[prices.large]
+prompt = 3
+completion = 15
+cached_prompt = 0.3
+"""
+    given: list[BackendOptions] = []
+
+    def opened(options: BackendOptions) -> FakeBackend:
+        given.append(options)
+        return FakeBackend()
+
+    registry = plugins.load()
+    registry.backends["fake"] = BackendSpec("fake", "a fake", opened)
+    values = config.read_config(written(tmp_path, text))
+    for model in ("fake:small", "fake:large", "fake:other"):
+        models.open_backend(config.merge(values, {"model": model, "tasks": ("t",)}), registry)
+    assert [options.prices for options in given] == [
+        {"prompt": 0.5, "completion": 2.0},
+        {"prompt": 3.0, "completion": 15.0, "cached_prompt": 0.3},
+        {},
+    ]
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
@@ -113,3 +149,13 @@ def test_model_and_tasks_must_be_named() -> None:
         config.merge({}, {"tasks": ("a",)})
     with pytest.raises(UsageError, match="--tasks"):
         config.merge({}, {"model": "a"})
+
+
+def test_a_probe_has_a_table_of_its_own(tmp_path) -> None:
+    path = tmp_path / "harness.toml"
+    path.write_text("[probes.typos]\nstrength = [0.1, 0.2]\n[tasks.squad]\nmax_tokens = 9\n")
+    settings = config.read_config(path)["task_settings"]
+    assert settings == {"typos": {"strength": "0.1,0.2"}, "squad": {"max_tokens": "9"}}
+    path.write_text("[probes.x]\na = 1\n[tasks.x]\nb = 1\n")
+    with pytest.raises(ConfigError, match=r"under \[tasks\] and under \[probes\]"):
+        config.read_config(path)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,9 @@ from harness import fewshot, plan
 from harness.config import RunSpec
 from harness.errors import DataError, HarnessError, UsageError
 from harness.plugins import Registry
+from harness.protocols import ProbeOptions, ProbeSpec
 from harness.testing import FakeBackend
-from harness.types import Generate, Loglikelihood, Sample
+from harness.types import Generate, Loglikelihood, Sample, Skipped
 
 
 def build(registry: Registry, backend: FakeBackend, path: Path, **settings: object) -> plan.Plan:
@@ -94,30 +96,88 @@ def test_equal_requests_share_a_key_unless_answers_belong_to_samples(registry, t
 class Shout:
     name = "shout"
 
-    def perturb(self, sample, rng):
-        from dataclasses import replace
+    def __init__(self, options: ProbeOptions) -> None:
+        self.options = options
 
+    def perturb(self, sample, rng):
         yield replace(sample, input=sample.input.upper())
         yield sample
+        yield None
+        yield replace(sample, metadata={"never": "shown"})
+        yield Skipped("too loud")
         yield replace(sample, input=sample.input + "!" * rng.randint(1, 9))
 
-    def aggregate(self, original, perturbed):
+    def aggregate(self, metric, original, perturbed):
         return {}
 
 
-def test_probes_add_variants_and_count_unchanged_ones(registry, backend, echo_rows) -> None:
-    from harness.protocols import ProbeSpec
+@pytest.fixture
+def shout(registry) -> ProbeSpec:
+    registry.probes["shout"] = ProbeSpec("shout", "louder", Shout, options={"volume": "how loud"})
+    return registry.probes["shout"]
 
-    registry.probes["shout"] = ProbeSpec("shout", "louder", Shout)
+
+def test_probes_add_variants_and_count_those_skipped(registry, backend, echo_rows, shout) -> None:
     whole = build(registry, backend, echo_rows, probes=("shout",)).tasks[0]
     assert whole.sample_count == 12
-    assert whole.unchanged == {"shout": 12}
+    # The sample itself, and a change that no prompt shows, ask nothing new.
+    assert whole.skipped == {"shout": {"unchanged": 24, "too loud": 12}}
     variants = [(p.sample.id, p.variant, p.sample.input) for p in whole.planned if p.probe]
-    assert len(variants) == 24
+    assert [variant for _, variant, _ in variants] == [0, 5] * 12
     part = build(registry, backend, echo_rows, probes=("shout",), limit=4).tasks[0]
     assert [(p.sample.id, p.variant, p.sample.input) for p in part.planned if p.probe] == variants[
         :8
     ]
+
+
+def test_a_probe_gets_its_options_and_its_task(registry, backend, echo_rows, shout) -> None:
+    settings = {"shout": {"volume": "11"}, "echo": {"template": "mine"}}
+    task = build(registry, backend, echo_rows, probes=("shout",), task_settings=settings).tasks[0]
+    opened = task.probes["shout"].options
+    assert opened.values == {"volume": "11"}
+    assert opened.task is registry.tasks["echo"]
+    assert opened.task_options.values == {"template": "mine"}
+
+
+def test_options_of_probes_are_checked(registry, backend, echo_rows, shout) -> None:
+    settings = {"shout": {"volumne": "11"}}
+    with pytest.raises(UsageError, match="Did you mean volume"):
+        build(registry, backend, echo_rows, probes=("shout",), task_settings=settings)
+    with pytest.raises(UsageError, match="one of this run's tasks or probes"):
+        build(registry, backend, echo_rows, task_settings=settings)
+
+
+def test_a_probe_may_ask_in_other_ways(registry, backend, echo_rows, shout) -> None:
+    class Politely:
+        """Asks through a task of its own, which also scores the answers."""
+
+        name, version = "polite", "1"
+
+        def requests(self, sample, shots):
+            return [Generate(f"please say {sample.input}")]
+
+    polite = Politely()
+
+    class Formats(Shout):
+        tasks = (polite,)
+
+        def perturb(self, sample, rng):
+            yield replace(sample, input="x")
+
+    registry.probes["shout"] = ProbeSpec("shout", "louder", Formats)
+    planned = build(registry, backend, echo_rows, probes=("shout",), limit=1).tasks[0].planned
+    assert [(each.probe, each.variant, each.requests[0].prompt) for each in planned] == [
+        (None, 0, "say text 0"),
+        ("shout", 0, "please say text 0"),
+        ("shout", 1, "say x"),
+    ]
+    assert planned[1].task is polite
+
+
+def test_saved_outputs_cannot_be_probed(registry, backend, echo_rows, shout) -> None:
+    backend.by_sample = True
+    with pytest.raises(UsageError, match="saved outputs"):
+        build(registry, backend, echo_rows, probes=("shout",))
 
 
 def pool(count: int) -> list[Sample]:

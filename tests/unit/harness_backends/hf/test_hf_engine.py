@@ -13,6 +13,7 @@ import torch
 from harness.protocols import BackendOptions
 from harness.types import (
     Generate,
+    KeyedRequest,
     Loglikelihood,
     Logprob,
     Request,
@@ -20,6 +21,7 @@ from harness.types import (
     Sampling,
 )
 from harness_backends.hf import open_hf
+from harness_backends.hf.backend import HuggingFaceBackend
 from harness_backends.hf.decoding import TreeDecoder
 from harness_backends.hf.encoding import Scored
 from harness_backends.hf.engine import CheckedEngine
@@ -296,3 +298,16 @@ def test_tokens_asked_are_computed_or_reused(
     }
     # Short common beginnings are computed again.
     assert len(tree_tokens) <= usage.computed_tokens <= len(tree_tokens) + 12 * 4
+
+
+def test_a_forecast_is_what_comes(
+    checkpoint_folder: Folders,
+    answers: Callable[..., list[Any]],
+    keyed: Callable[..., list[KeyedRequest]],
+) -> None:
+    backend = open_hf(BackendOptions(str(checkpoint_folder("llama"))))
+    assert isinstance(backend, HuggingFaceBackend)
+    found = backend.forecast(keyed(REQUESTS[:12]))
+    assert backend.usage.computed_tokens == 0, "nothing is run"
+    answers(backend, REQUESTS[:12])
+    assert found == backend.usage

@@ -1,0 +1,91 @@
+"""``harness plan``: what a run would ask and cost."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.cli import options, registry_of
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from harness.forecast import Forecast
+    from harness.types import Usage
+
+EPILOG = """\b
+Examples:
+  harness plan --model ./ckpt --tasks squad,bias --data sample
+  harness plan --model ./ckpt --tasks sst2 --probes robustness --limit 500
+"""
+
+
+@click.command("plan", epilog=EPILOG)
+@options.run_options
+@click.pass_context
+def command(context: click.Context, /, **given: Any) -> int:
+    """Show what a run would ask and what it would cost, without asking.
+
+    Takes the options of `harness run`. The model is opened, because what it can
+    answer and how it counts tokens is its own; nothing is computed or written.
+    """
+    from rich.console import Console
+
+    from harness import forecast, models
+    from harness import plan as planning
+    from harness.responses import ResponseStore, store_path
+
+    registry = registry_of(context)
+    spec = options.run_spec(given)
+    with closing(models.open_backend(spec, registry)) as backend:
+        plan = planning.build(spec, registry, backend)
+        with ResponseStore(store_path(spec.cache, backend)) as store:
+            _show(Console(highlight=False), forecast.of(plan, backend, store))
+    return 0
+
+
+def _show(console: Console, found: Forecast) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("task")
+    table.add_column("probe")
+    for name in ("samples", "requests"):
+        table.add_column(name, justify="right")
+    table.add_column("not asked")
+    for share in found.shares:
+        skipped = ", ".join(f"{count:,} {reason}" for reason, count in share.skipped.items())
+        table.add_row(
+            Text(share.task if share.probe is None else ""),
+            Text(share.probe or ""),
+            f"{share.items:,}",
+            f"{share.requests:,}",
+            Text(skipped, style="dim"),
+        )
+    console.print(table)
+    console.print(
+        f"\n{found.requests:,} requests, {found.distinct:,} of them different, "
+        f"{found.stored:,} answered already in the response store"
+    )
+    if found.usage is None:
+        console.print("This backend does not say beforehand what requests cost in tokens.")
+        return
+    console.print(_tokens(found.usage))
+    if found.plain is not None and found.plain.computed_tokens:
+        times = found.usage.computed_tokens / found.plain.computed_tokens
+        console.print(
+            f"With the probes {times:.2f} times the {found.plain.computed_tokens:,} prompt tokens "
+            "that the samples alone compute"
+        )
+
+
+def _tokens(usage: Usage) -> str:
+    text = f"{usage.prompt_tokens:,} prompt tokens, {usage.computed_tokens:,} of them computed"
+    if usage.prompt_tokens:
+        text += f" ({usage.reused_tokens / usage.prompt_tokens:.0%} shared)"
+    if usage.completion_tokens:
+        text += f"; at most {usage.completion_tokens:,} tokens generated"
+    return text

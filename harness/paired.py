@@ -1,0 +1,253 @@
+"""What a probe's variants say against the originals: the measures that every probe shares.
+
+    score        the variants' score
+    mean_change  variants − originals
+    worst_case   each sample's worst score, the original's among them
+    flip_rate    share of variants that turned right into wrong or wrong into right
+
+All are paired by sample: only samples with a scored original and a scored variant count, each
+with the mean over its variants, and clusters of samples are respected. Where variants are told
+apart by a label (a strength, a group), ``measure@label`` says it for one of them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.metrics import Resamplable, clusters_of, statistics_of
+from harness.protocols import Metric
+from harness.stats import compare, estimates
+from harness.stats.inference import NAN, estimate
+from harness.types import Estimate, Score
+
+Array = NDArray[np.float64]
+Compute = Callable[[Array], Array]
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """The originals that have variants, in order, and each one's variants."""
+
+    originals: tuple[Score, ...]
+    variants: tuple[tuple[Score, ...], ...]
+
+    @property
+    def clusters(self) -> list[str | None] | None:
+        """The samples' clusters; None where every sample stands alone."""
+        return clusters_of(self.originals)
+
+    @property
+    def numeric(self) -> bool:
+        """Whether every score is a number, rather than statistics of a corpus metric."""
+        return all(isinstance(row.value, float | int) for row in self.rows())
+
+    def rows(self) -> list[Score]:
+        """Every score, originals first."""
+        return [*self.originals, *(row for rows in self.variants for row in rows)]
+
+    def before(self) -> Array:
+        """The originals' numbers, shape (n,)."""
+        return np.array([row.value for row in self.originals], dtype=np.float64)
+
+    def after(self) -> list[Array]:
+        """Each sample's variants' numbers."""
+        return [np.array([row.value for row in rows], dtype=np.float64) for rows in self.variants]
+
+
+def pair(original: Sequence[Score], perturbed: Sequence[Score]) -> Pairs:
+    """Pairs variants with their originals by sample id; what has no partner is left out."""
+    found: dict[str, list[Score]] = {}
+    for row in perturbed:
+        found.setdefault(row.sample_id, []).append(row)
+    kept = [row for row in original if row.sample_id in found]
+    return Pairs(tuple(kept), tuple(tuple(found[row.sample_id]) for row in kept))
+
+
+def measures(
+    metric: Metric,
+    original: Sequence[Score],
+    perturbed: Sequence[Score],
+    labels: Sequence[str] = (),
+) -> dict[str, Estimate]:
+    """All measures that the metric allows.
+
+    ``worst_case`` needs a metric with a better direction, ``flip_rate`` one of 0 and 1. Corpus
+    metrics (BLEU, macro F1) have ``score`` and ``mean_change``, by the paired bootstrap.
+
+    Args:
+        metric: Whose scores these are.
+        original: Scores of the originals, none of them ``Unscored``.
+        perturbed: Scores of the variants.
+        labels: What each variant's number means; ``measure@label`` is added where there are
+            several.
+    """
+    pairs = pair(original, perturbed)
+    if not pairs.originals:
+        return {}
+    found = _basic(metric, pairs)
+    if (
+        metric.higher_is_better is not None
+        and not isinstance(metric, Resamplable)
+        and pairs.numeric
+    ):
+        found["worst_case"] = worst_case(pairs, metric.higher_is_better)
+    if len(labels) > 1:
+        for number, label in enumerate(labels):
+            only = pair(original, [row for row in perturbed if row.variant == number])
+            if only.originals:
+                of_one = _basic(metric, only)
+                found |= {f"{measure}@{label}": value for measure, value in of_one.items()}
+    return found
+
+
+def _basic(metric: Metric, pairs: Pairs) -> dict[str, Estimate]:
+    if isinstance(metric, Resamplable):
+        return _of_corpus(metric.compute, pairs)
+    if not pairs.numeric:
+        return _without_interval(metric, pairs)
+    before, clusters = pairs.before(), pairs.clusters
+    means = np.array([values.mean() for values in pairs.after()])
+    change = compare.infer_paired(before, means, clusters)
+    found = {
+        "score": estimates.mean(means, clusters),
+        "mean_change": estimate(change, len(before)),
+    }
+    if _binary(before) and all(map(_binary, pairs.after())):
+        found["flip_rate"] = flip_rate(pairs)
+    return found
+
+
+def _of_corpus(compute: Compute, pairs: Pairs) -> dict[str, Estimate]:
+    before = statistics_of(pairs.originals)
+    after = np.stack([statistics_of(rows).mean(axis=0) for rows in pairs.variants])
+    change, _ = compare.paired_bootstrap(before, after, compute, pairs.clusters)
+    return {
+        "score": estimates.bootstrap(after, compute, pairs.clusters),
+        "mean_change": estimate(change, len(before)),
+    }
+
+
+def _without_interval(metric: Metric, pairs: Pairs) -> dict[str, Estimate]:
+    """For a metric that can only be aggregated as a whole: values without intervals."""
+    score = metric.aggregate([row for rows in pairs.variants for row in rows])
+    change = score.value - metric.aggregate(pairs.originals).value
+    method = "difference of the metric's values; no interval"
+    n = len(pairs.originals)
+    return {
+        "score": replace(score, n=n),
+        "mean_change": Estimate(change, NAN, NAN, NAN, n, method),
+    }
+
+
+def worst_case(pairs: Pairs, higher_is_better: bool) -> Estimate:
+    """Mean over samples of the worst score among the original and its variants.
+
+    The worst is the least where higher is better, and the greatest where lower is.
+    """
+    worst = np.min if higher_is_better else np.max
+    values = [
+        float(worst(np.append(variants, original)))
+        for original, variants in zip(pairs.before(), pairs.after(), strict=True)
+    ]
+    return estimates.mean(values, pairs.clusters)
+
+
+def flip_rate(pairs: Pairs) -> Estimate:
+    """Mean over samples of the share of variants whose 0/1 score differs from the original's."""
+    shares = [
+        float(np.mean(variants != original))
+        for original, variants in zip(pairs.before(), pairs.after(), strict=True)
+    ]
+    found = estimates.mean(shares, pairs.clusters)
+    return replace(found, low=_clipped(found.low), high=_clipped(found.high))
+
+
+def worst_group(
+    metric: Metric,
+    original: Sequence[Score],
+    perturbed: Sequence[Score],
+    labels: Sequence[str],
+    confidence: float = 0.95,
+) -> dict[str, Estimate]:
+    """``worst_group``: the mean change of the label it hurts most, named in ``method``.
+
+    The interval is simultaneous over the labels (Bonferroni), because the worst of several is
+    chosen after looking. Empty where the metric has no better direction or is no mean.
+    """
+    changes: dict[str, Estimate] = {}
+    for number, label in enumerate(labels):
+        pairs = pair(original, [row for row in perturbed if row.variant == number])
+        if pairs.originals and pairs.numeric and not isinstance(metric, Resamplable):
+            means = [float(values.mean()) for values in pairs.after()]
+            change = compare.infer_paired(pairs.before(), means, pairs.clusters)
+            level = 1 - (1 - confidence) / len(labels)
+            changes[label] = replace(
+                estimate(change, len(means), level), method=f"{change.method}, Bonferroni"
+            )
+    if not changes or metric.higher_is_better is None:
+        return {}
+    sign = 1 if metric.higher_is_better else -1
+    worst = min(changes, key=lambda label: sign * changes[label].value)
+    method = f"{worst} of {len(changes)}; {changes[worst].method}"
+    return {"worst_group": replace(changes[worst], method=method)}
+
+
+def spread(
+    metric: Metric, original: Sequence[Score], perturbed: Sequence[Score]
+) -> dict[str, Estimate]:
+    """``spread``: the metric's greatest less its least value over the original and each variant.
+
+    Over the samples that have every variant; bootstrap interval. A greatest less a least is
+    biased upwards where the differences are within the noise.
+    """
+    numbers = sorted({row.variant for row in perturbed})
+    pairs = pair(original, perturbed)
+    whole = [
+        (first, sorted(rows, key=lambda row: row.variant))
+        for first, rows in zip(pairs.originals, pairs.variants, strict=True)
+        if {row.variant for row in rows} == set(numbers)
+    ]
+    if not whole or not all(isinstance(value, float | int | tuple) for value in _values(whole)):
+        return {}
+    with_mean = not isinstance(metric, Resamplable)
+    compute: Compute = metric.compute if isinstance(metric, Resamplable) else _mean_of_sums
+    if with_mean and not pairs.numeric:
+        return {}
+    columns = [_columns([rows[0] for rows in whole], with_mean)]
+    columns += [_columns([rows[1][i] for rows in whole], with_mean) for i in range(len(numbers))]
+    width = columns[0].shape[1]
+
+    def range_of(sums: Array) -> Array:
+        values = [compute(sums[:, i * width : (i + 1) * width]) for i in range(len(columns))]
+        stacked = np.stack(values)
+        return np.asarray(stacked.max(axis=0) - stacked.min(axis=0))
+
+    clusters = clusters_of([first for first, _ in whole])
+    return {"spread": estimates.bootstrap(np.hstack(columns), range_of, clusters)}
+
+
+def _values(whole: Sequence[tuple[Score, Sequence[Score]]]) -> list[object]:
+    return [row.value for first, rows in whole for row in (first, *rows)]
+
+
+def _columns(rows: Sequence[Score], with_count: bool) -> Array:
+    """Sufficient statistics, shape (n, k); for a mean the value and a count."""
+    values = statistics_of(rows)
+    return np.hstack([values, np.ones((len(rows), 1))]) if with_count else values
+
+
+def _mean_of_sums(sums: Array) -> Array:
+    return np.asarray(sums[:, 0] / sums[:, 1])
+
+
+def _binary(values: Array) -> bool:
+    return bool(np.all((values == 0) | (values == 1)))
+
+
+def _clipped(bound: float) -> float:
+    return bound if math.isnan(bound) else min(1.0, max(0.0, bound))

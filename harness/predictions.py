@@ -1,0 +1,64 @@
+"""Which option a model chose, and how sure it was, from any task's requests and responses."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from harness.types import (
+    Classify,
+    ClassProbs,
+    Loglikelihood,
+    Logprob,
+    Request,
+    Response,
+    Sample,
+    SampleRecord,
+)
+
+
+def distribution(
+    sample: Sample, requests: Sequence[Request], responses: Sequence[Response]
+) -> Mapping[str, float] | None:
+    """Option → probability, in the order asked; None where the answer is no choice of options.
+
+    Two ways of asking are choices: one ``Loglikelihood`` an option after one context (softmax of
+    the sums), and one ``Classify``. Options go by the sample's own choices where there is one a
+    request (which may have asked for their letters), else by the continuations' text.
+    """
+    if len(requests) == 1 and isinstance(requests[0], Classify):
+        (response,) = responses
+        if not isinstance(response, ClassProbs):
+            return None
+        return dict(zip(requests[0].labels, response.probabilities, strict=True))
+    asked = [request for request in requests if isinstance(request, Loglikelihood)]
+    totals = [response.total for response in responses if isinstance(response, Logprob)]
+    one_context = len({request.context for request in asked}) == 1
+    if len(asked) < 2 or len(asked) != len(requests) or len(totals) != len(asked):
+        return None
+    if not one_context:
+        return None
+    names = [request.continuation.strip() for request in asked]
+    if len(sample.choices) == len(names):
+        names = list(sample.choices)
+    if len(set(names)) < len(names):
+        return None
+    return dict(zip(names, _softmax(totals), strict=True))
+
+
+def of_record(record: SampleRecord) -> Mapping[str, float] | None:
+    """``distribution`` of a finished record."""
+    return distribution(record.sample, record.requests, record.responses)
+
+
+def chosen(probabilities: Mapping[str, float]) -> str:
+    """The option with the highest probability; the first of equal ones."""
+    return max(probabilities, key=probabilities.__getitem__)
+
+
+def _softmax(totals: Sequence[float]) -> list[float]:
+    top = max(totals)
+    if top == -math.inf:
+        return [1 / len(totals)] * len(totals)
+    weights = [math.exp(total - top) for total in totals]
+    return [weight / sum(weights) for weight in weights]

@@ -1,0 +1,125 @@
+"""The model backend around a provider: asks, retries, counts and streams the answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
+
+from harness.codec import canonical_hash
+from harness.protocols import BackendOptions
+from harness.types import Failed, Generate, KeyedRequest, Request, Response, Usage
+from harness_backends.api.budget import Meter, Prices
+from harness_backends.api.loop import BackgroundLoop
+from harness_backends.api.scheduling import AdaptiveLimit, Dispatcher
+from harness_backends.api.settings import ApiSettings
+
+
+class Provider(Protocol):
+    """One kind of server.
+
+    ``supports``, ``identity`` and ``facts`` hold once ``prepare`` has run.
+    """
+
+    @property
+    def supports(self) -> frozenset[type]:
+        """The request types it answers."""
+        ...
+
+    @property
+    def identity(self) -> Mapping[str, object]:
+        """All that determines the answers; free of secrets."""
+        ...
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """For reports; free of secrets."""
+        ...
+
+    async def prepare(self) -> None:
+        """Finds out what the server offers.
+
+        Raises:
+            ModelError: It cannot be used.
+        """
+        ...
+
+    async def ask(self, request: Request) -> Response:
+        """One try at one request.
+
+        Raises:
+            RequestError: It failed; it says whether another try can help.
+            ModelError: No request can succeed.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        ...
+
+
+class ApiBackend:
+    """Implements ``harness.protocols.ModelBackend`` for a provider.
+
+    Args:
+        provider: Talks to the server.
+        settings: How to schedule.
+        meter: Counts what is spent; the provider adds to it.
+
+    Raises:
+        ModelError: The server cannot be used.
+    """
+
+    def __init__(self, provider: Provider, settings: ApiSettings, meter: Meter) -> None:
+        self._provider, self._meter = provider, meter
+        self._dispatcher = Dispatcher(
+            AdaptiveLimit(settings.max_concurrency), settings.retries, meter, settings.patience
+        )
+        self._loop = BackgroundLoop()
+        try:
+            self._loop.call(provider.prepare())
+        except BaseException:
+            self.close()
+            raise
+        self.supports = provider.supports
+        self.fingerprint = canonical_hash(provider.identity)
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens and cost so far."""
+        return self._meter.usage
+
+    def describe(self) -> Mapping[str, object]:
+        """Facts for reports: the server, how it is asked, and what went wrong on the way."""
+        return {
+            **self._provider.facts,
+            "highest_concurrency": self._dispatcher.limit.highest,
+            "failed_tries": {str(kind): n for kind, n in self._dispatcher.failures.items()},
+        }
+
+    def run(self, requests: Sequence[KeyedRequest]) -> Iterator[tuple[str, Response]]:
+        """Answers each request once, in the order the answers come."""
+
+        async def ask(request: KeyedRequest) -> Response:
+            match request.request:
+                case Generate(sampling=sampling) if sampling.n != 1:
+                    return Failed("one completion a request: n must be 1")
+                case _ if type(request.request) not in self.supports:
+                    return Failed(f"{type(request.request).__name__} is not supported here")
+            return await self._provider.ask(request.request)
+
+        return self._loop.stream(lambda deliver: self._dispatcher.run(requests, ask, deliver))
+
+    def close(self) -> None:
+        """Closes the connections and the event loop."""
+        if not self._loop.closed:
+            self._loop.call(self._provider.close())
+            self._loop.close()
+
+
+def new_meter(scheme: str, options: BackendOptions, settings: ApiSettings) -> Meter:
+    """The books of one run.
+
+    Raises:
+        UsageError: A limit on cost, and no prices.
+    """
+    return Meter(f"{scheme}:{options.model}", Prices.read(options.prices), settings.limits)

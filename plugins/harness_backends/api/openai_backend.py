@@ -1,0 +1,267 @@
+"""``--model openai:MODEL``: any server that speaks OpenAI's protocol."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import openai
+
+from harness.errors import HarnessError, MissingExtraError, ModelError, UsageError
+from harness.protocols import BackendOptions
+from harness.types import (
+    Completion,
+    Generate,
+    Loglikelihood,
+    Request,
+    Response,
+    RollingLoglikelihood,
+    Sampling,
+)
+from harness_backends.api import answers, probing
+from harness_backends.api.answers import TokenLogprob
+from harness_backends.api.backend import ApiBackend, new_meter
+from harness_backends.api.budget import Meter
+from harness_backends.api.loglikelihood import Scorer, TextScorer, TokenIds, TokenScorer
+from harness_backends.api.prompts import as_messages, as_text
+from harness_backends.api.sdk import Server, http_client, read_key, translate
+from harness_backends.api.settings import ApiSettings, choice, whole
+from harness_backends.hf.encoding import Encoder
+
+DEFAULT_URL = "https://api.openai.com/v1"
+MOST_STOPS = 4
+"""Stop strings that the protocol takes; the text is cut at all of them in any case."""
+_NO_LIMIT = 1 << 30
+
+
+def open_backend(options: BackendOptions) -> ApiBackend:
+    """Connects to the server and finds out what it offers.
+
+    Raises:
+        UsageError: An option's value is not one of those expected.
+        ModelError: The key is missing, or the server cannot be used.
+    """
+    settings = ApiSettings.read(options.values)
+    if not options.model:
+        raise UsageError("--model openai: names no model", "Expected openai:MODEL")
+    variable = settings.key_variable or "OPENAI_API_KEY"
+    own_server = settings.base_url is not None
+    needed = not own_server or settings.key_variable is not None
+    key = read_key(variable, needed, f"openai:{options.model}")
+    server = Server(settings.base_url or DEFAULT_URL, options.model, variable, key)
+    meter = new_meter("openai", options, settings)
+    return ApiBackend(OpenAIProvider(server, settings, meter, options.values), settings, meter)
+
+
+class OpenAIProvider:
+    """Implements ``harness_backends.api.backend.Provider``.
+
+    Args:
+        server: Whom to ask.
+        settings: Time-outs and parameters.
+        meter: Counts what answers took.
+        values: The options that only this provider has.
+    """
+
+    def __init__(
+        self, server: Server, settings: ApiSettings, meter: Meter, values: Mapping[str, str]
+    ) -> None:
+        self._server, self._settings, self._meter = server, settings, meter
+        self._endpoint = choice(values, "endpoint", ("auto", "chat", "completions"))
+        self._logprobs = choice(values, "logprobs", ("auto", "echo", "prompt_logprobs", "none"))
+        self._tokenizer = _load_tokenizer(values["tokenizer"]) if "tokenizer" in values else None
+        self._max_length = whole(values, "max_length", 8) or None
+        self._scorer: Scorer | None = None
+        self._client = openai.AsyncOpenAI(
+            api_key=server.key or "none",  # servers without keys ignore it; the SDK wants one
+            base_url=server.address,
+            max_retries=0,
+            http_client=http_client(openai, settings.timeout),
+        )
+
+    # ---- what it is
+
+    @property
+    def supports(self) -> frozenset[type]:
+        """Text; and log-likelihoods where prompts' log-probabilities can be had."""
+        text: frozenset[type] = frozenset({Generate})
+        return text if self._scorer is None else text | self._scorer.supports
+
+    @property
+    def identity(self) -> Mapping[str, object]:
+        """Server, model, and how it is asked."""
+        return {
+            "backend": "openai",
+            "base_url": self._server.address,
+            "model": self._server.model,
+            "endpoint": self._endpoint,
+            "logprobs": self._logprobs,
+            "tokenizer": _tokenizer_hash(self._tokenizer),
+            "max_length": self._max_length,
+            **self._settings.identity,
+        }
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """For reports."""
+        facts: dict[str, object] = {
+            "backend": "openai",
+            "name": self._server.model,
+            "base_url": self._server.address,
+            "endpoint": self._endpoint,
+            "logprobs": self._logprobs,
+        }
+        if self._scorer is not None:
+            by_tokens = self._tokenizer is not None
+            facts["continuations_found_by"] = "token ids" if by_tokens else "the server's encoding"
+        return facts
+
+    async def prepare(self) -> None:
+        """Settles what is ``auto`` by asking for a token or two."""
+        if self._endpoint == "auto":
+            self._endpoint = await probing.find_endpoint(self._probe_chat, self._probe_text)
+        if self._endpoint == "chat" and self._tokenizer is None:
+            if self._logprobs not in ("auto", "none"):
+                raise UsageError(
+                    f"logprobs = {self._logprobs!r} with a chat endpoint",
+                    "Servers put prompts through a chat template there. Set endpoint=completions, "
+                    "or give the model's tokenizer: --set tokenizer=FOLDER.",
+                )
+            self._logprobs = "none"
+        if self._logprobs == "auto":
+            self._logprobs = await probing.find_logprobs(self._probe_logprobs)
+        if self._logprobs != "none":
+            self._scorer = self._new_scorer()
+
+    def _new_scorer(self) -> Scorer:
+        if self._tokenizer is None:
+            return TextScorer(self._prompt_logprobs)
+        own: int = getattr(self._tokenizer, "model_max_length", _NO_LIMIT)
+        # Scoring feeds one token fewer than it keeps, but a server is sent them all and makes
+        # one more.
+        longest = min(self._max_length or own, _NO_LIMIT) - 2
+        chat = self._endpoint == "chat" and self._tokenizer.chat_template is not None
+        return TokenScorer(self._prompt_logprobs, Encoder(self._tokenizer, longest, chat))
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._client.close()
+
+    # ---- requests
+
+    async def ask(self, request: Request) -> Response:
+        """One try at one request."""
+        match request:
+            case Generate():
+                return await self._generate(request)
+            case Loglikelihood() | RollingLoglikelihood() if self._scorer is not None:
+                return await self._scorer.score(request)
+        raise AssertionError(f"{request} is not among what this backend supports")
+
+    async def _generate(self, request: Generate) -> Completion:
+        sampling = request.sampling
+        if self._endpoint == "chat":
+            messages = as_messages(request.prompt)
+            answer = await self._chat(messages=messages, **self._sampling(sampling))
+            text, reason = answers.chat_text(answers.openai_choice(answer))
+        else:
+            prompt = as_text(request.prompt)
+            answer = await self._text(prompt=prompt, **self._sampling(sampling))
+            text, reason = answers.text_of(answers.openai_choice(answer))
+        spent = answers.openai_usage(answer)
+        tokens = spent.completion if spent is not None else None
+        return answers.completion(text, reason, sampling.stop, tokens)
+
+    async def _prompt_logprobs(self, prompt: str | TokenIds) -> list[TokenLogprob | None]:
+        ids = None if isinstance(prompt, str) else list(prompt)
+        parameters: dict[str, Any] = {"prompt": prompt if ids is None else ids, "max_tokens": 1}
+        if self._logprobs == "echo":
+            answer = await self._text(**parameters, echo=True, logprobs=1, temperature=0)
+            return answers.echoed_logprobs(answer, None if ids is None else len(ids))
+        answer = await self._text(**parameters, temperature=0, prompt_logprobs=1)
+        return answers.vllm_logprobs(answer)
+
+    def _sampling(self, sampling: Sampling) -> dict[str, Any]:
+        """Decoding parameters; what only says "as usual" is not sent, since some servers balk."""
+        parameters: dict[str, Any] = {
+            self._limit_name(self._endpoint): sampling.max_tokens,
+            "temperature": sampling.temperature,
+        }
+        stop = [text for text in sampling.stop if text]
+        if stop:
+            parameters["stop"] = stop[:MOST_STOPS]
+        if sampling.temperature > 0:
+            parameters |= {"top_p": sampling.top_p, "seed": sampling.seed}
+        return parameters
+
+    def _limit_name(self, endpoint: str) -> str:
+        """OpenAI's own chat endpoint has renamed ``max_tokens``; elsewhere that is the name."""
+        renamed = endpoint == "chat" and self._server.address == DEFAULT_URL
+        return "max_completion_tokens" if renamed else "max_tokens"
+
+    # ---- probing
+
+    async def _probe_chat(self) -> None:
+        limit = {self._limit_name("chat"): 1}
+        await self._chat(messages=as_messages("Hi"), temperature=0, **limit)
+
+    async def _probe_text(self) -> None:
+        await self._text(prompt="Hi", max_tokens=1)
+
+    async def _probe_logprobs(self, extra: Mapping[str, Any]) -> dict[str, Any]:
+        return await self._text(
+            prompt="a", max_tokens=1, temperature=0, echo=True, logprobs=1, **extra
+        )
+
+    # ---- the SDK
+
+    async def _chat(self, **parameters: Any) -> dict[str, Any]:
+        return await self._call("/chat/completions", parameters)
+
+    async def _text(self, **parameters: Any) -> dict[str, Any]:
+        return await self._call("/completions", parameters)
+
+    async def _call(self, path: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        """One call, JSON in and out: servers differ from the SDK's types in both directions."""
+        body = self._settings.body(model=self._server.model, **parameters)
+        try:
+            # The SDK's time-out is for silence; this one is for the whole, drop by drop.
+            async with asyncio.timeout(self._settings.timeout):
+                content = await self._client.post(path, cast_to=object, body=body)
+        except (openai.OpenAIError, TimeoutError, ValueError) as error:
+            raise translate(error, openai, self._server) from None
+        answer = answers.as_object(content)
+        self._meter.add(answers.openai_usage(answer))
+        return answer
+
+
+def _load_tokenizer(name: str) -> Any:
+    try:
+        from transformers import AutoTokenizer
+    except ImportError as error:
+        raise MissingExtraError(f"tokenizer={name}", "hf") from error
+    try:
+        return AutoTokenizer.from_pretrained(name)
+    except Exception as error:  # the library raises whatever its parsers raise
+        if isinstance(error, HarnessError):
+            raise
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise ModelError(
+            f"the tokenizer {name!r} cannot be loaded: {lines[0]}",
+            "Expected a folder with tokenizer files, or a hub id.",
+        ) from error
+
+
+def _tokenizer_hash(tokenizer: Any) -> str | None:
+    """Identifies what a tokenizer does, wherever it was loaded from."""
+    if tokenizer is None:
+        return None
+    fast = getattr(tokenizer, "backend_tokenizer", None)
+    rules: Sequence[str] = (
+        fast.to_str() if fast is not None else str(sorted(tokenizer.get_vocab().items())),
+        str(tokenizer.special_tokens_map),
+        str(tokenizer.chat_template),
+    )
+    return hashlib.sha256("\0".join(rules).encode()).hexdigest()

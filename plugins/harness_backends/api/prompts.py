@@ -1,0 +1,27 @@
+"""Prompts as chat endpoints and text endpoints take them."""
+
+from __future__ import annotations
+
+from harness.errors import ModelError
+from harness.types import Prompt
+
+
+def as_messages(prompt: Prompt) -> list[dict[str, str]]:
+    """Chat messages; plain text becomes one message of the user."""
+    if isinstance(prompt, str):
+        return [{"role": "user", "content": prompt}]
+    return [{"role": turn.role, "content": turn.content} for turn in prompt]
+
+
+def as_text(prompt: Prompt) -> str:
+    """Plain text, verbatim.
+
+    Raises:
+        ModelError: Chat messages.
+    """
+    if isinstance(prompt, str):
+        return prompt
+    raise ModelError(
+        "chat messages need a chat endpoint, which is not used here",
+        "Set endpoint=chat, or use a task template that gives plain text.",
+    )

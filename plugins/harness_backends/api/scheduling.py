@@ -1,0 +1,292 @@
+"""How many requests are open at a time, and what happens to each until it is answered."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import time
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Sequence
+
+from harness.errors import RunFailedError, RunInterruptedError
+from harness.types import Failed, KeyedRequest, Response
+from harness_backends.api.budget import Meter
+from harness_backends.api.failures import TREATMENTS, Kind, RequestError
+from harness_backends.api.retrying import LONGEST_DELAY, RetryPolicy
+
+Ask = Callable[[KeyedRequest], Awaitable[Response]]
+Deliver = Callable[[tuple[str, Response]], None]
+
+LOST_IN_A_ROW = 20
+"""Requests lost one after the other, without an answer between them, that end a run."""
+
+
+class AdaptiveLimit:
+    """How many requests may be open: slow start, then additive rise and multiplicative fall.
+
+    Starts at 20 and doubles after each round (as many clean answers as the limit) until the
+    server first says "slower". From then on the limit falls to 0.8 of itself, at most once in
+    15 s, and rises by 5 % a round. Answers within those 15 s were mostly asked for before the
+    cut, so they do not count; nor do answers that needed a retry. (The constants and the rules
+    are Inspect AI's.)
+
+    Args:
+        maximum: Never more than this.
+        clock: Seconds.
+    """
+
+    START = 20
+    FALL = 0.8
+    COOL_DOWN = 15.0
+    RISE = 0.05
+    SMALLEST_ROUND = 4
+
+    def __init__(self, maximum: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._maximum, self._clock = maximum, clock
+        self.current = min(self.START, maximum)
+        self.highest = self.current
+        self._clean_answers = 0
+        self._slowed = False
+        self._cool_until = -float("inf")
+
+    def succeeded(self) -> None:
+        """A request was answered at its first try."""
+        if self._clock() < self._cool_until:
+            return
+        self._clean_answers += 1
+        if self._clean_answers < max(self.current, self.SMALLEST_ROUND):
+            return
+        self._clean_answers = 0
+        step = max(1, round(self.current * self.RISE)) if self._slowed else self.current
+        self.current = min(self._maximum, self.current + step)
+        self.highest = max(self.highest, self.current)
+
+    def slow_down(self) -> None:
+        """The server asked for less."""
+        self._clean_answers = 0
+        self._slowed = True
+        now = self._clock()
+        if now < self._cool_until:
+            return
+        self._cool_until = now + self.COOL_DOWN
+        self.current = max(1, int(self.current * self.FALL))
+
+
+class Dispatcher:
+    """Asks many requests at once until each has its response.
+
+    Args:
+        limit: How many may be open.
+        retries: When a failed one is asked again.
+        meter: What may be spent.
+        patience: Seconds without a single answer after which the run fails.
+        clock: Seconds.
+    """
+
+    def __init__(
+        self,
+        limit: AdaptiveLimit,
+        retries: RetryPolicy,
+        meter: Meter,
+        patience: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.limit, self._retries, self._meter = limit, retries, meter
+        self._patience, self._clock = patience, clock
+        self.failures: Counter[Kind] = Counter()
+
+    async def run(self, requests: Sequence[KeyedRequest], ask: Ask, deliver: Deliver) -> None:
+        """Delivers exactly one response for each request, in the order they come.
+
+        Raises:
+            RunInterruptedError: A limit of the meter is reached; what was open is delivered
+                first, unless it is the limit on time.
+            RunFailedError: The server answers nothing any more.
+            ModelError: A failure that concerns every request, such as a wrong key.
+        """
+        self._meter.start()
+        work = _Work(requests, self._clock)
+        state = _Health(self._patience, self._clock)
+        running: dict[asyncio.Task[Response], _Attempt] = {}
+        try:
+            while work.left or running:
+                self._check_limits(work, running)
+                state.check()
+                self._launch(work, running, ask)
+                await self._wait(work, running, state)
+                self._settle(work, running, state, deliver)
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+    def _check_limits(self, work: _Work, running: dict[asyncio.Task[Response], _Attempt]) -> None:
+        reached = self._meter.reached()
+        if reached is None or (running and not reached.startswith("max_seconds")):
+            return
+        left = work.left + len(running)
+        raise RunInterruptedError(
+            f"the limit {reached} is reached with {left:,} requests to go",
+            "Set a higher limit, or none, to finish.",
+        )
+
+    def _has_room(self, running: int) -> bool:
+        return running < self.limit.current and self._meter.admits(running)
+
+    def _launch(
+        self, work: _Work, running: dict[asyncio.Task[Response], _Attempt], ask: Ask
+    ) -> None:
+        while self._has_room(len(running)):
+            attempt = work.take()
+            if attempt is None:
+                return
+            running[asyncio.ensure_future(ask(attempt.request))] = attempt
+
+    async def _wait(
+        self, work: _Work, running: dict[asyncio.Task[Response], _Attempt], state: _Health
+    ) -> None:
+        """Until an answer comes, a delayed request is due, or time is up."""
+        due = work.seconds_to_next() if self._has_room(len(running)) else None
+        waits = (due, self._meter.seconds_left(), state.seconds_left())
+        timeout = max(0.0, min(seconds for seconds in waits if seconds is not None))
+        if running:
+            await asyncio.wait(running, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        else:
+            await asyncio.sleep(timeout)
+
+    def _settle(
+        self,
+        work: _Work,
+        running: dict[asyncio.Task[Response], _Attempt],
+        state: _Health,
+        deliver: Deliver,
+    ) -> None:
+        fatal: Exception | None = None
+        for task in [task for task in running if task.done()]:
+            attempt = running.pop(task)
+            try:
+                response = task.result()
+                if attempt.tries == 0:
+                    self.limit.succeeded()
+                state.answered()
+                deliver((attempt.request.key, response))
+            except RequestError as error:
+                try:
+                    self._fail(error, attempt, work, state, deliver)
+                except RunFailedError as failure:
+                    fatal = failure
+            except Exception as error:  # raised below: what was answered beside it is kept
+                fatal = error
+        if fatal is not None:
+            raise fatal
+
+    def _fail(
+        self,
+        error: RequestError,
+        attempt: _Attempt,
+        work: _Work,
+        state: _Health,
+        deliver: Deliver,
+    ) -> None:
+        self.failures[error.kind] += 1
+        treatment = TREATMENTS[error.kind]
+        if treatment.slows:
+            self.limit.slow_down()
+        attempt.tries += 1
+        attempt.counted += treatment.counted
+        state.failed(error)
+        if treatment.retried and attempt.counted <= self._retries.max_retries:
+            # "Later" from a server that goes on answering others is about how many are open,
+            # which the limit sees to: such a request need not wait longer than the server did.
+            longest = state.seconds_without_answer() if treatment.slows else LONGEST_DELAY
+            wait = self._retries.delay(attempt.tries, error.retry_after, longest)
+            work.delay(attempt, wait)
+            return
+        deliver((attempt.request.key, Failed(str(error))))
+        state.lost(error)
+
+
+class _Attempt:
+    """A request with the failures it has met: all, and those that count."""
+
+    __slots__ = ("counted", "request", "tries")
+
+    def __init__(self, request: KeyedRequest) -> None:
+        self.request, self.tries, self.counted = request, 0, 0
+
+
+class _Work:
+    """Requests that wait: for a free place, or for the end of a delay."""
+
+    def __init__(self, requests: Sequence[KeyedRequest], clock: Callable[[], float]) -> None:
+        self._ready = deque(map(_Attempt, requests))
+        self._delayed: list[tuple[float, int, _Attempt]] = []
+        self._numbers = itertools.count()
+        self._clock = clock
+
+    @property
+    def left(self) -> int:
+        return len(self._ready) + len(self._delayed)
+
+    def take(self) -> _Attempt | None:
+        """One that is due, or None."""
+        if self._delayed and self._delayed[0][0] <= self._clock():
+            return heapq.heappop(self._delayed)[2]
+        return self._ready.popleft() if self._ready else None
+
+    def delay(self, attempt: _Attempt, seconds: float) -> None:
+        heapq.heappush(self._delayed, (self._clock() + seconds, next(self._numbers), attempt))
+
+    def seconds_to_next(self) -> float | None:
+        return self._delayed[0][0] - self._clock() if self._delayed else None
+
+
+class _Health:
+    """Notices when a server answers nothing any more."""
+
+    def __init__(self, patience: float, clock: Callable[[], float]) -> None:
+        self._patience, self._clock = patience, clock
+        self._last_answer = clock()
+        self._any_answer = False
+        self._lost = 0
+        self._last_error: RequestError | None = None
+
+    def answered(self) -> None:
+        self._any_answer = True
+        self._last_answer = self._clock()
+        self._lost = 0
+
+    def failed(self, error: RequestError) -> None:
+        self._last_error = error
+
+    def lost(self, error: RequestError) -> None:
+        """A request is given up.
+
+        Raises:
+            RunFailedError: One of too many; refusals count only before the first answer,
+                because they tell of the request (too long, say), not of the server.
+        """
+        if not TREATMENTS[error.kind].retried:
+            self._last_answer = self._clock()
+            if self._any_answer or error.kind is Kind.FILTERED:
+                return
+        self._lost += 1
+        if self._lost >= LOST_IN_A_ROW:
+            raise RunFailedError(
+                f"{self._lost} requests in a row could not be answered; the last one: {error}"
+            )
+
+    def seconds_without_answer(self) -> float:
+        return self._clock() - self._last_answer
+
+    def seconds_left(self) -> float:
+        return self._patience - self.seconds_without_answer()
+
+    def check(self) -> None:
+        if self.seconds_left() > 0:
+            return
+        raise RunFailedError(
+            f"no request was answered for {self._patience:g} s; "
+            f"the last failure: {self._last_error or 'none, the requests are still open'}"
+        )

@@ -1,0 +1,265 @@
+"""Requests → token ids → vLLM's engine → responses."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from harness.errors import MissingExtraError, ModelError, UsageError
+from harness.protocols import BackendOptions
+from harness.types import (
+    Completion,
+    Failed,
+    Generate,
+    KeyedRequest,
+    Loglikelihood,
+    Logprob,
+    Response,
+    RollingLoglikelihood,
+    Sampling,
+    Usage,
+)
+from harness_backends.hf.encoding import Encoder, EncodingError, Scored, Tokens
+from harness_backends.hf.settings import Settings
+from harness_backends.hf.stopping import cut_at_stop
+
+_WAVE = 1024
+"""Requests handed to the engine at a time; answers are stored after each wave."""
+
+
+class LanguageModel(Protocol):
+    """What is used of ``vllm.LLM``."""
+
+    def generate(self, prompts: Any, sampling_params: Any, *, use_tqdm: bool) -> Sequence[Any]:
+        """One ``vllm.RequestOutput`` for each prompt, in their order."""
+        ...
+
+
+class SamplingParams(Protocol):
+    """What is used of ``vllm.SamplingParams``: its constructor."""
+
+    def __call__(self, **parameters: Any) -> Any:
+        """Decoding parameters of one prompt."""
+        ...
+
+
+def open_backend(options: BackendOptions) -> VLLMBackend:
+    """Loads a checkpoint folder or hub id into vLLM.
+
+    Raises:
+        UsageError: An option's value is not one of those expected.
+        MissingExtraError: vLLM is not installed.
+        ModelError: The model cannot be used.
+    """
+    settings, gpus, memory = _read_options(options.values)
+    try:
+        import vllm
+    except ImportError as error:
+        raise MissingExtraError("the vllm backend", "vllm") from error
+    from harness_backends.hf import fingerprint
+    from harness_backends.hf.loading import find_folder
+
+    folder = find_folder(options.model, settings)
+    try:
+        model = vllm.LLM(
+            model=str(folder),
+            dtype=options.dtype,
+            seed=options.seed,
+            max_model_len=settings.max_length,
+            tensor_parallel_size=gpus,
+            gpu_memory_utilization=memory,
+            enable_prefix_caching=True,
+            trust_remote_code=settings.trust_remote_code,
+        )
+    except Exception as error:  # unreadable weights, unknown architecture, too little memory
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise ModelError(f"vLLM cannot load {options.model}: {lines[0]}") from error
+    tokenizer = model.get_tokenizer()
+    longest: int = model.llm_engine.model_config.max_model_len
+    chat = _use_chat(tokenizer, settings)
+    identity = fingerprint.fingerprint(folder, options.dtype, chat, longest)
+    return VLLMBackend(
+        options.model, model, vllm.SamplingParams, tokenizer, longest, chat, identity
+    )
+
+
+class VLLMBackend:
+    """Implements ``harness.protocols.ModelBackend``.
+
+    Args:
+        name: What the user called the model.
+        model: A ``vllm.LLM``.
+        sampling_params: ``vllm.SamplingParams``.
+        tokenizer: The model's ``transformers`` tokenizer.
+        max_length: Longest sequence of the engine, prompt and new tokens together.
+        chat: Whether string prompts go through the chat template.
+        fingerprint: Of the checkpoint and of what changes its answers.
+    """
+
+    supports: frozenset[type] = frozenset({Loglikelihood, RollingLoglikelihood, Generate})
+
+    def __init__(
+        self,
+        name: str,
+        model: LanguageModel,
+        sampling_params: SamplingParams,
+        tokenizer: Any,
+        max_length: int,
+        chat: bool,
+        fingerprint: str,
+    ) -> None:
+        self._name, self._model, self._sampling_params = name, model, sampling_params
+        self._max_length, self._chat = max_length, chat
+        self.fingerprint = f"vllm:{fingerprint}"
+        self._continuing = Encoder(tokenizer, max_length, chat)
+        # Scoring keeps one token more than it feeds, but the engine is fed them all, and has to
+        # have room for one new token.
+        self._scoring = Encoder(tokenizer, max_length - 2, chat)
+        self._requests = self._prompt_tokens = self._completion_tokens = self._reused = 0
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens so far; the reused ones are those found in the prefix cache."""
+        total = self._prompt_tokens + self._completion_tokens
+        return Usage(
+            requests=self._requests,
+            prompt_tokens=self._prompt_tokens,
+            completion_tokens=self._completion_tokens,
+            computed_tokens=total - self._reused,
+            reused_tokens=self._reused,
+        )
+
+    def describe(self) -> Mapping[str, object]:
+        """Facts for reports."""
+        return {
+            "backend": "vllm",
+            "name": self._name,
+            "max_length": self._max_length,
+            "chat_template": self._chat,
+        }
+
+    def close(self) -> None:
+        """Lets the engine go, which frees the GPU's memory."""
+        del self._model
+
+    def run(self, requests: Sequence[KeyedRequest]) -> Iterator[tuple[str, Response]]:
+        """Answers each request once, wave by wave."""
+        for start in range(0, len(requests), _WAVE):
+            for key, response in self._answer(requests[start : start + _WAVE]):
+                self._requests += 1
+                yield key, response
+
+    def _answer(self, requests: Sequence[KeyedRequest]) -> Iterator[tuple[str, Response]]:
+        scored: list[tuple[str, Scored]] = []
+        continued: list[tuple[str, Tokens, Sampling]] = []
+        for item in requests:
+            try:
+                match item.request:
+                    case Loglikelihood() | RollingLoglikelihood() as request:
+                        windows = self._windows(request)
+                        scored.extend((item.key, window) for window in windows)
+                        if not windows:
+                            yield item.key, Logprob(0.0, 0, True)
+                    case Generate(sampling=sampling) as request if sampling.n == 1:
+                        continued.append((item.key, self._prompt(request), sampling))
+                    case Generate():
+                        yield item.key, Failed("one completion a request: n must be 1")
+                    case other:
+                        yield item.key, Failed(f"{type(other).__name__} is not supported here")
+            except EncodingError as error:
+                yield item.key, Failed(str(error))
+        yield from self._score(scored)
+        yield from self._continue(continued)
+
+    def _windows(self, request: Loglikelihood | RollingLoglikelihood) -> list[Scored]:
+        if isinstance(request, RollingLoglikelihood):
+            (windows,) = self._scoring.rolling([request])
+            return [window for window in windows if window.targets]
+        (scored,) = self._scoring.loglikelihoods([request])
+        if isinstance(scored, EncodingError):
+            raise scored
+        return [scored] if scored.targets else []
+
+    def _prompt(self, request: Generate) -> Tokens:
+        (prefix,) = self._continuing.prompts([request])
+        if isinstance(prefix, EncodingError):
+            raise prefix
+        return prefix.tokens
+
+    def _score(self, scored: Sequence[tuple[str, Scored]]) -> Iterator[tuple[str, Response]]:
+        parameters = self._sampling_params(
+            max_tokens=1, temperature=0.0, prompt_logprobs=1, detokenize=False
+        )
+        outputs = self._generate([window.tokens for _, window in scored], parameters)
+        entries: dict[str, list[tuple[float, bool]]] = defaultdict(list)
+        for (key, window), output in zip(scored, outputs, strict=True):
+            positions = output.prompt_logprobs[-window.targets :]
+            tokens = window.tokens[-window.targets :]
+            entries[key].extend(map(_logprob, positions, tokens))
+        for key, found in entries.items():
+            total, greedy = sum(value for value, _ in found), all(best for _, best in found)
+            yield key, Logprob(total, len(found), greedy)
+
+    def _continue(
+        self, continued: Sequence[tuple[str, Tokens, Sampling]]
+    ) -> Iterator[tuple[str, Response]]:
+        parameters = [
+            self._sampling_params(
+                max_tokens=sampling.max_tokens,
+                temperature=sampling.temperature,
+                top_p=sampling.top_p,
+                seed=sampling.seed,
+                stop=[text for text in sampling.stop if text],
+            )
+            for _, _, sampling in continued
+        ]
+        outputs = self._generate([tokens for _, tokens, _ in continued], parameters)
+        for (key, _, sampling), output in zip(continued, outputs, strict=True):
+            (answer,) = output.outputs
+            text, stopped = cut_at_stop(answer.text, sampling.stop)
+            reason = "stop" if stopped else answer.finish_reason or "stop"
+            self._completion_tokens += len(answer.token_ids)
+            yield key, Completion(text, reason, len(answer.token_ids))
+
+    def _generate(self, prompts: Sequence[Tokens], parameters: Any) -> Sequence[Any]:
+        if not prompts:
+            return []
+        inputs = [{"prompt_token_ids": list(tokens)} for tokens in prompts]
+        outputs = self._model.generate(inputs, parameters, use_tqdm=False)
+        self._prompt_tokens += sum(map(len, prompts))
+        self._reused += sum(output.num_cached_tokens or 0 for output in outputs)
+        return outputs
+
+
+def _logprob(position: Mapping[int, Any], token: int) -> tuple[float, bool]:
+    """A prompt token's log-probability, and whether it was the argmax.
+
+    A position holds the best token and the prompt's own; vLLM's ``rank`` counts from 1.
+    """
+    entry = position[token]
+    return float(entry.logprob), entry.rank == 1
+
+
+def _read_options(values: Mapping[str, str]) -> tuple[Settings, int, float]:
+    shared = {key: value for key, value in values.items() if key in Settings.__slots__}
+    gpus, memory = values.get("tensor_parallel_size", "1"), values.get("gpu_memory_utilization")
+    if not gpus.isascii() or not gpus.isdigit() or int(gpus) < 1:
+        raise UsageError(f"tensor_parallel_size = {gpus!r}", "Expected a whole number from 1")
+    try:
+        share = 0.9 if memory is None else float(memory)
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= 1:
+        raise UsageError(f"gpu_memory_utilization = {memory!r}", "Expected a number in (0, 1]")
+    return Settings.read(shared), int(gpus), share
+
+
+def _use_chat(tokenizer: Any, settings: Settings) -> bool:
+    has_template = tokenizer.chat_template is not None
+    if settings.chat_template == "on" and not has_template:
+        raise UsageError(
+            "chat_template = 'on', and the tokenizer has no chat template",
+            "Save one with the tokenizer (chat_template.jinja), or leave the option out.",
+        )
+    return has_template and settings.chat_template != "off"

@@ -1,0 +1,145 @@
+"""``harness attack``: how little it takes to make a model wrong."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.cli import options, registry_of
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+    from harness_probes.attack.run import Attack
+    from harness_probes.attack.search import Attacked
+
+SHOWN = 5
+EPILOG = """\b
+Examples:
+  harness attack --model ./ckpt --tasks sst2 --data sample
+  harness attack --model ./ckpt --tasks hellaswag --limit 100 --kinds characters --share 0.1
+"""
+
+
+@click.command("attack", epilog=EPILOG)
+@options.run_options
+@click.option("--queries", type=click.IntRange(2), default=200, help="Texts asked a sample. [200]")
+@click.option(
+    "--share",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=0.2,
+    help="Share of the words that may be changed. [0.2]",
+)
+@click.option(
+    "--kinds",
+    type=options.Names(),
+    default="words,characters",
+    help="words (synonyms), characters (one slip a word). [words,characters]",
+)
+@click.pass_context
+def command(
+    context: click.Context, /, queries: int, share: float, kinds: tuple[str, ...], **given: Any
+) -> int:
+    """Search for small changes of the text that turn right answers into wrong ones.
+
+    Takes the options of `harness run`. Writes attack.json into the folder that --out
+    names, and shows accuracy before and after, and the texts side by side.
+    """
+    from rich.console import Console
+
+    from harness import models, runfolder
+    from harness import plan as planning
+    from harness.errors import UnknownNameError
+    from harness.responses import ResponseStore, store_path
+    from harness_probes.attack.run import attack
+    from harness_probes.attack.search import KINDS, Limits
+
+    for kind in kinds:
+        if kind not in KINDS:
+            raise UnknownNameError("kind of change", kind, KINDS)
+    registry = registry_of(context)
+    spec = replace(options.run_spec(given), probes=())
+    limits = Limits(queries, share, kinds)
+    with closing(models.open_backend(spec, registry)) as backend:
+        plan = planning.build(spec, registry, backend)
+        with ResponseStore(store_path(spec.cache, backend)) as store:
+            attacks = [attack(task, backend, store, limits, spec.seed) for task in plan.tasks]
+        model = {"spec": spec.model, "fingerprint": backend.fingerprint, **backend.describe()}
+    out = spec.out or runfolder.RUNS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-attack"
+    report = {
+        "model": model,
+        "limits": {"queries": queries, "share": share, "kinds": list(kinds)},
+        "seed": spec.seed,
+        "tasks": {each.task: to_json(each) for each in attacks},
+    }
+    runfolder.write_json(out / "attack.json", report)
+    console = Console(highlight=False)
+    for each in attacks:
+        _show(console, each)
+    console.print(f"\nWritten: {Path(out) / 'attack.json'}", markup=False, soft_wrap=True)
+    return 0
+
+
+def to_json(attack: Attack) -> dict[str, Any]:
+    """Measures, and every sample's end."""
+    from harness import codec
+
+    return {
+        "n": len(attack.attacked),
+        "measures": {
+            name: codec.estimate_to_json(value) for name, value in attack.measures.items()
+        },
+        "samples": [
+            {
+                "id": each.sample.id,
+                "target": each.sample.targets[0],
+                "right": each.right,
+                "succeeded": each.succeeded,
+                "original": each.sample.input,
+                "attacked": each.text,
+                "chance": each.chance,
+                "queries": each.queries,
+                "changed_words": each.changed,
+            }
+            for each in attack.attacked
+        ],
+    }
+
+
+def _show(console: Console, attack: Attack) -> None:
+    from rich.table import Table
+
+    console.print(f"\n[bold]{attack.task}[/bold]  {len(attack.attacked):,} samples")
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    for name, value in attack.measures.items():
+        interval = f"[{value.low:.3g}, {value.high:.3g}]" if value.n else ""
+        table.add_row(name.replace("_", " "), f"{value.value:.3g}", interval, f"n = {value.n:,}")
+    console.print(table, markup=False)
+    succeeded = [each for each in attack.attacked if each.succeeded]
+    for each in sorted(succeeded, key=lambda each: each.changed)[:SHOWN]:
+        before, after = side_by_side(each)
+        console.print()
+        console.print(f"{each.sample.targets[0]} → wrong, {each.queries} queries", style="dim")
+        console.print(before)
+        console.print(after)
+
+
+def side_by_side(attacked: Attacked) -> tuple[Text, Text]:
+    """The text before and after, with what changed marked."""
+    import difflib
+
+    from rich.text import Text
+
+    old, new = attacked.sample.input.split(" "), attacked.text.split(" ")
+    before, after = Text("  - "), Text("  + ")
+    for kind, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        marked = "" if kind == "equal" else "bold"
+        before.append(" ".join(old[a:b]) + " " * (b > a), style=marked and f"{marked} red")
+        after.append(" ".join(new[c:d]) + " " * (d > c), style=marked and f"{marked} green")
+    return before, after

@@ -1,0 +1,145 @@
+"""CheckList files as a task: failure rates of MFT, INV and DIR tests, by capability.
+
+Ribeiro et al. 2020, "Beyond accuracy: Behavioral testing of NLP models with CheckList".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import data
+from harness.data import Row
+from harness.errors import DataError, UsageError
+from harness.metrics import Mean
+from harness.protocols import Metric, Task, TaskOptions, TaskSpec
+from harness.types import DataSource, Request, Response, Sample, ScoreValue
+from harness_probes.behavior import expectations
+from harness_probes.behavior.classify import OPTIONS, TEMPLATES, Labeller
+
+LABELS = ("negative", "neutral", "positive")
+TYPES = ("MFT", "INV", "DIR")
+SAMPLES = Path(__file__).parent / "samples"
+
+
+def open_checklist(chosen: TaskOptions) -> Task:
+    """Sentiment cases with the labels negative, neutral and positive."""
+    names = ["failure_rate", *(f"{kind.lower()}_failure_rate" for kind in TYPES)]
+    metrics = tuple(Mean(name, higher_is_better=False) for name in names)
+    return CheckList(Labeller.of(chosen, LABELS), metrics)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckList:
+    """A case is a sample; its texts are asked about one by one."""
+
+    labeller: Labeller
+    metrics: Sequence[Metric]
+    name: str = "checklist"
+    version: str = "1"
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """How the model is asked, in words."""
+        return {
+            **self.labeller.settings,
+            "INV": f"same label, or its probability within {expectations.TOLERANCE}",
+            "DIR": f"the stated direction within {expectations.TOLERANCE}; where the original "
+            "must not be neutral and is, the case does not count",
+        }
+
+    def samples(self, data: DataSource) -> Iterable[Sample]:
+        """See ``harness.protocols.Task``."""
+        if not data.paths:
+            raise UsageError("checklist has no data set on the hub", "Give --data checklist=FILE.")
+        return read(Path(data.paths[0]))
+
+    def requests(self, sample: Sample, shots: Sequence[Sample]) -> Sequence[Request]:  # noqa: ARG002
+        """The labels of every text; solved examples would change what is tested."""
+        return self.labeller.requests(_texts(sample))
+
+    def score(self, sample: Sample, responses: Sequence[Response]) -> Mapping[str, ScoreValue]:
+        """1 where the case fails; nothing where it does not apply."""
+        chances = self.labeller.probabilities(_texts(sample), responses)
+        expected = sample.metadata["expect"]
+        if isinstance(expected, str):
+            passes = expectations.pairwise(expected, chances)
+        else:
+            assert isinstance(expected, list | tuple)
+            passes = expectations.minimum_functionality(tuple(expected), chances)
+        if passes is None:
+            return {}
+        kind = sample.groups["type"].lower()
+        return {"failure_rate": float(not passes), f"{kind}_failure_rate": float(not passes)}
+
+
+def _texts(sample: Sample) -> list[str]:
+    """The input, which a probe may have changed, and the perturbed texts."""
+    more = sample.metadata["perturbed"]
+    assert isinstance(more, list | tuple)
+    return [sample.input, *map(str, more)]
+
+
+def read(path: Path) -> Iterator[Sample]:
+    """JSONL: ``test, type, capability, index, texts, label`` and, in own files, ``expect``.
+
+    ``label`` is a number (0 negative, 1 neutral, 2 positive), a list of allowed ones, or null;
+    ``expect`` says of the perturbed texts: same, increases, decreases, more_positive,
+    more_negative. Tests of the released suite need none.
+
+    Raises:
+        DataError: A row cannot be read, or says not what to expect.
+    """
+    for line, row in data.read_jsonl(path):
+        test, kind, capability = (
+            data.field(row, name, str, path, line) for name in ("test", "type", "capability")
+        )
+        index = data.field(row, "index", (int, str), path, line)
+        texts = data.field(row, "texts", list, path, line)
+        if kind not in TYPES:
+            raise DataError(f"type {kind!r}", path=path, line=line, expected="MFT, INV or DIR")
+        if not texts or not all(isinstance(text, str) and text for text in texts):
+            raise DataError("no texts", path=path, line=line, expected="a list of texts")
+        if kind != "MFT" and len(texts) < 2:
+            raise DataError(
+                f"one text in a {kind} case", path=path, line=line, expected="two or more texts"
+            )
+        yield Sample(
+            id=f"{test}#{index}",
+            input=texts[0],
+            groups={"capability": capability, "test": test, "type": kind},
+            metadata={"perturbed": texts[1:], "expect": _expected(kind, test, row, path, line)},
+        )
+
+
+def _expected(kind: str, test: str, row: Row, path: Path, line: int) -> str | list[int]:
+    if kind == "MFT":
+        label = row.get("label")
+        given = label if isinstance(label, list) else [label]
+        if label is None:
+            given = list(expectations.RELEASED_LABELS.get(test, ()))
+        allowed = [each for each in given if isinstance(each, int) and each in (0, 1, 2)]
+        if given and len(allowed) == len(given):
+            return allowed
+        expected = "a label 0, 1 or 2, or a list of them"
+    else:
+        default = "same" if kind == "INV" else expectations.RELEASED_DIRECTIONS.get(test)
+        name = row.get("expect", default)
+        if name in expectations.PAIRWISE:
+            return str(name)
+        expected = f"'expect' as one of {', '.join(expectations.PAIRWISE)}"
+    raise DataError(
+        f"the test {test!r} does not say what to expect", path=path, line=line, expected=expected
+    )
+
+
+SPEC = TaskSpec(
+    "checklist",
+    "CheckList: minimum functionality, invariance and directional tests of sentiment",
+    open_checklist,
+    sample_data=SAMPLES / "checklist.jsonl",
+    suites=("behavior",),
+    options=OPTIONS,
+    templates=TEMPLATES,
+)

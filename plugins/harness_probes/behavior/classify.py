@@ -1,0 +1,79 @@
+"""Asking for the label of several texts of one sample, and reading the probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness import choices, options, predictions, templates
+from harness.errors import UsageError
+from harness.protocols import TaskOptions
+from harness.types import Classify, Request, Response, Sample
+
+TEMPLATES = {
+    "default": "{{ text }}\nQuestion: Is this sentence "
+    "{{ (labels[:0:-1] | join(', ')) ~ ' or ' ~ labels[0] }}?\nAnswer:",
+    "review": "Review: {{ text }}\nSentiment:",
+}
+OPTIONS = {
+    "labels": "the labels' words in the order of their numbers, separated by commas",
+    "scoring": "loglikelihood of the labels, or classify (a classification head)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Labeller:
+    """How a text becomes requests, and their responses probabilities of the labels."""
+
+    labels: tuple[str, ...]
+    scoring: str
+    template: str
+    source: str
+
+    @classmethod
+    def of(cls, chosen: TaskOptions, default: tuple[str, ...]) -> Labeller:
+        """What the user chose.
+
+        Raises:
+            UsageError: The labels are not as many as those of the data, or not different.
+        """
+        given = chosen.values.get("labels")
+        labels = default if given is None else tuple(each.strip() for each in given.split(","))
+        if len(set(labels)) != len(default) or not all(labels):
+            raise UsageError(f"labels={given} is not a list of {len(default)} different labels")
+        name, source = templates.choose(TEMPLATES, chosen.templates, chosen.values.get("template"))
+        return cls(labels, options.scoring(chosen, ["loglikelihood", "classify"]), name, source)
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """How the model is asked, in words."""
+        how = {"scoring": self.scoring, "labels": ", ".join(self.labels)}
+        return how if self.scoring == "classify" else {**how, "template": self.template}
+
+    def requests(self, texts: Sequence[str]) -> list[Request]:
+        """All texts' requests, one after the other."""
+        return [request for text in texts for request in self._of_text(text)]
+
+    def probabilities(
+        self, texts: Sequence[str], responses: Sequence[Response]
+    ) -> list[tuple[float, ...]]:
+        """Each text's probabilities, in the order of the labels."""
+        found = []
+        step = len(responses) // len(texts)
+        for place, text in enumerate(texts):
+            answers = responses[place * step : (place + 1) * step]
+            chances = predictions.distribution(Sample("", ""), self._of_text(text), answers)
+            assert chances is not None
+            found.append(tuple(chances.values()))
+        return found
+
+    def _of_text(self, text: str) -> list[Request]:
+        if self.scoring == "classify":
+            return [Classify(text, self.labels)]
+        prompt = templates.render(self.source, {"text": text, "labels": self.labels})
+        return list(choices.loglikelihoods(prompt, self.labels))
+
+
+def best(chances: Sequence[float]) -> int:
+    """The number of the likeliest label; the first of equal ones."""
+    return choices.best(chances)

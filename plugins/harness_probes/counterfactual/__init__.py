@@ -1,0 +1,1 @@
+"""Does a score change when the people in the text are others?"""

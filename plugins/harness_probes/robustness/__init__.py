@@ -1,0 +1,1 @@
+"""Does a score survive changes that leave a question what it was?"""
