@@ -109,37 +109,49 @@ class AdapterBackend:
     def _answer(self, keyed: KeyedRequest) -> Response:
         match keyed.request:
             case Loglikelihood(context, continuation):
-                start = self._ids(context)
-                text = continuation.lstrip() if self._wrapped(context) else continuation
-                return self._score(start, self._encode(text))
+                return self._score(*self._split(context, continuation))
             case RollingLoglikelihood(text):
-                return self._score(self._ids(""), self._encode(text))
+                return self._score([self._prefix], self._encode(text, special=False))
             case Generate(prompt, sampling):
-                return self._generate(self._ids(prompt), sampling, keyed.key)
+                ids = self._encode(self._render(prompt)) or [self._prefix]
+                return self._generate(ids, sampling, keyed.key)
         return Failed("an adapter cannot classify")
 
-    def _wrapped(self, prompt: Prompt) -> bool:
-        return self._chat and bool(prompt)
+    # The hf backend's rules: both must agree on the same weights.
 
-    def _encode(self, text: str) -> list[int]:
-        return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
-
-    def _ids(self, prompt: Prompt) -> list[int]:
-        """The prompt's tokens: in the chat template where there is one, else after BOS."""
-        if not isinstance(prompt, str) or self._wrapped(prompt):
-            turns = (
-                [{"role": "user", "content": prompt}]
-                if isinstance(prompt, str)
-                else [{"role": turn.role, "content": turn.content} for turn in prompt]
-            )
-            text = self._tokenizer.apply_chat_template(
-                turns, tokenize=False, add_generation_prompt=True
-            )
-            return self._encode(text)
+    @property
+    def _prefix(self) -> int:
+        """Stands for an empty context."""
         start = self._tokenizer.bos_token_id
-        if start is None:
-            start = self._tokenizer.eos_token_id
-        return [start, *self._encode(prompt)]
+        return int(self._tokenizer.eos_token_id if start is None else start)
+
+    def _split(self, context: Prompt, continuation: str) -> tuple[list[int], list[int]]:
+        """Token ids of context and continuation, encoded as one text."""
+        if not context:
+            return [self._prefix], self._encode(continuation, special=False)
+        text = self._render(context)
+        if self._chat or not isinstance(context, str):
+            continuation = continuation.removeprefix(" ")
+        bare = text.rstrip()
+        text, continuation = bare, text[len(bare) :] + continuation
+        before, whole = self._encode(text), self._encode(text + continuation)
+        return before or [self._prefix], whole[len(before) :]
+
+    def _encode(self, text: str, special: bool = True) -> list[int]:
+        start = self._tokenizer.decode([self._prefix])
+        wanted = special and not text.startswith(start)
+        return list(self._tokenizer(text, add_special_tokens=wanted)["input_ids"])
+
+    def _render(self, prompt: Prompt) -> str:
+        if isinstance(prompt, str):
+            if not self._chat:
+                return prompt
+            turns = [{"role": "user", "content": prompt}]
+        else:
+            turns = [{"role": turn.role, "content": turn.content} for turn in prompt]
+        return str(
+            self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        )
 
     def _score(self, start: Sequence[int], continuation: Sequence[int]) -> Response:
         import torch
