@@ -109,6 +109,7 @@ def test_head_scores_pairs_in_slices(tied: bool, monkeypatch: pytest.MonkeyPatch
     from harness_backends.hf import head as module
 
     monkeypatch.setattr(module, "SLICE", 50 * 8)
+    monkeypatch.setattr(module, "LEAST", 1)
     torch.manual_seed(0)
     config = GPT2Config(
         vocab_size=50, n_embd=16, n_layer=1, n_head=2, n_positions=32, tie_word_embeddings=tied,
