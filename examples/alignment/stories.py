@@ -22,6 +22,7 @@ from harness.config import RunSpec
 from harness.types import Generate, Sampling
 from harness_align import asking
 from harness_align.api import align
+from harness_align.conversion import spaced
 from harness_align.loop import AlignResult
 from harness_align.rewards import lexicon_sentiment
 
@@ -64,7 +65,8 @@ def sampled_pairs(model: str, path: Path) -> Path:
     for prompt, one, other, a, b in zip(prompts, *sides, *scores, strict=True):
         if a is not None and b is not None and a != b:
             chosen, rejected = (one, other) if a > b else (other, one)
-            rows.append({"prompt": prompt, "chosen": chosen, "rejected": rejected})
+            answers = {"chosen": spaced(prompt, chosen), "rejected": spaced(prompt, rejected)}
+            rows.append({"prompt": prompt, **answers})
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return path
