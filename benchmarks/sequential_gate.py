@@ -30,7 +30,7 @@ class Outcome:
     samples: float
 
     def __str__(self) -> str:
-        undecided = 1 - self.block - self.passed
+        undecided = abs(1 - self.block - self.passed)
         return (
             f"block {self.block:6.2%}  pass {self.passed:6.2%}  undecided {undecided:6.2%}"
             f"  samples {self.samples:6.1f}"

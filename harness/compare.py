@@ -17,7 +17,7 @@ from harness.baseline import ScoredRun, ScoredSample
 from harness.codec import estimate_to_json, number
 from harness.errors import DataError, HarnessError
 from harness.measure import Difference, MetricsOfTask, NotMeasurable, Pairs, TaskIdentity
-from harness.metrics import Resamplable, clusters_of, statistics_of, values_of
+from harness.metrics import Resamplable, values_of
 from harness.protocols import Metric
 from harness.stats import compare as paired
 from harness.stats.inference import estimate
@@ -73,9 +73,9 @@ class MetricComparison:
         baseline: Its estimate on the shared samples.
         candidate: The same.
         difference: Candidate − baseline, paired.
-        p_value: Of "no difference"; ``test`` names the test.
-        test: ``exact McNemar``, ``paired bootstrap``, ``t test``, ….
-        randomization_p_value: Of approximate randomization, for corpus metrics.
+        p_value: Of no difference; ``test`` names the test.
+        test: ``exact McNemar``, ``approximate randomization``, ``t test``, ….
+        bootstrap_p_value: Of the paired bootstrap as sacrebleu defines it, for corpus metrics.
         minimum_detectable: The smallest difference this n detects with 80 % power at 5 %.
         baseline_unscored: Samples that only the candidate could score.
         candidate_unscored: Samples that only the baseline could score.
@@ -93,7 +93,7 @@ class MetricComparison:
     p_value: float
     test: str
     minimum_detectable: float
-    randomization_p_value: float | None = None
+    bootstrap_p_value: float | None = None
     baseline_unscored: int = 0
     candidate_unscored: int = 0
     improved: int = 0
@@ -203,6 +203,7 @@ def compare(
         for role, run in (("baseline", baseline), ("candidate", candidate))
         if run.result.status != "complete"
     ]
+    notes += [*_ended_early("baseline", baseline), *_ended_early("candidate", candidate)]
     return RunComparison(
         baseline.result.run_id,
         candidate.result.run_id,
@@ -214,6 +215,18 @@ def compare(
         ),
         tuple(notes),
     )
+
+
+def _ended_early(role: str, run: ScoredRun) -> list[str]:
+    """Where a run stopped because of what it saw, which no fixed interval allows for."""
+    planned = (run.result.gate or {}).get("samples_planned", {})
+    assert isinstance(planned, Mapping)
+    return [
+        f"the {role}'s gate ended {task} after {len(samples)} of {planned[task]} samples: "
+        "its intervals and p-values here are too sure"
+        for task, samples in run.samples.items()
+        if len(samples) < planned.get(task, 0)
+    ]
 
 
 def _compare_task(
@@ -264,27 +277,20 @@ def _compare_metric(
     after: Samples,
 ) -> MetricComparison:
     pairs, n = difference.pairs, len(difference.pairs.baseline)
-    randomization = None
-    flips: list[FlippedSample] = []
-    if isinstance(metric, Resamplable):
-        randomization = paired.approximate_randomization(
-            statistics_of(pairs.baseline),
-            statistics_of(pairs.candidate),
-            metric.compute,
-            clusters_of(pairs.baseline),
-        )
-    else:
-        flips = _flips(name, higher_is_better, pairs, before, after)
+    p_value, test = measure.significance(difference, metric)
+    # A sample's share of a corpus metric has no score of its own that could flip.
+    single = not isinstance(metric, Resamplable)
+    flips = _flips(name, higher_is_better, pairs, before, after) if single else []
     return MetricComparison(
         metric=name,
         higher_is_better=higher_is_better,
         baseline=estimate(measure.infer_rows(pairs.baseline, metric), n),
         candidate=estimate(measure.infer_rows(pairs.candidate, metric), n),
         difference=estimate(difference.inference, n),
-        p_value=difference.p_value,
-        test=difference.test,
+        p_value=p_value,
+        test=test,
         minimum_detectable=paired.minimum_detectable_effect(difference.inference),
-        randomization_p_value=randomization,
+        bootstrap_p_value=difference.bootstrap_p_value,
         baseline_unscored=pairs.baseline_unscored,
         candidate_unscored=pairs.candidate_unscored,
         improved=sum(flip.worse is False for flip in flips),
@@ -353,7 +359,7 @@ def _compare_groups(
                 group,
                 name,
                 estimate(difference.inference, len(chosen)),
-                difference.p_value,
+                measure.significance(difference, metric)[0],
             )
         )
     return changes

@@ -6,6 +6,7 @@ Tasks and probes call these; nothing here knows of a particular benchmark.
 from __future__ import annotations
 
 import csv
+import gzip
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,7 +20,7 @@ Row = Mapping[str, Any]
 
 
 def lines(path: str | Path) -> Iterator[tuple[int, str]]:
-    """(line number from 1, line without its end) of a UTF-8 file, streamed.
+    """(line number from 1, line without its end) of a UTF-8 file, gzipped if named so, streamed.
 
     Only ``\\n`` and ``\\r\\n`` end a line: Unicode's further separators occur inside texts.
 
@@ -27,8 +28,9 @@ def lines(path: str | Path) -> Iterator[tuple[int, str]]:
         DataError: The file is missing, unreadable or not UTF-8.
     """
     number = 0
+    opened = gzip.open if str(path).endswith(".gz") else open
     try:
-        with open(path, "rb") as file:
+        with opened(path, "rb") as file:
             for number, raw in enumerate(file, start=1):
                 text = raw.decode("utf-8-sig" if number == 1 else "utf-8")
                 yield number, text.removesuffix("\n").removesuffix("\r")
@@ -39,7 +41,7 @@ def lines(path: str | Path) -> Iterator[tuple[int, str]]:
             line=number,
             expected="UTF-8 text",
         ) from error
-    except OSError as error:
+    except (OSError, EOFError) as error:  # EOFError: a gzip file that was cut off
         raise missing(path, error) from error
 
 
@@ -48,10 +50,12 @@ def read_text(path: str | Path) -> str:
     return "\n".join(text for _, text in lines(path))
 
 
-def missing(path: str | Path, error: OSError) -> DataError:
+def missing(path: str | Path, error: OSError | EOFError) -> DataError:
     """The error for a file that cannot be opened."""
     return DataError(
-        error.strerror or str(error), path=path, expected="a readable file at that path"
+        getattr(error, "strerror", None) or str(error),
+        path=path,
+        expected="a readable file at that path",
     )
 
 

@@ -128,13 +128,12 @@ def pair(
 class Difference:
     """What the shared samples say about candidate − baseline.
 
-    ``p_value`` is that of no difference, by the test ``test``.
+    ``bootstrap_p_value`` is the paired bootstrap's as sacrebleu defines it, for corpus metrics.
     """
 
     pairs: Pairs
     inference: Inference
-    p_value: float
-    test: str
+    bootstrap_p_value: float | None = None
 
 
 def metric_object(metrics: MetricsOfTask, task: str, name: str) -> Metric | None:
@@ -216,21 +215,37 @@ def infer_difference(
 def difference_of(pairs: Pairs, metric: Metric | None, full: str) -> Difference:
     """The difference of pairs; ``full`` names the metric in errors.
 
-    Tests: McNemar's exact one for 0/1 scores of independent samples, the paired bootstrap's for
-    corpus metrics, else the one that belongs to the interval.
+    Raises:
+        NotMeasurable: It is NaN.
     """
     clusters = clusters_of(pairs.baseline)
     if isinstance(metric, Resamplable):
         before, after = statistics_of(pairs.baseline), statistics_of(pairs.candidate)
         inference, p_value = paired.paired_bootstrap(before, after, metric.compute, clusters)
-        return Difference(pairs, checked(inference, full), p_value, "paired bootstrap")
+        return Difference(pairs, checked(inference, full), p_value)
     inference = paired.infer_paired(values_of(pairs.baseline), values_of(pairs.candidate), clusters)
-    if isinstance(inference, PairedShares) and math.isinf(inference.freedom):
-        p_value = paired.mcnemar(round(inference.gained), round(inference.lost))
-        return Difference(pairs, checked(inference, full), p_value, "exact McNemar")
-    p_value = paired.two_sided(inference)
-    test = "score test" if isinstance(inference, PairedShares) else "t test"
-    return Difference(pairs, checked(inference, full), p_value, test)
+    return Difference(pairs, checked(inference, full))
+
+
+def significance(difference: Difference, metric: Metric | None) -> tuple[float, str]:
+    """The p-value of no difference, and the test's name.
+
+    McNemar's exact test for 0/1 scores of independent samples; approximate randomization for
+    corpus metrics (the paired bootstrap's p-value calls twice as many equal systems different as
+    it says); else the test that belongs to the interval.
+    """
+    pairs, inference = difference.pairs, difference.inference
+    if isinstance(metric, Resamplable):
+        before, after = statistics_of(pairs.baseline), statistics_of(pairs.candidate)
+        clusters = clusters_of(pairs.baseline)
+        p_value = paired.approximate_randomization(before, after, metric.compute, clusters)
+        return p_value, "approximate randomization"
+    if isinstance(inference, PairedShares):
+        if math.isinf(inference.freedom):
+            gained, lost = round(inference.gained), round(inference.lost)
+            return paired.mcnemar(gained, lost), "exact McNemar"
+        return paired.two_sided(inference), "score test"
+    return paired.two_sided(inference), "t test"
 
 
 def checked(inference: Inference, name: str) -> Inference:

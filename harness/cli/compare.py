@@ -67,7 +67,7 @@ def command(
         file = out
         if out is not None and len(formats) > 1:
             file = out.with_name(out.name + SUFFIXES[name])
-        _show(name, comparisons, file, registry)
+        show(name, comparisons, file, registry)
     return 0
 
 
@@ -83,9 +83,10 @@ def _check(formats: Sequence[str], out: Path | None) -> None:
         raise UsageError("--format html needs a file to write", "Add --out FILE.html")
 
 
-def _show(
+def show(
     name: str, comparisons: Sequence[RunComparison], file: Path | None, registry: Registry
 ) -> None:
+    """Shows the comparisons in one format, in ``file`` where there is one."""
     import json
 
     from harness.cli import comparison

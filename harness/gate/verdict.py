@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 from harness.codec import number
 from harness.gate.config import GateConfig, Rule
+from harness.types import RunResult
 
 Decision: TypeAlias = Literal["pass", "block", "inconclusive"]
 _SAID: Mapping[Decision, str] = {
@@ -146,33 +147,29 @@ def blocked(rule: Rule, reason: str) -> RuleVerdict:
     return RuleVerdict(rule, "block", f"{rule.metric}: {reason}: blocked")
 
 
-def differences(recorded: Mapping[str, Any] | None, ours: GateVerdict) -> tuple[str, ...]:
-    """How α, mode, margins and N differ from those that the baseline was gated with."""
+def differences(baseline: RunResult, ours: GateVerdict) -> tuple[str, ...]:
+    """How α, margins and N differ from those that the baseline itself was gated with."""
+    recorded: Mapping[str, Any] = baseline.gate or {}
     if not recorded:
         return ()
-    now = ours.to_json()
-    notes = [
-        f"{key} is {now[key]}, the baseline was gated with {recorded.get(key)}"
-        for key in ("alpha", "mode")
-        if recorded.get(key) != now[key]
-    ]
-    before = {
-        each.get("metric", "") + " " + each.get("rule", "") for each in recorded.get("rules", ())
-    }
+    notes = []
+    if recorded.get("alpha") != ours.config.alpha:
+        alpha = recorded.get("alpha")
+        notes.append(f"alpha is {ours.config.alpha}, the baseline was gated with {alpha}")
+    before = {f"{each.get('metric')} {each.get('rule')}" for each in recorded.get("rules", ())}
     after = {f"{each.rule.metric} {each.rule}" for each in ours.rules}
     notes += [f"rule not in the baseline's gate: {each}" for each in sorted(after - before)]
     notes += [f"rule of the baseline's gate left out: {each}" for each in sorted(before - after)]
-    planned, used = recorded.get("samples_planned", {}), recorded.get("samples_used", {})
-    notes += [
-        f"{task}: the baseline itself was ended early, after {n} of {planned[task]} samples"
-        for task, n in used.items()
-        if task in ours.samples_planned and n < planned.get(task, 0)
-    ]
-    notes += [
-        f"{task}: {n} samples planned, {planned[task]} when the baseline was gated"
-        for task, n in ours.samples_planned.items()
-        if task in planned and planned[task] != n
-    ]
+    planned = recorded.get("samples_planned", {})
+    for task, n in ours.samples_planned.items():
+        if planned.get(task, n) != n:
+            notes.append(f"{task}: {n} samples planned, {planned[task]} for the baseline's gate")
+        held = baseline.tasks[task].n if task in baseline.tasks else n
+        if held < planned.get(task, held):
+            notes.append(
+                f"{task}: the baseline was ended early by its own gate, after {held} of "
+                f"{planned[task]} samples"
+            )
     return tuple(notes)
 
 

@@ -114,7 +114,9 @@ def paired_bootstrap(
 
     p = (c+1)/(R+1), where c counts the resamples whose |difference|, less its mean over all
     resamples, is at least the observed |difference|. (sacrebleu counts those strictly greater,
-    which gives two equal systems p = 1/(R+1); with continuous scores the two agree.)
+    which gives two equal systems p = 1/(R+1); with continuous scores the two agree.) Subtracting
+    the mean of absolute differences makes it about twice too small for equal systems; it is given
+    to agree with the field, and ``approximate_randomization`` is the test to decide by.
 
     Args:
         baseline: Sufficient statistics, shape (n, k).

@@ -1,1 +1,35 @@
 """What this package registers."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import click
+
+from harness import hookimpl
+from harness.protocols import Aligner, AlignerSpec
+from harness_align.methods import METHODS
+
+
+@hookimpl
+def harness_register_aligners() -> list[AlignerSpec]:
+    """The training methods that ship with the harness."""
+    return [
+        AlignerSpec(method.name, method.description, partial(_open, method.name))
+        for method in METHODS.values()
+    ]
+
+
+def _open(method: str) -> Aligner:
+    from harness_align.aligners import StagedAligner
+
+    return StagedAligner(method)
+
+
+@hookimpl
+def harness_commands(app: click.Group) -> None:
+    """``align``, ``pairs`` and ``mine``."""
+    from harness_align.commands import align, mine, pairs
+
+    for command in (align.command, pairs.command, mine.command):
+        app.add_command(command)

@@ -9,10 +9,10 @@ import click
 
 from harness import hookimpl
 from harness.protocols import BackendOptions, BackendSpec, ModelBackend
-from harness_backends import demo, replay, vllm_backend
-from harness_backends.api import open_anthropic, open_openai
-from harness_backends.api.settings import ANTHROPIC_OPTIONS, OPENAI_OPTIONS
+from harness_backends import demo, replay
+from harness_backends.api import ANTHROPIC_OPTIONS, OPENAI_OPTIONS, open_anthropic, open_openai
 from harness_backends.hf import HF_OPTIONS, open_hf
+from harness_backends.vllm import VLLM_OPTIONS, open_vllm
 
 
 @hookimpl
@@ -22,7 +22,7 @@ def harness_register_backends() -> list[BackendSpec]:
         BackendSpec("hf", "a Hugging Face checkpoint folder or hub id", open_hf, HF_OPTIONS),
         BackendSpec("openai", "any OpenAI-compatible server", open_openai, OPENAI_OPTIONS),
         BackendSpec("anthropic", "Anthropic's Messages API", open_anthropic, ANTHROPIC_OPTIONS),
-        BackendSpec("vllm", "vLLM in this process", vllm_backend.open_vllm, vllm_backend.OPTIONS),
+        BackendSpec("vllm", "vLLM's engine in this process", open_vllm, VLLM_OPTIONS),
         BackendSpec(
             "replay",
             "saved outputs: JSON, JSONL or a text file",

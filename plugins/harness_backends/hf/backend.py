@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -47,7 +49,9 @@ class HuggingFaceBackend:
         self.checkpoint = checkpoint
         self._engine = engine
         self._chat = chat
-        self._encoder = Encoder(checkpoint.tokenizer, checkpoint.max_length, chat)
+        # A copy, as a fast tokenizer cannot encode in one thread and decode in another.
+        tokenizer = copy.deepcopy(checkpoint.tokenizer)
+        self._encoder = Encoder(tokenizer, checkpoint.max_length, chat)
         self._stops = StopRules(checkpoint.tokenizer, checkpoint.eos_ids)
         self._requests = self._prompt_tokens = self._completion_tokens = self._truncated = 0
 
@@ -109,12 +113,21 @@ class HuggingFaceBackend:
     # ---- what it does
 
     def run(self, requests: Sequence[KeyedRequest]) -> Iterator[tuple[str, Response]]:
-        """Answers each request once, as soon as its batch ends."""
-        for start in range(0, len(requests), _WAVE):
-            wave = self._encode(requests[start : start + _WAVE])
-            for key, response in self._answer(wave):
-                self._requests += 1
-                yield key, response
+        """Answers each request once, as soon as its batch ends.
+
+        Waves of requests are encoded in a thread of their own, while the one before computes.
+        """
+        waves = [requests[start : start + _WAVE] for start in range(0, len(requests), _WAVE)]
+        with ThreadPoolExecutor(max_workers=1) as encoding:
+            encoded = encoding.submit(self._encode, waves[0]) if waves else None
+            for following in [*waves[1:], None]:
+                if encoded is None:
+                    return
+                wave = encoded.result()
+                encoded = None if following is None else encoding.submit(self._encode, following)
+                for key, response in self._answer(wave):
+                    self._requests += 1
+                    yield key, response
 
     def forecast(self, requests: Sequence[KeyedRequest]) -> Usage:
         """The tokens of these requests, and how few are computed where beginnings are shared.
@@ -180,13 +193,12 @@ class HuggingFaceBackend:
     def _answer(self, wave: _Wave) -> Iterator[tuple[str, Response]]:
         self._truncated += wave.truncated
         yield from wave.ready
-        open_windows = {key: list(windows) for key, windows in wave.windows.items()}
-        sums: dict[str, list[Logprob]] = {key: [] for key in open_windows}
+        sums: dict[str, list[Logprob]] = {key: [] for key in wave.windows}
         for index, score in self._engine.score([window for _, window in wave.scored]):
             key, window = wave.scored[index]
             self._prompt_tokens += len(window.tokens) - 1
             sums[key].append(score)
-            if len(sums[key]) == len(open_windows[key]):
+            if len(sums[key]) == wave.windows[key]:
                 yield key, _total(sums.pop(key))
         for index, said in self._engine.generate([item for _, item in wave.continued]):
             key, item = wave.continued[index]
@@ -200,7 +212,7 @@ class _Wave:
     """Encoded requests: those answered already, those to score and those to continue."""
 
     ready: list[tuple[str, Response]] = field(default_factory=list)
-    windows: dict[str, tuple[Scored, ...]] = field(default_factory=dict)
+    windows: dict[str, int] = field(default_factory=dict)
     scored: list[tuple[str, Scored]] = field(default_factory=list)
     continued: list[tuple[str, Continue]] = field(default_factory=list)
     truncated: int = 0
@@ -213,7 +225,7 @@ class _Wave:
         if not windows:
             self.ready.append((key, Logprob(0.0, 0, True)))
             return
-        self.windows[key] = windows
+        self.windows[key] = len(windows)
         self.scored.extend((key, window) for window in windows)
         self.truncated += sum(window.truncated for window in windows)
 

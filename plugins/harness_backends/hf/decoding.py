@@ -25,6 +25,8 @@ from harness_backends.hf.slots import Row, Slots
 from harness_backends.hf.stopping import StopRules
 from harness_backends.hf.tree import PrefixTree, build_tree
 
+SHORT = 32
+"""A shared piece below this many tokens is copied into each row's slot."""
 REFILL = 4
 """Rows enter when one in so many slots is free: passes of a few rows cost as much as larger."""
 
@@ -103,10 +105,9 @@ class _Session:
         self._ended = 0
         self._ready: list[_Entrant] = []
         self._runner = TreeRunner(decoder._checkpoint, decoder._budget, keep_all=True)
-        self._private = _private_nodes(self._tree)
+        self._own = _own_lengths(self._tree)
         room = max(
-            self._private_length(index) + item.sampling.max_tokens
-            for index, item in enumerate(items)
+            int(self._own[index]) + item.sampling.max_tokens for index, item in enumerate(items)
         )
         rows = slot_rows(decoder._checkpoint.model, room, min(decoder._limit(), len(items)))
         self._slots = Slots(rows, room, decoder._checkpoint.device)
@@ -145,11 +146,10 @@ class _Session:
             for segment in self._runner.path
             if segment.piece.start < end <= segment.piece.stop
         ]
-        begin = end - self._private_length(index)
-        private = tuple(segment for segment in mine if segment.piece.start >= begin)
-        shared = tuple(segment for segment in mine if segment.piece.start < begin)
-        length = end - begin
+        length = int(self._own[index])
         offset = len(self._drafts[index].item.tokens) - length
+        private = tuple(segment for segment in mine if segment.position >= offset)
+        shared = tuple(segment for segment in mine if segment.position < offset)
         return _Entrant(Row(index, shared, offset, length), private, hidden)
 
     def _enter(self) -> Iterator[tuple[int, _Draft]]:
@@ -161,12 +161,6 @@ class _Session:
             for entrant in entering:
                 self._slots.add(entrant.row, entrant.private)
             yield from self._say(first, torch.stack([entrant.hidden for entrant in entering]))
-
-    def _private_length(self, index: int) -> int:
-        leaf = int(self._tree.leaves[index])
-        if not self._private[leaf]:
-            return 0
-        return int(self._tree.node_ends[leaf] - self._tree.node_starts[leaf])
 
     # ---- stepping
 
@@ -220,9 +214,20 @@ class _Session:
         return chosen
 
 
-def _private_nodes(tree: PrefixTree) -> npt.NDArray[np.bool_]:
-    """Nodes that belong to one sequence alone: no children, and one sequence ends there."""
-    private: npt.NDArray[np.bool_] = np.bincount(tree.leaves, minlength=len(tree.node_starts)) == 1
-    parents = tree.parents[tree.parents >= 0]
-    private[parents] = False
-    return private
+def _own_lengths(tree: PrefixTree) -> npt.NDArray[np.int64]:
+    """How many tokens at each sequence's end go into its slot; shape [sequences].
+
+    Those of a node that it shares with nobody, and before them those of nodes that are too
+    short for their keys to be worth a call of their own.
+    """
+    lengths = tree.node_ends - tree.node_starts
+    kept = np.bincount(tree.leaves, minlength=len(lengths)) == 1
+    kept[tree.parents[tree.parents >= 0]] = False
+    kept |= lengths < SHORT
+    own = np.zeros(len(tree.leaves), np.int64)
+    for index, leaf in enumerate(tree.leaves):
+        node = int(leaf)
+        while node >= 0 and kept[node]:
+            own[index] += lengths[node]
+            node = int(tree.parents[node])
+    return own

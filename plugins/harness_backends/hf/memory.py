@@ -12,7 +12,9 @@ from typing import Any, TypeVar
 import torch
 
 CPU_TOKENS, GPU_TOKENS = 512, 8192
-CPU_ROWS, GPU_ROWS = 64, 512
+CPU_ROWS, GPU_ROWS = 128, 512
+SLOT_BYTES = 128 << 20
+UNKNOWN_FREE = 4 << 30
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -29,7 +31,10 @@ def free_bytes(device: torch.device) -> int:
     """Memory that can still be had on ``device``."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # systems that do not say
+        return UNKNOWN_FREE
 
 
 def default_tokens(model: Any) -> int:
@@ -52,13 +57,21 @@ def default_rows(model: Any) -> int:
 
 
 def slot_rows(model: Any, width: int, rows: int) -> int:
-    """How many of ``rows`` slots of ``width`` tokens fit in a fifth of the free memory."""
+    """How many of ``rows`` slots of ``width`` tokens to have.
+
+    They take at most a fifth of the free memory, and on a CPU, where more rows gain little,
+    no more than half of what the weights take (or ``SLOT_BYTES``).
+    """
     config = model.config.get_text_config()
     heads = config.num_attention_heads
     key_heads = getattr(config, "num_key_value_heads", None) or heads
     head = getattr(config, "head_dim", None) or config.hidden_size // heads
     token = 2 * config.num_hidden_layers * key_heads * head * model.dtype.itemsize
-    return int(max(1, min(rows, free_bytes(model.device) // (5 * token * max(1, width)))))
+    room = free_bytes(model.device) // 5
+    if model.device.type == "cpu":
+        weights = sum(weight.numel() * weight.itemsize for weight in model.parameters())
+        room = min(room, max(SLOT_BYTES, weights // 2))
+    return int(max(1, min(rows, room // (token * max(1, width)))))
 
 
 class Budget:

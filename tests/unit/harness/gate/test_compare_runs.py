@@ -94,10 +94,10 @@ def test_corpus_metrics_get_bootstrap_and_randomization(kit, scored) -> None:
 
     before, after = scored("main", rows(0.9)), scored("new", rows(0.75))
     metric = only(compare(before, after, {"quiz": kit.metrics})).metrics[0]
-    assert metric.test == "paired bootstrap"
+    assert metric.test == "approximate randomization"
     assert metric.verdict == "worse"
     assert metric.p_value < 0.01
-    assert metric.randomization_p_value is not None and metric.randomization_p_value < 0.01
+    assert metric.bootstrap_p_value is not None and metric.bootstrap_p_value < 0.01
     assert metric.flips == ()
     task = only(compare(before, after))
     assert task.metrics == ()
@@ -163,3 +163,11 @@ def test_json_and_markdown(kit, scored) -> None:
     assert "| accuracy |" in text and "worse" in text
     assert "too few samples" in text
     assert "<b>" not in text
+
+
+def test_a_run_that_its_gate_ended_early_is_said_to_be_one(kit, scored) -> None:
+    whole = scored("main", kit.binary(100, range(50)))
+    early = scored("new", kit.binary(40, range(10)), gate={"samples_planned": {"quiz": 100}})
+    (note,) = compare(whole, early).notes
+    assert "the candidate's gate ended quiz after 40 of 100 samples" in note
+    assert compare(whole, whole).notes == ()

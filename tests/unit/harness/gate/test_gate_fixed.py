@@ -269,3 +269,9 @@ def test_settings_that_differ_from_the_baselines_gate_are_said(kit, scored) -> N
     assert any("alpha is 0.2" in note for note in looser.notes)
     assert any("max_drop = 0.1" in note for note in looser.notes)
     assert any("left out" in note and "max_drop = 0.02" in note for note in looser.notes)
+    fewer = gate(kit, scored("new3", kit.binary(900, range(720))), gated, DROP)
+    assert fewer.notes == ("quiz: 900 samples planned, 1000 for the baseline's gate",)
+    half = {name: good[name] for name in sorted(good)[:500]}
+    ended = scored("ended", half, gate=first.to_json())
+    late = gate(kit, scored("new4", good), ended, DROP)
+    assert any("ended early by its own gate, after 500 of 1000" in note for note in late.notes)

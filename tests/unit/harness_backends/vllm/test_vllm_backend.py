@@ -30,7 +30,8 @@ from harness.types import (
     Sampling,
 )
 from harness_backends.hf import open_hf
-from harness_backends.vllm_backend import VLLMBackend, open_vllm
+from harness_backends.vllm import open_vllm
+from harness_backends.vllm.backend import VLLMBackend
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")

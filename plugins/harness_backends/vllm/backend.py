@@ -1,9 +1,4 @@
-"""``--model vllm:MODEL``: vLLM's offline engine in this process, for large models on GPUs.
-
-Encoding is the hf backend's, so the rules for boundaries, truncation, windows and chat templates
-are the same; vLLM computes, batches and re-uses prefixes. Nothing heavy is imported until the
-model is opened.
-"""
+"""Requests → token ids → vLLM's engine → responses."""
 
 from __future__ import annotations
 
@@ -12,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from harness.errors import MissingExtraError, ModelError, UsageError
-from harness.protocols import BackendOptions, ModelBackend
+from harness.protocols import BackendOptions
 from harness.types import (
     Completion,
     Failed,
@@ -29,15 +24,6 @@ from harness_backends.hf.encoding import Encoder, EncodingError, Scored, Tokens
 from harness_backends.hf.settings import Settings
 from harness_backends.hf.stopping import cut_at_stop
 
-OPTIONS = {
-    "chat_template": "auto (default: on where the tokenizer has one), on, off",
-    "max_length": "longest sequence in tokens (default: the model's own)",
-    "revision": "branch, tag or commit on the hub",
-    "tensor_parallel_size": "GPUs that share the model (default: 1)",
-    "gpu_memory_utilization": "share of a GPU's memory to use (default: 0.9)",
-    "allow_pickle": "true loads checkpoints that are not safetensors; they can run code",
-    "trust_remote_code": "true runs code that the checkpoint brings",
-}
 _WAVE = 1024
 """Requests handed to the engine at a time; answers are stored after each wave."""
 
@@ -58,12 +44,12 @@ class SamplingParams(Protocol):
         ...
 
 
-def open_vllm(options: BackendOptions) -> ModelBackend:
+def open_backend(options: BackendOptions) -> VLLMBackend:
     """Loads a checkpoint folder or hub id into vLLM.
 
     Raises:
-        MissingExtraError: vLLM is not installed.
         UsageError: An option's value is not one of those expected.
+        MissingExtraError: vLLM is not installed.
         ModelError: The model cannot be used.
     """
     settings, gpus, memory = _read_options(options.values)

@@ -1,0 +1,78 @@
+"""The Python API: ``align`` goes through the loop as ``harness align`` does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness import plugins
+from harness.plugins import Registry
+from harness.protocols import Aligner
+from harness_align import loop, report
+from harness_align.aligners import StagedAligner
+from harness_align.job import AlignJob
+from harness_align.loop import AlignResult
+from harness_align.methods import METHODS
+
+
+def align(
+    method: str,
+    model: str,
+    data: str,
+    out: Path | str,
+    *,
+    eval_tasks: Sequence[str] = (),
+    guard: Sequence[str] = (),
+    eval_data: Mapping[str, str] | str | None = None,
+    plugin_files: Sequence[Path] = (),
+    settings: Mapping[str, Any] | None = None,
+    quiet: bool = True,
+    **further: Any,
+) -> AlignResult:
+    """Measures a model, trains it further, measures it again, decides, and writes the report.
+
+    Args:
+        method: ``sft``, ``dpo``, ``rlhf``, ….
+        model: The base: a checkpoint folder or hub id.
+        data: A JSONL file, or ``TASK``, ``TASK=PATH``, ``TASK=sample``.
+        out: Folder for checkpoints, runs and the report.
+        eval_tasks: What must get better: ``TASK``, ``TASK.METRIC``, ``TASK.METRIC@IDEAL``.
+        guard: What must not get worse.
+        eval_data: Task → path; or ``"sample"``.
+        plugin_files: Python files to load as plugins.
+        settings: Training settings, see ``harness_align.spec.AlignSpec``.
+        quiet: Show no progress.
+        further: Further fields of ``harness_align.job.AlignJob`` (``reward``, ``samples``, …).
+
+    Raises:
+        HarnessError: Something asked for cannot be used, or training failed.
+    """
+    sources = {"": eval_data} if isinstance(eval_data, str) else dict(eval_data or {})
+    evaluation = {**further.pop("evaluation", {}), "data": sources}
+    job = AlignJob(
+        method,
+        model,
+        data,
+        Path(out),
+        tuple(eval_tasks),
+        tuple(guard),
+        evaluation,
+        dict(settings or {}),
+        plugin_files=tuple(plugin_files),
+        **further,
+    )
+    result = run(job, plugins.load(plugin_files), quiet)
+    report.write(result)
+    return result
+
+
+def run(job: AlignJob, registry: Registry, quiet: bool = False) -> AlignResult:
+    """Goes through the loop with progress on standard error."""
+    from rich.console import Console
+
+    console = Console(stderr=True, quiet=quiet, highlight=False)
+    aligner: Aligner | None = None
+    if job.method in METHODS:
+        aligner = StagedAligner(job.method, quiet, job.accelerate_config)
+    return loop.run(job, registry, aligner, console.print, quiet)

@@ -1,0 +1,51 @@
+"""Asking a model outside a run: answers to prompts, and log-probabilities of texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+
+from harness import codec, models, scheduler
+from harness.config import RunSpec
+from harness.errors import ModelError
+from harness.plugins import Registry
+from harness.responses import ResponseStore, default_path
+from harness.types import Completion, Generate, KeyedRequest, Logprob, Request, Response
+
+
+def ask(spec: RunSpec, registry: Registry, requests: Sequence[Request]) -> list[Response]:
+    """The responses of ``spec.model`` in the order of the requests; equal ones asked once.
+
+    Raises:
+        ModelError: The model cannot answer such a request.
+        HarnessError: The model cannot be opened.
+    """
+    keyed = [
+        KeyedRequest(codec.request_key(request), request, "alignment", str(index))
+        for index, request in enumerate(requests)
+    ]
+    with closing(models.open_backend(spec, registry)) as backend:
+        for request in requests:
+            if type(request) not in backend.supports:
+                raise ModelError(f"{spec.model} cannot answer {type(request).__name__}")
+        with ResponseStore(default_path() if spec.cache else None) as store:
+            found = {
+                answer.key: answer.response for answer in scheduler.answers(keyed, backend, store)
+            }
+    return [found[each.key] for each in keyed]
+
+
+def texts(
+    spec: RunSpec, registry: Registry, requests: Sequence[Generate]
+) -> list[Completion | None]:
+    """The completions; None where the model failed."""
+    answers = ask(spec, registry, requests)
+    return [each if isinstance(each, Completion) else None for each in answers]
+
+
+def logprobs(
+    spec: RunSpec, registry: Registry, requests: Sequence[Request]
+) -> list[Logprob | None]:
+    """The log-probabilities; None where the model failed."""
+    answers = ask(spec, registry, requests)
+    return [each if isinstance(each, Logprob) else None for each in answers]

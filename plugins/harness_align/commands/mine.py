@@ -1,0 +1,60 @@
+"""``harness mine``: failures of a stored run as training data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import click
+
+from harness.cli import options
+
+EPILOG = """\b
+Examples:
+  harness mine runs/base --out pairs.jsonl
+  harness mine runs/base --out queue.jsonl --by uncertain --tasks sst2 --limit 200
+  harness mine runs/probed --out pairs.jsonl --by perturbation
+  harness mine runs/base --out pairs.jsonl --by bias --tasks crows_pairs
+  harness align --method dpo --model ./ckpt --data pairs.jsonl
+"""
+
+
+@click.command("mine", epilog=EPILOG)
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The JSONL to write.")
+@click.option(
+    "--by",
+    type=click.Choice(["wrong", "uncertain", "perturbation", "bias"]),
+    default="wrong",
+    show_default=True,
+    help="What makes a sample worth learning from.",
+)
+@click.option("--tasks", type=options.Names(), help="Only these tasks of the run.")
+@click.option("--metric", help="The metric that says what is wrong. [each task's first]")
+@click.option("--limit", type=click.IntRange(1), help="Only the N most valuable samples.")
+@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+def command(
+    run: Path,
+    out: Path,
+    by: str,
+    tasks: tuple[str, ...] | None,
+    metric: str | None,
+    limit: int | None,
+    quiet: bool,
+) -> int:
+    """Pick samples of RUN, the most valuable first, as preference pairs.
+
+    Where the right answer is not known, the sample goes to the annotation queue
+    OUT.queue.jsonl, to be filled in: `chosen` and `rejected` are empty there.
+    """
+    from harness_align import mining
+
+    mined = mining.mine(run, cast(mining.By, by), tasks or (), metric)[:limit]
+    pairs, queue = mining.write(out, mined)
+    if not quiet:
+        for task, count in mining.by_task(mined).items():
+            click.echo(f"{task}: {count:,} samples")
+        click.echo(f"Pairs: {pairs:,} in {out}")
+        if queue:
+            click.echo(f"For annotators: {queue:,} in {mining.queue_path(out)}")
+    return 0

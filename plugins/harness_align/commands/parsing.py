@@ -1,0 +1,37 @@
+"""What the flags of several commands have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from harness import config
+from harness.errors import UsageError
+
+
+def pairs(values: Iterable[str]) -> dict[str, str]:
+    """``KEY=VALUE`` pairs.
+
+    Raises:
+        UsageError: One has no ``=``.
+    """
+    found = {}
+    for value in values:
+        key, equals, text = value.partition("=")
+        if not equals or not key:
+            raise UsageError(f"--set {value!r}", "Expected --set KEY=VALUE")
+        found[key.strip()] = text
+    return found
+
+
+def flags(given: Mapping[str, Any], plugin_files: Iterable[Path]) -> dict[str, Any]:
+    """The flags of ``harness align`` as ``job.make_job`` takes them."""
+    values = dict(given)
+    values["settings"] = pairs(values.pop("settings"))
+    values["evaluation"] = {
+        "data": config.parse_data(values.pop("eval_data")),
+        "limit": values.pop("limit"),
+    }
+    values["plugin_files"] = tuple(plugin_files)
+    return values

@@ -1,0 +1,304 @@
+"""The loop: measure the base, train, measure again, compare paired, decide.
+
+out/data/       training and held-out rows        out/before/  the base's run folder
+out/train/      checkpoints, journal, the model   out/after/   the candidate's run folder
+out/align.json  everything that was found         out/report.html
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from harness import runner
+from harness.baseline import ScoredRun, load_run
+from harness.cli.runs import task_metrics
+from harness.compare import RunComparison, compare
+from harness.config import RunSpec
+from harness.errors import RunFailedError, UnknownNameError
+from harness.gate import GateVerdict, evaluate, parse_gate
+from harness.plugins import Registry
+from harness.protocols import Aligner
+from harness.stats import compare as paired_tests
+from harness.types import Sampling
+from harness_align import effects, journal, preparing, reward_quality, search
+from harness_align import spec as specs
+from harness_align.data import Rows
+from harness_align.effects import Effects, Paired, Probing
+from harness_align.job import AlignJob
+from harness_align.journal import Event, Journal
+from harness_align.preparing import Prepared
+from harness_align.search import Found, SearchSpec
+from harness_align.verdict import Aim, AlignVerdict, Judgement, judge, judgement, parse_aim
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class AlignResult:
+    """What a turn of the loop found.
+
+    Attributes:
+        job: What was asked for.
+        prepared: The data.
+        checkpoint: The trained model.
+        verdict: The decision.
+        effects: What changed on held-out prompts.
+        comparison: Base against candidate on the suite; None where no task was named.
+        curves: Stage → step → what the trainer logged.
+        metrics: (step, name, value) of the early stopping's evaluations.
+        search: The study, where there was one.
+    """
+
+    job: AlignJob
+    prepared: Prepared
+    checkpoint: Path
+    verdict: AlignVerdict
+    effects: Effects
+    comparison: RunComparison | None
+    curves: Mapping[str, Mapping[int, Mapping[str, float]]]
+    metrics: tuple[tuple[int, str, float], ...] = ()
+    search: Found | None = None
+
+
+def run(
+    job: AlignJob,
+    registry: Registry,
+    aligner: Aligner | None = None,
+    say: Say = lambda _: None,
+    quiet: bool = True,
+) -> AlignResult:
+    """Goes through the loop once.
+
+    Args:
+        job: What was asked for.
+        registry: The loaded plugins.
+        aligner: Trains; None opens the registered one.
+        say: Called with a line at the start of each part.
+        quiet: Show no progress of a search's trainings.
+
+    Raises:
+        HarnessError: Something asked for cannot be used, or a part failed; what was finished
+            is kept, and ``resume`` goes on from there.
+    """
+    if job.method not in registry.aligners:
+        raise UnknownNameError("method", job.method, registry.aligners)
+    aligner = aligner or registry.aligners[job.method].open()
+    names = [spec.name for spec in registry.select_tasks(_task_names(job, registry))]
+    aims = (_aims(job.targets, registry, names), _aims(job.guards, registry, names))
+    say("Reading and checking the data")
+    prepared = preparing.prepare(job, registry, names)
+    for line in prepared.findings.describe():
+        say(f"  {line}")
+    before = after = None
+    if names:
+        say(f"Measuring the base on {', '.join(names)}")
+        before = measure(job, registry, job.model, names, "before")
+    found = None
+    if job.search is not None:
+        say("Searching for settings, on a part of the training rows")
+        worth = partial(_worth, registry)
+        found = search.search(job, prepared.train, worth, say, quiet)
+        job = replace(job, settings={**job.settings, **found.best})
+    say(f"Training: {job.method} on {prepared.statistics['rows']:,} rows")
+    checkpoint = aligner.train(job.training, prepared.train, job.out / "train")
+    if names:
+        say("Measuring the result")
+        after = measure(job, registry, str(checkpoint), names, "after")
+    say("Comparing")
+    changed = _effects(job, registry, checkpoint, prepared.development)
+    verdict, comparison = _decide(job, registry, (before, after), aims, changed)
+    curves, stopping = training_curves(job.out / "train")
+    return AlignResult(
+        job, prepared, checkpoint, verdict, changed, comparison, curves, stopping, found
+    )
+
+
+def _decide(
+    job: AlignJob,
+    registry: Registry,
+    runs: tuple[ScoredRun | None, ScoredRun | None],
+    aims: tuple[Sequence[Aim], Sequence[Aim]],
+    changed: Effects,
+) -> tuple[AlignVerdict, RunComparison | None]:
+    """The verdict; without a target it rests on held-out prompts."""
+    verdict, comparison = AlignVerdict(()), None
+    before, after = runs
+    if before is not None and after is not None:
+        metrics = task_metrics(registry, [before, after], [])
+        comparison = compare(before, after, metrics)
+        gate = _gate(job, registry, before, after)
+        verdict = judge(before, after, *aims, metrics, gate)
+    if not aims[0] and changed.default_target is not None:
+        own = _default(changed.default_target)
+        verdict = replace(verdict, judgements=(own, *verdict.judgements))
+    return verdict, comparison
+
+
+def _task_names(job: AlignJob, registry: Registry) -> list[str]:
+    """The tasks and suites that targets and guards name, without metrics."""
+    known = [*registry.tasks, *(suite for spec in registry.tasks.values() for suite in spec.suites)]
+    return [parse_aim(text, known).task for text in (*job.targets, *job.guards)]
+
+
+def _aims(texts: Sequence[str], registry: Registry, names: Sequence[str]) -> list[Aim]:
+    """One aim a task; a suite's members each."""
+    aims: list[Aim] = []
+    for text in texts:
+        name = text.partition("@")[0]
+        if name in names or name.partition(".")[0] in registry.tasks:
+            aims.append(parse_aim(text, names))
+        else:
+            aims += [Aim(spec.name) for spec in registry.select_tasks([name])]
+    return aims
+
+
+def measure(
+    job: AlignJob, registry: Registry, model: str, tasks: Sequence[str], place: str
+) -> ScoredRun:
+    """Runs the frozen suite, and reads the run folder back."""
+    finished = runner.run(_without_gate(job, model, tasks, job.out / place), registry)
+    return load_run(finished.folder, texts=True)
+
+
+def _without_gate(job: AlignJob, model: str, tasks: Sequence[str], out: Path) -> RunSpec:
+    return replace(job.run_spec(model, tasks, out), gate=None, baseline=None)
+
+
+def _gate(
+    job: AlignJob, registry: Registry, before: ScoredRun, after: ScoredRun
+) -> GateVerdict | None:
+    """The verdict of the rules under [gate], judged once at the end."""
+    table = job.evaluation.get("gate")
+    if table is None:
+        return None
+    config = replace(parse_gate(table), mode="fixed", baseline=None)
+    rules = [rule.metric for rule in config.rules]
+    return evaluate(config, after, before, task_metrics(registry, [before, after], rules), job.seed)
+
+
+def _effects(job: AlignJob, registry: Registry, checkpoint: Path, held_out: Rows) -> Effects:
+    if job.method == "reward":
+        return reward_quality.measure(checkpoint, held_out)
+    spec = specs.from_mapping(
+        {**job.training, "method": job.method, "data": job.data, "out": str(job.out)}
+    )
+    base, candidate = (
+        _without_gate(job, model, ("held-out",), job.out) for model in (job.model, str(checkpoint))
+    )
+    if not spec.wrap:  # asked as it was trained
+        plain = {**base.backend_settings, "chat_template": "off"}
+        base, candidate = (replace(each, backend_settings=plain) for each in (base, candidate))
+    reward = job.reward or _own_reward(job)
+    return effects.measure(
+        Probing(
+            base,
+            candidate,
+            registry,
+            Sampling(max_tokens=spec.max_new_tokens, temperature=spec.temperature, seed=job.seed),
+            job.samples,
+            reward,
+            job.held_out_reward,
+            replace(base, model=job.judge) if job.judge else None,
+        ),
+        held_out,
+    )
+
+
+def _worth(registry: Registry, job: AlignJob, checkpoint: Path, held_out: Rows) -> float:
+    """What a trial's checkpoint is worth: the search's metric, else the held-out rows' gain."""
+    spec = SearchSpec.parse(job.search or {})
+    if spec.metric:
+        task, _, metric = spec.metric.partition(".")
+        given = {**job.evaluation, "data": spec.data, "limit": spec.limit, "cache": False}
+        folder = checkpoint.parent / "development"
+        run = measure(
+            replace(job, evaluation=given, out=folder), registry, str(checkpoint), [task], "run"
+        )
+        result = run.result.tasks[task].metrics
+        if metric not in result:
+            raise UnknownNameError(f"metric of {task}", metric, result)
+        sign = -1 if result[metric].higher_is_better is False else 1
+        return sign * result[metric].estimate.value
+    found = _effects(job, registry, checkpoint, held_out)
+    if found.default_target is None:
+        raise RunFailedError("the trial cannot be judged: no held-out row has a known answer")
+    return fmean(found.default_target.after)
+
+
+def _own_reward(job: AlignJob) -> str:
+    """The reward model that ``rlhf`` trained by itself."""
+    folder = job.out / "train" / "reward" / "model"
+    return str(folder) if job.method == "rlhf" and folder.is_dir() else ""
+
+
+def _default(target: Paired) -> Judgement:
+    inference = paired_tests.infer_paired(target.before, target.after, target.clusters)
+    values = tuple(sum(side) / len(side) for side in (target.before, target.after))
+    return judgement(
+        Aim(target.name),
+        "target",
+        inference,
+        (values[0], values[1]),
+        inference.below(0.0),
+        len(target.before),
+    )
+
+
+def training_curves(
+    folder: Path,
+) -> tuple[dict[str, dict[int, Mapping[str, float]]], tuple[tuple[int, str, float], ...]]:
+    """What every stage logged, in the order of the stages; and early stopping's metrics."""
+    curves: dict[str, dict[int, Mapping[str, float]]] = {}
+    metrics: list[tuple[int, str, float]] = []
+    for path in sorted(folder.rglob(journal.FILE), key=lambda each: each.stat().st_mtime):
+        events: list[Event] = Journal(path).read()[0]
+        name = path.parent.name if path.parent != folder else "training"
+        curves[name] = dict(journal.steps(events))
+        metrics += [
+            (each["step"], each["name"], each["value"])
+            for each in events
+            if each["event"] == "metric"
+        ]
+    return curves, tuple(metrics)
+
+
+def to_json(result: AlignResult) -> dict[str, Any]:
+    """What align.json holds."""
+    from harness.compare import comparison_to_json
+
+    job, prepared = result.job, result.prepared
+    return {
+        "schema": 1,
+        "method": job.method,
+        "model": job.model,
+        "checkpoint": str(result.checkpoint),
+        "data": {
+            "source": prepared.findings.kept.source,
+            "statistics": dict(prepared.statistics),
+            "held_out_rows": len(prepared.development),
+            "dropped": {why: list(lines) for why, lines in prepared.findings.dropped.items()},
+            "contradicted": list(prepared.findings.contradicted),
+            "rows_in_the_evaluation_suite": prepared.overlap,
+        },
+        "settings": {key: value for key, value in job.training.items() if value not in ("", ())},
+        "verdict": {
+            "decision": result.verdict.decision,
+            "sentence": result.verdict.sentence,
+            "judgements": [each.to_json() for each in result.verdict.judgements],
+            "gate": None if result.verdict.gate is None else result.verdict.gate.to_json(),
+        },
+        "effects": result.effects.to_json(),
+        "comparison": None if result.comparison is None else comparison_to_json(result.comparison),
+        "curves": {
+            stage: [{"step": step, **logs} for step, logs in steps.items()]
+            for stage, steps in result.curves.items()
+        },
+        "early_stopping": [list(each) for each in result.metrics],
+        "search": None if result.search is None else dataclasses.asdict(result.search),
+    }

@@ -1,0 +1,129 @@
+"""What alignment changed, beside the tasks' own metrics; arrays in, estimates out.
+
+Every estimate clusters by prompt: answers to one prompt are not independent.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.stats import estimates
+from harness.types import Estimate
+
+Array = NDArray[np.float64]
+Clusters = Sequence[str | None]
+
+
+def wins(before: Sequence[float | None], after: Sequence[float | None]) -> list[float | None]:
+    """1 where the second is higher, 0 where lower, ½ for a tie, None where one is unknown."""
+    return [
+        None if old is None or new is None else 0.5 if old == new else float(new > old)
+        for old, new in zip(before, after, strict=True)
+    ]
+
+
+def win_rate(values: Sequence[float | None], clusters: Clusters) -> Estimate:
+    """Share of wins over the base, ties ½, with its interval."""
+    kept = [
+        (value, cluster)
+        for value, cluster in zip(values, clusters, strict=True)
+        if value is not None
+    ]
+    return estimates.mean([value for value, _ in kept], [cluster for _, cluster in kept])
+
+
+def length_controlled_win_rate(
+    values: Sequence[float | None], length_change: Sequence[float], clusters: Clusters
+) -> Estimate:
+    """The win rate at equal length: what is left when longer answers win nothing by length.
+
+    Logistic regression of the win on tanh(Δlength / its spread), read at Δlength = 0 (Dubois
+    et al. 2024, "Length-Controlled AlpacaEval", section 3, without their instruction terms).
+    The interval is a bootstrap over prompts.
+    """
+    rows = [
+        (value, change, cluster)
+        for value, change, cluster in zip(values, length_change, clusters, strict=True)
+        if value is not None
+    ]
+    won = np.array([row[0] for row in rows], dtype=np.float64)
+    change = np.array([row[1] for row in rows], dtype=np.float64)
+    codes = estimates.cluster_codes([row[2] for row in rows])
+    count = int(codes.max()) + 1 if len(codes) else 0
+    if count < 2:
+        return Estimate(math.nan, math.nan, math.nan, math.nan, len(rows), "too few prompts")
+    spread = float(change.std()) or 1.0
+    scaled = np.tanh(change / spread)
+    value = _at_equal_length(won, scaled, np.ones(len(won)))
+    rng = np.random.default_rng(0)
+    drawn = rng.multinomial(count, np.full(count, 1 / count), size=RESAMPLES)
+    replicates = np.array([_at_equal_length(won, scaled, each[codes]) for each in drawn])
+    low, high = np.quantile(replicates, [0.025, 0.975])
+    return Estimate(
+        value,
+        float(replicates.std(ddof=1)),
+        float(low),
+        float(high),
+        len(rows),
+        f"logistic at equal length, bootstrap over {count} prompts, {RESAMPLES} resamples",
+    )
+
+
+RESAMPLES = 400
+
+
+def _at_equal_length(won: Array, change: Array, weights: Array) -> float:
+    """σ(intercept) of a weighted logistic fit; a small ridge keeps separable data finite."""
+    design = np.column_stack([np.ones(len(won)), change])
+    beta = np.zeros(2)
+    ridge = np.diag([1e-2, 1e-2])
+    for _ in range(25):
+        share = 1 / (1 + np.exp(-design @ beta))
+        gradient = design.T @ (weights * (won - share)) - ridge @ beta
+        hessian = (design * (weights * share * (1 - share))[:, None]).T @ design + ridge
+        step = np.linalg.solve(hessian, gradient)
+        beta += step
+        if float(np.abs(step).max()) < 1e-8:
+            break
+    return float(1 / (1 + np.exp(-beta[0])))
+
+
+def per_token(totals: Sequence[float], tokens: Sequence[int], clusters: Clusters) -> Estimate:
+    """Σ totals / Σ tokens with a bootstrap over prompts.
+
+    With totals log π − log π_ref of texts sampled from π, this estimates KL(π ‖ π_ref) a token.
+    """
+    statistics = np.column_stack([totals, tokens]).astype(np.float64)
+    return estimates.bootstrap(
+        statistics, lambda sums: sums[:, 0] / np.maximum(sums[:, 1], 1), clusters
+    )
+
+
+def ratio(above: Sequence[float], below: Sequence[float], clusters: Clusters) -> Estimate:
+    """Σ above / Σ below with a bootstrap over prompts: the change in length, for instance."""
+    statistics = np.column_stack([above, below]).astype(np.float64)
+    return estimates.bootstrap(
+        statistics, lambda sums: sums[:, 0] / np.maximum(sums[:, 1], 1e-12), clusters
+    )
+
+
+def distinct(texts: Sequence[str], n: int) -> float:
+    """Share of n-grams of words that are different ones (Li et al. 2016, distinct-n)."""
+    grams: Counter[tuple[str, ...]] = Counter()
+    for text in texts:
+        words = text.split()
+        grams.update(zip(*(words[start:] for start in range(n)), strict=False))
+    return len(grams) / grams.total() if grams else math.nan
+
+
+def length_matched(chosen: Sequence[int], rejected: Sequence[int]) -> list[bool]:
+    """Which pairs have answers within 10 % of each other's length.
+
+    A reward model that only prefers longer answers is at chance on these.
+    """
+    return [abs(a - b) <= 0.1 * max(a, b) for a, b in zip(chosen, rejected, strict=True)]

@@ -1,0 +1,107 @@
+"""The methods that ``harness align --method`` offers, and the stages each of them is made of.
+
+A stage is one training run in one child process, with one trainer of
+``harness_align.training.methods``; stages hand over folders, never weights in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.errors import UsageError
+from harness_align.data import Kind
+from harness_align.spec import AlignSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One value of ``--method``.
+
+    Attributes:
+        name: What users call it.
+        description: One line for ``harness ls``.
+        kinds: The kinds of data it can train on, best first.
+        stages: The training runs it is made of.
+    """
+
+    name: str
+    description: str
+    kinds: tuple[Kind, ...]
+    stages: Callable[[AlignSpec], list[AlignSpec]]
+
+
+def _single(spec: AlignSpec) -> list[AlignSpec]:
+    return [spec]
+
+
+def _rlhf(spec: AlignSpec) -> list[AlignSpec]:
+    """Reward model (unless a reward is given), then RLOO or GRPO with a KL term."""
+    policy = replace(spec, method=spec.policy_optimizer)
+    if spec.rewards:
+        return [policy]
+    out = Path(spec.out) / "reward"
+    # The reward model is always trained whole: an adapter would have to be merged to be used.
+    reward = replace(
+        spec,
+        method="reward",
+        out=str(out),
+        steps=spec.reward_steps or spec.steps,
+        learning_rate=None,
+        beta=None,
+        adapter="full",
+        stop_tasks=(),
+    )
+    return [reward, replace(policy, rewards=str(out / "model"))]
+
+
+def _contrastive(spec: AlignSpec) -> list[AlignSpec]:
+    """SFT on the strong model's answers where asked for, then the curriculum."""
+    main = replace(spec, method="contrastive")
+    if not spec.sft_steps:
+        return [main]
+    if spec.objective == "sft":
+        raise UsageError(
+            "sft_steps with objective=sft is SFT twice", "Leave sft_steps out for the ablation."
+        )
+    out = Path(spec.out) / "sft"
+    first = replace(
+        spec, method="sft", out=str(out), steps=spec.sft_steps, learning_rate=None, adapter="full"
+    )
+    return [first, replace(main, model=str(out / "model"))]
+
+
+_PAIRS: tuple[Kind, ...] = ("preference",)
+
+METHODS = {
+    each.name: each
+    for each in (
+        Method("sft", "supervised fine-tuning on answers", ("completion", "preference"), _single),
+        Method("reward", "a reward model from preference pairs (Bradley–Terry)", _PAIRS, _single),
+        Method(
+            "rlhf",
+            "a reward (model, task, function), then RLOO or GRPO with a KL term",
+            ("prompt", "preference", "completion"),
+            _rlhf,
+        ),
+        Method(
+            "dpo", "direct preference optimization; --set loss=… picks its loss", _PAIRS, _single
+        ),
+        Method("slic", "sequence likelihood calibration (hinge, no reference)", _PAIRS, _single),
+        Method(
+            "kto",
+            "Kahneman–Tversky optimization; answers marked good or bad",
+            ("label", "preference"),
+            _single,
+        ),
+        Method("orpo", "odds-ratio preference optimization, no reference", _PAIRS, _single),
+        Method("simpo", "length-normalised preference optimization, no reference", _PAIRS, _single),
+        Method(
+            "contrastive",
+            "pairs of strong and weak models, easy to hard (arXiv 2310.02263)",
+            _PAIRS,
+            _contrastive,
+        ),
+    )
+}

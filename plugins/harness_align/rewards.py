@@ -1,0 +1,321 @@
+"""Rewards: a task's score, a reward model, a Python function, or a weighted sum of them.
+
+    task:sst2            the task's first metric on the sampled answer
+    task:squad.f1        another of its metrics
+    ./reward/model       a sequence classifier with one output, as ``--method reward`` makes
+    plugin:FILE.py:name  a function of a Python file, or plugin:package.module:name
+    0.7*task:sst2 + 0.3*plugin:rewards.py:brevity
+
+A function takes ``(prompts, completions)``, two lists of texts, and returns one number or None
+(no reward) for each.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from harness import codec
+from harness.errors import DataError, HarnessError, ModelError, UnknownNameError, UsageError
+from harness.protocols import Task, TaskOptions
+from harness.types import Completion, Generate, Message, Prompt
+from harness_align.data import plain
+
+if TYPE_CHECKING:
+    from harness.plugins import Registry
+
+Values = list[float | None]
+_WEIGHT = re.compile(r"^\s*([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*\*\s*(.+)$", re.DOTALL)
+SAMPLE_FACT, TASK_FACT = "sample", "task"
+"""Columns in which rows that were made from a task carry its sample and its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One summand: how much it weighs, and what it is."""
+
+    weight: float
+    source: str
+
+
+class Reward(Protocol):
+    """Scores sampled answers."""
+
+    def __call__(
+        self,
+        prompts: Sequence[Prompt],
+        completions: Sequence[str],
+        facts: Sequence[Mapping[str, Any]],
+    ) -> Values:
+        """One value for each answer; None where it cannot be scored."""
+        ...
+
+
+def parse(text: str) -> tuple[Term, ...]:
+    """The summands of a reward.
+
+    Raises:
+        UsageError: The text is malformed.
+    """
+    terms = []
+    for part in re.split(r"\s\+\s", text.strip()):
+        matched = _WEIGHT.match(part)
+        source = (matched[2] if matched else part).strip()
+        try:
+            weight = float(matched[1]) if matched else 1.0
+        except ValueError:
+            weight = math.nan
+        if not source or not math.isfinite(weight) or source in ("task:", "plugin:"):
+            raise UsageError(
+                f"--reward {text!r}",
+                "Expected task:NAME, a reward model's folder, plugin:FILE.py:FUNCTION, "
+                "or a weighted sum such as '0.7*task:sst2 + 0.3*plugin:rewards.py:brevity'",
+            )
+        terms.append(Term(weight, source))
+    return tuple(terms)
+
+
+def open_reward(source: str, registry: Registry) -> Reward:
+    """Opens one summand; a reward model's weights are read here.
+
+    Raises:
+        HarnessError: It does not exist or cannot be used.
+    """
+    kind, _, rest = source.partition(":")
+    if kind == "task":
+        return TaskReward(rest, registry)
+    if kind == "plugin":
+        return FunctionReward(rest)
+    return ModelReward(source)
+
+
+def needs_task(terms: Sequence[Term]) -> list[str]:
+    """Names of the tasks whose samples the rows must carry."""
+    return [term.source[5:].partition(".")[0] for term in terms if term.source[:5] == "task:"]
+
+
+class WeightedSum:
+    """The weighted sum of several rewards; None where any of them is."""
+
+    def __init__(self, text: str, registry: Registry) -> None:
+        self.terms = parse(text)
+        self._parts = [open_reward(term.source, registry) for term in self.terms]
+
+    def __call__(
+        self,
+        prompts: Sequence[Prompt],
+        completions: Sequence[str],
+        facts: Sequence[Mapping[str, Any]],
+    ) -> Values:
+        """The sums."""
+        columns = [part(prompts, completions, facts) for part in self._parts]
+        sums: Values = []
+        for values in zip(*columns, strict=True):
+            known = [value for value in values if value is not None]
+            weights = [term.weight for term in self.terms]
+            whole = len(known) == len(values)
+            sums.append(sum(w * v for w, v in zip(weights, known, strict=True)) if whole else None)
+        return sums
+
+
+class TaskReward:
+    """A task's score of the answer.
+
+    Args:
+        name: ``TASK`` or ``TASK.METRIC``; the task's first metric by default.
+        registry: Where the task is registered.
+
+    Raises:
+        UnknownNameError: There is no such task or metric.
+    """
+
+    def __init__(self, name: str, registry: Registry) -> None:
+        task_name, _, metric = name.partition(".")
+        self._task = open_generating(task_name, registry)
+        names = [each.name for each in self._task.metrics]
+        if metric and metric not in names:
+            raise UnknownNameError(f"metric of {task_name}", metric, names)
+        self._metric = metric or names[0]
+
+    def __call__(
+        self,
+        prompts: Sequence[Prompt],  # noqa: ARG002
+        completions: Sequence[str],
+        facts: Sequence[Mapping[str, Any]],
+    ) -> Values:
+        """The scores; corpus metrics have no score for one answer and give None."""
+        return [self._score(text, row) for text, row in zip(completions, facts, strict=True)]
+
+    def _score(self, text: str, facts: Mapping[str, Any]) -> float | None:
+        import json
+
+        stored = facts.get(SAMPLE_FACT)
+        if stored is None or facts.get(TASK_FACT) != self._task.name:
+            raise DataError(
+                f"the reward task:{self._task.name} needs rows made of that task's samples",
+                expected=f"--data {self._task.name}=PATH",
+            )
+        sample = codec.sample_from_json(json.loads(stored))
+        value = self._task.score(sample, (Completion(text),)).get(self._metric)
+        return float(value) if isinstance(value, int | float) else None
+
+
+def open_generating(name: str, registry: Registry) -> Task:
+    """Opens a task so that it asks for texts, which is all that a sampling policy gives.
+
+    Raises:
+        UnknownNameError: There is no such task.
+        UsageError: The task cannot be asked that way.
+    """
+    if name not in registry.tasks:
+        raise UnknownNameError("task", name, registry.tasks)
+    spec = registry.tasks[name]
+    try:
+        return spec.open(TaskOptions(supports=frozenset({Generate})))
+    except HarnessError as error:
+        raise UsageError(f"{name} cannot be a reward: {error.message}", error.hint) from error
+
+
+class FunctionReward:
+    """A Python function ``(prompts, completions) -> numbers``.
+
+    Args:
+        address: ``FILE.py:FUNCTION`` or ``package.module:FUNCTION``.
+
+    Raises:
+        UsageError: There is no such function.
+    """
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._function = _import(address)
+
+    def __call__(
+        self,
+        prompts: Sequence[Prompt],
+        completions: Sequence[str],
+        facts: Sequence[Mapping[str, Any]],  # noqa: ARG002
+    ) -> Values:
+        """What the function returns, checked."""
+        values = list(self._function([plain(prompt) for prompt in prompts], list(completions)))
+        if len(values) != len(completions):
+            raise UsageError(
+                f"the reward {self._address} gave {len(values)} values for {len(completions)} "
+                "answers",
+                "Return one number, or None, for each answer.",
+            )
+        return [None if value is None else float(value) for value in values]
+
+
+def _import(address: str) -> Callable[[list[str], list[str]], Sequence[float | None]]:
+    place, _, name = address.rpartition(":")
+    hint = "Expected plugin:FILE.py:FUNCTION or plugin:package.module:FUNCTION"
+    if not place or not name:
+        raise UsageError(f"the reward plugin:{address} names no function", hint)
+    try:
+        if place.endswith(".py"):
+            specification = importlib.util.spec_from_file_location(Path(place).stem, place)
+            assert specification is not None
+            assert specification.loader is not None
+            module = importlib.util.module_from_spec(specification)
+            specification.loader.exec_module(module)
+        else:
+            module = importlib.import_module(place)
+    except Exception as error:  # a user's file can raise anything
+        raise UsageError(
+            f"the reward plugin:{address} cannot be imported: {type(error).__name__}: {error}", hint
+        ) from error
+    function = getattr(module, name, None)
+    if not callable(function):
+        raise UsageError(f"{place} has no function {name!r}", hint)
+    return function  # type: ignore[no-any-return]
+
+
+class ModelReward:
+    """A reward model: a sequence classifier with one output.
+
+    Args:
+        folder: Its checkpoint, with safetensors weights.
+
+    Raises:
+        ModelError: It cannot be read, or has another number of outputs.
+    """
+
+    BATCH = 16
+
+    def __init__(self, folder: str) -> None:
+        if not Path(folder).is_dir():
+            raise ModelError(
+                f"no reward model at {folder!r}",
+                "Give the folder of a checkpoint, task:NAME or plugin:FILE.py:FUNCTION.",
+            )
+        from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+        try:
+            self._tokenizer = AutoTokenizer.from_pretrained(folder)
+            self._model = AutoModelForSequenceClassification.from_pretrained(
+                folder, use_safetensors=True
+            ).eval()
+        except (OSError, ValueError) as error:
+            raise ModelError(f"the reward model {folder} cannot be read: {error}") from error
+        if self._model.config.num_labels != 1:
+            raise ModelError(
+                f"{folder} has {self._model.config.num_labels} outputs, a reward model has one",
+                "Train one with --method reward.",
+            )
+
+    def __call__(
+        self,
+        prompts: Sequence[Prompt],
+        completions: Sequence[str],
+        facts: Sequence[Mapping[str, Any]] = (),  # noqa: ARG002
+    ) -> Values:
+        """The model's outputs, on texts that end as in its training: with the end token."""
+        import torch
+
+        values: Values = []
+        texts = [self._text(p, c) for p, c in zip(prompts, completions, strict=True)]
+        for start in range(0, len(texts), self.BATCH):
+            batch = self._tokenizer(
+                texts[start : start + self.BATCH],
+                return_tensors="pt",
+                padding=True,
+                truncation=True,
+                max_length=self._limit,
+                padding_side="right",
+            ).to(self._model.device)
+            with torch.inference_mode():
+                outputs = self._model(**batch).logits[:, 0].float().tolist()
+            values += [output if math.isfinite(output) else None for output in outputs]
+        return values
+
+    @property
+    def _limit(self) -> int:
+        return int(getattr(self._model.config, "max_position_embeddings", 0) or 1024)
+
+    def _text(self, prompt: Prompt, completion: str) -> str:
+        if isinstance(prompt, str):
+            if self._tokenizer.chat_template is None:
+                return prompt + completion + (self._tokenizer.eos_token or "")
+            prompt = (Message("user", prompt),)
+        turns = [{"role": turn.role, "content": turn.content} for turn in prompt]
+        turns.append({"role": "assistant", "content": completion})
+        return str(self._tokenizer.apply_chat_template(turns, tokenize=False))
+
+
+def lexicon_sentiment(prompts: Sequence[str], completions: Sequence[str]) -> list[float | None]:
+    """VADER's compound sentiment of each answer, in [−1, 1] (Hutto & Gilbert 2014).
+
+    ``--reward plugin:harness_align.rewards:lexicon_sentiment``.
+    """
+    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+
+    del prompts
+    analyzer = SentimentIntensityAnalyzer()
+    return [float(analyzer.polarity_scores(text)["compound"]) for text in completions]

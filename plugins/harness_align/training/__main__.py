@@ -1,0 +1,53 @@
+"""The child process: trains as a spec says, and tells the parent through the progress file."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from pathlib import Path
+
+
+def _die_with_parent() -> None:
+    """Ends this process when the parent has gone: its end of standard input closes then."""
+
+    def wait() -> None:
+        while os.read(0, 4096):  # not sys.stdin, whose lock would outlive the interpreter
+            pass
+        os._exit(3)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def main(path: str) -> int:
+    """Trains; the exit code is that of the error, if any."""
+    from harness.errors import HarnessError, RunFailedError
+    from harness_align import spec as specs
+    from harness_align.journal import Journal
+
+    spec = specs.load(Path(path))
+    journal = Journal.of(Path(spec.out))
+    if os.environ.pop("HARNESS_ALIGN_LEASH", None):
+        _die_with_parent()
+    try:
+        from harness_align.training import run
+
+        model = run.train(spec, journal)
+    except HarnessError as error:
+        journal.failed(type(error).__name__, error.message, error.hint)
+        return error.exit_code
+    except Exception as error:
+        import traceback
+
+        from harness_align.training.failures import explain
+
+        traceback.print_exc()
+        explained = explain(error)
+        journal.failed(type(explained).__name__, explained.message, explained.hint)
+        return RunFailedError.exit_code
+    journal.finished(model)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

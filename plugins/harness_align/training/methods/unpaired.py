@@ -1,0 +1,36 @@
+"""Learning from answers that are marked good or bad, without pairs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness_align.data import Kind
+from harness_align.training.setup import Setup
+
+
+class KahnemanTversky:
+    """KTO (Ethayarajh et al. 2024): gains and losses are weighed apart, against the mean KL."""
+
+    kind: Kind = "label"
+    learning_rate = 1e-6
+    classifier = False
+    sequential = False
+
+    def trainer(self, setup: Setup) -> Any:
+        """TRL's KTOTrainer; the KL term pairs neighbours, so it wants two rows a batch."""
+        from trl import KTOConfig, KTOTrainer
+
+        spec = setup.spec
+        arguments = {**setup.arguments}
+        arguments["per_device_train_batch_size"] = max(2, spec.batch_size)
+        # KTO pairs each answer with a neighbour's prompt once, so the order must stay as it is.
+        arguments["train_sampling_strategy"] = "sequential"
+        config = KTOConfig(
+            **arguments,
+            max_length=setup.max_length,
+            beta=0.1 if spec.beta is None else spec.beta,
+            desirable_weight=spec.desirable_weight,
+            undesirable_weight=spec.undesirable_weight,
+        )
+        rows = setup.rows.shuffle(seed=spec.seed)
+        return KTOTrainer(args=config, **{**setup.common, "train_dataset": rows})

@@ -1,0 +1,183 @@
+"""Weights and tokenizers in, final checkpoints out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from harness.errors import ModelError
+from harness_align.spec import AlignSpec
+from harness_align.training import adapters
+
+ENCODER_DECODER_METHODS = ("slic", "simpo")
+
+
+def open_tokenizer(spec: AlignSpec, conversational: bool) -> Any:
+    """The model's tokenizer, with a pad token and, where the data need one, a chat template.
+
+    Raises:
+        ModelError: It lacks one of them and the spec does not give it.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(spec.model)
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"the tokenizer of {spec.model} cannot be read: {_first_line(error)}",
+            "Expected a checkpoint folder with config.json, tokenizer.json and model.safetensors.",
+        ) from error
+    if spec.pad_token is not None:
+        if spec.pad_token not in tokenizer.get_vocab():
+            raise ModelError(
+                f"pad_token={spec.pad_token!r} is not in the vocabulary of {spec.model}",
+                "Choose one of its tokens.",
+            )
+        tokenizer.pad_token = spec.pad_token
+    if tokenizer.pad_token is None:
+        # The trainers would take the end token in silence, and mask it where it should be learned.
+        raise ModelError(
+            f"{spec.model} has no pad token",
+            f"Choose a token of its vocabulary that texts do not contain, or its end token: "
+            f"--set pad_token={tokenizer.eos_token or '…'!r}",
+        )
+    if tokenizer.eos_token is None:
+        raise ModelError(
+            f"{spec.model} has no end token, so it cannot learn where an answer ends",
+            "Set eos_token in its tokenizer_config.json.",
+        )
+    if spec.chat_template is not None:
+        tokenizer.chat_template = Path(spec.chat_template).read_text(encoding="utf-8")
+    if conversational and tokenizer.chat_template is None:
+        raise ModelError(
+            f"the data are conversations and {spec.model} has no chat template",
+            "Give one with --set chat_template=FILE.jinja, or data with texts.",
+        )
+    return tokenizer
+
+
+def check_architecture(spec: AlignSpec) -> Any:
+    """The model's config.
+
+    Raises:
+        ModelError: It cannot be read, or the method cannot train its architecture.
+    """
+    from transformers import AutoConfig
+
+    try:
+        config = AutoConfig.from_pretrained(spec.model)
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"{spec.model} cannot be read: {_first_line(error)}",
+            "Expected a checkpoint folder or hub id.",
+        ) from error
+    if config.is_encoder_decoder and spec.method not in ENCODER_DECODER_METHODS:
+        raise ModelError(
+            f"{spec.model} is an encoder-decoder model, which --method {spec.method} cannot train",
+            f"Such models can be trained with {' or '.join(ENCODER_DECODER_METHODS)}.",
+        )
+    return config
+
+
+def with_architecture(spec: AlignSpec) -> AlignSpec:
+    """The spec, with a checkpoint that names its architecture.
+
+    TRL loads the reference again from the checkpoint by the class that config.json names; a
+    folder whose config.json names none is copied, with the name, beside the training.
+    """
+    import json
+    import shutil
+
+    import transformers
+
+    config = check_architecture(spec)
+    if config.architectures or not Path(spec.model).is_dir():
+        return spec
+    kind: Any = transformers.AutoModelForCausalLM
+    if config.is_encoder_decoder:
+        kind = transformers.AutoModelForSeq2SeqLM
+    copy = Path(spec.out) / "base"
+    shutil.copytree(spec.model, copy, dirs_exist_ok=True)
+    path = copy / "config.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["architectures"] = [kind._model_mapping[type(config)].__name__]
+    path.write_text(json.dumps(content, indent=2), encoding="utf-8")
+    return replace(spec, model=str(copy))
+
+
+def open_model(spec: AlignSpec, classifier: bool, pad_token_id: int) -> Any:
+    """The weights, from safetensors only, in float32 unless the precision says otherwise.
+
+    Raises:
+        ModelError: They cannot be read.
+    """
+    import torch
+    import transformers
+
+    config = check_architecture(spec)
+    kind: Any = transformers.AutoModelForCausalLM
+    options: dict[str, Any] = {}
+    if classifier:
+        kind = transformers.AutoModelForSequenceClassification
+        options["num_labels"] = 1
+    elif config.is_encoder_decoder:
+        kind = transformers.AutoModelForSeq2SeqLM
+    quantized = adapters.quantization(spec)
+    if quantized is not None:
+        options["quantization_config"] = quantized
+    try:
+        # Weights stay in float32: mixed precision keeps master weights, and adapters need them.
+        model = kind.from_pretrained(
+            spec.model,
+            dtype=torch.bfloat16 if quantized is not None else torch.float32,
+            use_safetensors=True,
+            **options,
+        )
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{spec.model} cannot be read: {_first_line(error)}") from error
+    model.config.pad_token_id = pad_token_id
+    return model
+
+
+def context_length(config: Any) -> int | None:
+    """The most tokens the model can see, where it has a limit."""
+    for name in ("max_position_embeddings", "n_positions", "n_ctx"):
+        value = getattr(config, name, None)
+        if isinstance(value, int) and value > 0:
+            return value
+    return None
+
+
+def export(model: Any, tokenizer: Any, folder: Path, final: bool) -> Path:
+    """Writes a checkpoint that any backend reads: adapters are merged where they can be.
+
+    Prompt and prefix tuning have no merged form: their folder holds the adapter, which names
+    the base model.
+
+    Args:
+        model: What the trainer trained, unwrapped.
+        tokenizer: Its tokenizer.
+        folder: Where to.
+        final: Whether training is over, so that the adapter may be merged in place.
+    """
+    adapter = getattr(model, "peft_config", None)
+    if adapter is not None and hasattr(model, "merge_and_unload") and _mergeable(adapter):
+        if final:
+            model.save_pretrained(folder.parent / "adapter")
+        else:
+            import copy
+
+            model = copy.deepcopy(model)
+        model = model.merge_and_unload()
+    model.save_pretrained(folder, safe_serialization=True)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def _mergeable(adapters_by_name: Any) -> bool:
+    return not any(each.is_prompt_learning for each in adapters_by_name.values())
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

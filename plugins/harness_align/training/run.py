@@ -1,0 +1,230 @@
+"""One training run, from a spec to a checkpoint."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
+
+from harness import plugins
+from harness.errors import DataError, RunFailedError, UsageError
+from harness.types import Message
+from harness_align import curriculum, data, rewards
+from harness_align.data import Rows
+from harness_align.journal import Journal
+from harness_align.spec import AlignSpec
+from harness_align.training import adapters, models
+from harness_align.training.callbacks import COMPLETE, EarlyStopping, Guard, Progress
+from harness_align.training.methods import trainer_named
+from harness_align.training.setup import Method, Setup
+
+
+def train(spec: AlignSpec, journal: Journal) -> Path:
+    """Trains, and returns the folder of the final checkpoint, ``out/model``.
+
+    Raises:
+        HarnessError: The model, the data or the settings cannot be used, or training stopped.
+    """
+    method = trainer_named(spec.method)
+    adapters.check(spec)
+    kind = method.kind
+    if spec.method == "contrastive" and spec.objective == "sft":
+        kind = "completion"
+    rows = data.choose(data.read(Path(spec.data)), (kind,), spec.method)
+    conversational = not isinstance(rows.rows[0].prompt, str)
+    spec = models.with_architecture(spec)
+    config = models.check_architecture(spec)
+    tokenizer = models.open_tokenizer(spec, conversational)
+    if spec.wrap and not conversational and tokenizer.chat_template is not None:
+        rows = data.as_messages(rows)
+    model = models.open_model(spec, method.classifier, tokenizer.pad_token_id)
+    length = min(spec.max_length, models.context_length(config) or spec.max_length)
+    setup = Setup(
+        spec,
+        model,
+        tokenizer,
+        _dataset(spec, method, rows),
+        _arguments(spec, method),
+        [Progress(journal), Guard(spec.constant_reward_patience)],
+        adapters.config(spec, method.classifier),
+        _rewards(spec) if kind == "prompt" else (),
+        length,
+    )
+    return _trained(setup, method.trainer(setup), journal)
+
+
+def _trained(setup: Setup, trainer: Any, journal: Journal) -> Path:
+    spec, out = setup.spec, Path(setup.spec.out)
+
+    def exported(folder: Path, final: bool = False) -> Path:
+        unwrapped = trainer.accelerator.unwrap_model(trainer.model)
+        return models.export(unwrapped, setup.tokenizer, folder, final)
+
+    stopping = None
+    if spec.stop_tasks:
+        from harness_align.training.measuring import measure
+
+        stopping = EarlyStopping(spec, measure(spec), exported, journal, out / "stopping")
+        trainer.add_callback(stopping)
+    trainer.train(resume_from_checkpoint=last_checkpoint(out) if spec.resume else None)
+    if trainer.state.global_step == 0:
+        raise RunFailedError("no step was trained", "Are there rows left after filtering?")
+    if not trainer.is_world_process_zero():
+        return out / "model"
+    if stopping is not None and stopping.best_folder is not None:
+        shutil.rmtree(out / "model", ignore_errors=True)
+        return stopping.best_folder.rename(out / "model")
+    return exported(out / "model", final=True)
+
+
+def last_checkpoint(out: Path) -> str | None:
+    """The newest checkpoint that was written whole; None starts anew."""
+    found = [
+        folder
+        for folder in (out / "checkpoints").glob("checkpoint-*")
+        if (folder / COMPLETE).exists() and folder.name.rpartition("-")[2].isdecimal()
+    ]
+    newest = max(found, key=lambda each: int(each.name.rpartition("-")[2]), default=None)
+    return None if newest is None else str(newest)
+
+
+def _dataset(spec: AlignSpec, method: Method, rows: Rows) -> Any:
+    """The rows as ``datasets`` holds them; facts stay only where a reward reads them."""
+    from datasets import Dataset
+
+    chosen = list(rows.rows)
+    if method.sequential:
+        draws = spec.batch_size * spec.gradient_accumulation * (spec.steps or 0)
+        draws = draws or round(len(chosen) * spec.epochs)
+        order = curriculum.order(curriculum.is_easy(chosen), draws, spec.curriculum, spec.seed)
+        chosen = [chosen[index] for index in order]
+    wanted = {rewards.SAMPLE_FACT, rewards.TASK_FACT} if rows.kind == "prompt" else set()
+    made = []
+    for row in chosen:
+        content = data.to_json(row, rows.kind)
+        facts = {name: _as_text(content.get(name)) for name in wanted}
+        columns = {name: content[name] for name in _COLUMNS[rows.kind]}
+        made.append({**facts, **columns} if any(facts.values()) else columns)
+    return Dataset.from_list(made)
+
+
+_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "preference": ("prompt", "chosen", "rejected"),
+    "completion": ("prompt", "completion"),
+    "label": ("prompt", "completion", "label"),
+    "prompt": ("prompt",),
+}
+
+
+def _as_text(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value)
+
+
+def _arguments(spec: AlignSpec, method: Method) -> dict[str, Any]:
+    """What every TRL config is told."""
+    import torch
+
+    rate = spec.learning_rate
+    if rate is None:
+        rate = method.learning_rate * (1 if spec.adapter == "full" else 10)
+    on_gpu = torch.cuda.is_available()
+    precision = spec.precision
+    if precision == "auto":
+        precision = "bfloat16" if on_gpu and torch.cuda.is_bf16_supported() else "float32"
+    if precision == "float16" and not on_gpu:
+        raise UsageError("precision=float16 needs a GPU", "Take precision=float32 or bfloat16.")
+    chosen: dict[str, Any] = {
+        "output_dir": str(Path(spec.out) / "checkpoints"),
+        "seed": spec.seed,
+        "data_seed": spec.seed,
+        "max_steps": spec.steps or -1,
+        "num_train_epochs": spec.epochs,
+        "learning_rate": rate,
+        "lr_scheduler_type": spec.schedule,
+        "warmup_steps": spec.warmup_steps,
+        "weight_decay": spec.weight_decay,
+        "max_grad_norm": spec.max_grad_norm,
+        "per_device_train_batch_size": spec.batch_size,
+        "gradient_accumulation_steps": spec.gradient_accumulation,
+        "gradient_checkpointing": spec.gradient_checkpointing,
+        "bf16": precision == "bfloat16",
+        "fp16": precision == "float16",
+        "use_cpu": not on_gpu,
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,
+        "save_strategy": "steps" if spec.save_every else "no",
+        "save_total_limit": spec.keep,
+        "report_to": "none",
+        "disable_tqdm": True,
+    }
+    if spec.save_every:
+        chosen["save_steps"] = spec.save_every
+    if method.sequential:
+        chosen["train_sampling_strategy"] = "sequential"
+    return chosen
+
+
+# --------------------------------------------------------------------------- rewards
+
+
+def _rewards(spec: AlignSpec) -> list[tuple[Any, float]]:
+    """TRL's reward functions and their weights; the held-out one weighs nothing.
+
+    Raises:
+        UsageError: No reward is given.
+    """
+    if not spec.rewards:
+        raise UsageError(
+            "no reward is given", "Give --reward task:NAME, a folder or plugin:FILE.py:FUNCTION."
+        )
+    registry = plugins.load([Path(file) for file in spec.plugin_files])
+    used = [
+        (_TrlReward(f"trained_{index}", rewards.open_reward(term.source, registry)), term.weight)
+        for index, term in enumerate(rewards.parse(spec.rewards))
+    ]
+    if spec.held_out_reward:
+        held_out = _TrlReward("held_out", rewards.WeightedSum(spec.held_out_reward, registry))
+        used.append((held_out, 0.0))
+    return used
+
+
+class _TrlReward:
+    """A reward in the form TRL calls: keyword arguments, lists, None for no value."""
+
+    PATIENCE = 3
+
+    def __init__(self, name: str, reward: rewards.Reward) -> None:
+        self.__name__ = name
+        self._reward, self._empty = reward, 0
+
+    def __call__(
+        self, prompts: Sequence[Any], completions: Sequence[Any], **columns: Any
+    ) -> rewards.Values:
+        names = [name for name in (rewards.SAMPLE_FACT, rewards.TASK_FACT) if name in columns]
+        facts = [{name: columns[name][index] for name in names} for index in range(len(prompts))]
+        values = self._reward(
+            [_prompt(each) for each in prompts], [_answer(each) for each in completions], facts
+        )
+        self._empty = self._empty + 1 if all(value is None for value in values) else 0
+        if self._empty >= self.PATIENCE:
+            raise DataError(
+                f"the reward gave no value for any answer, {self._empty} batches in a row",
+                expected="a number for at least some answers",
+            )
+        return values
+
+
+def _prompt(prompt: Any) -> Any:
+    if isinstance(prompt, str):
+        return prompt
+    return tuple(Message(turn["role"], turn["content"]) for turn in prompt)
+
+
+def _answer(completion: Any) -> str:
+    return completion if isinstance(completion, str) else str(completion[-1]["content"])

@@ -1,0 +1,217 @@
+"""Looking at training data before any step is spent on it: what is dropped, and what is refused.
+
+Trainers pass over bad rows silently: a pair with equal answers has no gradient, a prompt that is
+too long leaves no answer, a row of the evaluation suite makes the verdict worthless.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+
+from harness.errors import DataError
+from harness_align.data import Row, Rows, plain
+
+TokenCount = Callable[[Row], int]
+NGRAM = 13
+"""Words in a row that count as the same text (the window of Brown et al. 2020, appendix C)."""
+_SHOWN = 8
+_WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What validation did.
+
+    Attributes:
+        kept: The rows to train on.
+        dropped: Reason → the lines dropped for it.
+        contradicted: Lines whose pair stands in the data the other way round too; kept.
+    """
+
+    kept: Rows
+    dropped: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    contradicted: tuple[int, ...] = ()
+
+    def describe(self) -> list[str]:
+        """One line a finding, with row numbers."""
+        found = [
+            f"{len(lines):,} dropped, {why}: {_listed(lines)}"
+            for why, lines in self.dropped.items()
+        ]
+        if self.contradicted:
+            found.append(
+                f"{len(self.contradicted):,} kept though the opposite preference is there too: "
+                f"{_listed(self.contradicted)}"
+            )
+        return found
+
+
+def _listed(lines: Sequence[int]) -> str:
+    more = f" and {len(lines) - _SHOWN:,} more" if len(lines) > _SHOWN else ""
+    return ("line " if len(lines) == 1 else "lines ") + ", ".join(map(str, lines[:_SHOWN])) + more
+
+
+def validate(rows: Rows, max_length: int, count_tokens: TokenCount | None = None) -> Findings:
+    """Drops rows that cannot be learned from.
+
+    Args:
+        rows: The rows as read.
+        max_length: Tokens of prompt and longer answer.
+        count_tokens: Tokens of a row; None skips the check of the length.
+
+    Raises:
+        DataError: Nothing is left.
+    """
+    dropped: dict[str, list[int]] = defaultdict(list)
+    seen: dict[tuple[object, ...], int] = {}
+    kept: list[Row] = []
+    for row in rows.rows:
+        key = (plain(row.prompt), *map(plain, row.answers), row.label)
+        why = _unusable(row)
+        if why is None and key in seen:
+            why = "duplicates of an earlier row"
+        if why is None and count_tokens is not None and count_tokens(row) > max_length:
+            why = f"longer than {max_length:,} tokens"
+        if why is not None:
+            dropped[why].append(row.line)
+            continue
+        seen[key] = row.line
+        kept.append(row)
+    findings = Findings(
+        Rows(rows.kind, tuple(kept), rows.source),
+        {why: tuple(dict.fromkeys(lines)) for why, lines in dropped.items()},
+        tuple(
+            row.line
+            for row in kept
+            if row.rejected is not None
+            and (plain(row.prompt), *map(plain, row.answers[::-1]), row.label) in seen
+        ),
+    )
+    if not kept:
+        reasons = "; ".join(findings.describe())
+        raise DataError(
+            f"no row is left to train on: {reasons}",
+            path=rows.source,
+            expected="at least one usable row; --set max_length=N allows longer ones",
+        )
+    return findings
+
+
+def _unusable(row: Row) -> str | None:
+    if not plain(row.prompt).strip():
+        return "empty prompt"
+    if any(not _content(answer) for answer in row.answers):
+        return "empty answer"
+    if row.rejected is not None and plain(row.answers[0]) == plain(row.rejected):
+        return "chosen and rejected are identical"
+    return None
+
+
+def _content(answer: object) -> str:
+    if isinstance(answer, str):
+        return answer.strip()
+    assert isinstance(answer, tuple)
+    return "".join(turn.content for turn in answer).strip()
+
+
+# --------------------------------------------------------------------------- overlap
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteText:
+    """A text of the evaluation suite; ``name`` is ``TASK/SAMPLE``.
+
+    A ``templated`` one is a whole prompt: parts of it are the template's, not the sample's.
+    """
+
+    name: str
+    text: str
+    templated: bool = False
+
+
+def overlap(rows: Rows, suite: Iterable[SuiteText]) -> list[tuple[int, str]]:
+    """(line, task/sample) of rows whose prompt holds a text of the evaluation suite.
+
+    A text counts as held where it equals the prompt, or where they share 13 words in a row that
+    are no template's. Case, punctuation and white space are not looked at.
+
+    Args:
+        rows: Training rows.
+        suite: The evaluation's texts.
+    """
+    whole: dict[str, str] = {}
+    grams: dict[tuple[str, ...], str] = {}
+    for each in suite:
+        words = _words(each.text)
+        if words:
+            whole.setdefault(" ".join(words), each.name)
+        for gram in () if each.templated else _grams(words):
+            grams.setdefault(gram, each.name)
+    found = []
+    for row in rows.rows:
+        words = _words(plain(row.prompt))
+        held = whole.get(" ".join(words)) or next(
+            (grams[gram] for gram in _grams(words) if gram in grams), None
+        )
+        if held is not None:
+            found.append((row.line, held))
+    return found
+
+
+def refuse_overlap(rows: Rows, suite: Iterable[SuiteText]) -> None:
+    """Raises where training rows are in the evaluation suite.
+
+    Raises:
+        DataError: Names the lines and the samples they equal.
+    """
+    found = overlap(rows, suite)
+    if not found:
+        return
+    shown = ", ".join(f"line {line} ({name})" for line, name in found[:4])
+    more = f" and {len(found) - 4:,} more" if len(found) > 4 else ""
+    raise DataError(
+        f"{len(found):,} of {len(rows):,} rows are in the evaluation suite: {shown}{more}",
+        path=rows.source,
+        expected="training data apart from the evaluation's; --allow-overlap trains all the same, "
+        "and the report says so",
+    )
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.casefold())
+
+
+def _grams(words: Sequence[str]) -> Iterable[tuple[str, ...]]:
+    return (tuple(words[start : start + NGRAM]) for start in range(len(words) - NGRAM + 1))
+
+
+# --------------------------------------------------------------------------- statistics
+
+
+def statistics(rows: Rows) -> dict[str, float | int | str]:
+    """What the data look like: counts, lengths in words, and whether the longer answer wins."""
+    found: dict[str, float | int | str] = {
+        "kind": rows.kind,
+        "rows": len(rows),
+        "prompts": len({plain(row.prompt) for row in rows.rows}),
+        "words of a prompt": _mean(len(plain(row.prompt).split()) for row in rows.rows),
+    }
+    chosen = [len(plain(row.chosen).split()) for row in rows.rows if row.chosen is not None]
+    rejected = [len(plain(row.rejected).split()) for row in rows.rows if row.rejected is not None]
+    if chosen:
+        found["words of an answer" if not rejected else "words chosen"] = _mean(chosen)
+    if rejected:
+        found["words rejected"] = _mean(rejected)
+        longer = [a > b for a, b in zip(chosen, rejected, strict=True) if a != b]
+        found["longer one chosen"] = round(fmean(longer), 3) if longer else 0.0
+    if rows.kind == "label":
+        found["good answers"] = _mean(bool(row.label) for row in rows.rows)
+    return found
+
+
+def _mean(values: Iterable[float]) -> float:
+    return round(fmean(values), 2)

@@ -1,0 +1,37 @@
+"""vLLM's offline engine in this process, for large models on GPUs.
+
+Encoding is the hf backend's, so the rules for boundaries, truncation, windows and chat templates
+are the same; vLLM computes, batches and re-uses prefixes. Nothing heavy is imported until
+``open_vllm`` is called.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from harness.protocols import BackendOptions, ModelBackend
+
+VLLM_OPTIONS = {
+    "chat_template": "auto (default: on where the tokenizer has one), on, off",
+    "max_length": "longest sequence in tokens (default: the model's own)",
+    "revision": "branch, tag or commit on the hub",
+    "tensor_parallel_size": "GPUs that share the model (default: 1)",
+    "gpu_memory_utilization": "share of a GPU's memory to use (default: 0.9)",
+    "allow_pickle": "true loads checkpoints that are not safetensors; they can run code",
+    "trust_remote_code": "true runs code that the checkpoint brings",
+}
+"""``--set KEY=VALUE`` for this backend."""
+
+
+def open_vllm(options: BackendOptions) -> ModelBackend:
+    """Loads a checkpoint folder or hub id into vLLM.
+
+    Raises:
+        UsageError: An option's value is not one of those expected.
+        MissingExtraError: vLLM is not installed.
+        ModelError: The model cannot be used.
+    """
+    from harness_backends.vllm.backend import open_backend
+
+    return open_backend(options)

@@ -1,0 +1,96 @@
+"""The child process: its death is survived, its reason is shown, its work is resumed."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.errors import RunFailedError
+from harness_align import journal, launcher
+from harness_align.aligners import StagedAligner
+from harness_align.journal import Journal
+from harness_align.spec import AlignSpec
+from harness_align.training import run
+
+# The trainers' own deprecation warnings are not ours to answer for.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.fixture
+def spec(tiny_model, jsonl, pairs, tmp_path):
+    return AlignSpec(
+        "sft",
+        str(tiny_model),
+        str(jsonl(pairs)),
+        str(tmp_path / "out"),
+        steps=200,
+        batch_size=2,
+        max_length=64,
+        save_every=20,
+        learning_rate=1e-3,
+    )
+
+
+def test_a_killed_child_is_explained_and_resumed_to_the_same_weights(spec, tmp_path):
+    children = []
+
+    def kill(event):
+        if event["event"] == "stage":
+            children.append(event["pid"])
+        if event["event"] == "checkpoint" and len(children) == 1:
+            os.kill(children[0], signal.SIGKILL)
+
+    with pytest.raises(RunFailedError, match="was killed") as caught:
+        launcher.train(spec, kill)
+    assert "--resume" in str(caught.value)
+    resumed = launcher.train(replace(spec, resume=True))
+    events, _ = Journal.of(Path(spec.out)).read()
+    first, second = [each for each in events if each["event"] == "stage"]
+    assert first["resumed_at"] == 0 < second["resumed_at"] < spec.steps
+    whole = replace(spec, out=str(tmp_path / "whole"))
+    uninterrupted = run.train(whole, Journal.of(Path(whole.out)))
+    assert (uninterrupted / "model.safetensors").read_bytes() == (
+        resumed / "model.safetensors"
+    ).read_bytes()
+
+
+def test_a_full_disk_is_named_and_keeps_the_last_checkpoint(spec, monkeypatch):
+    """A limit on the size of files fails writes as a full disk does, with an error from the OS."""
+    program = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000));"
+        "from harness_align.training.__main__ import main; sys.exit(main(sys.argv[1]))"
+    )
+    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 20000
+    monkeypatch.setattr(
+        launcher, "command", lambda path, _: [sys.executable, "-c", program, str(path)]
+    )
+    with pytest.raises(RunFailedError, match="disk is full") as caught:
+        launcher.train(spec)
+    assert "--resume" in str(caught.value)
+
+
+@pytest.mark.slow
+def test_rlhf_trains_a_reward_model_and_then_the_policy(spec, tmp_path, capsys):
+    aligner = StagedAligner("rlhf")
+    out = tmp_path / "rlhf"
+    settings = {"model": spec.model, "steps": 3, "max_new_tokens": 6, "max_length": 64}
+    folder = aligner.train(settings, Path(spec.data), out)
+    assert folder == out / "model"
+    assert (out / "reward/model/model.safetensors").exists()
+    logs = dict(journal.steps(Journal.of(out).read()[0]))
+    assert "kl" in logs[3]
+    assert "2/2 rloo: 3 steps" in capsys.readouterr().err
+
+
+def test_the_command_passes_an_accelerate_config_through(tmp_path):
+    config = tmp_path / "fsdp.yaml"
+    given = launcher.command(tmp_path / "spec.json", config)
+    assert given[3:5] == ["--config_file", str(config)]
+    assert "--num_processes" not in given
+    assert "--num_processes" in launcher.command(tmp_path / "spec.json", None)

@@ -1,0 +1,75 @@
+"""Win rates, KL, lengths and diversity, against values worked out by hand."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from harness_align import measures
+
+
+def test_ties_are_half_a_win_and_unknown_values_are_left_out():
+    won = measures.wins([0.0, 1.0, 1.0, None], [1.0, 0.0, 1.0, 1.0])
+    assert won == [1.0, 0.0, 0.5, None]
+    estimate = measures.win_rate(won, ["a", "b", "c", "d"])
+    assert (estimate.value, estimate.n) == (0.5, 3)
+
+
+def test_answers_to_one_prompt_are_one_observation():
+    alone = measures.win_rate([1.0, 0.0] * 20, [str(i) for i in range(40)])
+    clustered = measures.win_rate([1.0] * 20 + [0.0] * 20, [str(i // 10) for i in range(40)])
+    assert clustered.high - clustered.low > 2 * (alone.high - alone.low)
+
+
+def test_wins_that_length_explains_vanish_at_equal_length():
+    rng = np.random.default_rng(0)
+    change = rng.normal(2.0, 1.0, 400)
+    won = [float(rng.random() < 1 / (1 + math.exp(-2 * math.tanh(x)))) for x in change]
+    prompts = [str(i) for i in range(400)]
+    raw = measures.win_rate(won, prompts)
+    controlled = measures.length_controlled_win_rate(won, change.tolist(), prompts)
+    assert raw.low > 0.75
+    assert controlled.value < raw.value - 0.1
+
+
+def test_wins_that_length_does_not_explain_stay():
+    rng = np.random.default_rng(1)
+    change = rng.normal(0.0, 3.0, 400)
+    won = [float(rng.random() < 0.8) for _ in change]
+    prompts = [str(i) for i in range(400)]
+    controlled = measures.length_controlled_win_rate(won, change.tolist(), prompts)
+    assert controlled.low < 0.8 < controlled.high
+
+
+def test_separable_wins_give_a_finite_rate():
+    estimate = measures.length_controlled_win_rate([1.0] * 10, [1.0] * 10, list("abcdefghij"))
+    assert 0.9 < estimate.value <= 1
+    assert math.isfinite(estimate.low)
+
+
+def test_divergence_is_weighted_by_tokens():
+    estimate = measures.per_token([1.0, 3.0], [10, 10], ["a", "b"])
+    assert estimate.value == pytest.approx(0.2)
+    uneven = measures.per_token([1.0, 3.0], [10, 90], ["a", "b"])
+    assert uneven.value == pytest.approx(0.04)
+
+
+def test_divergence_of_equal_models_is_zero():
+    estimate = measures.per_token([0.0] * 5, [3] * 5, list("abcde"))
+    assert estimate.value == 0
+
+
+def test_ratio_of_lengths():
+    assert measures.ratio([4.0, 8.0], [2.0, 4.0], ["a", "b"]).value == 2
+
+
+def test_distinct_words():
+    assert measures.distinct(["a b a b"], 1) == 0.5
+    assert measures.distinct(["a b a b"], 2) == pytest.approx(2 / 3)
+    assert math.isnan(measures.distinct(["a"], 2))
+
+
+def test_pairs_of_equal_length():
+    assert measures.length_matched([100, 100, 0], [91, 89, 0]) == [True, False, True]
