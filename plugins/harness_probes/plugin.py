@@ -13,13 +13,14 @@ from harness_probes.behavior import checklist, contrast
 from harness_probes.bias import bbq, bold, crows_pairs, holistic_bias, stereoset, winobias
 from harness_probes.counterfactual import specs as counterfactual
 from harness_probes.robustness import specs as robustness
+from harness_probes.safety import tasks as safety
 
 
 @harness.hookimpl
 def harness_register_tasks() -> Iterable[TaskSpec]:
-    """The suites ``bias`` and ``behavior``."""
+    """The suites ``bias``, ``behavior`` and ``safety``."""
     bias = (bbq, crows_pairs, stereoset, winobias, bold, holistic_bias)
-    return [*(task.SPEC for task in bias), checklist.SPEC, contrast.SPEC]
+    return [*(task.SPEC for task in bias), checklist.SPEC, contrast.SPEC, *safety.SPECS]
 
 
 @harness.hookimpl
