@@ -17,11 +17,11 @@ from typing import Any
 
 from harness import runner
 from harness.baseline import ScoredRun, load_run
-from harness.cli.runs import task_metrics
-from harness.compare import RunComparison, compare
+from harness.comparison import RunComparison, compare
 from harness.config import RunSpec
 from harness.errors import RunFailedError, UnknownNameError
 from harness.gate import GateVerdict, evaluate, parse_gate
+from harness.installed import task_metrics
 from harness.plugins import Registry
 from harness.protocols import Aligner
 from harness.stats import compare as paired_tests
@@ -276,7 +276,7 @@ def training_curves(
 
 def to_json(result: AlignResult) -> dict[str, Any]:
     """What align.json holds."""
-    from harness.compare import comparison_to_json
+    from harness.comparison import comparison_to_json
 
     job, prepared = result.job, result.prepared
     return {

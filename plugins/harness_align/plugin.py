@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import click
 
@@ -41,6 +43,19 @@ def _open(method: str) -> Aligner:
     from harness_align.aligners import StagedAligner
 
     return StagedAligner(method)
+
+
+@hookimpl
+def harness_api() -> dict[str, Callable[..., object]]:
+    """``from harness import align``."""
+    return {"align": _align}
+
+
+def _align(*arguments: Any, **settings: Any) -> object:
+    """Trains a model and decides; see ``harness_align.api.align``."""
+    from harness_align.api import align
+
+    return align(*arguments, **settings)
 
 
 @hookimpl

@@ -21,17 +21,7 @@ JSON = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(
-                ["choices", "message", "content", "text", "finish_reason", "logprobs", "usage"]
-                + [
-                    "token_logprobs",
-                    "top_logprobs",
-                    "prompt_logprobs",
-                    "stop_reason",
-                    "prompt_tokens",
-                ]
-            )
-            | st.text(max_size=3),
+            st.sampled_from(NAMES) | st.text(max_size=3),
             inner,
             max_size=4,
         )
