@@ -5,7 +5,7 @@
 
 The demo model prefers stereotyping sentences on purpose. Pairs of sentences that it may learn
 from (none of them in the evaluation's sample data) become a preference data set in which the
-less stereotyping one is chosen; DPO learns from it. SQuAD, SST-2 and perplexity stand guard.
+less stereotyping one is chosen; DPO learns from it. SQuAD and SST-2 stand guard.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from harness_align.mining import split_sentences
 from harness_backends.demo import bias_samples, weights_folder
 from harness_backends.demo.examples import Source
 
-GENTLE = {"steps": 120, "learning_rate": 1e-4, "beta": 0.5}
+GENTLE = {"steps": 100, "learning_rate": 1e-4, "beta": 0.5}
 OVERDONE = {"steps": 200, "learning_rate": 1e-2, "beta": 0.01}
 
 
@@ -49,7 +49,7 @@ def debias(out: Path, overdo: bool = False) -> AlignResult:
         str(counterfactual_pairs(out / "pairs.jsonl")),
         out / ("overdone" if overdo else "gentle"),
         eval_tasks=["crows_pairs.stereotype_share@0.5"],
-        guard=["squad.f1", "sst2.accuracy", "perplexity.word_perplexity"],
+        guard=["squad.f1", "sst2.accuracy"],
         eval_data="sample",
         # The sentences are scored as plain text, so they are learned as plain text.
         settings={"batch_size": 16, "wrap": False, **(OVERDONE if overdo else GENTLE)},

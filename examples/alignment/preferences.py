@@ -16,7 +16,7 @@ from harness_align.api import align
 from harness_align.loop import AlignResult
 
 
-def reward_model(model: str, data: Path, out: Path, steps: int = 150) -> AlignResult:
+def reward_model(model: str, data: Path, out: Path, steps: int = 80) -> AlignResult:
     """Trains on three quarters of the prompts, and measures on the rest."""
     return align(
         "reward",
@@ -24,7 +24,7 @@ def reward_model(model: str, data: Path, out: Path, steps: int = 150) -> AlignRe
         str(data),
         out,
         development=0.25,
-        settings={"steps": steps, "batch_size": 16, "learning_rate": 1e-3, "max_length": 512},
+        settings={"steps": steps, "batch_size": 16, "learning_rate": 1e-3, "max_length": 320},
         quiet=False,
     )
 

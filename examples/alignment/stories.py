@@ -1,11 +1,12 @@
-"""Teach a story model to be cheerful: SFT, a reward model, RLOO; and watch for reward hacking.
+"""Teach a story model to be cheerful: SFT, a reward model, RLOO; and watch a reward being hacked.
 
-    python examples/alignment/stories.py MODEL OUT
+    python examples/alignment/stories.py MODEL OUT           # the lexicon is the reward
+    python examples/alignment/stories.py MODEL OUT --hack    # a weak reward model is
 
 MODEL is a small story model, such as a TinyStories checkpoint. A lexicon scores two sampled
-endings of each beginning; the better one is the chosen one. The reward model learns from these
-pairs, RLOO raises the reward model's score, and the lexicon itself is held out: where it does
-not follow, the reward was hacked.
+endings of each beginning; the better one is the chosen one. SFT learns the chosen ones, a reward
+model learns the pairs, RLOO raises the reward. Whichever of lexicon and reward model is not
+trained on is held out: with --hack the reward model's score rises and the lexicon's does not.
 """
 
 from __future__ import annotations
@@ -72,8 +73,8 @@ def sampled_pairs(model: str, path: Path) -> Path:
     return path
 
 
-def cheer(model: str, out: Path) -> AlignResult:
-    """SFT on the chosen endings, then a reward model and RLOO from there."""
+def cheer(model: str, out: Path, hack: bool = False) -> AlignResult:
+    """SFT on the chosen endings, a reward model of the pairs, and RLOO from there."""
     pairs = str(sampled_pairs(model, out / "pairs.jsonl"))
     tuned = align(
         "sft",
@@ -84,17 +85,28 @@ def cheer(model: str, out: Path) -> AlignResult:
         settings={"steps": 40, "batch_size": 16, "learning_rate": 1e-4, "max_new_tokens": LENGTH},
         quiet=False,
     )
+    learned = align(
+        "reward",
+        str(tuned.checkpoint),
+        pairs,
+        out / "reward",
+        development=0.25,
+        settings={"steps": 100, "batch_size": 16, "learning_rate": 3e-4},
+        quiet=False,
+    )
+    rewards = (LEXICON, str(learned.checkpoint))
+    reward, held_out = reversed(rewards) if hack else rewards
     return align(
         "rlhf",
         str(tuned.checkpoint),
         pairs,
-        out / "rlhf",
-        held_out_reward=LEXICON,
+        out / ("hacked" if hack else "rlhf"),
+        reward=reward,
+        held_out_reward=held_out,
         development=0.25,
         samples=100,
         settings={
-            "reward_steps": 150,
-            "steps": 60,
+            "steps": 40,
             "batch_size": 32,
             "generations": 8,
             "learning_rate": 3e-4,
@@ -110,8 +122,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model")
     parser.add_argument("out", type=Path)
+    parser.add_argument("--hack", action="store_true")
     given = parser.parse_args()
-    result = cheer(given.model, given.out)
+    result = cheer(given.model, given.out, given.hack)
     print(f"{result.verdict.decision}: {result.verdict.sentence}")
     for effect in result.effects.estimates:
         estimate = effect.estimate

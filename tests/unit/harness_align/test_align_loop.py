@@ -37,11 +37,6 @@ class InProcess:
 
 
 @pytest.fixture
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
-
-
-@pytest.fixture
 def pairs_file(jsonl):
     return jsonl(
         [
@@ -57,7 +52,6 @@ def small(**settings):
     return {"steps": 12, "batch_size": 4, "max_length": 64, "max_new_tokens": 6, **settings}
 
 
-@pytest.mark.usefixtures("cache")
 def test_the_loop_measures_trains_measures_and_decides(tiny_model, pairs_file, jsonl, tmp_path):
     questions = jsonl(QUESTIONS, "questions.jsonl")
     asked = AlignJob(
@@ -91,7 +85,6 @@ def test_the_loop_measures_trains_measures_and_decides(tiny_model, pairs_file, j
     assert (tmp_path / "out/after/results.json").exists()
 
 
-@pytest.mark.usefixtures("cache")
 def test_texts_in_the_report_are_escaped(tiny_model, jsonl, tmp_path):
     rows = [{"prompt": f"<script>{n}", "completion": " <b>yes"} for n in range(12)]
     asked = AlignJob(
@@ -108,7 +101,6 @@ def test_texts_in_the_report_are_escaped(tiny_model, jsonl, tmp_path):
     assert "&lt;script&gt;" in page
 
 
-@pytest.mark.usefixtures("cache")
 def test_a_reward_model_is_judged_by_held_out_pairs(tiny_model, pairs_file, tmp_path):
     asked = AlignJob(
         "reward",
@@ -125,7 +117,6 @@ def test_a_reward_model_is_judged_by_held_out_pairs(tiny_model, pairs_file, tmp_
     assert result.verdict.decision == "pass"
 
 
-@pytest.mark.usefixtures("cache")
 def test_a_task_is_data_and_reward(tiny_model, jsonl, tmp_path):
     questions = jsonl(QUESTIONS, "questions.jsonl")
     asked = AlignJob(
@@ -159,7 +150,6 @@ def test_a_task_that_compares_gives_pairs(jsonl):
     }
 
 
-@pytest.mark.usefixtures("cache")
 def test_training_on_the_evaluation_suite_is_refused_unless_forced(tiny_model, jsonl, tmp_path):
     questions = jsonl(QUESTIONS, "questions.jsonl")
     given = {
@@ -277,7 +267,6 @@ def test_every_command_has_help_with_examples(command, capsys):
     assert "Examples:" in capsys.readouterr().out
 
 
-@pytest.mark.usefixtures("cache")
 def test_errors_are_usage_errors_with_one_screen(tiny_model, jsonl, tmp_path, capsys):
     rows = jsonl([{"question": "q", "answer": "a"}])
     given = ("align", "--model", tiny_model, "--out", tmp_path / "out", "--data", rows)
@@ -292,7 +281,6 @@ def test_errors_are_usage_errors_with_one_screen(tiny_model, jsonl, tmp_path, ca
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("cache")
 def test_the_search_tries_settings_and_the_suite_decides_once(tiny_model, pairs_file, tmp_path):
     result = api.align(
         "dpo",

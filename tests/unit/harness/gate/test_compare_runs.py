@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from harness.cli.comparison import markdown
-from harness.compare import FLIPS_KEPT, compare, comparison_to_json
+from harness.comparison import FLIPS_KEPT, compare, comparison_to_json
 from harness.errors import DataError, HarnessError
 
 

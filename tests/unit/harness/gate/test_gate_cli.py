@@ -8,7 +8,7 @@ import pytest
 
 from harness.cli import main
 from harness.cli.compare import show
-from harness.compare import compare
+from harness.comparison import compare
 from harness.errors import UsageError
 from harness.plugins import Registry
 from harness.protocols import ReporterSpec
