@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from harness.errors import RunFailedError
@@ -70,5 +71,9 @@ class StagedAligner:
 
 
 def _is_finished(stage: AlignSpec) -> bool:
-    events, _ = Journal.of(Path(stage.out)).read()
-    return any(event["event"] == "finished" for event in events)
+    """Whether an earlier run finished just this stage; other settings train anew."""
+    out = Path(stage.out)
+    events, _ = Journal.of(out).read()
+    if not any(event["event"] == "finished" for event in events):
+        return False
+    return replace(specs.load(out / "spec.json"), resume=True) == stage

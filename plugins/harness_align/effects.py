@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.codec import estimate_to_json
+from harness.codec import estimate_to_json, number
 from harness.config import RunSpec
 from harness.plugins import Registry
 from harness.stats import estimates
@@ -63,7 +63,7 @@ class Effects:
                 each.name: {**estimate_to_json(each.estimate), "note": each.note}
                 for each in self.estimates
             },
-            "shares": {name: list(values) for name, values in self.shares.items()},
+            "shares": {name: list(map(number, values)) for name, values in self.shares.items()},
             "examples": [list(each) for each in self.examples],
         }
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -44,8 +45,10 @@ def train(
     _need_packages()
     out = Path(spec.out)
     journal = Journal.of(out)
-    if not spec.resume:
-        journal.path.unlink(missing_ok=True)
+    if not spec.resume and journal.path.exists():
+        # An earlier run's checkpoints must not be taken for this one's by a later resume.
+        shutil.rmtree(out / "checkpoints", ignore_errors=True)
+        journal.path.unlink()
     _, position = journal.read()  # a resumed run goes on in the same file
     path = spec.save(out / "spec.json")
     with (out / LOG).open("ab") as log:

@@ -71,7 +71,8 @@ def parse(text: str) -> tuple[Term, ...]:
             weight = float(matched[1]) if matched else 1.0
         except ValueError:
             weight = math.nan
-        if not source or not math.isfinite(weight) or source in ("task:", "plugin:"):
+        cut_off = not source or source[-1] in "*+:"
+        if cut_off or not math.isfinite(weight):
             raise UsageError(
                 f"--reward {text!r}",
                 "Expected task:NAME, a reward model's folder, plugin:FILE.py:FUNCTION, "

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from harness import measure
 from harness.baseline import ScoredRun
-from harness.codec import estimate_to_json
+from harness.codec import estimate_to_json, number
 from harness.errors import UnknownNameError, UsageError
 from harness.gate import GateVerdict
 from harness.measure import MetricsOfTask, NotMeasurable
@@ -94,9 +94,9 @@ class Judgement:
             "decision": self.decision,
             "sentence": self.sentence,
             "gain": estimate_to_json(self.gain),
-            "baseline": self.baseline,
-            "candidate": self.candidate,
-            "minimum_detectable": self.detectable,
+            "baseline": number(self.baseline),
+            "candidate": number(self.candidate),
+            "minimum_detectable": number(self.detectable),
         }
 
 

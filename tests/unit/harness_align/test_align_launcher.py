@@ -75,6 +75,26 @@ def test_a_full_disk_is_named_and_keeps_the_last_checkpoint(spec, monkeypatch):
     assert "--resume" in str(caught.value)
 
 
+def test_a_finished_stage_is_not_trained_again_unless_something_changed(
+    spec, tmp_path, monkeypatch
+):
+    trained = []
+
+    def train(stage, *_):
+        trained.append(stage.steps)
+        Journal.of(Path(stage.out)).finished(Path(stage.out) / "model")
+        stage.save(Path(stage.out) / "spec.json")
+        return Path(stage.out) / "model"
+
+    monkeypatch.setattr(launcher, "train", train)
+    settings = {"model": spec.model, "steps": 3}
+    for further in ({}, {"resume": True}, {"resume": True, "steps": 5}, {}):
+        StagedAligner("sft", quiet=True).train(
+            {**settings, **further}, Path(spec.data), tmp_path / "o"
+        )
+    assert trained == [3, 5, 3]
+
+
 @pytest.mark.slow
 def test_rlhf_trains_a_reward_model_and_then_the_policy(spec, tmp_path, capsys):
     aligner = StagedAligner("rlhf")

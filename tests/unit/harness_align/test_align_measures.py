@@ -73,3 +73,17 @@ def test_distinct_words():
 
 def test_pairs_of_equal_length():
     assert measures.length_matched([100, 100, 0], [91, 89, 0]) == [True, False, True]
+
+
+def test_what_is_not_known_is_null_in_json():
+    import json
+
+    from harness import codec
+    from harness.types import Estimate
+    from harness_align.effects import Effect, Effects
+
+    unknown = Estimate(math.nan, math.nan, math.nan, math.nan, 0, "none")
+    effects = Effects((Effect("gap", unknown, "?"),), {"distinct-2": (math.nan, 0.5)})
+    content = json.loads(codec.dumps(effects.to_json()))
+    assert content["shares"]["distinct-2"] == [None, 0.5]
+    assert content["estimates"]["gap"]["value"] is None

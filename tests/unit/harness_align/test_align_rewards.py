@@ -1,0 +1,89 @@
+"""Reward expressions, functions and their errors."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness import plugins
+from harness.errors import ModelError, UnknownNameError, UsageError
+from harness_align import rewards
+from harness_align.rewards import FunctionReward, TaskReward, Term, WeightedSum
+
+
+@pytest.fixture
+def functions(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "def length(prompts, texts):\n    return [len(text) for text in texts]\n"
+        "def some(prompts, texts):\n    return [None if 'x' in text else 1 for text in texts]\n"
+        "value = 3\n"
+    )
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "terms"),
+    [
+        ("task:sst2", [(1.0, "task:sst2")]),
+        ("./reward model", [(1.0, "./reward model")]),
+        (
+            "0.7*task:squad.f1 + 0.3 * plugin:a.py:f",
+            [(0.7, "task:squad.f1"), (0.3, "plugin:a.py:f")],
+        ),
+        ("-1e-1*plugin:m:f", [(-0.1, "plugin:m:f")]),
+        ("path/with+plus", [(1.0, "path/with+plus")]),
+    ],
+)
+def test_expressions_are_read(text, terms):
+    assert rewards.parse(text) == tuple(Term(*term) for term in terms)
+
+
+@pytest.mark.parametrize("text", ["", "task:", "0.5*", "1..2*task:a", "task:a + "])
+def test_malformed_expressions_show_how_to_write_them(text):
+    with pytest.raises(UsageError, match="reward") as caught:
+        rewards.parse(text)
+    assert "Expected" in str(caught.value)
+
+
+def test_a_weighted_sum_is_none_where_a_part_is(functions):
+    function = WeightedSum(
+        f"2*plugin:{functions}:length + 0.5*plugin:{functions}:some", plugins.load()
+    )
+    assert function(["p", "p"], ["ab", "axb"], [{}, {}]) == [4.5, None]
+
+
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [
+        ("absent.py:f", "cannot be imported"),
+        ("no.such.module:f", "cannot be imported"),
+        ("{file}:absent", "no function 'absent'"),
+        ("{file}:value", "no function 'value'"),
+        ("justaname", "names no function"),
+    ],
+)
+def test_a_function_that_is_not_there_is_an_error(functions, address, says):
+    with pytest.raises(UsageError, match=says):
+        FunctionReward(address.format(file=functions))
+
+
+def test_a_task_or_metric_that_does_not_exist_lists_the_nearest():
+    registry = plugins.load()
+    with pytest.raises(UnknownNameError, match="sst2"):
+        TaskReward("sst", registry)
+    with pytest.raises(UnknownNameError, match="accuracy"):
+        TaskReward("sst2.acuracy", registry)
+
+
+def test_a_folder_that_is_no_reward_model_is_an_error(tiny_model, tmp_path):
+    with pytest.raises(ModelError, match="no reward model"):
+        rewards.ModelReward(str(tmp_path / "absent"))
+    with pytest.raises(ModelError, match="outputs"):
+        rewards.ModelReward(str(tiny_model))
+
+
+def test_the_lexicon_tells_good_from_bad():
+    good, bad = rewards.lexicon_sentiment(["p", "p"], ["I love this.", "I hate this."])
+    assert good is not None
+    assert bad is not None
+    assert good > 0 > bad
