@@ -116,7 +116,7 @@ def view(result: RunResult) -> RunView:
     errors = sum(task.errors for task in tasks)
     return RunView(
         run_id=result.run_id,
-        model=model_name(result),
+        model=model_name(result.model),
         started=numbers.moment(str(result.timing.get("started", ""))),
         complete=result.status == "complete",
         samples=numbers.count(sum(task.n for task in tasks)),
@@ -139,10 +139,10 @@ def notes(tasks: Iterable[TaskView]) -> list[tuple[str, str]]:
     return [(", ".join(names), note) for note, names in shared.items()]
 
 
-def model_name(result: RunResult) -> str:
+def model_name(model: Mapping[str, object]) -> str:
     """What to call the model: its name, else whatever identifies it."""
     for key in ("spec", "name", "fingerprint"):
-        value = result.model.get(key)
+        value = model.get(key)
         if isinstance(value, str) and value:
             return value
     return "model"
