@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 from harness.runfolder import write_atomically
 from harness.types import RunResult
 from harness_reports import browser, changes, provenance
+from harness_reports.calibration import CalibrationCollector
+from harness_reports.flips import FlipCollector
 from harness_reports.text import visible
 from harness_reports.view import view
 
@@ -35,13 +37,20 @@ class HtmlReporter:
     def render(self, result: RunResult, out: Path) -> Path:
         """Writes the page into the run folder ``out``."""
         clip = browser.Clipper()
-        payloads = [browser.payload(out, task, clip) for task in result.tasks.values()]
+        payloads, flips, reliability = [], [], []
+        for task in result.tasks.values():
+            turned, calibration = FlipCollector(task, clip), CalibrationCollector()
+            payloads.append(browser.payload(out, task, clip, (turned, calibration)))
+            flips.append(turned.found())
+            reliability.append(calibration.found())
         text = page(
             "report.html",
-            styles=("base.css", "report.css", "samples.css"),
+            styles=("base.css", "report.css", "probes.css", "samples.css"),
             scripts=("base.js", "report.js"),
             data=[payload for payload in payloads if payload is not None],
             run=view(result),
+            flips=flips,
+            reliability=reliability,
             made=provenance.read(out),
             clipped=clip.clipped,
             record_limit=browser.RECORD_LIMIT,

@@ -176,13 +176,28 @@ def question_task(records: list[SampleRecord]) -> TaskResult:
         probes={
             "typos": {
                 "exact_match": {
+                    "score": estimate(0.402, 0.02),
                     "mean_change": estimate(-0.031, 0.011, method="paired mean, Student t"),
                     "worst_case": estimate(0.402, 0.02),
                     "flip_rate": estimate(0.083, 0.009, method="mean, Wilson"),
+                    "score@0.05": estimate(0.43, 0.02),
+                    "mean_change@0.05": estimate(-0.012, 0.01),
+                    "score@0.2": estimate(0.39, 0.02),
+                    "mean_change@0.2": estimate(-0.05, 0.013),
                 }
             },
             "option_order": {"exact_match": {"mean_change": estimate(0.002, 0.006)}},
         },
+        fairness={
+            "subject": {
+                "exact_match": {
+                    "gap": Estimate(
+                        0.05, math.nan, 0.0, 0.12, 399, "lamps against cups; MOVER, 3 pairs"
+                    )
+                }
+            }
+        },
+        skipped_variants={"typos": {}, "gender_swap": {"no gendered word": 198}},
         settings={"template": "default", "shots": "0", "scoring": "generation"},
         notes=("Sample data was used: these scores say nothing about the full benchmark.",),
     )
