@@ -126,7 +126,7 @@ def _group_table(task: TaskView, groups: GroupTable) -> RenderableType:
     _value_columns(table, one_line(groups.label))
     hidden = {row.metric for row in task.metrics} - {groups.metric}
     for row in groups.rows[:_GROUPS_SHOWN]:
-        interval = "too small" if row.too_small else row.number.interval
+        interval = row.interval
         group = f"{row.group} (small)" if row.small else row.group
         table.add_row(_text(group), row.number.short, Text(interval, style="dim"), row.number.n)
     left = len(groups.rows) - _GROUPS_SHOWN

@@ -29,6 +29,13 @@ class GroupRow:
     too_small: bool
     small: bool
 
+    @property
+    def interval(self) -> str:
+        """The interval in words, or why there is none."""
+        if not self.too_small:
+            return self.number.interval
+        return "too small" if self.small else "no interval"
+
 
 @dataclass(frozen=True, slots=True)
 class FairnessRow:

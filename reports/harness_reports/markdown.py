@@ -126,7 +126,7 @@ def _group_table(table: GroupTable) -> str:
         (
             escape(row.group) + (" (small)" if row.small else ""),
             row.number.short,
-            "too small" if row.too_small else row.number.interval,
+            row.interval,
             row.number.n,
         )
         for row in table.rows
