@@ -25,7 +25,7 @@ from workloads import Workload, make_checkpoint, multiple_choice, workloads
 from harness.types import Generate, Loglikelihood, Request, RollingLoglikelihood
 
 SHARED = Path(os.environ.get("HARNESS_SHARED", Path(__file__).resolve().parents[1] / "../shared"))
-CANDIDATES = (4, 8, 16, 32, 64)
+CANDIDATES = (1, 4, 8, 16, 32, 64)
 
 
 def main() -> None:
@@ -45,16 +45,14 @@ def main() -> None:
             for workload in workloads(checkpoint, SHARED, arguments.scale)
             if arguments.only in workload.name
         ]
-        rows = [measure(workload, arguments.threads, arguments.tune) for workload in chosen]
-        growth = scaling(checkpoint, arguments.threads) if not arguments.only else []
-    result = {
-        "threads": arguments.threads,
-        "load": os.getloadavg(),
-        "workloads": rows,
-        "scaling": growth,
-    }
-    arguments.out.write_text(json.dumps(result, indent=1), encoding="utf-8")
-    show(rows, growth)
+        result: dict[str, Any] = {"threads": arguments.threads, "workloads": [], "scaling": []}
+        for workload in chosen:
+            result["workloads"].append(measure(workload, arguments.threads, arguments.tune))
+            arguments.out.write_text(json.dumps(result, indent=1), encoding="utf-8")
+        if not arguments.only:
+            result["scaling"] = scaling(checkpoint, arguments.threads)
+            arguments.out.write_text(json.dumps(result, indent=1), encoding="utf-8")
+    show(result["workloads"], result["scaling"])
 
 
 def measure(workload: Workload, threads: int, tune: bool) -> dict[str, Any]:
@@ -73,6 +71,7 @@ def measure(workload: Workload, threads: int, tune: bool) -> dict[str, Any]:
     return {
         "name": workload.name,
         "requests": len(workload.requests),
+        "load": os.getloadavg(),
         "speedup": there.seconds / here.seconds,
         "processor_speedup": there.processor / here.processor,
         "goal": workload.goal,

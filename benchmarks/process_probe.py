@@ -27,7 +27,7 @@ class Probe:
     def loaded(self, weights: object) -> None:
         """Marks the base line, with every weight in memory (files are mapped lazily)."""
         for weight in weights:  # type: ignore[attr-defined]
-            float(weight.sum())
+            float(weight.detach().sum())
         gc.collect()
         Path("/proc/self/clear_refs").write_text("5")  # resets the peak
         self._loaded = _status("VmRSS")

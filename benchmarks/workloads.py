@@ -208,9 +208,9 @@ def workloads(checkpoint: Path, shared: Path, scale: float) -> list[Workload]:
         Workload(
             "multiple choice, 5 shared shots",
             checkpoint,
-            multiple_choice(shared, some(4), 48),
+            multiple_choice(shared, some(4), 64),
             10.0,
-            8,
+            4,
             4,
         ),
         Workload(
@@ -218,16 +218,16 @@ def workloads(checkpoint: Path, shared: Path, scale: float) -> list[Workload]:
             checkpoint,
             multiple_choice(shared, some(4), 16, per_question=True),
             3.5,
-            8,
+            4,
             4,
         ),
-        Workload("SQuAD generation, 2 shots", checkpoint, squad(shared, some(200)), 4.0, 16),
+        Workload("SQuAD generation, 2 shots", checkpoint, squad(shared, some(200)), 4.0, 8),
         Workload(
             "generation, lengths differ",
             shared / "models/stories260k",
             stories(shared, some(1500)),
             2.0,
-            64,
+            32,
         ),
-        Workload("perplexity", checkpoint, perplexity(shared, some(100)), 1.2, 8),
+        Workload("perplexity", checkpoint, perplexity(shared, some(100)), 1.2, 4),
     ]

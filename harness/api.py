@@ -1,4 +1,4 @@
-"""The Python API: ``from harness import evaluate``."""
+"""The Python API: ``from harness import compare, evaluate``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness import plugins, runner
+from harness import comparison, installed, plugins, runner
+from harness.baseline import load_run
+from harness.comparison import RunComparison
 from harness.config import RunSpec
 from harness.types import RunResult
 
@@ -37,3 +39,19 @@ def evaluate(
     sources = {"": data} if isinstance(data, str) else dict(data or {})
     spec = RunSpec(model, tuple(tasks), sources, **settings)
     return runner.run(spec, plugins.load(plugin_files)).result
+
+
+def compare(baseline: Path | str, candidate: Path | str, *, force: bool = False) -> RunComparison:
+    """Compares two runs sample by sample, as ``harness compare`` does.
+
+    Args:
+        baseline: A run folder, its results.json, or a baseline file.
+        candidate: The same, of the run that is judged.
+        force: Compare even where version, data or few-shot setting differ, and say so.
+
+    Raises:
+        HarnessError: A run cannot be read, or the two cannot be compared.
+    """
+    runs = [load_run(Path(each), texts=True) for each in (baseline, candidate)]
+    metrics = installed.task_metrics(plugins.load(), runs)
+    return comparison.compare(runs[0], runs[1], metrics, force)

@@ -109,11 +109,9 @@ def _log(value: float) -> float:
 
 
 def _extremes(values: Mapping[str, Estimate]) -> tuple[str, str]:
-    """The groups with the greatest and the least value."""
-    return (
-        max(values, key=lambda name: values[name].value),
-        min(values, key=lambda name: values[name].value),
-    )
+    """The groups with the greatest and the least value; two different ones where all are equal."""
+    order = sorted(values, key=lambda name: values[name].value)
+    return order[-1], order[0]
 
 
 def _described(

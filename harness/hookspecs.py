@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pluggy
@@ -66,6 +66,11 @@ def harness_group_measures(  # type: ignore[empty-body]
 @hookspec
 def harness_commands(app: click.Group) -> None:
     """Add commands to ``harness``; called before the command line is parsed."""
+
+
+@hookspec
+def harness_api() -> Mapping[str, Callable[..., object]]:  # type: ignore[empty-body]
+    """Functions that this plugin offers as ``from harness import NAME``; each imports on call."""
 
 
 @hookspec

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-import numpy as np
-from numpy.typing import NDArray
-
-from harness.stats import estimates
 from harness.types import Estimate, Score
+
+if TYPE_CHECKING:  # tasks name their metrics when they are registered: numpy must not load yet
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @runtime_checkable
@@ -37,6 +37,8 @@ class Mean:
 
     def aggregate(self, rows: Sequence[Score]) -> Estimate:
         """See ``harness.stats.estimates.mean``."""
+        from harness.stats import estimates
+
         return estimates.mean(values_of(rows), clusters_of(rows))
 
 
@@ -55,6 +57,8 @@ class Corpus:
 
     def aggregate(self, rows: Sequence[Score]) -> Estimate:
         """See ``harness.stats.estimates.bootstrap``."""
+        from harness.stats import estimates
+
         return estimates.bootstrap(statistics_of(rows), self.compute, clusters_of(rows))
 
 
@@ -64,6 +68,8 @@ def ratio(
     undefined: float = float("nan"),
 ) -> NDArray[np.float64]:
     """Element by element, with ``undefined`` where the denominator is not positive."""
+    import numpy as np
+
     result = np.full(np.broadcast_shapes(numerator.shape, denominator.shape), undefined)
     np.divide(numerator, denominator, out=result, where=denominator > 0)
     return result
@@ -71,11 +77,15 @@ def ratio(
 
 def values_of(rows: Sequence[Score]) -> NDArray[np.float64]:
     """The rows' numbers, shape (n,)."""
+    import numpy as np
+
     return np.array([row.value for row in rows], dtype=np.float64)
 
 
 def statistics_of(rows: Sequence[Score]) -> NDArray[np.float64]:
     """The rows' sufficient statistics, shape (n, k)."""
+    import numpy as np
+
     return np.array([row.value for row in rows], dtype=np.float64).reshape(len(rows), -1)
 
 

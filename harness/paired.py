@@ -177,24 +177,28 @@ def worst_group(
     """``worst_group``: the mean change of the label it hurts most, named in ``method``.
 
     The interval is simultaneous over the labels (Bonferroni), because the worst of several is
-    chosen after looking. Empty where the metric has no better direction or is no mean.
+    chosen after looking. Empty where fewer than two labels have variants, and where the metric has
+    no better direction or is no mean.
     """
-    changes: dict[str, Estimate] = {}
-    for number, label in enumerate(labels):
-        pairs = pair(original, [row for row in perturbed if row.variant == number])
-        if pairs.originals and pairs.numeric and not isinstance(metric, Resamplable):
-            means = [float(values.mean()) for values in pairs.after()]
-            change = compare.infer_paired(pairs.before(), means, pairs.clusters)
-            level = 1 - (1 - confidence) / len(labels)
-            changes[label] = replace(
-                estimate(change, len(means), level), method=f"{change.method}, Bonferroni"
-            )
-    if not changes or metric.higher_is_better is None:
+    if isinstance(metric, Resamplable) or metric.higher_is_better is None:
         return {}
+    groups = {
+        label: pair(original, [row for row in perturbed if row.variant == number])
+        for number, label in enumerate(labels)
+    }
+    groups = {label: pairs for label, pairs in groups.items() if pairs.originals and pairs.numeric}
+    if len(groups) < 2:
+        return {}
+    level = 1 - (1 - confidence) / len(groups)
+    changes: dict[str, Estimate] = {}
+    for label, pairs in groups.items():
+        means = [float(values.mean()) for values in pairs.after()]
+        change = compare.infer_paired(pairs.before(), means, pairs.clusters)
+        method = f"{label} of {len(groups)}; {change.method}, Bonferroni"
+        changes[label] = replace(estimate(change, len(means), level), method=method)
     sign = 1 if metric.higher_is_better else -1
     worst = min(changes, key=lambda label: sign * changes[label].value)
-    method = f"{worst} of {len(changes)}; {changes[worst].method}"
-    return {"worst_group": replace(changes[worst], method=method)}
+    return {"worst_group": changes[worst]}
 
 
 def spread(

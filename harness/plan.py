@@ -89,7 +89,7 @@ def build(spec: RunSpec, registry: Registry, backend: ModelBackend) -> Plan:
         UsageError: A name or option does not exist, or the backend cannot answer a request.
         DataError: A data file is missing, malformed, empty or has an id twice.
     """
-    specs = registry.select_tasks(spec.tasks)
+    specs, left_out = sources.having_data(registry, spec.tasks, spec.data)
     probes = registry.select_probes(spec.probes)
     if probes and getattr(backend, "by_sample", False):
         raise UsageError(
@@ -100,7 +100,8 @@ def build(spec: RunSpec, registry: Registry, backend: ModelBackend) -> Plan:
     sources.check_names(spec.task_settings, [*specs, *probes], "--set")
     sources.check_names(spec.templates, specs, "[tasks]")
     located = [(each, sources.resolve(each, spec.data)) for each in specs]
-    return Plan(tuple(_plan_task(spec, each, source, probes, backend) for each, source in located))
+    tasks = [_plan_task(spec, each, source, probes, backend) for each, source in located]
+    return Plan(tuple(replace(each, notes=each.notes + left_out) for each in tasks))
 
 
 def _plan_task(

@@ -57,6 +57,14 @@ class Registry:
     reporters: dict[str, ReporterSpec] = field(default_factory=dict)
     executors: dict[str, ExecutorSpec] = field(default_factory=dict)
 
+    @property
+    def functions(self) -> dict[str, Callable[..., object]]:
+        """What plugins add to the Python API, by name."""
+        found: dict[str, Callable[..., object]] = {}
+        for offered in self.manager.hook.harness_api():
+            found |= offered
+        return found
+
     def select_tasks(self, names: Iterable[str]) -> list[TaskSpec]:
         """The tasks named, suites unfolded, each once, in the order asked for.
 

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from harness import codec, data
+from harness import codec, data, plugins
 from harness.errors import DataError, UnknownNameError, UsageError
+from harness.plugins import Registry
 from harness.protocols import ProbeSpec, TaskSpec
 from harness.types import DataSource, Sample
 
@@ -32,6 +33,31 @@ def check_names(
             raise UnknownNameError(
                 f"name in {flag}", name, known, "It must be one of this run's tasks or probes."
             )
+
+
+def having_data(
+    registry: Registry, names: Sequence[str], given: Mapping[str, str]
+) -> tuple[list[TaskSpec], tuple[str, ...]]:
+    """The tasks of a run, and a note for each suite of which only a part is run.
+
+    A suite of which some members are given data runs these alone: whoever names the files of two
+    benchmarks means these two, and does not want the others from the hub. The note says so.
+
+    Raises:
+        UnknownNameError: Neither a task nor a suite has that name.
+    """
+    everything = registry.select_tasks(names)
+    suites = plugins.suites(registry.tasks)
+    dropped: set[str] = set()
+    notes: list[str] = []
+    for name in names:
+        members = suites.get(name, []) if name not in registry.tasks else []
+        absent = [each for each in members if each not in given and each not in names]
+        if "" in given or len(absent) == len(members) or not absent:
+            continue
+        dropped.update(absent)
+        notes.append(f"of suite {name}, not run because no data are given: {', '.join(absent)}")
+    return [each for each in everything if each.name not in dropped], tuple(notes)
 
 
 def resolve(spec: TaskSpec, given: Mapping[str, str]) -> DataSource:

@@ -5,7 +5,7 @@
 
 The demo model prefers stereotyping sentences on purpose. Pairs of sentences that it may learn
 from (none of them in the evaluation's sample data) become a preference data set in which the
-less stereotyping one is chosen; DPO learns from it, SQuAD and SST-2 stand guard.
+less stereotyping one is chosen; DPO learns from it. SQuAD and SST-2 stand guard.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from harness_align.mining import split_sentences
 from harness_backends.demo import bias_samples, weights_folder
 from harness_backends.demo.examples import Source
 
-GENTLE = {"steps": 60, "learning_rate": 1e-4, "beta": 0.5}
-OVERDONE = {"steps": 150, "learning_rate": 3e-3, "beta": 0.01}
+GENTLE = {"steps": 100, "learning_rate": 1e-4, "beta": 0.5}
+OVERDONE = {"steps": 200, "learning_rate": 1e-2, "beta": 0.01}
 
 
 def counterfactual_pairs(path: Path, rounds: int = 6) -> Path:

@@ -12,7 +12,7 @@ from harness.cli import registry_of
 from harness.cli.options import Names
 
 if TYPE_CHECKING:
-    from harness.compare import ComparisonReporter, RunComparison
+    from harness.comparison import ComparisonReporter, RunComparison
     from harness.plugins import Registry
 
 SUFFIXES = {"console": ".txt", "markdown": ".md", "html": ".html", "json": ".json"}
@@ -55,8 +55,8 @@ def command(
     Each is a run folder or a baseline file. Only samples that both runs scored are compared.
     """
     from harness.baseline import load_run
-    from harness.cli.runs import task_metrics
-    from harness.compare import compare
+    from harness.comparison import compare
+    from harness.installed import task_metrics
 
     _check(formats, out)
     registry = registry_of(context)
@@ -67,7 +67,7 @@ def command(
         file = out
         if out is not None and len(formats) > 1:
             file = out.with_name(out.name + SUFFIXES[name])
-        _show(name, comparisons, file, registry)
+        show(name, comparisons, file, registry)
     return 0
 
 
@@ -83,13 +83,14 @@ def _check(formats: Sequence[str], out: Path | None) -> None:
         raise UsageError("--format html needs a file to write", "Add --out FILE.html")
 
 
-def _show(
+def show(
     name: str, comparisons: Sequence[RunComparison], file: Path | None, registry: Registry
 ) -> None:
+    """Shows the comparisons in one format, in ``file`` where there is one."""
     import json
 
     from harness.cli import comparison
-    from harness.compare import comparison_to_json
+    from harness.comparison import comparison_to_json
     from harness.runfolder import write_atomically
 
     if name == "html":

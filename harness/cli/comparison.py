@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from harness.compare import FlippedSample, MetricComparison, RunComparison, TaskComparison
+from harness.comparison import FlippedSample, MetricComparison, RunComparison, TaskComparison
 from harness.types import Estimate
 
 if TYPE_CHECKING:

@@ -55,8 +55,8 @@ def command(
     --format; where $GITHUB_STEP_SUMMARY is set, it is added to the job's summary.
     """
     from harness.baseline import load_run
-    from harness.cli.runs import task_metrics
     from harness.gate import evaluate
+    from harness.installed import task_metrics
 
     config = _config(file, baseline)
     candidate = load_run(run)

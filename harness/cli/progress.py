@@ -1,4 +1,4 @@
-"""Live progress of a run: rate, time left, and what did not have to be computed."""
+"""Live progress of a run: rate, time left, cost, and what did not have to be computed."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ def display(quiet: bool) -> Iterator[Display]:
         rich.MofNCompleteColumn(),
         rich.TextColumn("{task.fields[rate]}"),
         rich.TimeRemainingColumn(),
-        rich.TextColumn("[dim]{task.fields[saved]}"),
+        rich.TextColumn("[dim]{task.fields[spent]}"),
     )
     with rich.Progress(*columns, console=console, transient=True) as bars:
-        bars.add_task("opening the model", total=None, rate="", saved="")
+        bars.add_task("opening the model", total=None, rate="", spent="")
         yield _Bar(bars)
 
 
@@ -80,12 +80,15 @@ class _Bar:
             completed=progress.done,
             total=progress.total,
             rate=f"{rate:,.1f} requests/s",
-            saved=_saved(progress),
+            spent=_spent(progress),
         )
 
 
-def _saved(progress: Progress) -> str:
+def _spent(progress: Progress) -> str:
+    """What the answers cost, and what did not have to be paid or computed."""
     parts = []
+    if progress.usage.cost is not None:
+        parts.append(f"${progress.usage.cost:,.2f}")
     if progress.cached:
         parts.append(f"{progress.cached:,} from the store")
     asked = progress.usage.computed_tokens + progress.usage.reused_tokens
@@ -111,4 +114,4 @@ class _Lines:
         if now - self._last < self.INTERVAL:
             return
         self._last = now
-        self._print(f"{progress.done:,} of {progress.total:,} requests answered {_saved(progress)}")
+        self._print(f"{progress.done:,} of {progress.total:,} requests answered {_spent(progress)}")

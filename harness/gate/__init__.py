@@ -115,13 +115,24 @@ def planned_samples(
     """Task → sample id → cluster of what the run set out to score.
 
     A run that a sequential gate ended early holds only what it needed; the baseline has the rest.
+
+    Raises:
+        ConfigError: The rest is nowhere: with a smaller N the bets would not be fair.
     """
     recorded = (candidate.result.gate or {}).get("samples_planned", {})
     assert isinstance(recorded, dict)
     planned: dict[str, dict[str, str | None]] = {}
     for task, samples in candidate.samples.items():
         planned[task] = {each.id: each.cluster for each in samples.values()}
-        if baseline is not None and recorded.get(task, 0) > len(samples):
+        expected = recorded.get(task, len(samples))
+        if baseline is not None and expected > len(samples):
             rest = baseline.samples.get(task, {}).values()
             planned[task] |= {each.id: each.cluster for each in rest if each.id not in samples}
+        if len(planned[task]) != expected:
+            raise ConfigError(
+                f"{candidate.result.run_id} was ended early by its gate ({task}: {len(samples)} of "
+                f"{expected} samples), and which the others were cannot be told",
+                "Its verdict stands in results.json. To judge it by other rules, run it in full, "
+                "or give the baseline that it was judged by.",
+            )
     return planned

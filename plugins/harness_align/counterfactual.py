@@ -47,9 +47,9 @@ _TABLES: Mapping[str, Mapping[str, str]] = {"gender": _pairs(_GENDER), "names": 
 
 # After "her" one of these, or the end of the clause, means "him"; anything else means "his".
 _FUNCTION_WORDS = """
-a an the his her my your our their its and or but to in on at for with by from of as that when while because if so then again
-too yesterday today tomorrow was is were are had has did will would could up down out back away home
-there here very off about after before into over this
+a an the his her my your our their its and or but to in on at for with by from of as that when
+while because if so then again too yesterday today tomorrow was is were are had has did will would
+could up down out back away home there here very off about after before into over this
 """
 _NO_NOUN = frozenset(_FUNCTION_WORDS.split())
 

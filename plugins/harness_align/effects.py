@@ -141,10 +141,20 @@ def _clusters(rows: Sequence[Row]) -> list[str]:
 def _distance(probing: Probing, rows: Sequence[Row], answers: Sequence[Completion]) -> list[Effect]:
     """KL(candidate ‖ base) a token, on the candidate's own samples."""
     pairs = [(row, each) for row, each in zip(rows, answers, strict=True) if each.text]
-    requests = [Loglikelihood(row.prompt, each.text) for row, each in pairs]
-    if not requests:
+    if not pairs:
         return []
-    ours = asking.logprobs(probing.candidate, probing.registry, requests)
+    # Decoding drops the space that most answers begin with: of both forms, the likelier was said.
+    forms = [
+        [Loglikelihood(row.prompt, start + each.text) for row, each in pairs] for start in ("", " ")
+    ]
+    said = asking.logprobs(probing.candidate, probing.registry, [*forms[0], *forms[1]])
+    bare, spaced = said[: len(pairs)], said[len(pairs) :]
+    use = [
+        one is not None and other is not None and other.total > one.total
+        for one, other in zip(bare, spaced, strict=True)
+    ]
+    requests = [forms[second][index] for index, second in enumerate(use)]
+    ours = [(bare, spaced)[second][index] for index, second in enumerate(use)]
     theirs = asking.logprobs(probing.base, probing.registry, requests)
     found = [
         (one.total - other.total, one.token_count, plain(row.prompt))

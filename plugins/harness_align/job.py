@@ -124,7 +124,8 @@ def make_job(file: Path | None, flags: Mapping[str, Any]) -> AlignJob:
     run = dict(config.read_config(file)) if file is not None else {}
     table = config.read_toml(file).get("align", {}) if file is not None else {}
     given = {**_checked(table), **{key: value for key, value in flags.items() if value}}
-    settings = {**{key: table[key] for key in table if key in specs.NAMES}, **given["settings"]}
+    settings = {key: table[key] for key in table if key in specs.NAMES}
+    settings |= flags.get("settings", {})
     for name in ("method", "model", "data"):
         given.setdefault(name, run.get(name) if name == "model" else None)
         if not given[name]:

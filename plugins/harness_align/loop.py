@@ -17,17 +17,18 @@ from typing import Any
 
 from harness import runner
 from harness.baseline import ScoredRun, load_run
-from harness.cli.runs import task_metrics
-from harness.compare import RunComparison, compare
+from harness.comparison import RunComparison, compare
 from harness.config import RunSpec
 from harness.errors import RunFailedError, UnknownNameError
 from harness.gate import GateVerdict, evaluate, parse_gate
+from harness.installed import task_metrics
 from harness.plugins import Registry
 from harness.protocols import Aligner
 from harness.stats import compare as paired_tests
 from harness.types import Sampling
 from harness_align import effects, journal, preparing, reward_quality, search
 from harness_align import spec as specs
+from harness_align.adapter_backend import model_name
 from harness_align.data import Rows
 from harness_align.effects import Effects, Paired, Probing
 from harness_align.job import AlignJob
@@ -109,7 +110,7 @@ def run(
     checkpoint = aligner.train(job.training, prepared.train, job.out / "train")
     if names:
         say("Measuring the result")
-        after = measure(job, registry, str(checkpoint), names, "after")
+        after = measure(job, registry, model_name(checkpoint), names, "after")
     say("Comparing")
     changed = _effects(job, registry, checkpoint, prepared.development)
     verdict, comparison = _decide(job, registry, (before, after), aims, changed)
@@ -189,7 +190,8 @@ def _effects(job: AlignJob, registry: Registry, checkpoint: Path, held_out: Rows
         {**job.training, "method": job.method, "data": job.data, "out": str(job.out)}
     )
     base, candidate = (
-        _without_gate(job, model, ("held-out",), job.out) for model in (job.model, str(checkpoint))
+        _without_gate(job, model, ("held-out",), job.out)
+        for model in (job.model, model_name(checkpoint))
     )
     if not spec.wrap:  # asked as it was trained
         plain = {**base.backend_settings, "chat_template": "off"}
@@ -218,7 +220,11 @@ def _worth(registry: Registry, job: AlignJob, checkpoint: Path, held_out: Rows) 
         given = {**job.evaluation, "data": spec.data, "limit": spec.limit, "cache": False}
         folder = checkpoint.parent / "development"
         run = measure(
-            replace(job, evaluation=given, out=folder), registry, str(checkpoint), [task], "run"
+            replace(job, evaluation=given, out=folder),
+            registry,
+            model_name(checkpoint),
+            [task],
+            "run",
         )
         result = run.result.tasks[task].metrics
         if metric not in result:
@@ -270,7 +276,7 @@ def training_curves(
 
 def to_json(result: AlignResult) -> dict[str, Any]:
     """What align.json holds."""
-    from harness.compare import comparison_to_json
+    from harness.comparison import comparison_to_json
 
     job, prepared = result.job, result.prepared
     return {

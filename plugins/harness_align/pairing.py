@@ -125,8 +125,8 @@ def make(
 
 
 def _answer(row: Row, text: str) -> Any:
-    """The text as it was generated; for conversations, as a message."""
-    return text if isinstance(row.prompt, str) else spaced(row.prompt, text)
+    """The answer after its prompt; decoding has dropped the space it began with."""
+    return text if text[:1].isspace() else spaced(row.prompt, text)
 
 
 def _unfit(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import click
 
 from harness import hookimpl
-from harness.protocols import Aligner, AlignerSpec
+from harness.protocols import Aligner, AlignerSpec, BackendOptions, BackendSpec, ModelBackend
+from harness_align.adapter_backend import OPTIONS as ADAPTER_OPTIONS
 from harness_align.methods import METHODS
 
 
@@ -20,10 +23,39 @@ def harness_register_aligners() -> list[AlignerSpec]:
     ]
 
 
+@hookimpl
+def harness_register_backends() -> list[BackendSpec]:
+    """The backend for results that are adapters alone."""
+    return [
+        BackendSpec(
+            "peft", "an adapter's folder, with the base it names", _adapter, ADAPTER_OPTIONS
+        )
+    ]
+
+
+def _adapter(options: BackendOptions) -> ModelBackend:
+    from harness_align.adapter_backend import open_adapter
+
+    return open_adapter(options)
+
+
 def _open(method: str) -> Aligner:
     from harness_align.aligners import StagedAligner
 
     return StagedAligner(method)
+
+
+@hookimpl
+def harness_api() -> dict[str, Callable[..., object]]:
+    """``from harness import align``."""
+    return {"align": _align}
+
+
+def _align(*arguments: Any, **settings: Any) -> object:
+    """Trains a model and decides; see ``harness_align.api.align``."""
+    from harness_align.api import align
+
+    return align(*arguments, **settings)
 
 
 @hookimpl

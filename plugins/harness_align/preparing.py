@@ -128,7 +128,7 @@ def counter(spec: AlignSpec, rows: Rows) -> Callable[[Row], int] | None:
 
     def count(row: Row) -> int:
         longest = max((plain(answer) for answer in row.answers), key=len, default="")
-        return len(tokenizer(plain(row.prompt) + longest)["input_ids"]) + 1
+        return len(tokenizer(plain(row.prompt) + longest, verbose=False)["input_ids"]) + 1
 
     return count
 

@@ -255,8 +255,9 @@ class ModelReward:
                 f"no reward model at {folder!r}",
                 "Give the folder of a checkpoint, task:NAME or plugin:FILE.py:FUNCTION.",
             )
-        from transformers import AutoModelForSequenceClassification, AutoTokenizer
+        from transformers import AutoModelForSequenceClassification, AutoTokenizer, logging
 
+        logging.disable_progress_bar()
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(folder)
             self._model = AutoModelForSequenceClassification.from_pretrained(

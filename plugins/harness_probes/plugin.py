@@ -10,15 +10,17 @@ import harness
 from harness.protocols import ProbeSpec, TaskSpec
 from harness.types import Estimate, SampleRecord
 from harness_probes.behavior import checklist, contrast
-from harness_probes.bias import bbq, crows_pairs
+from harness_probes.bias import bbq, bold, crows_pairs, holistic_bias, stereoset, winobias
 from harness_probes.counterfactual import specs as counterfactual
 from harness_probes.robustness import specs as robustness
+from harness_probes.safety import tasks as safety
 
 
 @harness.hookimpl
 def harness_register_tasks() -> Iterable[TaskSpec]:
-    """The suites ``bias`` and ``behavior``."""
-    return [bbq.SPEC, crows_pairs.SPEC, checklist.SPEC, contrast.SPEC]
+    """The suites ``bias``, ``behavior`` and ``safety``."""
+    bias = (bbq, crows_pairs, stereoset, winobias, bold, holistic_bias)
+    return [*(task.SPEC for task in bias), checklist.SPEC, contrast.SPEC, *safety.SPECS]
 
 
 @harness.hookimpl

@@ -6,7 +6,6 @@ import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from harness import paired
 from harness.protocols import Metric, ProbeOptions
 from harness.types import Estimate, Sample, Score
 from harness_probes import settings
@@ -61,6 +60,8 @@ class TextProbe:
         self, metric: Metric, original: Sequence[Score], perturbed: Sequence[Score]
     ) -> Mapping[str, Estimate]:
         """See ``harness.paired``."""
+        from harness import paired
+
         return paired.measures(metric, original, perturbed, self.labels)
 
 

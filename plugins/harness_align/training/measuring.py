@@ -9,6 +9,7 @@ from pathlib import Path
 from harness import plugins, runner
 from harness.config import RunSpec
 from harness.errors import UnknownNameError
+from harness_align.adapter_backend import model_name
 from harness_align.spec import AlignSpec
 
 
@@ -26,7 +27,7 @@ def measure(spec: AlignSpec) -> Callable[[Path], tuple[str, float, bool]]:
         shutil.rmtree(folder, ignore_errors=True)
         run = runner.run(
             RunSpec(
-                str(checkpoint),
+                model_name(checkpoint),
                 spec.stop_tasks,
                 spec.stop_data,
                 limit=spec.stop_limit,

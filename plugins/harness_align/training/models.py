@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,32 @@ def check_architecture(spec: AlignSpec) -> Any:
             f"Such models can be trained with {' or '.join(ENCODER_DECODER_METHODS)}.",
         )
     return config
+
+
+def with_architecture(spec: AlignSpec) -> AlignSpec:
+    """The spec, with a checkpoint that names its architecture.
+
+    TRL loads the reference again from the checkpoint by the class that config.json names; a
+    folder whose config.json names none is copied, with the name, beside the training.
+    """
+    import json
+    import shutil
+
+    import transformers
+
+    config = check_architecture(spec)
+    if config.architectures or not Path(spec.model).is_dir():
+        return spec
+    kind: Any = transformers.AutoModelForCausalLM
+    if config.is_encoder_decoder:
+        kind = transformers.AutoModelForSeq2SeqLM
+    copy = Path(spec.out) / "base"
+    shutil.copytree(spec.model, copy, dirs_exist_ok=True)
+    path = copy / "config.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["architectures"] = [kind._model_mapping[type(config)].__name__]
+    path.write_text(json.dumps(content, indent=2), encoding="utf-8")
+    return replace(spec, model=str(copy))
 
 
 def open_model(spec: AlignSpec, classifier: bool, pad_token_id: int) -> Any:

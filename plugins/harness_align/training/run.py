@@ -38,6 +38,7 @@ def train(spec: AlignSpec, journal: Journal) -> Path:
         kind = "completion"
     rows = data.choose(data.read(Path(spec.data)), (kind,), spec.method)
     conversational = not isinstance(rows.rows[0].prompt, str)
+    spec = models.with_architecture(spec)
     config = models.check_architecture(spec)
     tokenizer = models.open_tokenizer(spec, conversational)
     if spec.wrap and not conversational and tokenizer.chat_template is not None:

@@ -125,7 +125,10 @@ def echoed_logprobs(answer: dict[str, Any], prompt_tokens: int | None) -> list[T
     values = logprobs.get("token_logprobs") if isinstance(logprobs, dict) else None
     tops = logprobs.get("top_logprobs") if isinstance(logprobs, dict) else None
     usage = openai_usage(answer)
-    count = prompt_tokens if prompt_tokens is not None else usage.prompt if usage else 0
+    counted = usage.prompt if usage is not None else 0
+    if prompt_tokens is not None and counted not in (0, prompt_tokens):
+        raise _malformed(f"the server counts {counted} tokens where {prompt_tokens} were sent")
+    count = prompt_tokens if prompt_tokens is not None else counted
     if not isinstance(values, list) or not isinstance(tops, list) or not count:
         raise _malformed("the answer echoes no log-probabilities")
     if len(values) < count or len(tops) < count:

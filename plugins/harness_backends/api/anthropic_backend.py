@@ -60,7 +60,6 @@ class AnthropicProvider:
             api_key=server.key,
             base_url=server.address,
             max_retries=0,
-            timeout=settings.timeout,
             http_client=http_client(anthropic, settings.timeout),
         )
 

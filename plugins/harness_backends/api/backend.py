@@ -111,8 +111,11 @@ class ApiBackend:
 
     def close(self) -> None:
         """Closes the connections and the event loop."""
-        if not self._loop.closed:
+        if self._loop.closed:
+            return
+        try:
             self._loop.call(self._provider.close())
+        finally:
             self._loop.close()
 
 

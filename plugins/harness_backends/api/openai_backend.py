@@ -78,7 +78,6 @@ class OpenAIProvider:
             api_key=server.key or "none",  # servers without keys ignore it; the SDK wants one
             base_url=server.address,
             max_retries=0,
-            timeout=settings.timeout,
             http_client=http_client(openai, settings.timeout),
         )
 
@@ -186,10 +185,8 @@ class OpenAIProvider:
 
     def _sampling(self, sampling: Sampling) -> dict[str, Any]:
         """Decoding parameters; what only says "as usual" is not sent, since some servers balk."""
-        official = self._server.address == DEFAULT_URL
-        new_name = self._endpoint == "chat" and official
         parameters: dict[str, Any] = {
-            "max_completion_tokens" if new_name else "max_tokens": sampling.max_tokens,
+            self._limit_name(self._endpoint): sampling.max_tokens,
             "temperature": sampling.temperature,
         }
         stop = [text for text in sampling.stop if text]
@@ -199,13 +196,16 @@ class OpenAIProvider:
             parameters |= {"top_p": sampling.top_p, "seed": sampling.seed}
         return parameters
 
+    def _limit_name(self, endpoint: str) -> str:
+        """OpenAI's own chat endpoint has renamed ``max_tokens``; elsewhere that is the name."""
+        renamed = endpoint == "chat" and self._server.address == DEFAULT_URL
+        return "max_completion_tokens" if renamed else "max_tokens"
+
     # ---- probing
 
     async def _probe_chat(self) -> None:
-        sampling = self._sampling(Sampling(max_tokens=1))
-        name = "max_completion_tokens" if self._server.address == DEFAULT_URL else "max_tokens"
-        sampling = {"temperature": sampling["temperature"], name: 1}
-        await self._chat(messages=as_messages("Hi"), **sampling)
+        limit = {self._limit_name("chat"): 1}
+        await self._chat(messages=as_messages("Hi"), temperature=0, **limit)
 
     async def _probe_text(self) -> None:
         await self._text(prompt="Hi", max_tokens=1)

@@ -59,12 +59,20 @@ def read_key(variable: str, needed: bool, what: str) -> str | None:
     return key
 
 
-def http_client(sdk: Any, timeout: float) -> Any:
+CONNECT_SECONDS = 10.0
+
+
+def http_client(sdk: Any, seconds: float) -> Any:
     """The SDK's aiohttp client: half the processor time of its default one for each request.
+
+    Args:
+        sdk: The SDK's module.
+        seconds: For one request; connecting may take no more than ``CONNECT_SECONDS`` of them.
 
     Raises:
         MissingExtraError: aiohttp is not installed.
     """
+    timeout = sdk.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS))
     try:
         return sdk.DefaultAioHttpClient(timeout=timeout)
     except RuntimeError as error:

@@ -116,13 +116,17 @@ class _Session:
         """Alternates between letting rows in and stepping those that are in."""
         slots = self._slots
         enough = max(1, slots.free // REFILL)
-        while len(slots) or self._ready or self._runner.done < len(self._tree):
-            if slots.free >= enough or not len(slots):
-                if len(self._ready) < slots.free and self._runner.done < len(self._tree):
-                    self._prepare()
-                yield from self._enter()
+        while len(slots) or self._waiting():
+            if slots.free >= enough:
+                while slots.free and self._waiting():
+                    if not self._ready:
+                        self._prepare()
+                    yield from self._enter()
             if len(slots):
                 yield from self._advance()
+
+    def _waiting(self) -> bool:
+        return bool(self._ready) or self._runner.done < len(self._tree)
 
     # ---- entering
 

@@ -158,7 +158,7 @@ class Encoder:
         """The text of a prompt, through the chat template where that applies.
 
         Raises:
-            ModelError: Chat messages, and the tokenizer has no chat template.
+            ModelError: Chat messages, and the tokenizer has no chat template, or it refuses them.
         """
         if isinstance(prompt, str):
             if not self.chat:
@@ -171,9 +171,15 @@ class Encoder:
                 "chat messages need a chat template, which this tokenizer does not have",
                 "Use a task template that gives plain text, or a chat model",
             )
-        text: str = self.tokenizer.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=True
-        )
+        try:
+            text: str = self.tokenizer.apply_chat_template(
+                messages, tokenize=False, add_generation_prompt=True
+            )
+        except Exception as error:  # whatever the checkpoint's template raises
+            raise ModelError(
+                f"the model's chat template refused a prompt: {error}",
+                "--set chat_template=off leaves plain prompts as they are",
+            ) from error
         return text
 
     def _pair(self, request: Loglikelihood) -> tuple[str, str]:

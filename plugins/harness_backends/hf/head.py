@@ -1,4 +1,4 @@
-"""The language-model head where it is needed, in slices that stay in the cache.
+"""The language-model head where it is needed, a slice of positions at a time.
 
 Computing logits at every position costs memory and time in proportion to the vocabulary; here
 they exist for a slice of the scored positions at a time, and only what is asked of them stays.
@@ -12,8 +12,9 @@ from typing import Any
 
 import torch
 
-SLICE = 1 << 20
-"""Logits that exist at a time (4 MB in float32)."""
+SLICE, LEAST = 1 << 22, 64
+"""Logits that exist at a time (16 MB in float32), and the positions that are worth a call:
+each call goes through the head's whole weight once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Head:
     def __init__(self, model: Any) -> None:
         self._project = model.get_output_embeddings()
         self._finish = _find_finish(model, self._project)
-        self._size = max(8, SLICE // self._project.weight.shape[0])
+        self._size = max(LEAST, SLICE // self._project.weight.shape[0])
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """Float32 logits, shape [positions, vocabulary], of [positions, width]."""

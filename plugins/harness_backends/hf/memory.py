@@ -14,6 +14,7 @@ import torch
 CPU_TOKENS, GPU_TOKENS = 512, 8192
 CPU_ROWS, GPU_ROWS = 128, 512
 SLOT_BYTES = 128 << 20
+UNKNOWN_FREE = 4 << 30
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -30,7 +31,10 @@ def free_bytes(device: torch.device) -> int:
     """Memory that can still be had on ``device``."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # systems that do not say
+        return UNKNOWN_FREE
 
 
 def default_tokens(model: Any) -> int:

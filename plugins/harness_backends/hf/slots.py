@@ -17,6 +17,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from harness_backends.hf.attention import Rules, Segment, attend_block, join
@@ -95,8 +96,7 @@ class Slots:
         if layer not in self._keys:
             for stored, like in ((self._keys, key), (self._values, value)):
                 shape = (self._capacity, like.shape[1], self._width, like.shape[3])
-                # Zeros, as what a mask hides still meets a weight of 0, and 0 · NaN is NaN.
-                stored[layer] = torch.zeros(shape, dtype=like.dtype, device=like.device)
+                stored[layer] = _zeros(shape, like)
         return self._keys[layer], self._values[layer]
 
     # ---- one step: a token a row
@@ -192,3 +192,15 @@ def _additive(hidden: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     return torch.zeros(hidden.shape, dtype=dtype, device=hidden.device).masked_fill(
         hidden, -math.inf
     )
+
+
+def _zeros(shape: tuple[int, ...], like: torch.Tensor) -> torch.Tensor:
+    """Zeros, as what a mask hides still meets a weight of 0, and 0 · NaN is NaN.
+
+    On a CPU they come from the system, which gives memory only to what is written;
+    ``torch.zeros`` would write all of it.
+    """
+    if like.device.type != "cpu":
+        return torch.zeros(shape, dtype=like.dtype, device=like.device)
+    raw = np.zeros(math.prod(shape) * like.dtype.itemsize, np.uint8)
+    return torch.from_numpy(raw).view(like.dtype).view(shape)

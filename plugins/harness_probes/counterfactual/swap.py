@@ -6,7 +6,6 @@ import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness import paired
 from harness.protocols import Metric
 from harness.types import Estimate, Sample, Score, Skipped
 from harness_probes.text import Edit, apply, field_of, mentions, with_articles
@@ -76,6 +75,8 @@ class SwapProbe:
         self, metric: Metric, original: Sequence[Score], perturbed: Sequence[Score]
     ) -> Mapping[str, Estimate]:
         """The shared measures by group, and the worst group's change."""
+        from harness import paired
+
         return {
             **paired.measures(metric, original, perturbed, self.labels),
             **paired.worst_group(metric, original, perturbed, self.labels),

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, permutations
 
-from harness import paired
 from harness.errors import UnknownNameError, UsageError
 from harness.protocols import Metric, Probe, ProbeOptions, Task
 from harness.types import Estimate, Sample, Score, Skipped
@@ -54,6 +53,8 @@ class OptionOrder:
         self, metric: Metric, original: Sequence[Score], perturbed: Sequence[Score]
     ) -> Mapping[str, Estimate]:
         """The shared measures, and ``spread``: the range over the orders."""
+        from harness import paired
+
         return {
             **paired.measures(metric, original, perturbed),
             **paired.spread(metric, original, perturbed),
@@ -99,6 +100,8 @@ class Templates:
         self, metric: Metric, original: Sequence[Score], perturbed: Sequence[Score]
     ) -> Mapping[str, Estimate]:
         """The shared measures by template, and ``spread``: the range over all templates."""
+        from harness import paired
+
         return {
             **paired.measures(metric, original, perturbed, self.labels),
             **paired.spread(metric, original, perturbed),

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import paired
 from harness.protocols import Metric
 from harness.types import Estimate, Sample, Score, Skipped
 from harness_probes.text import field_of, guarded, lexicon, mentions
@@ -54,6 +53,8 @@ class Distractors:
         self, metric: Metric, original: Sequence[Score], perturbed: Sequence[Score]
     ) -> Mapping[str, Estimate]:
         """See ``harness.paired``."""
+        from harness import paired
+
         return paired.measures(metric, original, perturbed, self.labels)
 
 
@@ -102,6 +103,8 @@ class Padding:
         self, metric: Metric, original: Sequence[Score], perturbed: Sequence[Score]
     ) -> Mapping[str, Estimate]:
         """See ``harness.paired``."""
+        from harness import paired
+
         return paired.measures(metric, original, perturbed, self.labels)
 
 

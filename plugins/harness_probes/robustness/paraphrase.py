@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
-from harness import data, paired
+from harness import data
 from harness.errors import DataError, UsageError
 from harness.protocols import Metric, Probe, ProbeOptions
 from harness.types import Estimate, Sample, Score, Skipped
@@ -38,6 +38,8 @@ class Paraphrase:
         self, metric: Metric, original: Sequence[Score], perturbed: Sequence[Score]
     ) -> Mapping[str, Estimate]:
         """See ``harness.paired``."""
+        from harness import paired
+
         return paired.measures(metric, original, perturbed)
 
 

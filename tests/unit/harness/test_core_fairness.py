@@ -51,6 +51,7 @@ def test_a_group_with_nothing_right_bounds_the_ratio() -> None:
     assert found["ratio"].value == 0
     assert found["ratio"].low == 0
     assert 0 < found["ratio"].high < 0.2
+    assert found["ratio"].method.startswith("b against a")
     nothing = fairness.compare(Mean("m"), {"a": group(0, 50), "b": group(0, 50)})
     assert math.isnan(nothing["ratio"].value)
     assert nothing["gap"].value == 0
@@ -88,3 +89,10 @@ def test_gap_intervals_cover() -> None:
         gap = fairness.compare(Mean("m"), groups)["gap"]
         covered += gap.low <= 0.15 <= gap.high
     assert estimates.wilson(covered / trials, trials, 1.96)[1] > 0.95
+
+
+def test_equal_groups_are_still_two() -> None:
+    found = fairness.compare(Mean("m"), {"a": group(5, 20), "b": group(5, 20)})
+    assert found["gap"].value == 0
+    assert found["gap"].method.startswith("b against a")
+    assert found["ratio"].value == 1

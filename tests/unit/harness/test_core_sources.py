@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pluggy
 import pytest
 
 from harness import sources
 from harness.errors import DataError
+from harness.plugins import Registry
 from harness.protocols import TaskSpec
 from harness.types import DataSource, HubDataset
 
@@ -63,3 +65,27 @@ def test_the_fingerprint_follows_the_content(tmp_path: Path) -> None:
     assert sources.fingerprint(sources.from_path(one), []) != sources.fingerprint(
         sources.from_path(two), []
     )
+
+
+def suite(*names: str) -> Registry:
+    manager = pluggy.PluginManager("harness")
+    tasks = {n: TaskSpec(n, "", lambda options: None, suites=("all",)) for n in names}
+    return Registry(manager, tasks=tasks)
+
+
+def test_a_suite_given_data_for_a_part_runs_that_part_and_says_so() -> None:
+    registry = suite("a", "b", "c")
+    specs, notes = sources.having_data(registry, ["all"], {"b": "file"})
+    assert [spec.name for spec in specs] == ["b"]
+    assert notes == ("of suite all, not run because no data are given: a, c",)
+
+
+@pytest.mark.parametrize("given", [{}, {"": "sample"}, {"a": "x", "b": "y", "c": "z"}])
+def test_a_suite_is_whole_otherwise(given: dict[str, str]) -> None:
+    specs, notes = sources.having_data(suite("a", "b", "c"), ["all"], given)
+    assert ([spec.name for spec in specs], notes) == (["a", "b", "c"], ())
+
+
+def test_a_task_named_itself_is_never_left_out() -> None:
+    specs, _ = sources.having_data(suite("a", "b", "c"), ["all", "c"], {"b": "file"})
+    assert [spec.name for spec in specs] == ["b", "c"]

@@ -93,15 +93,3 @@ def model_with(tmp_path: Path) -> Callable[..., Path]:
         return make_model(tmp_path / "other", **options)
 
     return make
-
-
-@pytest.fixture
-def shared() -> Path:
-    """The shared data folder; the test is skipped where there is none."""
-    import os
-
-    default = Path(__file__).parents[4] / "shared"
-    folder = Path(os.environ.get("HARNESS_SHARED", default))
-    if not folder.is_dir():
-        pytest.skip(f"no shared data at {folder}; set HARNESS_SHARED")
-    return folder

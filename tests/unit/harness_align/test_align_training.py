@@ -249,6 +249,29 @@ def test_a_missing_checkpoint_is_an_error(spec, tmp_path):
         trained(replace(spec, model=str(tmp_path / "absent")))
 
 
+def test_a_checkpoint_that_does_not_name_its_architecture_can_be_a_reference(spec, model_with):
+    import json
+
+    model = model_with()
+    content = json.loads((model / "config.json").read_text())
+    del content["architectures"]
+    (model / "config.json").write_text(json.dumps(content))
+    trained(replace(spec, model=str(model), steps=1))
+
+
+def test_chat_models_learn_in_their_template_unless_told_otherwise(spec, model_with):
+    model = model_with()
+    template = (
+        "{% for m in messages %}<s>{{ m.role }}: {{ m.content }}</s>{% endfor %}"
+        "{% if add_generation_prompt %}<s>assistant: {% endif %}"
+    )
+    (model / "chat_template.jinja").write_text(template)
+    spec = replace(spec, model=str(model), steps=1)
+    _, plain = trained(replace(spec, wrap=False, out=spec.out + "1"))
+    _, wrapped = trained(spec)
+    assert wrapped[1]["num_tokens"] > plain[1]["num_tokens"]
+
+
 def test_unsafe_weights_are_not_read(spec, tmp_path, tiny_model):
     import torch
 

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from harness.cli.comparison import markdown
-from harness.compare import FLIPS_KEPT, compare, comparison_to_json
+from harness.comparison import FLIPS_KEPT, compare, comparison_to_json
 from harness.errors import DataError, HarnessError
 
 
@@ -163,3 +163,11 @@ def test_json_and_markdown(kit, scored) -> None:
     assert "| accuracy |" in text and "worse" in text
     assert "too few samples" in text
     assert "<b>" not in text
+
+
+def test_a_run_that_its_gate_ended_early_is_said_to_be_one(kit, scored) -> None:
+    whole = scored("main", kit.binary(100, range(50)))
+    early = scored("new", kit.binary(40, range(10)), gate={"samples_planned": {"quiz": 100}})
+    (note,) = compare(whole, early).notes
+    assert "the candidate's gate ended quiz after 40 of 100 samples" in note
+    assert compare(whole, whole).notes == ()

@@ -3,9 +3,15 @@
 import json
 from pathlib import Path
 
+import pluggy
 import pytest
 
 from harness.cli import main
+from harness.cli.compare import show
+from harness.comparison import compare
+from harness.errors import UsageError
+from harness.plugins import Registry
+from harness.protocols import ReporterSpec
 
 PLUGIN = """
 from harness import hookimpl
@@ -175,3 +181,28 @@ def test_compare_names_a_wrong_format(harness, runs, formats: str, words: str) -
     code, _, err = harness("compare", runs[0], runs[1], "--format", formats)
     assert code == 2
     assert words in err
+
+
+class Plain:
+    """A reporter that shows results only."""
+
+    def render(self, result, out):
+        return None
+
+
+class Pages(Plain):
+    """One that shows comparisons too."""
+
+    def render_comparison(self, comparisons, out):
+        out.write_text(", ".join(each.candidate_id for each in comparisons))
+
+
+def test_html_is_the_reporters(kit, scored, tmp_path: Path) -> None:
+    run = scored("main", kit.binary(20, range(10)))
+    registry = Registry(pluggy.PluginManager("harness"))
+    registry.reporters["html"] = ReporterSpec("html", "pages", Pages)
+    show("html", [compare(run, run)], tmp_path / "page.html", registry)
+    assert (tmp_path / "page.html").read_text() == "main"
+    registry.reporters["html"] = ReporterSpec("html", "plain", Plain)
+    with pytest.raises(UsageError, match="does not show comparisons"):
+        show("html", [compare(run, run)], tmp_path / "page.html", registry)

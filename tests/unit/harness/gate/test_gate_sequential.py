@@ -355,6 +355,21 @@ def test_a_finished_run_gives_the_verdict_that_the_run_would_have_ended_with(kit
         evaluate(GateConfig((DROP,)), stopped, baseline, {"quiz": kit.metrics})
 
 
+def test_an_early_end_is_not_judged_again_as_if_it_were_the_whole(kit, scored) -> None:
+    scores = kit.binary(400, range(320))
+    rule = config(Rule("quiz.accuracy", "min", 0.4))
+    gate = SequentialGate(rule, alone(scores), None, {"quiz": kit.metrics}, 3)
+    used = feed(gate, scores)
+    early = {name: scores[name] for name in gate.order("quiz")[:used]}
+    ended = gate.conclude(scored("ended", early))
+    stopped = scored("stopped", early, gate=ended.to_json())
+    with pytest.raises(ConfigError, match=f"{used} of 400 samples"):
+        evaluate(rule, stopped, None, {"quiz": kit.metrics}, 3)
+    whole = scored("whole", scores)
+    again = evaluate(rule, stopped, whole, {"quiz": kit.metrics}, 3)
+    assert again.rules == ended.rules
+
+
 def test_an_unfinished_run_is_inconclusive(kit, scored) -> None:
     before = kit.binary(1000, range(800))
     baseline = scored("main", before)

@@ -133,7 +133,7 @@ def texts(backend: Any, requests: list[Request]) -> list[str]:
 
 
 def expected(checkpoint: Path, requests: list[Request], chat_template: str) -> list[str]:
-    values = {"chat_template": chat_template}
+    values = {"chat_template": chat_template, "engine": "plain"}
     options = BackendOptions(str(checkpoint), dtype="float32", device="cpu", values=values)
     return texts(open_hf(options), requests)
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.errors import ModelError
 from harness.types import Generate, Loglikelihood, Message, RollingLoglikelihood, Sampling
 from harness_backends.hf.encoding import (
     Encoder,
@@ -163,3 +164,15 @@ def test_messages_use_the_template_even_when_switched_off(chat_tokenizer: Any) -
     encoder = Encoder(chat_tokenizer, 128, chat=False)
     turns = (Message("system", "be brief"), Message("user", "the sea"))
     assert encoder.render(turns) == "<system>be brief<user>the sea<assistant>"
+
+
+def test_a_template_that_refuses_is_an_error_with_a_way_out(chat_tokenizer: Any) -> None:
+    chat_tokenizer.chat_template = "{{ raise_exception('no system turns') }}"
+    with pytest.raises(ModelError, match="no system turns") as raised:
+        Encoder(chat_tokenizer, 128, chat=True).render("the sea")
+    assert "chat_template=off" in str(raised.value)
+
+
+def test_messages_without_a_template_are_an_error(tokenizer: Any) -> None:
+    with pytest.raises(ModelError, match="chat template"):
+        Encoder(tokenizer, 128, chat=False).render((Message("user", "the sea"),))

@@ -311,3 +311,36 @@ def test_a_forecast_is_what_comes(
     assert backend.usage.computed_tokens == 0, "nothing is run"
     answers(backend, REQUESTS[:12])
     assert found == backend.usage
+
+
+def test_answers_come_while_others_wait(
+    checkpoint_folder: Folders, keyed: Callable[..., list[Any]]
+) -> None:
+    backend = open_hf(
+        BackendOptions(str(checkpoint_folder("llama")), values={"token_budget": "16"})
+    )
+    running = backend.run(keyed(REQUESTS))
+    next(running)
+    early = backend.usage.computed_tokens
+    answered = 1 + sum(1 for _ in running)
+    assert answered == len(REQUESTS)
+    assert 0 < early < backend.usage.computed_tokens / 2
+
+
+def test_waves_do_not_change_answers(
+    checkpoint_folder: Folders,
+    answers: Callable[..., list[Any]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from harness_backends.hf import backend as module
+
+    folder = str(checkpoint_folder("llama"))
+    expected = answers(open_hf(BackendOptions(folder)), REQUESTS)
+    monkeypatch.setattr(module, "_WAVE", 4)
+    found = answers(open_hf(BackendOptions(folder)), REQUESTS)
+    for first, second in zip(expected, found, strict=True):
+        if isinstance(first, Logprob):
+            assert second.total == pytest.approx(first.total, abs=1e-4)
+        else:
+            assert second.text == first.text
+    assert answers(open_hf(BackendOptions(folder)), []) == []

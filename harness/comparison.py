@@ -203,6 +203,7 @@ def compare(
         for role, run in (("baseline", baseline), ("candidate", candidate))
         if run.result.status != "complete"
     ]
+    notes += [*_ended_early("baseline", baseline), *_ended_early("candidate", candidate)]
     return RunComparison(
         baseline.result.run_id,
         candidate.result.run_id,
@@ -214,6 +215,18 @@ def compare(
         ),
         tuple(notes),
     )
+
+
+def _ended_early(role: str, run: ScoredRun) -> list[str]:
+    """Where a run stopped because of what it saw, which no fixed interval allows for."""
+    planned = (run.result.gate or {}).get("samples_planned", {})
+    assert isinstance(planned, Mapping)
+    return [
+        f"the {role}'s gate ended {task} after {len(samples)} of {planned[task]} samples: "
+        "its intervals and p-values here are too sure"
+        for task, samples in run.samples.items()
+        if len(samples) < planned.get(task, 0)
+    ]
 
 
 def _compare_task(

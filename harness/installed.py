@@ -1,4 +1,4 @@
-"""What commands need to read finished runs: their tasks' metric objects."""
+"""What judging finished runs needs of the installed tasks: their metric objects."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Safety basics: personal data in outputs, refusals, prompt injection, jailbreaks."""

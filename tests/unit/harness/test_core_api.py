@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import harness
+
+
+def test_the_python_api_runs_and_compares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    plugin = Path(__file__).parents[3] / "examples" / "harness-hello" / "harness_hello.py"
+    (tmp_path / "names.jsonl").write_text('{"name": "Ada"}\n{"name": "Grace"}\n', "utf-8")
+    for out in ("one", "two"):
+        result = harness.evaluate(
+            "greeter",
+            ["hello"],
+            {"hello": "names.jsonl"},
+            plugin_files=[plugin],
+            out=tmp_path / out,
+        )
+    assert result.tasks["hello"].metrics["greets"].estimate.value == 1
+    compared = harness.compare("one", "two")
+    assert [each.task for each in compared.tasks] == ["hello"]
+
+
+def test_names_come_from_the_core_a_module_or_a_plugin() -> None:
+    code = (
+        "from harness import align, compare, comparison, evaluate, plan\n"
+        "assert callable(align) and callable(compare) and callable(evaluate)\n"
+        "assert plan.__name__ == 'harness.plan'\n"
+        "import harness\n"
+        "try: harness.nonsense\nexcept AttributeError: print('none')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "none\n", done.stderr

@@ -1,0 +1,302 @@
+"""The loop and its commands, end to end on a tiny model; jobs from flags and harness.toml."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness import cli, plugins
+from harness.errors import ConfigError, DataError, UnknownNameError, UsageError
+from harness_align import api, data, job, journal, loop, preparing, report
+from harness_align.job import AlignJob
+from harness_align.journal import Journal
+from harness_align.spec import AlignSpec
+from harness_align.training import run
+
+# The trainers' own deprecation warnings are not ours to answer for.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+QUESTIONS = [
+    {"id": f"{who}-{n}", "text": f"{who} number {n} said", "label": ("positive", "negative")[n % 2]}
+    for who in ("nurse", "doctor")
+    for n in range(10)
+]
+
+
+class InProcess:
+    """Trains like the child does, without its start; the child itself is tested elsewhere."""
+
+    def __init__(self, method):
+        self.method = method
+
+    def train(self, spec, rows, out):
+        given = AlignSpec(**{**spec, "method": self.method, "data": str(rows), "out": str(out)})
+        return run.train(given, Journal.of(out))
+
+
+@pytest.fixture
+def pairs_file(jsonl):
+    return jsonl(
+        [
+            {"prompt": f"the {who} {n} said", "chosen": " yes she was", "rejected": " no he was"}
+            for who in ("nurse", "doctor")
+            for n in range(20)
+        ],
+        "pairs.jsonl",
+    )
+
+
+def small(**settings):
+    return {"steps": 12, "batch_size": 4, "max_length": 64, "max_new_tokens": 6, **settings}
+
+
+def test_the_loop_measures_trains_measures_and_decides(tiny_model, pairs_file, jsonl, tmp_path):
+    questions = jsonl(QUESTIONS, "questions.jsonl")
+    asked = AlignJob(
+        "dpo",
+        str(tiny_model),
+        str(pairs_file),
+        tmp_path / "out",
+        guards=("sst2.accuracy",),
+        evaluation={"data": {"sst2": str(questions)}},
+        settings=small(learning_rate=3e-3),
+        development=0.3,
+        samples=6,
+    )
+    result = loop.run(asked, plugins.load(), InProcess("dpo"))
+    roles = {each.role: each for each in result.verdict.judgements}
+    assert roles["target"].aim.name == "preference for the chosen answer on held-out pairs"
+    assert roles["guard"].aim.name == "sst2.accuracy"
+    effects = {each.name: each.estimate for each in result.effects.estimates}
+    assert effects["reward margin"].low > 0
+    assert effects["reward accuracy"].value == 1
+    assert effects["KL per token"].n == 6
+    assert result.comparison is not None
+    assert list(result.curves["training"]) == list(range(1, 13))
+    path = report.write(result)
+    page = path.read_text()
+    assert "<polyline" in page
+    assert "sst2.accuracy" in page
+    content = json.loads((tmp_path / "out/align.json").read_text())
+    assert content["verdict"]["decision"] == result.verdict.decision
+    assert len(content["curves"]["training"]) == 12
+    assert (tmp_path / "out/after/results.json").exists()
+
+
+def test_texts_in_the_report_are_escaped(tiny_model, jsonl, tmp_path):
+    rows = [{"prompt": f"<script>{n}", "completion": " <b>yes"} for n in range(12)]
+    asked = AlignJob(
+        "sft",
+        str(tiny_model),
+        str(jsonl(rows)),
+        tmp_path / "out",
+        settings=small(steps=2),
+        development=0.4,
+        samples=4,
+    )
+    page = report.html(loop.run(asked, plugins.load(), InProcess("sft")))
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_a_reward_model_is_judged_by_held_out_pairs(tiny_model, pairs_file, tmp_path):
+    asked = AlignJob(
+        "reward",
+        str(tiny_model),
+        str(pairs_file),
+        tmp_path / "out",
+        settings=small(steps=20, learning_rate=3e-3),
+        development=0.4,
+    )
+    result = loop.run(asked, plugins.load(), InProcess("reward"))
+    effects = {each.name: each.estimate for each in result.effects.estimates}
+    assert effects["pairwise accuracy"].value == 1
+    assert effects["accuracy of choosing the longer"].value == 1
+    assert result.verdict.decision == "pass"
+
+
+def test_a_task_is_data_and_reward(tiny_model, jsonl, tmp_path):
+    questions = jsonl(QUESTIONS, "questions.jsonl")
+    asked = AlignJob(
+        "rlhf",
+        str(tiny_model),
+        f"sst2={questions}",
+        tmp_path / "out",
+        settings=small(),
+        reward="task:sst2",
+        development=0.3,
+    )
+    prepared = preparing.prepare(asked, plugins.load(), [])
+    row = data.read(prepared.train).rows[0]
+    assert "Is this sentence positive or negative?" in str(row.prompt)
+    from harness_align.rewards import TaskReward
+
+    reward = TaskReward("sst2", plugins.load())
+    sample = json.loads(row.facts["sample"])
+    right, wrong = sample["targets"][0], {"positive": "negative", "negative": "positive"}
+    scores = reward([row.prompt] * 3, [right, wrong[right], "perhaps"], [row.facts] * 3)
+    assert scores == [1.0, 0.0, None]
+
+
+def test_a_task_that_compares_gives_pairs(jsonl):
+    questions = jsonl(QUESTIONS, "questions.jsonl")
+    rows = preparing.read(f"sst2={questions}", "preference", plugins.load(), 0)
+    assert rows.kind == "preference"
+    assert {(row.chosen, row.rejected) for row in rows.rows} == {
+        (" positive", " negative"),
+        (" negative", " positive"),
+    }
+
+
+def test_training_on_the_evaluation_suite_is_refused_unless_forced(tiny_model, jsonl, tmp_path):
+    questions = jsonl(QUESTIONS, "questions.jsonl")
+    given = {
+        "evaluation": {"data": {"sst2": str(questions)}},
+        "settings": small(max_length=128),
+        "development": 0.3,
+    }
+    asked = AlignJob("dpo", str(tiny_model), f"sst2={questions}", tmp_path / "out", **given)
+    with pytest.raises(DataError, match="20 of 20 rows are in the evaluation suite"):
+        preparing.prepare(asked, plugins.load(), ["sst2"])
+    forced = AlignJob(
+        "dpo", str(tiny_model), f"sst2={questions}", tmp_path / "out", allow_overlap=True, **given
+    )
+    prepared = preparing.prepare(forced, plugins.load(), ["sst2"])
+    assert prepared.overlap == 20
+
+
+def test_a_task_reward_needs_that_tasks_samples(tiny_model, jsonl, tmp_path):
+    asked = AlignJob(
+        "rlhf",
+        str(tiny_model),
+        str(jsonl([{"prompt": f"p{n}"} for n in range(9)])),
+        tmp_path,
+        reward="task:sst2",
+    )
+    with pytest.raises(UsageError, match="made of sst2's samples"):
+        preparing.prepare(asked, plugins.load(), [])
+
+
+def test_too_few_prompts_to_measure_with_is_an_error(tiny_model, jsonl, tmp_path):
+    asked = AlignJob(
+        "sft", str(tiny_model), str(jsonl([{"prompt": "p", "completion": "a"}])), tmp_path / "out"
+    )
+    with pytest.raises(DataError, match="too few"):
+        preparing.prepare(asked, plugins.load(), [])
+
+
+def test_early_stopping_keeps_the_best_weights(tiny_model, jsonl, pairs_file, tmp_path):
+    questions = jsonl(QUESTIONS, "questions.jsonl")
+    out = tmp_path / "out"
+    spec = AlignSpec(
+        "dpo",
+        str(tiny_model),
+        str(pairs_file),
+        str(out),
+        steps=40,
+        batch_size=2,
+        max_length=64,
+        stop_tasks=("sst2",),
+        stop_data={"sst2": str(questions)},
+        stop_every=2,
+        stop_patience=2,
+    )
+    folder = run.train(spec, Journal.of(out))
+    events, _ = Journal.of(out).read()
+    looks = [each for each in events if each["event"] == "metric"]
+    # A rate this low changes no answer, so the first look stays the best and two more end it.
+    assert [(each["step"], each["best"]) for each in looks] == [(2, True), (4, False), (6, False)]
+    assert "stopped" in [each["event"] for each in events]
+    assert max(step for step, _ in journal.steps(events)) == 6
+    assert (folder / "model.safetensors").exists()
+
+
+# --------------------------------------------------------------------------- jobs and commands
+
+
+def flags(**given):
+    return {"settings": {}, "evaluation": {}, **given}
+
+
+def test_flags_win_over_the_file(tmp_path):
+    file = tmp_path / "harness.toml"
+    file.write_text(
+        '[run]\ntasks = ["sst2"]\nlimit = 5\n[data]\nsst2 = "sample"\n'
+        '[align]\nmethod = "dpo"\nmodel = "m"\ndata = "d"\nsteps = 5\nguard = ["squad.f1"]\n'
+    )
+    made = job.make_job(file, flags(model="other", settings={"steps": "7"}, guard=("sst2",)))
+    assert (made.model, made.method, made.targets, made.guards) == (
+        "other",
+        "dpo",
+        ("sst2",),
+        ("sst2",),
+    )
+    assert made.training["steps"] == 7
+    assert made.evaluation["data"] == {"sst2": "sample"}
+    assert made.evaluation["limit"] == 5
+    assert made.out == Path("aligned/dpo-other")
+
+
+@pytest.mark.parametrize(
+    ("table", "error", "says"),
+    [
+        ("methud = 'dpo'", UnknownNameError, "method"),
+        ("method = 'dpo'\nmodel = 'm'\ndata = 'd'\nsteps = 'many'", ConfigError, "steps"),
+        ("model = 'm'\ndata = 'd'", UsageError, "no method"),
+        ("method = 'dpo'\nmodel = 'm'\ndata = 'd'\ndevelopment = 2.0", UsageError, "development"),
+    ],
+)
+def test_a_wrong_key_or_value_is_named(tmp_path, table, error, says):
+    file = tmp_path / "harness.toml"
+    file.write_text(f"[align]\n{table}\n")
+    with pytest.raises(error, match=says):
+        job.make_job(file, flags())
+
+
+def exit_code(*arguments):
+    with pytest.raises(SystemExit) as ended:
+        cli.main([str(each) for each in arguments])
+    return ended.value.code
+
+
+@pytest.mark.parametrize("command", ["align", "pairs", "mine"])
+def test_every_command_has_help_with_examples(command, capsys):
+    assert exit_code(command, "--help") == 0
+    assert "Examples:" in capsys.readouterr().out
+
+
+def test_errors_are_usage_errors_with_one_screen(tiny_model, jsonl, tmp_path, capsys):
+    rows = jsonl([{"question": "q", "answer": "a"}])
+    given = ("align", "--model", tiny_model, "--out", tmp_path / "out", "--data", rows)
+    assert exit_code(*given, "--method", "dpo") == 2
+    message = capsys.readouterr().err
+    assert "rows.jsonl, line 1: the columns are question, answer" in message
+    assert "Traceback" not in message
+    assert exit_code(*given, "--method", "dpoo") == 2
+    assert "dpo" in capsys.readouterr().err
+    assert exit_code(*given, "--method", "dpo", "--set", "stepz=3") == 2
+    assert "steps" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_search_tries_settings_and_the_suite_decides_once(tiny_model, pairs_file, tmp_path):
+    result = api.align(
+        "dpo",
+        str(tiny_model),
+        str(pairs_file),
+        tmp_path / "out",
+        settings=small(),
+        development=0.3,
+        samples=4,
+        search={
+            "trials": 2,
+            "parameters": {"learning_rate": {"low": 1e-5, "high": 1e-2, "log": True}},
+        },
+    )
+    assert result.search is not None
+    assert len(result.search.trials) == 2
+    best = max(result.search.trials, key=lambda each: each.value or 0)
+    assert result.job.settings["learning_rate"] == best.settings["learning_rate"]
+    assert "<circle" in (tmp_path / "out/report.html").read_text()
