@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from harness.runfolder import read_samples
 from harness.types import (
@@ -53,8 +53,24 @@ class Clipper:
         return text
 
 
-def payload(folder: Path, task: TaskResult, clip: Clipper) -> dict[str, Any] | None:
+class Collector(Protocol):
+    """Something else that a page shows of a task's records."""
+
+    def add(self, record: SampleRecord) -> None:
+        """The next record, in the order of the file."""
+        ...
+
+
+def payload(
+    folder: Path, task: TaskResult, clip: Clipper, collectors: Sequence[Collector] = ()
+) -> dict[str, Any] | None:
     """What the browser needs of one task; None where the folder holds no samples of it.
+
+    Args:
+        folder: The run folder.
+        task: The task whose samples are read, once.
+        clip: Cuts long texts.
+        collectors: Each is fed every record on the way.
 
     Raises:
         DataError: The file of samples is malformed.
@@ -65,6 +81,8 @@ def payload(folder: Path, task: TaskResult, clip: Clipper) -> dict[str, Any] | N
     total = 0
     for record in read_samples(folder, task.name):
         total += 1
+        for collector in collectors:
+            collector.add(record)
         if total <= RECORD_LIMIT:
             samples.append(_entry(record, clip))
     metrics = list(task.metrics)

@@ -47,8 +47,8 @@ def _parts(run: RunView) -> list[RenderableType]:
     parts.extend(_note(names, note) for names, note in notes(run.tasks))
     for task in run.tasks:
         parts.extend(_groups(task))
-    if any(task.probes for task in run.tasks):
-        parts.append(_probes(run))
+    for task in run.tasks:
+        parts.extend(_probes(task))
     if run.gate is not None:
         parts.extend(_gate(run.gate))
     return parts
@@ -78,19 +78,17 @@ def _value_columns(table: Table, value: str = "value") -> None:
 def _metrics(run: RunView) -> RenderableType:
     table = _table()
     table.add_column("task", overflow="fold")
-    table.add_column("v", no_wrap=True)
     table.add_column("metric", overflow="fold")
     _value_columns(table)
-    table.add_column("errors", justify="right", no_wrap=True)
+    table.add_column("err.", justify="right", no_wrap=True)
     for task in run.tasks:
         errors = Text(task.errors, style="yellow" if task.has_errors else "dim")
         if not task.metrics:
-            table.add_row(_text(task.name), _text(task.version), "—", "—", "", task.n, errors)
+            table.add_row(_name(task), "—", "—", "", task.n, errors)
         for index, row in enumerate(task.metrics):
             first = index == 0
             table.add_row(
-                _text(task.name) if first else "",
-                _text(task.version, "dim") if first else "",
+                _name(task, index),
                 _text(row.label),
                 Text.assemble((row.number.value, "bold"), " ", (row.number.error, "dim")),
                 Text(row.number.interval, style="dim"),
@@ -98,6 +96,15 @@ def _metrics(run: RunView) -> RenderableType:
                 errors if first else "",
             )
     return table
+
+
+def _name(task: TaskView, index: int = 0) -> Text:
+    """The name; the version in the row below it, or beside it where there is no such row."""
+    version = Text(f"v{one_line(task.version)}", style="dim")
+    if index == 1:
+        return version
+    name = _text(task.name) if index == 0 else Text()
+    return name if len(task.metrics) > 1 else Text.assemble(name, " ", version)
 
 
 def _note(names: str, note: str) -> Text:
@@ -117,35 +124,64 @@ def _group_table(task: TaskView, groups: GroupTable) -> RenderableType:
     table = _table(title)
     table.add_column("group", overflow="fold")
     _value_columns(table, one_line(groups.label))
+    hidden = {row.metric for row in task.metrics} - {groups.metric}
     for row in groups.rows[:_GROUPS_SHOWN]:
-        interval = "too small" if row.too_small else row.number.interval
-        table.add_row(_text(row.group), row.number.short, Text(interval, style="dim"), row.number.n)
+        interval = row.interval
+        group = f"{row.group} (small)" if row.small else row.group
+        table.add_row(_text(group), row.number.short, Text(interval, style="dim"), row.number.n)
     left = len(groups.rows) - _GROUPS_SHOWN
     if left > 0:
         table.add_row(Text(f"… {left} more in the HTML report", style="dim"), "", "", "")
-    if groups.gap is not None:
-        pair = one_line(f"{groups.gap.worst} – {groups.gap.best}")
-        table.add_row(_text("largest gap", "dim"), groups.gap.number.short, _text(pair, "dim"), "")
+    measures = [
+        measure
+        for fairness in task.fairness
+        if fairness.attribute == groups.attribute
+        for measure in fairness.rows
+        # The metric shown, and what is measured of the task as a whole.
+        if measure.metric not in hidden
+    ]
+    for measure in measures:
+        is_shown = measure.metric == groups.metric
+        table.add_row(
+            _text(measure.measure if is_shown else f"{measure.metric}, {measure.measure}", "dim"),
+            measure.number.short,
+            Text(measure.number.interval, style="dim"),
+            measure.number.n,
+        )
     return table
 
 
-def _probes(run: RunView) -> RenderableType:
-    table = _table("Probes")
-    table.add_column("task", overflow="fold")
-    table.add_column("probe", overflow="fold")
-    table.add_column("measure", overflow="fold")
-    _value_columns(table)
-    for task in run.tasks:
-        for row in task.probes:
+def _probes(task: TaskView) -> list[RenderableType]:
+    """One row a probe, by its first metric; then what was not asked, and why."""
+    parts: list[RenderableType] = []
+    shown = [(probe, probe.rows[0]) for probe in task.probes if probe.rows]
+    if shown:
+        metric = shown[0][1].label
+        table = _table(f"{one_line(task.name)}: robustness of {one_line(metric)}")
+        table.add_column("probe", overflow="fold")
+        _value_columns(table, "mean change")
+        table.add_column("worst case", no_wrap=True)
+        table.add_column("flips", no_wrap=True)
+        for probe, row in shown:
+            other = "" if row.label == metric else f" ({row.label})"
             table.add_row(
-                _text(task.name),
-                _text(row.probe),
-                _text(f"{row.metric}, {row.measure}"),
-                row.number.short,
-                Text(row.number.interval, style="dim"),
-                row.number.n,
+                _text(probe.name + other),
+                row.change.short,
+                Text(row.change.interval, style="dim"),
+                row.change.n,
+                row.worst_case.value if row.worst_case else "",
+                row.flip_rate.value if row.flip_rate else "",
             )
-    return table
+        parts.append(table)
+    skipped = [
+        f"{probe.name} {count} × {reason}"
+        for probe in task.probes
+        for reason, count in probe.skipped
+    ]
+    if skipped:
+        text = f"{one_line(task.name)}, variants not asked: {one_line('; '.join(skipped))}"
+        parts.append(Text(text, style="dim"))
+    return parts
 
 
 def _gate(gate: GateView) -> list[RenderableType]:

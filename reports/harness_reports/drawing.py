@@ -62,7 +62,7 @@ def full_axis(estimates: Sequence[Estimate], percent: bool = False) -> Axis:
     if low >= -1 and high <= 1:
         # An interval may reach below 0 where the values themselves never do.
         signed = any(estimate.value < 0 for estimate in estimates)
-        return Axis(-1.0, 1.0) if signed else _rounded(low, 1.0)
+        return Axis(-1.0 if signed else 0.0, 1.0)
     if low >= 0:
         return _rounded(0.0, high)
     return _rounded(low, high)
@@ -74,6 +74,13 @@ def close_axis(estimates: Iterable[Estimate], include: Iterable[float] = ()) -> 
     if not numbers:
         return Axis(0.0, 1.0)
     return _rounded(min(numbers), max(numbers))
+
+
+def around_zero(estimates: Iterable[Estimate]) -> Axis:
+    """A range that holds the values with no change in its middle."""
+    size = max((abs(value) for value in _numbers(estimates)), default=0.0)
+    end = _rounded(0.0, size or 0.01).high
+    return Axis(-end, end)
 
 
 def mark(estimate: Estimate, axis: Axis, reference: float | None = None) -> Mark | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from harness.fairness import MINIMUM
 from harness.types import Estimate, MetricResult, TaskResult
 from harness_reports import numbers
-from harness_reports.drawing import Mark, Scale, close_axis, mark
+from harness_reports.drawing import Mark, Scale, close_axis, full_axis, mark
 from harness_reports.numbers import Number
 
 _NOTHING = Estimate(math.nan, math.nan, math.nan, math.nan, 0, "")
@@ -16,21 +17,43 @@ _NOTHING = Estimate(math.nan, math.nan, math.nan, math.nan, 0, "")
 
 @dataclass(frozen=True, slots=True)
 class GroupRow:
-    """One group's value; ``too_small`` where no interval could be given."""
+    """One group's value.
+
+    ``too_small`` where no interval could be given, ``small`` where the group is too small to be
+    compared with others.
+    """
 
     group: str
     number: Number
     mark: Mark | None
     too_small: bool
+    small: bool
+
+    @property
+    def interval(self) -> str:
+        """The interval in words, or why there is none."""
+        if not self.too_small:
+            return self.number.interval
+        return "too small" if self.small else "no interval"
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
-    """The largest difference between two groups, ``worst`` first."""
+class FairnessRow:
+    """One measure between the groups of an attribute; its method names the two groups."""
 
-    worst: str
-    best: str
+    metric: str
+    measure: str
     number: Number
+    mark: Mark | None
+    scale: Scale
+
+
+@dataclass(frozen=True, slots=True)
+class FairnessTable:
+    """How far apart the groups of an attribute are."""
+
+    attribute: str
+    rows: tuple[FairnessRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +65,6 @@ class GroupTable:
     label: str
     order: str
     rows: tuple[GroupRow, ...]
-    gap: Gap | None
     overall: Number
     scale: Scale
 
@@ -56,6 +78,28 @@ def group_tables(task: TaskResult) -> list[GroupTable]:
         for metric in [*ordered, *sorted(present.difference(ordered))]:
             results = {name: found[metric] for name, found in groups.items() if metric in found}
             tables.append(_group_table(attribute, metric, results, task.metrics.get(metric)))
+    return tables
+
+
+def fairness_tables(task: TaskResult) -> list[FairnessTable]:
+    """A table for each attribute whose groups could be compared."""
+    tables = []
+    for attribute, metrics in task.fairness.items():
+        rows = []
+        for metric, measures in metrics.items():
+            for measure, estimate in measures.items():
+                axis = full_axis([estimate])
+                rows.append(
+                    FairnessRow(
+                        metric=metric.replace("_", " ") if metric not in task.metrics else metric,
+                        measure=measure.replace("_", " ").replace("@", ", "),
+                        number=numbers.number(estimate),
+                        mark=mark(estimate, axis),
+                        scale=axis.scale,
+                    )
+                )
+        if rows:
+            tables.append(FairnessTable(attribute, tuple(rows)))
     return tables
 
 
@@ -79,6 +123,7 @@ def _group_table(
             number=numbers.number(estimates[name], digits),
             mark=mark(estimates[name], axis, centre) if estimates[name] in solid else None,
             too_small=not _is_bounded(estimates[name]),
+            small=estimates[name].n < MINIMUM,
         )
         for name in ordered
     )
@@ -88,7 +133,6 @@ def _group_table(
         label=numbers.label(metric, higher_is_better),
         order="largest first" if higher_is_better is None else "worst first",
         rows=rows,
-        gap=_gap([(name, estimates[name]) for name in ordered], digits),
         overall=numbers.number(whole if whole is not None else _NOTHING, digits),
         scale=axis.scale,
     )
@@ -116,28 +160,3 @@ def worst_first(estimates: Mapping[str, Estimate], higher_is_better: bool | None
 
 def _is_bounded(estimate: Estimate) -> bool:
     return math.isfinite(estimate.low) and math.isfinite(estimate.high)
-
-
-def _gap(ordered: Sequence[tuple[str, Estimate]], digits: int) -> Gap | None:
-    """Between the extremes; groups too small for an interval take no part.
-
-    The standard error treats groups as independent: sqrt(SE₁² + SE₂²). The largest of several
-    differences overstates the true one, and the method says so.
-    """
-    solid = [(name, estimate) for name, estimate in ordered if _is_bounded(estimate)]
-    if len(solid) < 2:
-        return None
-    low = min(solid, key=lambda pair: pair[1].value)
-    high = max(solid, key=lambda pair: pair[1].value)
-    first, second = (low, high) if solid[0][0] != high[0] else (high, low)
-    difference = high[1].value - low[1].value
-    stderr = math.hypot(high[1].stderr, low[1].stderr)
-    estimate = Estimate(
-        difference,
-        stderr,
-        math.nan,
-        math.nan,
-        high[1].n + low[1].n,
-        f"largest of {len(solid)} groups, taken as independent; tends to overstate",
-    )
-    return Gap(first[0], second[0], numbers.number(estimate, digits))

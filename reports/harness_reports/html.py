@@ -15,29 +15,42 @@ from typing import TYPE_CHECKING, Any
 
 from harness.runfolder import write_atomically
 from harness.types import RunResult
-from harness_reports import browser, provenance
+from harness_reports import browser, changes, provenance
+from harness_reports.calibration import CalibrationCollector
+from harness_reports.flips import FlipCollector
 from harness_reports.text import visible
 from harness_reports.view import view
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from jinja2 import Environment
+
+    from harness.comparison import RunComparison
 
 FILE_NAME = "report.html"
 
 
 class HtmlReporter:
-    """Writes ``report.html``."""
+    """Writes ``report.html``, and for ``harness compare`` a page of what changed."""
 
     def render(self, result: RunResult, out: Path) -> Path:
         """Writes the page into the run folder ``out``."""
         clip = browser.Clipper()
-        payloads = [browser.payload(out, task, clip) for task in result.tasks.values()]
+        payloads, flips, reliability = [], [], []
+        for task in result.tasks.values():
+            turned, calibration = FlipCollector(task, clip), CalibrationCollector()
+            payloads.append(browser.payload(out, task, clip, (turned, calibration)))
+            flips.append(turned.found())
+            reliability.append(calibration.found())
         text = page(
             "report.html",
-            styles=("base.css", "report.css"),
+            styles=("base.css", "report.css", "probes.css", "samples.css"),
             scripts=("base.js", "report.js"),
             data=[payload for payload in payloads if payload is not None],
             run=view(result),
+            flips=flips,
+            reliability=reliability,
             made=provenance.read(out),
             clipped=clip.clipped,
             record_limit=browser.RECORD_LIMIT,
@@ -45,6 +58,21 @@ class HtmlReporter:
         path = out / FILE_NAME
         write_atomically(path, text)
         return path
+
+    def render_comparison(self, comparisons: Sequence[RunComparison], out: Path) -> None:
+        """Writes the page of the candidates against their common baseline to ``out``."""
+        clip = browser.Clipper()
+        flips = changes.flips(comparisons, clip)
+        text = page(
+            "comparison.html",
+            styles=("base.css", "samples.css", "comparison.css"),
+            scripts=("base.js", "comparison.js"),
+            data=flips,
+            view=changes.view(comparisons),
+            clipped=clip.clipped,
+        )
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(out, text)
 
 
 def page(

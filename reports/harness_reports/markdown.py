@@ -35,7 +35,7 @@ def text(result: RunResult) -> str:
     """The report as GitHub-flavoured Markdown; every text in it is escaped."""
     run = view(result)
     blocks = [*_head(run), _metrics(run.tasks), *_notes(run.tasks)]
-    details = [_made(run), *_groups(run.tasks), *_probes(run.tasks)]
+    details = [_made(run), *_groups(run.tasks), *_fairness(run.tasks), *_probes(run.tasks)]
     left = COMMENT_LIMIT - sum(len(block) + 2 for block in blocks)
     for index, block in enumerate(details):
         left -= len(block) + 2
@@ -124,39 +124,70 @@ def _groups(tasks: Iterable[TaskView]) -> Iterable[str]:
 def _group_table(table: GroupTable) -> str:
     rows = [
         (
-            escape(row.group),
+            escape(row.group) + (" (small)" if row.small else ""),
             row.number.short,
-            "too small" if row.too_small else row.number.interval,
+            row.interval,
             row.number.n,
         )
         for row in table.rows
     ]
-    body = _table(("Group", "Value", "95 % interval", "n:"), rows)
-    if table.gap is None:
-        return body
-    gap = table.gap
-    return (
-        f"{body}\n\nLargest gap: {gap.number.short} between {escape(gap.worst)} and "
-        f"{escape(gap.best)} ({gap.number.method})."
-    )
+    return _table(("Group", "Value", "95 % interval", "n:"), rows)
 
 
-def _probes(tasks: Iterable[TaskView]) -> Iterable[str]:
+def _fairness(tasks: Iterable[TaskView]) -> Iterable[str]:
     for task in tasks:
-        if task.probes:
+        for table in task.fairness:
             rows = [
                 (
-                    escape(row.probe),
                     escape(row.metric),
                     escape(row.measure),
                     row.number.short,
                     row.number.interval,
-                    row.number.n,
+                    escape(row.number.method),
                 )
-                for row in task.probes
+                for row in table.rows
             ]
-            head = ("Probe", "Metric", "Measure", "Value", "95 % interval", "n:")
-            yield _details(f"{task.name}: probes", _table(head, rows))
+            head = ("Metric", "Measure", "Value", "95 % interval", "Groups and method")
+            yield _details(f"{task.name}: fairness by {table.attribute}", _table(head, rows))
+
+
+def _probes(tasks: Iterable[TaskView]) -> Iterable[str]:
+    for task in tasks:
+        rows = [
+            (
+                escape(probe.name),
+                escape(row.label),
+                row.change.short,
+                row.change.interval,
+                row.worst_case.value if row.worst_case else "",
+                row.flip_rate.value if row.flip_rate else "",
+                row.change.n,
+            )
+            for probe in task.probes
+            for row in probe.rows
+        ]
+        others = [
+            (
+                escape(probe.name),
+                escape(f"{row.metric}, {row.measure}"),
+                row.number.short,
+                row.number.interval,
+                "",
+                "",
+                row.number.n,
+            )
+            for probe in task.probes
+            for row in probe.measures
+        ]
+        head = ("Probe", "Metric", "Mean change", "95 % interval", "Worst case", "Flips", "n:")
+        skipped = [
+            f"{escape(probe.name)}: {count} variants not asked, {escape(reason)}."
+            for probe in task.probes
+            for reason, count in probe.skipped
+        ]
+        parts = [_table(head, [*rows, *others])] if rows or others else []
+        if parts or skipped:
+            yield _details(f"{task.name}: robustness", "\n\n".join([*parts, *skipped]))
 
 
 def _made(run: RunView) -> str:

@@ -91,6 +91,11 @@ def trimmed(value: float) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def p_value(value: float) -> str:
+    """``0.031``, ``< 0.001``; never rounded to 0."""
+    return "< 0.001" if value < 0.001 else decimal(value, 3)
+
+
 def label(metric: str, higher_is_better: bool | None) -> str:
     """The metric's name with an arrow towards the better side."""
     return f"{metric} {_ARROWS[higher_is_better]}".rstrip()

@@ -12,10 +12,11 @@ from typing import Literal
 
 from harness.types import MetricResult, RunResult, TaskResult
 from harness_reports import numbers
-from harness_reports.drawing import Mark, Scale, close_axis, full_axis, mark
-from harness_reports.groups import GroupTable, group_tables
+from harness_reports.drawing import Mark, Scale, full_axis, mark
+from harness_reports.groups import FairnessTable, GroupTable, fairness_tables, group_tables
 from harness_reports.numbers import Number
 from harness_reports.provenance import Facts, facts
+from harness_reports.robustness import ProbeView, probe_views
 
 Verdict = Literal["pass", "block", "inconclusive"]
 
@@ -37,18 +38,6 @@ class MetricRow:
 
 
 @dataclass(frozen=True, slots=True)
-class ProbeRow:
-    """One measure of one probe on one metric."""
-
-    probe: str
-    metric: str
-    measure: str
-    number: Number
-    mark: Mark | None
-    scale: Scale
-
-
-@dataclass(frozen=True, slots=True)
 class TaskView:
     """All that is shown of one task; ``headline`` is its first metric."""
 
@@ -63,7 +52,8 @@ class TaskView:
     notes: tuple[str, ...]
     metrics: tuple[MetricRow, ...]
     groups: tuple[GroupTable, ...]
-    probes: tuple[ProbeRow, ...]
+    fairness: tuple[FairnessTable, ...]
+    probes: tuple[ProbeView, ...]
 
     @property
     def headline(self) -> MetricRow | None:
@@ -116,7 +106,7 @@ def view(result: RunResult) -> RunView:
     errors = sum(task.errors for task in tasks)
     return RunView(
         run_id=result.run_id,
-        model=model_name(result),
+        model=model_name(result.model),
         started=numbers.moment(str(result.timing.get("started", ""))),
         complete=result.status == "complete",
         samples=numbers.count(sum(task.n for task in tasks)),
@@ -139,10 +129,10 @@ def notes(tasks: Iterable[TaskView]) -> list[tuple[str, str]]:
     return [(", ".join(names), note) for note, names in shared.items()]
 
 
-def model_name(result: RunResult) -> str:
+def model_name(model: Mapping[str, object]) -> str:
     """What to call the model: its name, else whatever identifies it."""
     for key in ("spec", "name", "fingerprint"):
-        value = result.model.get(key)
+        value = model.get(key)
         if isinstance(value, str) and value:
             return value
     return "model"
@@ -162,7 +152,8 @@ def task_view(task: TaskResult) -> TaskView:
         notes=task.notes,
         metrics=tuple(metric_row(name, result) for name, result in task.metrics.items()),
         groups=tuple(group_tables(task)),
-        probes=tuple(_probe_rows(task)),
+        fairness=tuple(fairness_tables(task)),
+        probes=tuple(probe_views(task)),
     )
 
 
@@ -184,40 +175,6 @@ def metric_row(name: str, result: MetricResult) -> MetricRow:
 def _is_percent(result: MetricResult) -> bool:
     """Whether the metric is sacrebleu's, whose convention is 0–100: only it signs so."""
     return result.signature is not None and "nrefs:" in result.signature
-
-
-# --------------------------------------------------------------------------- probes
-
-
-def _probe_rows(task: TaskResult) -> list[ProbeRow]:
-    """Measures in the probes' order; changes share one close axis around no change."""
-    found = [
-        (probe, metric, measure, estimate)
-        for probe, metrics in task.probes.items()
-        for metric, measures in metrics.items()
-        for measure, estimate in measures.items()
-    ]
-    changes = close_axis([row[3] for row in found if _is_change(row[2])], [0.0])
-    rows = []
-    for probe, metric, measure, estimate in found:
-        change = _is_change(measure)
-        axis = changes if change else full_axis([estimate])
-        rows.append(
-            ProbeRow(
-                probe=probe,
-                metric=metric,
-                measure=measure.replace("_", " "),
-                number=numbers.number(estimate, signed=change),
-                mark=mark(estimate, axis, 0.0 if axis.low < 0 else None),
-                scale=axis.scale,
-            )
-        )
-    return rows
-
-
-def _is_change(measure: str) -> bool:
-    """Whether a measure is a difference, whose sign matters."""
-    return "change" in measure or "difference" in measure
 
 
 # --------------------------------------------------------------------------- gate

@@ -6,20 +6,17 @@ descriptor dataset", section 3.2 (likelihood bias).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from harness import data, options
 from harness.errors import DataError, UnknownNameError, UsageError
 from harness.metrics import Mean
 from harness.protocols import Metric, Task, TaskOptions, TaskSpec
-from harness.stats.inference import NAN
 from harness.types import (
     DataSource,
     Estimate,
@@ -32,7 +29,12 @@ from harness.types import (
     ScoreValue,
 )
 
-Array = NDArray[np.float64]
+if TYPE_CHECKING:  # numpy must not load when the task is registered
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+
 ALPHA = 0.05
 _FILES = ("descriptors.json", "nouns.json", "sentence_templates.json")
 
@@ -58,11 +60,13 @@ class LikelihoodBias:
 
     def aggregate(self, rows: Sequence[Score]) -> Estimate:
         """The share over all axes' pairs; NaN where there is no pair or only one template."""
+        import numpy as np
+
         tables = _tables(rows)
         templates = max((table.shape[1] for table in tables), default=0)
         whole = _share(tables)
         pairs = sum(len(table) * (len(table) - 1) // 2 for table in tables)
-        found = Estimate(whole, NAN, NAN, NAN, len(rows), f"share of {pairs} pairs")
+        found = Estimate(whole, math.nan, math.nan, math.nan, len(rows), f"share of {pairs} pairs")
         if templates < 3 or pairs == 0:
             return found
         left_out = np.array(
@@ -75,6 +79,7 @@ class LikelihoodBias:
 
 
 def _jackknifed(found: Estimate, left_out: Array) -> Estimate:
+    import numpy as np
     from scipy import stats
 
     count = len(left_out)
@@ -92,6 +97,8 @@ def _jackknifed(found: Estimate, left_out: Array) -> Estimate:
 
 def _tables(rows: Sequence[Score]) -> list[Array]:
     """For each axis the values, shape (descriptors, templates), of templates that all have."""
+    import numpy as np
+
     axes: dict[str, dict[str, dict[str, float]]] = {}
     for row in rows:
         axis, descriptor, template, value = row.value  # type: ignore[misc]
@@ -117,7 +124,7 @@ def _share(tables: Sequence[Array]) -> float:
         p_values = stats.mannwhitneyu(table[one], table[other], axis=1, method="asymptotic").pvalue
         different += int((p_values < ALPHA).sum())
         pairs += len(one)
-    return different / pairs if pairs else NAN
+    return different / pairs if pairs else math.nan
 
 
 @dataclass(frozen=True, slots=True)

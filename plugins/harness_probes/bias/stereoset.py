@@ -9,15 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from harness import data, options
 from harness.errors import DataError, UsageError
 from harness.protocols import Metric, Task, TaskOptions, TaskSpec
-from harness.stats import estimates
 from harness.types import (
     DataSource,
     Estimate,
@@ -30,7 +26,12 @@ from harness.types import (
     ScoreValue,
 )
 
-Array = NDArray[np.float64]
+if TYPE_CHECKING:  # numpy must not load when the task is registered
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+
 KINDS = ("intrasentence", "intersentence")
 LABELS = ("stereotype", "anti-stereotype", "unrelated")
 
@@ -54,6 +55,10 @@ class TermMetric:
 
     def aggregate(self, rows: Sequence[Score]) -> Estimate:
         """The value, with an interval by bootstrap over terms."""
+        import numpy as np
+
+        from harness.stats import estimates
+
         terms: dict[str, list[Any]] = {}
         for row in rows:
             terms.setdefault(row.cluster or row.sample_id, []).append(row.value)
@@ -80,6 +85,8 @@ def icat(means: Array) -> Array:
     Args:
         means: Shape (r, 2): ss and lms.
     """
+    import numpy as np
+
     return np.asarray(means[:, 1] * np.minimum(means[:, 0], 1 - means[:, 0]) / 0.5)
 
 

@@ -9,9 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from harness import choices, data, options, templates
 from harness.errors import DataError, UsageError
@@ -28,6 +26,10 @@ from harness.types import (
     ScoreValue,
     Unscored,
 )
+
+if TYPE_CHECKING:  # numpy must not load when the task is registered
+    import numpy as np
+    from numpy.typing import NDArray
 
 PRO, ANTI = "pro", "anti"
 SPLITS = ("test", "dev")

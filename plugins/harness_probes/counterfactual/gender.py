@@ -98,25 +98,21 @@ def _part_of_a_name(content: str, word: re.Match[str]) -> bool:
 # --------------------------------------------------------------------------- roles
 
 
-def _class(name: str) -> frozenset[str]:
-    return next(frozenset(words) for row, *words in lexicon(CLASSES) if row == name)
+@lru_cache(maxsize=32)
+def _class(*names: str) -> frozenset[str]:
+    """The words of one class, or of several together."""
+    return frozenset(word for row, *words in lexicon(CLASSES) if row in names for word in words)
 
 
-_DETERMINERS = _class("determiners")
-_PREPOSITIONS = _class("prepositions")
-_CONJUNCTIONS = _class("conjunctions")
-_PRONOUNS = _class("pronouns")
-_VERBS = _class("verbs")
-_ADVERBS = _class("adverbs")
-_ADJECTIVES_IN_LY = _class("adjectives_in_ly")
-_NOUNS_TOO = _class("nouns_too")
-_NEVER_OWNED = _class("never_owned")
-_LAST = _class("last")
+def _no_noun() -> frozenset[str]:
+    """Words that nobody owns."""
+    kinds = ("determiners", "prepositions", "conjunctions", "pronouns", "verbs", "adverbs")
+    return _class(*kinds)
+
+
 _GIVING = re.compile(r"(?:giv|gave|wish|ow(?:e|ing)|len[dt]|grant|offer|provid)")
 _HELPING = re.compile(r"(?:help|ma[dk]e?|let|hear|watch|s[ae][ew]|ha[dv]e?|felt|demand|ask)")
 _OWNING = re.compile(r"(?:turn|hurt|br[eo]ke?|injur|arch|left|leav|sold|sell|clean|bought|buil)")
-_NUMBERS = _class("numbers")
-_NO_NOUN = _DETERMINERS | _PREPOSITIONS | _CONJUNCTIONS | _PRONOUNS | _VERBS | _ADVERBS
 _ENDS = frozenset('.,;:!?…)]}"”—–-')
 
 
@@ -141,23 +137,23 @@ def is_object(before: str, after: Sequence[str]) -> bool:
     if not after or after[0] in _ENDS:
         return True
     word, rest = after[0], after[1:] or ["."]
-    closes = rest[0] in _ENDS or rest[0] in _PREPOSITIONS | _CONJUNCTIONS
+    closes = rest[0] in _ENDS or rest[0] in _class("prepositions", "conjunctions")
     if word in ("back", "home"):  # "called her back", against "behind her back", "hurt her back"
-        return closes and before not in _PREPOSITIONS and not _OWNING.match(before)
-    if _HELPING.match(before) and rest[0] in _DETERMINERS | _PRONOUNS:
+        return closes and before not in _class("prepositions") and not _OWNING.match(before)
+    if _HELPING.match(before) and rest[0] in _class("determiners", "pronouns"):
         return True  # "helped her find the way"
     if before in ("let", "lets"):
         return True
-    if word in _NOUNS_TOO:
+    if word in _class("nouns_too"):
         return False
     if _GIVING.match(before) and not {"to", "away", "up", "for", "as"} & set(rest):
         return True  # "gave her flowers", against "gave her book away"
-    if word in _LAST:
+    if word in _class("last"):
         return rest[0] in _ENDS
-    if word.endswith("ly") and word not in _ADJECTIVES_IN_LY:
+    if word.endswith("ly") and word not in _class("adjectives_in_ly"):
         # "told her quickly.", against "her newly bought car"
-        return closes or rest[0] in _DETERMINERS
-    return word in _NEVER_OWNED | _NO_NOUN
+        return closes or rest[0] in _class("determiners")
+    return word in _class("never_owned") | _no_noun()
 
 
 def is_alone(after: Sequence[str]) -> bool:
@@ -167,4 +163,4 @@ def is_alone(after: Sequence[str]) -> bool:
     if not after or after[0] in _ENDS:
         return True
     word = after[0]
-    return word in _NO_NOUN - _NOUNS_TOO - _ADVERBS - _NUMBERS
+    return word in _no_noun() - _class("nouns_too") - _class("adverbs") - _class("numbers")

@@ -46,3 +46,26 @@ function element(tag, attributes = {}, ...children) {
 function embeddedData() {
   return [...document.querySelectorAll("script.data")];
 }
+
+function option(value, text) {
+  return element("option", { value }, visible(text));
+}
+
+function shortNumber(value) {
+  if (typeof value !== "number") return value ?? "—";
+  return Number.isInteger(value) ? String(value) : value.toFixed(3);
+}
+
+function clipped(text, limit) {
+  const flat = visible(text.slice(0, limit * 4)).replace(/\s+/g, " ").trim();
+  return flat.length > limit ? `${flat.slice(0, limit)}…` : flat;
+}
+
+// A titled box of untrusted text, or of nodes made of it.
+function block(title, ...content) {
+  const shown = content.map((part) => (typeof part === "string" ? visible(part) : part));
+  const isEmpty = shown.every((part) => part === "");
+  return element("div", {}, element("h4", {}, title),
+    element("div", { class: "untrusted", dir: "auto", tabindex: "0", role: "region", "aria-label": title },
+      ...(isEmpty ? ["(empty)"] : shown)));
+}

@@ -33,20 +33,11 @@
       .join("\n").toLowerCase();
   }
 
-  function shortNumber(value) {
-    if (typeof value !== "number") return value ?? "—";
-    return Number.isInteger(value) ? String(value) : value.toFixed(3);
-  }
-
   // What a corpus metric keeps of a sample; long lists mean nothing to a reader.
   function statistics(values) {
     return values.length > 8
       ? `${values.length} corpus statistics`
       : `corpus statistics ${values.map(shortNumber).join(", ")}`;
-  }
-
-  function option(value, text) {
-    return element("option", { value }, visible(text));
   }
 
   // ------------------------------------------------------------------------- selecting
@@ -175,11 +166,6 @@
     }
   }
 
-  function clipped(text, limit) {
-    const flat = visible(text.slice(0, limit * 4)).replace(/\s+/g, " ").trim();
-    return flat.length > limit ? `${flat.slice(0, limit)}…` : flat;
-  }
-
   function mostLikely(sample) {
     const value = (choice) => choice.logprob ?? choice.probability ?? -Infinity;
     return (sample.choices ?? []).reduce(
@@ -209,12 +195,6 @@
       if (details.open && details.childElementCount === 1) details.append(detail(sample));
     });
     return element("li", {}, details);
-  }
-
-  function block(title, text) {
-    return element("div", {}, element("h4", {}, title),
-      element("div", { class: "untrusted", dir: "auto", tabindex: "0", role: "region", "aria-label": title },
-        text === "" ? "(empty)" : visible(text)));
   }
 
   function table(head, rows) {

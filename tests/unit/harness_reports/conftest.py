@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import random
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from harness import runfolder
+from harness.baseline import load_run
+from harness.comparison import RunComparison, compare
 from harness.metrics import Mean
 from harness.types import (
     Completion,
@@ -28,6 +33,9 @@ from harness.types import (
     Unscored,
     Usage,
 )
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 HOSTILE = (
     '</script><img src=x onerror="document.title=1">',
@@ -168,13 +176,28 @@ def question_task(records: list[SampleRecord]) -> TaskResult:
         probes={
             "typos": {
                 "exact_match": {
+                    "score": estimate(0.402, 0.02),
                     "mean_change": estimate(-0.031, 0.011, method="paired mean, Student t"),
                     "worst_case": estimate(0.402, 0.02),
                     "flip_rate": estimate(0.083, 0.009, method="mean, Wilson"),
+                    "score@0.05": estimate(0.43, 0.02),
+                    "mean_change@0.05": estimate(-0.012, 0.01),
+                    "score@0.2": estimate(0.39, 0.02),
+                    "mean_change@0.2": estimate(-0.05, 0.013),
                 }
             },
             "option_order": {"exact_match": {"mean_change": estimate(0.002, 0.006)}},
         },
+        fairness={
+            "subject": {
+                "exact_match": {
+                    "gap": Estimate(
+                        0.05, math.nan, 0.0, 0.12, 399, "lamps against cups; MOVER, 3 pairs"
+                    )
+                }
+            }
+        },
+        skipped_variants={"typos": {}, "gender_swap": {"no gendered word": 198}},
         settings={"template": "default", "shots": "0", "scoring": "generation"},
         notes=("Sample data was used: these scores say nothing about the full benchmark.",),
     )
@@ -306,3 +329,120 @@ def run_folder(tmp_path: Path) -> Iterator[tuple[RunResult, Path]]:
 def make_run() -> Callable[[Path, int], RunResult]:
     """Builds a run folder of any size."""
     return build
+
+
+@pytest.fixture(scope="session")
+def compared(tmp_path_factory: pytest.TempPathFactory) -> Sequence[RunComparison]:
+    """A candidate that answers every third question otherwise, against its baseline."""
+    folder = tmp_path_factory.mktemp("compared")
+    main, candidate = folder / "main", folder / "candidate"
+    main.mkdir()
+    build(main, 120)
+    result = build_candidate(candidate, 120)
+    runfolder.write_result(candidate, dataclasses.replace(result, run_id="the <b>candidate</b>"))
+    return [compare(load_run(main, texts=True), load_run(candidate, texts=True))]
+
+
+def build_candidate(folder: Path, count: int) -> RunResult:
+    """The same run, with other answers to every third question."""
+    folder.mkdir()
+    result = build(folder, count)
+    records = question_records(count)
+    for index in range(0, count, 3):
+        record = records[index]
+        if not isinstance(record.scores.get("f1"), float):
+            continue
+        right = record.scores["exact_match"] == 1.0
+        text = SAFE_HOSTILE[0] if right else f" It is {record.sample.targets[0]} of course"
+        scores = {"exact_match": float(not right), "f1": float(not right)}
+        records[index] = dataclasses.replace(
+            record, responses=(Completion(text, "stop", 4, -1.5),), scores=scores
+        )
+    runfolder.write_samples(folder, "squad", records)
+    return result
+
+
+# --------------------------------------------------------------------------- a real browser
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next((path for path in map(shutil.which, names) if path), None)
+    with playwright.sync_playwright() as driver:
+        if found is None and not Path(driver.chromium.executable_path).exists():
+            pytest.skip("no Chromium is installed")
+        browser = driver.chromium.launch(executable_path=found, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened_quietly(chromium: Browser) -> Iterator[Callable[[Path], Page]]:
+    """Opens a page; afterwards nothing may have been requested, logged or thrown."""
+    context = chromium.new_context(viewport={"width": 1200, "height": 900})
+    opened = context.new_page()
+    expected: list[str] = []
+    requests: list[str] = []
+    complaints: list[str] = []
+    opened.on("request", lambda request: requests.append(request.url))
+    opened.on("console", lambda message: complaints.append(message.text))
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.on("dialog", lambda dialog: complaints.append(dialog.message))
+
+    def go(path: Path) -> Page:
+        expected.append(path.as_uri())
+        opened.goto(path.as_uri())
+        return opened
+
+    yield go
+    context.close()
+    assert requests == expected
+    assert complaints == []
+
+
+CONTRAST = """() => {
+    const channels = (text) => text.match(/[\\d.]+/g).map(Number);
+    const luminance = (colour) => {
+        const [r, g, b] = colour.map((value) => value / 255)
+            .map((value) => value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const over = (top, below) => {
+        const alpha = top[3] ?? 1;
+        return below.map((value, index) => alpha * top[index] + (1 - alpha) * value);
+    };
+    const ground = (node) => {
+        if (node === null) return [255, 255, 255];
+        return over(channels(getComputedStyle(node).backgroundColor), ground(node.parentElement));
+    };
+    const worst = [];
+    for (const node of document.querySelectorAll('body *')) {
+        const own = [...node.childNodes].some((child) => child.nodeType === 3 && child.data.trim());
+        const skipped = node.closest('script, style, [disabled], option');
+        if (!own || skipped || !node.checkVisibility()) continue;
+        const below = ground(node);
+        const text = channels(getComputedStyle(node).color).slice(0, 3);
+        const [a, b] = [luminance(text), luminance(below)];
+        const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+        if (ratio < 4.5) worst.push([node.className || node.tagName, ratio]);
+    }
+    return worst;
+}"""
+
+
+@pytest.fixture(scope="session")
+def unreadable() -> Callable[[Page], list[object]]:
+    """What of a page has a contrast below 4.5 to 1 (WCAG 2.2, success criterion 1.4.3)."""
+    return lambda page: page.evaluate(CONTRAST)

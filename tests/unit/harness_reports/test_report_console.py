@@ -31,6 +31,7 @@ def test_the_table_fits_eighty_columns_without_escape_codes(
     assert "\x1b" not in text
     assert max(len(line) for line in text.splitlines()) <= 80
     assert "f1 ↑" in text
+    assert "disambiguated_accuracy ↑" in text
     assert re.search(r"bleu ↑ +27\.43 ± 0\.61 +\[26\.20, 28\.60\] +500 +0\n", text)
     assert "…" not in text.split("squad: Sample data")[0], "a value was cut"
 
@@ -40,11 +41,12 @@ def test_notes_groups_gap_probes_and_verdict_follow(run_folder: tuple[RunResult,
     order = [
         "squad: Sample data was used",
         "squad by subject, worst first",
-        "too small",
-        "largest gap",
+        "candles (small)",
+        "gap ",
         "bbq by category, worst first",
         "… 1 more in the HTML report",
-        "Probes",
+        "squad: robustness of exact_match ↑",
+        "squad, variants not asked: gender_swap 198 × no gendered word",
         "✗ Blocked",
         "✗ squad.f1 max_drop = 0.02: It fell",
         "? bbq.accuracy",

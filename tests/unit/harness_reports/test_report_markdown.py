@@ -27,6 +27,8 @@ def test_the_verdict_comes_first_and_values_carry_intervals(
     assert text.startswith("### ❌ Blocked\n\nsquad.f1 fell by 0.041")
     assert "| bleu ↑ | 27.43 ± 0.61 | [26.20, 28.60] | 500 | 0 |" in text
     assert "> **squad**: Sample data was used" in text
+    assert "gender\\_swap: 198 variants not asked, no gendered word." in text
+    assert "| candles (small) |" in text
     assert text.count("<details>") == text.count("</details>") >= 5
 
 
@@ -47,7 +49,8 @@ def test_every_row_of_a_table_has_all_its_cells(run_folder: tuple[RunResult, Pat
             rows[-1] += 1
         if token.type == "thead_close":
             heads.append(rows[-1])
-    assert heads.count(6) == 2
+    # Metrics, robustness and fairness.
+    assert [heads.count(cells) for cells in (6, 7, 5)] == [1, 1, 1]
     assert len(rows) > 25
 
 

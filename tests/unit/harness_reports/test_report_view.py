@@ -66,49 +66,37 @@ def test_groups_stand_worst_first_and_small_ones_last(
     assert worst_first(groups, higher_is_better) == order
 
 
-def test_the_gap_leaves_out_groups_without_an_interval() -> None:
+def test_groups_without_an_interval_and_small_ones_are_marked() -> None:
     values = {
         "a": estimate(0.4, 0.03),
-        "b": estimate(0.7, 0.04),
+        "b": dataclasses.replace(estimate(0.3, 0.04), n=9),
         "tiny": Estimate(0.0, NAN, NAN, NAN, 1, "mean"),
     }
     groups = {name: {"acc": MetricResult(value)} for name, value in values.items()}
     (table,) = view_of(task(groups={"kind": groups})).tasks[0].groups
+    assert [row.group for row in table.rows] == ["b", "a", "tiny"]
+    assert [row.small for row in table.rows] == [True, False, True]
     assert [row.too_small for row in table.rows] == [False, False, True]
     assert table.rows[2].mark is None
-    assert table.gap is not None
-    assert (table.gap.worst, table.gap.best) == ("a", "b")
-    assert table.gap.number.short == "0.300 ± 0.050"  # sqrt(0.03² + 0.04²)
 
 
-def test_one_group_has_no_gap() -> None:
-    groups = {"kind": {"a": {"acc": MetricResult(estimate(0.4))}}}
-    assert view_of(task(groups=groups)).tasks[0].groups[0].gap is None
-
-
-def test_where_lower_is_better_the_worst_of_the_gap_is_the_highest() -> None:
-    groups = {
-        name: {"error_rate": MetricResult(estimate(value), False)}
-        for name, value in {"a": 0.1, "b": 0.3}.items()
+def test_fairness_is_listed_by_attribute_with_what_it_measures() -> None:
+    fairness = {
+        "kind": {
+            "f1_macro": {"gap": estimate(0.3), "ratio": estimate(0.5)},
+            "equalized_odds": {"difference@yes": estimate(0.1)},
+        },
+        "empty": {"f1_macro": {}},
     }
-    table = view_of(task(groups={"kind": groups})).tasks[0].groups[0]
-    assert table.gap is not None
-    assert (table.gap.worst, table.gap.best) == ("b", "a")
-    assert table.rows[0].group == "b"
-
-
-def test_changes_share_an_axis_that_holds_no_change() -> None:
-    probes = {
-        "typos": {"acc": {"mean_change": estimate(-0.2), "flip_rate": estimate(0.3)}},
-        "case": {"acc": {"mean_change": estimate(-0.1)}},
-    }
-    typos, flips, case = view_of(task(probes=probes)).tasks[0].probes
-    assert typos.scale == case.scale
-    assert typos.mark is not None
-    assert typos.mark.reference is not None
-    assert typos.mark.value < typos.mark.reference
-    assert (flips.scale.low, flips.scale.high) == ("0", "1")
-    assert typos.number.value == "−0.200"
+    shown = task(fairness=fairness, metrics={"f1_macro": MetricResult(estimate(0.4))})
+    (table,) = view_of(shown).tasks[0].fairness
+    assert [(row.metric, row.measure) for row in table.rows] == [
+        ("f1_macro", "gap"),
+        ("f1_macro", "ratio"),
+        ("equalized odds", "difference, yes"),
+    ]
+    assert table.rows[0].number.interval == "[0.260, 0.340]"
+    assert (table.rows[0].scale.low, table.rows[0].scale.high) == ("0", "1")
 
 
 def test_a_gate_is_read_tolerantly_but_never_passes_by_mistake() -> None:

@@ -152,7 +152,7 @@ def test_compare_on_the_console(harness, runs) -> None:
 def test_compare_in_files(harness, runs, tmp_path: Path) -> None:
     main_run, same, worse = runs
     code, out, _ = harness(
-        "compare", main_run, same, worse, "--format", "json,markdown,console", "--out", "diff"
+        "compare", main_run, same, worse, "--format", "json,markdown,console,html", "--out", "diff"
     )
     assert code == 0
     assert "diff.json" in out
@@ -160,6 +160,7 @@ def test_compare_in_files(harness, runs, tmp_path: Path) -> None:
     assert [each["candidate_id"] for each in documents] == ["same", "worse"]
     assert "# worse against main" in (tmp_path / "diff.md").read_text()
     assert "worse against main" in (tmp_path / "diff.txt").read_text()
+    assert "same, worse against main" in (tmp_path / "diff.html").read_text("utf-8")
 
 
 def test_compare_refuses_and_is_forced(harness, kit, make_run, runs) -> None:

@@ -1,14 +1,8 @@
-"""A server over a real model, in vLLM's and in OpenAI's format: same answers as the local backend.
-
-The formats: vLLM, "OpenAI-Compatible Server", extra parameter ``prompt_logprobs`` and its field
-in a completion's choice; OpenAI's completions with ``echo`` and ``logprobs``.
-"""
+"""A server over a real model, in vLLM's and OpenAI's formats: the local backend's answers."""
 
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +11,6 @@ import pytest
 from harness import plugins, runner
 from harness.config import RunSpec
 from harness.errors import ModelError, UsageError
-from harness.protocols import BackendOptions
 from harness.testing import check_backend, keyed
 from harness.types import (
     Completion,
@@ -31,195 +24,12 @@ from harness.types import (
     RollingLoglikelihood,
     Sampling,
 )
-from harness_backends.hf import open_hf
 
-torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
+pytest.importorskip("torch")
+pytest.importorskip("transformers")
 
-LENGTH = 1024
-TEMPLATE = (
-    "{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}"
-    "{% if add_generation_prompt %}[assistant] {% endif %}"
-)
-CORPUS = [
-    "The quick brown fox jumps over the lazy dog. Question: who? Answer: the fox.",
-    "Is this sentence positive or negative? The film is a joy, and the ending is not.",
-    "Once upon a time there was a small town by a river; time went by, year by year.",
-] * 20
-
-
-def build(folder: Path, adds_bos: bool) -> Path:
-    """A tiny random Llama with a byte-level BPE tokenizer and a chat template."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
-
-    raw = Tokenizer(models.BPE())
-    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    raw.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=380,
-        special_tokens=["<s>", "</s>"],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    raw.train_from_iterator(CORPUS, trainer)
-    if adds_bos:
-        raw.post_processor = processors.TemplateProcessing(
-            single="<s> $A", special_tokens=[("<s>", 0)]
-        )
-    tokenizer = transformers.PreTrainedTokenizerFast(
-        tokenizer_object=raw, bos_token="<s>", eos_token="</s>", model_max_length=LENGTH
-    )
-    tokenizer.chat_template = TEMPLATE
-    torch.manual_seed(1)
-    config = transformers.LlamaConfig(
-        vocab_size=380,
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        intermediate_size=48,
-        max_position_embeddings=LENGTH,
-        bos_token_id=0,
-        eos_token_id=1,
-        pad_token_id=1,
-    )
-    model = transformers.LlamaForCausalLM(config)
-    for weight in model.parameters():
-        if weight.dim() > 1:
-            torch.nn.init.normal_(weight, std=0.2)
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(tmp_path_factory.mktemp("with-bos"), adds_bos=True)
-
-
-@pytest.fixture(scope="module")
-def checkpoint_without_bos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(tmp_path_factory.mktemp("without-bos"), adds_bos=False)
-
-
-class Faithful:
-    """Answers as a server of the model in ``folder`` does, in the format of ``kind``."""
-
-    def __init__(self, folder: Path, kind: str, reply: Any) -> None:
-        self._tokenizer = transformers.AutoTokenizer.from_pretrained(str(folder))
-        self._model = transformers.AutoModelForCausalLM.from_pretrained(str(folder)).eval()
-        self._kind, self._reply = kind, reply
-        self._lock = threading.Lock()
-
-    def __call__(self, call: Any) -> Any:
-        with self._lock, torch.no_grad():
-            return self._answer(call.path, call.body)
-
-    def _answer(self, path: str, body: dict[str, Any]) -> Any:
-        if path.endswith("/chat/completions"):
-            if self._kind == "text-only":
-                return self._reply({"error": {"message": "no chat template"}}, 400)
-            text = self._tokenizer.apply_chat_template(
-                body["messages"], tokenize=False, add_generation_prompt=True
-            )
-            ids = self._tokenizer(text)["input_ids"]
-        else:
-            if "prompt_logprobs" in body and self._kind != "vllm":
-                message = "Unrecognized request argument supplied: prompt_logprobs"
-                return self._reply({"error": {"message": message}}, 400)
-            prompt = body["prompt"]
-            ids = self._tokenizer(prompt)["input_ids"] if isinstance(prompt, str) else prompt
-        if len(ids) + body["max_tokens"] > LENGTH:
-            return self._reply({"error": {"message": "maximum context length is 1024"}}, 400)
-        fed = torch.tensor([ids])
-        new = self._model.generate(
-            fed,
-            attention_mask=torch.ones_like(fed),
-            max_new_tokens=body["max_tokens"],
-            do_sample=False,
-        )[0, len(ids) :].tolist()
-        text = self._cut(self._tokenizer.decode(new, skip_special_tokens=True), body)
-        usage = {"prompt_tokens": len(ids), "completion_tokens": len(new)}
-        choice: dict[str, Any] = {"index": 0, "finish_reason": "length" if new[-1] != 1 else "stop"}
-        if path.endswith("/chat/completions"):
-            choice["message"] = {"role": "assistant", "content": text}
-        else:
-            choice |= {"text": text, **self._logprobs(ids, new, body)}
-        return self._reply({"object": "x", "choices": [choice], "usage": usage})
-
-    def _logprobs(self, ids: list[int], new: list[int], body: dict[str, Any]) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        tokens = ids + new
-        table = torch.log_softmax(self._model(torch.tensor([tokens])).logits[0].float(), -1)
-        if body.get("prompt_logprobs"):
-            found["prompt_logprobs"] = [None] + [
-                self._position(table[place], ids[place + 1]) for place in range(len(ids) - 1)
-            ]
-        if body.get("echo") and body.get("logprobs") and self._kind != "silent":
-            names = [self._tokenizer.decode([token]) for token in tokens]
-            best = [row.max(-1) for row in table]
-            found["logprobs"] = {
-                "tokens": names,
-                "text_offset": [len("".join(names[:place])) for place in range(len(names))],
-                "token_logprobs": [None]
-                + [table[place, tokens[place + 1]].item() for place in range(len(tokens) - 1)],
-                "top_logprobs": [None]
-                + [
-                    {self._tokenizer.decode([row.indices.item()]): row.values.item()}
-                    for row in best[:-1]
-                ],
-            }
-        return found
-
-    def _position(self, row: Any, token: int) -> dict[str, Any]:
-        """vLLM's map: token id → logprob, rank, text; the best token and the prompt's own."""
-        best = int(row.argmax())
-        return {
-            str(each): {
-                "logprob": row[each].item(),
-                "rank": int((row > row[each]).sum()) + 1,
-                "decoded_token": self._tokenizer.decode([each]),
-            }
-            for each in dict.fromkeys((token, best))
-        }
-
-    @staticmethod
-    def _cut(text: str, body: dict[str, Any]) -> str:
-        places = [text.find(stop) for stop in body.get("stop", ()) if stop in text]
-        return text[: min(places)] if places else text
-
-
-@pytest.fixture(scope="module")
-def opened() -> dict[object, Any]:
-    """Models that were loaded before: loading takes longer than asking."""
-    return {}
-
-
-@pytest.fixture
-def faithful(serve: Any, reply: Any, opened: dict[object, Any]) -> Callable[[Path, str], Any]:
-    """Starts a server of a checkpoint."""
-
-    def start(folder: Path, kind: str) -> Any:
-        if (folder, kind) not in opened:
-            opened[folder, kind] = Faithful(folder, kind, reply)
-        return serve(opened[folder, kind])
-
-    return start
-
-
-@pytest.fixture
-def local(opened: dict[object, Any]) -> Callable[..., Any]:
-    """The local backend of a checkpoint."""
-
-    def open_one(folder: Path, **values: str) -> Any:
-        name = (folder, *sorted(values.items()))
-        if name not in opened:
-            plain = {"engine": "plain", **values}  # the quicker one for so small a model
-            options = BackendOptions(str(folder), dtype="float32", device="cpu", values=plain)
-            opened[name] = open_hf(options)
-        return opened[name]
-
-    return open_one
+LENGTH = 1024  # of the model that the server has
+TEXT = "The quick brown fox jumps over the lazy dog. Question: who? Answer: the fox."
 
 
 def ask(backend: Any, requests: list[Request]) -> list[Response]:
@@ -258,12 +68,12 @@ INSIDE_A_TOKEN: list[Request] = [
     Loglikelihood("Once upon a ti", "me there was"),
     Loglikelihood("A", "nswer"),
 ]
-TEXTS: list[Request] = [RollingLoglikelihood(CORPUS[0]), RollingLoglikelihood("a")]
+TEXTS: list[Request] = [RollingLoglikelihood(TEXT), RollingLoglikelihood("a")]
 
 
 def greedy_pairs(backend: Any) -> list[Request]:
     """What the model would say itself after some words of the corpus."""
-    contexts = [" ".join(CORPUS[0].split()[:count]) for count in range(1, 14)]
+    contexts = [" ".join(TEXT.split()[:count]) for count in range(1, 14)]
     texts = ask(backend, [Generate(context, Sampling(1)) for context in contexts])
     return [
         Loglikelihood(context, text.text)
@@ -339,7 +149,7 @@ def test_long_texts_are_cut_on_the_left_or_windowed_by_tokens(
     checkpoint: Path, faithful: Any, connect: Any, local: Any
 ) -> None:
     server = faithful(checkpoint, "vllm")
-    long = " ".join(CORPUS)
+    long = " ".join([TEXT] * 60)
     requests: list[Request] = [Loglikelihood(long, " fox"), RollingLoglikelihood(long)]
     backend = connect(
         server.url, endpoint="completions", logprobs="auto", tokenizer=str(checkpoint)

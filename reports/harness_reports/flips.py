@@ -1,0 +1,121 @@
+"""Samples that a probe turned, original and variant side by side with the changed words marked."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from harness.baseline import prompt_text, response_text
+from harness.types import SampleRecord, TaskResult
+from harness_reports import numbers
+from harness_reports.browser import Clipper
+from harness_reports.words import Difference, difference
+
+SHOWN = 5
+"""Examples of one probe."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """One sample and its variant; the score got worse, better, or merely other."""
+
+    id: str
+    outcome: str
+    before: str
+    after: str
+    prompt: Difference
+    response: Difference
+
+
+@dataclass(frozen=True, slots=True)
+class Flips:
+    """The worst of the variants whose score changed, and how many there are."""
+
+    metric: str
+    changed: int
+    variants: int
+    examples: tuple[Flip, ...]
+
+
+class FlipCollector:
+    """Fed with a task's records in their order, keeps the worst flips of each probe.
+
+    A variant is compared with its original by the first metric of the probe that has a better
+    direction and a number for each sample.
+    """
+
+    def __init__(self, task: TaskResult, clip: Clipper) -> None:
+        self._task = task
+        self._clip = clip
+        self._metric = {
+            probe: next((name for name in metrics if self._direction(name) is not None), None)
+            for probe, metrics in task.probes.items()
+        }
+        self._originals: dict[str, SampleRecord] = {}
+        self._variants: dict[str, int] = {}
+        self._changed: dict[str, int] = {}
+        self._worst: dict[str, list[tuple[float, SampleRecord, SampleRecord]]] = {}
+
+    def add(self, record: SampleRecord) -> None:
+        """The next record; an original comes before its variants."""
+        if not self._metric:
+            return
+        if record.probe is None:
+            self._originals[record.sample.id] = record
+            return
+        metric = self._metric.get(record.probe)
+        original = self._originals.get(record.sample.id)
+        if metric is None or original is None:
+            return
+        before, after = original.scores.get(metric), record.scores.get(metric)
+        if not (isinstance(before, float) and isinstance(after, float)):
+            return
+        self._variants[record.probe] = self._variants.get(record.probe, 0) + 1
+        change = after - before
+        if change == 0 or not math.isfinite(change):
+            return
+        self._changed[record.probe] = self._changed.get(record.probe, 0) + 1
+        badness = -change if self._direction(metric) else change
+        worst = self._worst.setdefault(record.probe, [])
+        # One example of a sample, however many of its variants turned.
+        for index, (other, known, _) in enumerate(worst):
+            if known is original:
+                if badness > other:
+                    worst[index] = (badness, original, record)
+                break
+        else:
+            worst.append((badness, original, record))
+        worst.sort(key=lambda flip: -flip[0])
+        del worst[SHOWN:]
+
+    def found(self) -> dict[str, Flips]:
+        """Probe → its flips, the worst first."""
+        return {
+            probe: Flips(
+                metric=self._metric[probe] or "",
+                changed=self._changed[probe],
+                variants=self._variants[probe],
+                examples=tuple(self._flip(probe, *flip) for flip in worst),
+            )
+            for probe, worst in self._worst.items()
+        }
+
+    def _direction(self, metric: str) -> bool | None:
+        result = self._task.metrics.get(metric)
+        return None if result is None else result.higher_is_better
+
+    def _flip(
+        self, probe: str, badness: float, original: SampleRecord, variant: SampleRecord
+    ) -> Flip:
+        metric, clip = self._metric[probe] or "", self._clip
+        before, after = original.scores[metric], variant.scores[metric]
+        assert isinstance(before, float)
+        assert isinstance(after, float)
+        return Flip(
+            id=original.sample.id,
+            outcome="worse" if badness > 0 else "better",
+            before=numbers.trimmed(before),
+            after=numbers.trimmed(after),
+            prompt=difference(clip(prompt_text(original)), clip(prompt_text(variant))),
+            response=difference(clip(response_text(original)), clip(response_text(variant))),
+        )
