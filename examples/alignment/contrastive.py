@@ -42,7 +42,7 @@ def earlier_checkpoint(out: Path, steps: int = 400) -> Path:
     return folder
 
 
-def contrast(out: Path, weak: Path | None = None, prompts: int = 400) -> AlignResult:
+def contrast(out: Path, weak: Path | None = None, prompts: int = 1000) -> AlignResult:
     """Makes the pairs and runs the loop from the weak model."""
     weak = weak or earlier_checkpoint(out)
     models = {
