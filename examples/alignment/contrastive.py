@@ -4,7 +4,7 @@
 
 The demo model is the strong one; the weak one is an earlier checkpoint of it, trained here for a
 few hundred steps unless one is given. Both answer questions about passages; the strong model's
-answers are the chosen ones, and a reward (the task's own score) must agree.
+answers are the chosen ones, right or wrong: nobody looks at them.
 """
 
 from __future__ import annotations
@@ -61,10 +61,11 @@ def contrast(out: Path, weak: Path | None = None, prompts: int = 400) -> AlignRe
         guard=["sst2.accuracy"],
         eval_data="sample",
         settings={
-            "sft_steps": 100,
-            "steps": 100,
+            "sft_steps": 250,
+            "sft_learning_rate": 2e-3,
+            "steps": 40,
             "batch_size": 16,
-            "learning_rate": 3e-4,
+            "learning_rate": 1e-4,
             "max_length": 512,
             "max_new_tokens": 24,
         },

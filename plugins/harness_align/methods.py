@@ -48,7 +48,7 @@ def _rlhf(spec: AlignSpec) -> list[AlignSpec]:
         method="reward",
         out=str(out),
         steps=spec.reward_steps or spec.steps,
-        learning_rate=None,
+        learning_rate=spec.reward_learning_rate,
         beta=None,
         adapter="full",
         stop_tasks=(),
@@ -67,7 +67,13 @@ def _contrastive(spec: AlignSpec) -> list[AlignSpec]:
         )
     out = Path(spec.out) / "sft"
     first = replace(
-        spec, method="sft", out=str(out), steps=spec.sft_steps, learning_rate=None, adapter="full"
+        spec,
+        method="sft",
+        out=str(out),
+        steps=spec.sft_steps,
+        learning_rate=spec.sft_learning_rate,
+        adapter="full",
+        stop_tasks=(),
     )
     return [first, replace(main, model=str(out / "model"))]
 

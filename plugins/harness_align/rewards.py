@@ -204,7 +204,13 @@ class FunctionReward:
         facts: Sequence[Mapping[str, Any]],  # noqa: ARG002
     ) -> Values:
         """What the function returns, checked."""
-        values = list(self._function([plain(prompt) for prompt in prompts], list(completions)))
+        try:
+            values = list(self._function([plain(prompt) for prompt in prompts], list(completions)))
+        except Exception as error:  # a user's function can raise anything
+            raise UsageError(
+                f"the reward {self._address} failed: {type(error).__name__}: {error}",
+                "It is called with two lists of texts, prompts and completions.",
+            ) from error
         if len(values) != len(completions):
             raise UsageError(
                 f"the reward {self._address} gave {len(values)} values for {len(completions)} "

@@ -66,8 +66,10 @@ class AlignSpec:
             are the ablations.
         objective: What ``contrastive`` trains with: ``dpo``, ``slic`` or ``sft`` (ablation).
         sft_steps: Steps of SFT on the chosen answers before ``contrastive``; 0 for none.
+        sft_learning_rate: Its peak rate; None takes the usual one.
         policy_optimizer: ``rloo`` or ``grpo`` for ``rlhf``.
         reward_steps: Steps of the reward model that ``rlhf`` trains where no reward is given.
+        reward_learning_rate: Its peak rate; None takes the usual one.
         rewards: What RL maximises: see ``harness_align.rewards``.
         held_out_reward: A reward that is logged but not trained on.
         generations: Answers sampled for each prompt in RL.
@@ -122,8 +124,10 @@ class AlignSpec:
     curriculum: Curriculum = "easy_to_hard"
     objective: Literal["dpo", "slic", "sft"] = "dpo"
     sft_steps: int = 0
+    sft_learning_rate: float | None = None
     policy_optimizer: Literal["rloo", "grpo"] = "rloo"
     reward_steps: int | None = None
+    reward_learning_rate: float | None = None
     rewards: str = ""
     held_out_reward: str = ""
     generations: int = 4
@@ -166,6 +170,8 @@ _RANGES: dict[str, tuple[float, float]] = {
     "steps": (1, _INF),
     "epochs": (0.0, _INF),
     "learning_rate": (0.0, _INF),
+    "sft_learning_rate": (0.0, _INF),
+    "reward_learning_rate": (0.0, _INF),
     "warmup_steps": (0, _INF),
     "weight_decay": (0.0, _INF),
     "max_grad_norm": (0.0, _INF),

@@ -67,6 +67,13 @@ def test_a_function_that_is_not_there_is_an_error(functions, address, says):
         FunctionReward(address.format(file=functions))
 
 
+def test_a_function_that_raises_is_an_error_with_its_reason(tmp_path):
+    path = tmp_path / "bad.py"
+    path.write_text("def f(prompts, texts):\n    return texts[99]\n")
+    with pytest.raises(UsageError, match="IndexError: list index out of range"):
+        FunctionReward(f"{path}:f")(["p"], ["a"], [{}])
+
+
 def test_a_task_or_metric_that_does_not_exist_lists_the_nearest():
     registry = plugins.load()
     with pytest.raises(UnknownNameError, match="sst2"):
