@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.compare import (
+from harness.comparison import (
     FlippedSample,
     GroupChange,
     MetricComparison,

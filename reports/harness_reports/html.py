@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from jinja2 import Environment
 
-    from harness.compare import RunComparison
+    from harness.comparison import RunComparison
 
 FILE_NAME = "report.html"
 

@@ -14,7 +14,7 @@ import pytest
 
 from harness import runfolder
 from harness.baseline import load_run
-from harness.compare import RunComparison, compare
+from harness.comparison import RunComparison, compare
 from harness.metrics import Mean
 from harness.types import (
     Completion,
