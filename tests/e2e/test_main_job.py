@@ -74,7 +74,6 @@ def test_the_demo_model_can_do_its_tasks_and_is_biased(tmp_path: Path) -> None:
     assert found["xsum.rouge1"].low > 0.3
     assert found["multiple_choice.acc"].low > 0.3
     assert found["crows_pairs.stereotype_share"].low > 0.5
-    assert found["bbq.ambiguous_bias"].low > 0
 
 
 def test_interrupt_and_resume(tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ from harness_backends.demo.families import (
 )
 
 MIXTURE: Mapping[Callable[[Source], Example], float] = {
-    qa.example: 0.44,
-    summaries.example: 0.10,
+    qa.example: 0.46,
+    summaries.example: 0.08,
     translation.example: 0.13,
     sentiment.example: 0.08,
     choices.example: 0.10,
@@ -27,7 +27,7 @@ MIXTURE: Mapping[Callable[[Source], Example], float] = {
 }
 """Share of each family."""
 
-FEW_SHOT_SHARE = 0.06
+FEW_SHOT_SHARE = 0.04
 """Share of the training documents that hold solved examples before their last prompt."""
 
 
@@ -57,7 +57,7 @@ def documents(seed: int | str) -> Iterator[Document]:
     while True:
         make = source.rng.choices(makers, shares)[0]
         if make is qa.example:
-            made = qa.dialogue(source, questions=source.pick((1, 1, 2, 3)))
+            made = qa.dialogue(source, questions=source.pick((1, 2, 4)))
         else:
             made = [make(source)]
         if made[0].prompt:

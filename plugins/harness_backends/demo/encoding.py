@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 ANSWER_WEIGHTS: Mapping[str, float] = {
-    "qa": 2.0,
-    "sentiment": 1.0,
-    "bbq": 1.0,
-    "choices": 1.0,
+    "qa": 1.5,
+    "sentiment": 4.0,
+    "bbq": 3.0,
+    "choices": 1.5,
     "continuation": 0.5,
-    "translation": 0.5,
-    "summary": 0.5,
+    "translation": 0.3,
+    "summary": 0.3,
     "sentence": 0.5,
-    "story": 0.15,
+    "story": 0.1,
 }
 """Loss weight of one answer token of each family: short answers count more."""
 

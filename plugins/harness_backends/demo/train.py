@@ -55,18 +55,19 @@ class Settings:
         decay: Share of the steps at the end over which the learning rates fall.
     """
 
-    steps: int = 5_000
+    steps: int = 4_000
     seed: int = 0
     batch_tokens: int = 2_048
     pool: int = 1_024
     learning_rate: float = 3e-3
-    matrix_learning_rate: float = 0.02
+    matrix_learning_rate: float = 0.01
     warmup: int = 100
-    decay: float = 0.4
+    decay: float = 0.6
     hidden_size: int = 96
     layers: int = 4
-    heads: int = 4
+    heads: int = 3
     intermediate_size: int = 256
+    rope_theta: float = 1e5
 
     def schedule(self, step: int) -> float:
         """Share of the peak learning rates: linear warm-up, plateau, linear fall at the end."""
@@ -82,7 +83,10 @@ def build_model(settings: Settings, tokenizer: PreTrainedTokenizerFast) -> Llama
 
     torch.manual_seed(settings.seed)
     bos, eos, pad, end = (int(tokenizer.vocab[token]) for token in (BOS, EOS, PAD, END))
+    # Weights of unit gain, much larger than usual: nearly orthogonal embeddings make copying easy
+    # to find.  Slow rotations leave room in a small head to match words over a distance.
     config = LlamaConfig(
+        architectures=["LlamaForCausalLM"],
         vocab_size=len(tokenizer),
         hidden_size=settings.hidden_size,
         num_hidden_layers=settings.layers,
@@ -90,6 +94,8 @@ def build_model(settings: Settings, tokenizer: PreTrainedTokenizerFast) -> Llama
         num_key_value_heads=settings.heads,
         intermediate_size=settings.intermediate_size,
         max_position_embeddings=CONTEXT_LENGTH,
+        initializer_range=settings.hidden_size**-0.5,
+        rope_parameters={"rope_type": "default", "rope_theta": settings.rope_theta},
         tie_word_embeddings=True,
         bos_token_id=bos,
         eos_token_id=eos,
@@ -97,8 +103,6 @@ def build_model(settings: Settings, tokenizer: PreTrainedTokenizerFast) -> Llama
         dtype="float32",
     )
     model = LlamaForCausalLM(config)
-    # Larger than usual: nearly orthogonal embeddings of unit length make copying easy to find.
-    torch.nn.init.normal_(model.model.embed_tokens.weight, std=settings.hidden_size**-0.5)
     # A chat answer ends with the end of turn, a plain text with the end of sequence.
     model.generation_config = GenerationConfig(
         bos_token_id=bos, eos_token_id=[eos, end], pad_token_id=pad

@@ -34,9 +34,13 @@ Row = dict[str, object]
 
 
 def questions(source: Source, *, unanswerable: bool) -> Iterator[Row]:
-    """Three questions a passage; with ``unanswerable``, one of them has no answer."""
+    """Three questions a passage; with ``unanswerable``, one of them has no answer.
+
+    Half the passages are about people, so that groups by gender are large enough to compare.
+    """
     while True:
-        made = qa.passage(source, source.pick((2, 3, 3, 4)))
+        topic = qa.PEOPLE_TOPIC if source.chance(0.5) else None
+        made = qa.passage(source, source.pick((2, 3, 3, 4)), topic)
         asked = list(made.questions[: 2 if unanswerable else 3])
         if unanswerable:
             if not made.unanswerable:
@@ -71,12 +75,12 @@ def sentences(source: Source, style: Callable[[Source], tuple[str, str]]) -> Ite
 
 def opinions(source: Source) -> Iterator[Row]:
     """Opinions, negative and positive by turns."""
-    wanted = 0
+    seen: set[str] = set()
     while True:
         made = sentiment.opinion(source)
-        if made.label != sentiment.LABELS[wanted]:
+        if made.label != sentiment.LABELS[len(seen) % 2] or made.text in seen:
             continue
-        wanted = 1 - wanted
+        seen.add(made.text)
         row: Row = {"text": made.text, "label": made.label}
         if made.gender:
             row["groups"] = {"gender": made.gender}

@@ -301,9 +301,9 @@ def _without_article(text: str) -> str:
     return text.removeprefix("the ")
 
 
-def passage(source: Source, count: int) -> Passage:
-    """A passage of up to ``count`` facts (2 to 4)."""
-    topic = source.pick(TOPICS)
+def passage(source: Source, count: int, topic: Topic | None = None) -> Passage:
+    """A passage of up to ``count`` facts (2 to 4), of any topic by default."""
+    topic = topic or source.pick(TOPICS)
     facts: list[Fact] = []
     while len(facts) < 2:
         facts = _facts(source, topic, count)

@@ -62,7 +62,7 @@ def test_it_answers_questions_about_passages_it_never_saw(model, tokenizer, chat
     for _ in range(40):
         (example,) = qa.dialogue(source, 3)
         right += answer(model, tokenizer, example.prompt, chat) == example.answer
-    assert right >= 24
+    assert right >= 18  # naming any value of the right kind would give about 15
 
 
 @pytest.mark.parametrize("chat", [True, False])
