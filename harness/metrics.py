@@ -86,6 +86,8 @@ def statistics_of(rows: Sequence[Score]) -> NDArray[np.float64]:
     """The rows' sufficient statistics, shape (n, k)."""
     import numpy as np
 
+    if not rows:  # an interrupted run may not have reached a task
+        return np.empty((0, 0))
     return np.array([row.value for row in rows], dtype=np.float64).reshape(len(rows), -1)
 
 
