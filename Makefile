@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export HF_HUB_DISABLE_TELEMETRY = 1
 
-.PHONY: demo test lint types imports unit clean
+.PHONY: demo test lint types imports unit slow clean
 
 demo: $(VENV)/.installed
 	$(BIN)/harness run --model demo --tasks squad,xsum,translation,sst2,bias --data sample --out runs/demo
@@ -23,7 +23,11 @@ imports: $(VENV)/.installed
 	$(BIN)/lint-imports
 
 unit: $(VENV)/.installed
-	$(BIN)/pytest -n 2 --dist worksteal
+	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
+
+# Whole training runs, servers and published scores: many minutes more.
+slow: $(VENV)/.installed
+	$(BIN)/pytest -m slow
 
 # The CPU build of torch is pinned first: a looser requirement would pull the CUDA packages.
 $(VENV)/.installed: pyproject.toml constraints.txt
