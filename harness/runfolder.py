@@ -21,7 +21,7 @@ RUNS = Path("runs")
 
 
 def spec_to_json(spec: RunSpec) -> dict[str, Any]:
-    """The spec as run.json holds it; where the run goes is not part of what it computes."""
+    """The spec as run.json holds it; where the run goes is not part of it."""
     fields = {each.name: getattr(spec, each.name) for each in dataclasses.fields(spec)}
     del fields["out"], fields["formats"]
     return json.loads(json.dumps(fields, default=str))  # type: ignore[no-any-return]
@@ -49,10 +49,17 @@ def claim(out: Path | None, started: datetime, slug: str, spec: Mapping[str, Any
         earlier = json.loads((out / "run.json").read_text(encoding="utf-8"))["spec"]
     except (OSError, ValueError, KeyError, TypeError):
         earlier = None
-    if earlier != spec:
+    if earlier is None or _decisive(earlier) != _decisive(spec):
         what = "a run with other settings" if earlier is not None else "something else than a run"
         raise UsageError(f"{out} holds {what}", "Give another --out, or remove it first.")
     return out
+
+
+def _decisive(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a spec can change a result; how fast and at what price it is computed cannot."""
+    return {
+        name: value for name, value in spec.items() if name not in ("batch_size", "cache", "prices")
+    }
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -46,7 +46,7 @@ def test_the_main_job(checkpoint: Path, tmp_path: Path) -> None:
         assert word in done.stdout
     assert "sample set" in " ".join(done.stdout.split())
     result = runfolder.read_result(tmp_path / "run")
-    assert list(result.tasks) == ["squad", "xsum", "bbq", "crows_pairs"]
+    assert list(result.tasks)[:4] == ["squad", "xsum", "bbq", "crows_pairs"]
     assert result.status == "complete"
     raw = json.loads((tmp_path / "run" / "results.json").read_text("utf-8"))
     assert raw["schema"] == 1
