@@ -59,7 +59,9 @@ def test_earlier_checkpoints_are_written_and_load(tmp_path, capsys):
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    small = Settings(steps=3, warmup=1, pool=32, batch_tokens=256, hidden_size=32, layers=1)
+    small = Settings(
+        steps=3, warmup=1, pool=32, batch_tokens=256, hidden_size=32, layers=1, heads=2
+    )
     run(small, tmp_path, checkpoints=(1,))
     assert "parameters in" in capsys.readouterr().out
     earlier, last = (
