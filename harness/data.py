@@ -9,6 +9,7 @@ import csv
 import gzip
 import hashlib
 import json
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -183,6 +184,7 @@ def read_hub(hub: HubDataset, split: str | None = None) -> Iterator[tuple[int, R
         import datasets
     except ImportError as error:
         raise MissingExtraError("a data set from the hub", "tasks") from error
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # its retries are no news
     try:
         rows = datasets.load_dataset(hub.path, hub.name, split=split or hub.split)
     except Exception as error:  # the library raises whatever its transport does
