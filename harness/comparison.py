@@ -180,11 +180,11 @@ def compare(
             f"{', '.join(after) or 'none'}",
             expected="two runs of the same tasks",
         )
-    reasons: dict[str, str] = {}
-    for name in shared:
-        reason = measure.incomparable(TaskIdentity.of(before[name]), TaskIdentity.of(after[name]))
-        if reason is not None:
-            reasons[name] = reason
+    found = {
+        name: measure.incomparable(TaskIdentity.of(before[name]), TaskIdentity.of(after[name]))
+        for name in shared
+    }
+    reasons = {name: reason for name, reason in found.items() if reason is not None}
     if reasons and not force:
         listed = "\n".join(f"  {name}: {reason}" for name, reason in reasons.items())
         raise HarnessError(

@@ -213,7 +213,8 @@ def test_a_tokenizer_that_lacks_something_is_an_error(spec, model_with, tokens, 
 
 def test_a_pad_token_can_be_chosen(spec, model_with):
     model = model_with(pad_token=None)
-    trained(replace(spec, model=str(model), pad_token="<s>"))
+    checkpoint, _ = trained(replace(spec, model=str(model), pad_token="<s>"))
+    assert (checkpoint / "model.safetensors").is_file()
 
 
 def test_conversations_need_a_chat_template(spec, jsonl, tmp_path):
@@ -256,7 +257,8 @@ def test_a_checkpoint_that_does_not_name_its_architecture_can_be_a_reference(spe
     content = json.loads((model / "config.json").read_text())
     del content["architectures"]
     (model / "config.json").write_text(json.dumps(content))
-    trained(replace(spec, model=str(model), steps=1))
+    checkpoint, _ = trained(replace(spec, model=str(model), steps=1))
+    assert (checkpoint / "model.safetensors").is_file()
 
 
 def test_chat_models_learn_in_their_template_unless_told_otherwise(spec, model_with):
