@@ -16,6 +16,7 @@ from harness.types import (
     KeyedRequest,
     Loglikelihood,
     Logprob,
+    Request,
     Response,
     RollingLoglikelihood,
     Usage,
@@ -31,7 +32,7 @@ from harness_backends.hf.tree import build_tree
 
 SUPPORTS: frozenset[type] = frozenset({Loglikelihood, RollingLoglikelihood, Generate})
 _WAVE = 4096
-"""Requests encoded at a time: enough to find what they share, little enough to hold."""
+"""Requests encoded at a time: neighbours share most, and so many are little enough to hold."""
 
 
 class HuggingFaceBackend:
@@ -117,7 +118,7 @@ class HuggingFaceBackend:
 
         Waves of requests are encoded in a thread of their own, while the one before computes.
         """
-        waves = [requests[start : start + _WAVE] for start in range(0, len(requests), _WAVE)]
+        waves = _waves(requests)
         with ThreadPoolExecutor(max_workers=1) as encoding:
             encoded = encoding.submit(self._encode, waves[0]) if waves else None
             for following in [*waves[1:], None]:
@@ -136,8 +137,8 @@ class HuggingFaceBackend:
         tree engine, whatever engine this architecture turns out to need.
         """
         prompt = computed = completion = 0
-        for start in range(0, len(requests), _WAVE):
-            wave = self._encode(requests[start : start + _WAVE])
+        for part in _waves(requests):
+            wave = self._encode(part)
             rows = [window.tokens[:-1] for _, window in wave.scored]
             rows += [item.tokens for _, item in wave.continued]
             rows = [row for row in rows if row]
@@ -205,6 +206,24 @@ class HuggingFaceBackend:
             self._prompt_tokens += len(item.tokens)
             self._completion_tokens += len(said.tokens)
             yield key, self._stops.completion(said.tokens, item.sampling.stop, said.logprob)
+
+
+def _waves(requests: Sequence[KeyedRequest]) -> list[Sequence[KeyedRequest]]:
+    """Cuts the requests so that those with a common beginning come into one wave."""
+    ordered = sorted(requests, key=lambda item: _beginning(item.request))
+    return [ordered[start : start + _WAVE] for start in range(0, len(ordered), _WAVE)]
+
+
+def _beginning(request: Request) -> str:
+    """The text by which a request finds its neighbours."""
+    match request:
+        case Loglikelihood(context=prompt) | Generate(prompt=prompt):
+            if isinstance(prompt, str):
+                return prompt
+            return "\0".join(message.content for message in prompt)
+        case RollingLoglikelihood(text=text):
+            return text
+    return ""
 
 
 @dataclass(slots=True)

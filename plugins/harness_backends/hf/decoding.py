@@ -17,18 +17,21 @@ import torch
 from harness_backends.hf.attention import Segment, attention_by
 from harness_backends.hf.head import Head
 from harness_backends.hf.loading import Checkpoint
-from harness_backends.hf.memory import Budget, is_out_of_memory, slot_rows
+from harness_backends.hf.memory import Budget, cache_tokens, is_out_of_memory
 from harness_backends.hf.plain import Continue, Continued
 from harness_backends.hf.sampling import choose, draw_seed
 from harness_backends.hf.scoring import TreeRunner
-from harness_backends.hf.slots import Row, Slots
+from harness_backends.hf.slots import Row, Slots, slot_width
 from harness_backends.hf.stopping import StopRules
 from harness_backends.hf.tree import PrefixTree, build_tree
 
+AT_ONCE = 16
+"""A row's first slot has room for so many new tokens."""
 SHORT = 32
 """A shared piece below this many tokens is copied into each row's slot."""
-REFILL = 4
-"""Rows enter when one in so many slots is free: passes of a few rows cost as much as larger."""
+REFILL = 0.75
+"""Rows enter when fewer than this share of them is left: passes of a few rows cost as much as
+larger ones."""
 
 
 @dataclass(slots=True)
@@ -106,22 +109,20 @@ class _Session:
         self._ready: list[_Entrant] = []
         self._runner = TreeRunner(decoder._checkpoint, decoder._budget, keep_all=True)
         self._own = _own_lengths(self._tree)
-        room = max(
-            int(self._own[index]) + item.sampling.max_tokens for index, item in enumerate(items)
-        )
-        rows = slot_rows(decoder._checkpoint.model, room, min(decoder._limit(), len(items)))
-        self._slots = Slots(rows, room, decoder._checkpoint.device)
+        self._room = cache_tokens(decoder._checkpoint.model)
+        self._slots = Slots(decoder._checkpoint.device)
 
     def run(self) -> Iterator[tuple[int, _Draft]]:
         """Alternates between letting rows in and stepping those that are in."""
         slots = self._slots
-        enough = max(1, slots.free // REFILL)
+        most = 0
         while len(slots) or self._waiting():
-            if slots.free >= enough:
-                while slots.free and self._waiting():
+            if len(slots) <= REFILL * most:
+                while self._waiting() and (rows := self._admissible()):
                     if not self._ready:
-                        self._prepare()
-                    yield from self._enter()
+                        self._prepare(rows)
+                    yield from self._enter(rows)
+                most = len(slots)
             if len(slots):
                 yield from self._advance()
 
@@ -130,9 +131,35 @@ class _Session:
 
     # ---- entering
 
-    def _prepare(self) -> None:
+    def _admissible(self) -> int:
+        """How many of those that wait may enter: their keys and values have room, or none is in.
+
+        Counted are what all active rows need if they go on to the end, and what they share.
+        """
+        active = self._slots.rows
+        shared = {id(segment): segment.piece for row in active for segment in row.shared}
+        held = sum(piece.end - piece.start for piece in shared.values())
+        held += sum(self._slot_width(row.index) for row in active)
+        free = self._decoder._limit() - len(active)
+        waiting = [entrant.row.index for entrant in self._ready]
+        waiting += self._order[self._ended : self._ended + free].tolist()
+        done = self._runner.done
+        count = 0
+        for index in waiting[:free]:
+            end = int(self._tree.ends[index])
+            held += max(0, end - done) + self._slot_width(index)
+            done = max(done, end)
+            if held > self._room and (active or count):
+                break
+            count += 1
+        return count
+
+    def _slot_width(self, index: int) -> int:
+        return slot_width(int(self._own[index]) + self._drafts[index].item.sampling.max_tokens)
+
+    def _prepare(self, rows: int) -> None:
         """Computes one pass of prompts; those that end in it are ready to enter."""
-        step, hidden = self._runner.advance(self._tree, rows=self._slots.free)
+        step, hidden = self._runner.advance(self._tree, rows)
         self._decoder.computed_tokens += step.end - step.start
         while self._ended < len(self._order):
             index = int(self._order[self._ended])
@@ -156,23 +183,25 @@ class _Session:
         shared = tuple(segment for segment in mine if segment.position < offset)
         return _Entrant(Row(index, shared, offset, length), private, hidden)
 
-    def _enter(self) -> Iterator[tuple[int, _Draft]]:
-        """Gives slots to those that are ready, and each its first token."""
-        first = len(self._slots)
-        entering = self._ready[: self._slots.free]
-        del self._ready[: len(entering)]
+    def _enter(self, rows: int) -> Iterator[tuple[int, _Draft]]:
+        """Gives slots to at most ``rows`` that are ready, and each its first token."""
+        entering = self._ready[:rows]
+        del self._ready[:rows]
         if entering:
             for entrant in entering:
-                self._slots.add(entrant.row, entrant.private)
-            yield from self._say(first, torch.stack([entrant.hidden for entrant in entering]))
+                sampling = self._drafts[entrant.row.index].item.sampling
+                self._slots.add(entrant.row, entrant.private, min(sampling.max_tokens, AT_ONCE))
+            hidden = torch.stack([entrant.hidden for entrant in entering])
+            yield from self._say([entrant.row for entrant in entering], hidden)
 
     # ---- stepping
 
     def _advance(self) -> Iterator[tuple[int, _Draft]]:
         """Feeds each row its last token and chooses the next."""
         slots, checkpoint = self._slots, self._decoder._checkpoint
-        tokens = [self._drafts[row.index].tokens[-1] for row in slots.rows]
         positions = slots.begin_step()
+        rows = slots.rows
+        tokens = [self._drafts[row.index].tokens[-1] for row in rows]
         with attention_by(checkpoint.model, slots):
             hidden = checkpoint.model.base_model(
                 input_ids=torch.tensor(tokens, device=checkpoint.device)[None],
@@ -180,14 +209,13 @@ class _Session:
                 use_cache=False,
             ).last_hidden_state[0]
         self._decoder.computed_tokens += len(tokens)
-        yield from self._say(0, hidden)
+        yield from self._say(rows, hidden)
 
-    def _say(self, first: int, hidden: torch.Tensor) -> Iterator[tuple[int, _Draft]]:
-        """Chooses a token for the rows from ``first`` on; yields and removes those now done."""
-        rows = self._slots.rows[first:]
+    def _say(self, rows: Sequence[Row], hidden: torch.Tensor) -> Iterator[tuple[int, _Draft]]:
+        """Chooses a token for each of ``rows``; removes and yields those now done."""
         chosen = self._choose([self._drafts[row.index] for row in rows], hidden)
         done: list[int] = []
-        for place, (row, (token, logprob)) in enumerate(zip(rows, chosen, strict=True), first):
+        for row, (token, logprob) in zip(rows, chosen, strict=True):
             draft = self._drafts[row.index]
             draft.tokens.append(token)
             draft.logprob += logprob
@@ -195,10 +223,9 @@ class _Session:
             if len(draft.tokens) >= sampling.max_tokens or self._decoder._stops.finished(
                 draft.tokens, sampling.stop
             ):
-                done.append(place)
-        for place in reversed(done):
-            index = self._slots.rows[place].index
-            self._slots.remove(place)
+                done.append(row.index)
+        self._slots.remove(set(done))
+        for index in done:
             yield index, self._drafts[index]
 
     def _choose(self, drafts: Sequence[_Draft], hidden: torch.Tensor) -> list[tuple[int, float]]:

@@ -20,7 +20,7 @@ from harness_backends.hf.decoding import TreeDecoder
 from harness_backends.hf.encoding import Scored
 from harness_backends.hf.head import Head
 from harness_backends.hf.loading import Checkpoint
-from harness_backends.hf.memory import Budget, default_rows, default_tokens
+from harness_backends.hf.memory import Budget, PassMemory, default_rows, default_tokens
 from harness_backends.hf.plain import Continue, Continued, PlainEngine
 from harness_backends.hf.scoring import TreeScorer
 from harness_backends.hf.settings import Settings
@@ -190,8 +190,13 @@ class CheckedEngine:
 
 
 def _paths(checkpoint: Checkpoint, settings: Settings, rows: int | None) -> list[Path]:
-    plain = Budget(settings.token_budget or PLAIN_TOKENS, rows)
-    tree = Budget(settings.token_budget or default_tokens(checkpoint.model), rows)
+
+    def budget(tokens: int) -> Budget:
+        if settings.token_budget:
+            return Budget(settings.token_budget, rows)
+        return Budget(tokens, rows, PassMemory.guess(checkpoint.model))
+
+    plain, tree = budget(PLAIN_TOKENS), budget(default_tokens(checkpoint.model))
     last = Path("one at a time", lambda: PlainEngine(checkpoint, Budget(1, 1)), checked=False)
     fast = {
         "tree": Path("tree", lambda: TreeEngine(checkpoint, tree)),

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import gc
 import logging
-import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 
 CPU_TOKENS, GPU_TOKENS = 512, 8192
 CPU_ROWS, GPU_ROWS = 128, 512
-SLOT_BYTES = 128 << 20
+CPU_CACHE_BYTES = 64 << 20
 UNKNOWN_FREE = 4 << 30
+TELLING = 64
+"""Passes of fewer tokens say little about what a token takes."""
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -28,50 +31,117 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def free_bytes(device: torch.device) -> int:
-    """Memory that can still be had on ``device``."""
+    """Memory that can still be had on ``device``; what torch holds and does not use counts."""
     if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
+        unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(torch.cuda.mem_get_info(device)[0]) + unused
+    known = [kilobytes << 10 for kilobytes in _kilobytes(Path("/proc/meminfo"), "MemAvailable")]
+    return min([*known, *_container_bytes()], default=UNKNOWN_FREE)
+
+
+def _container_bytes() -> list[int]:
+    """What is left of the container's memory (cgroup v2); [] without a limit."""
+    group = Path("/sys/fs/cgroup")
     try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):  # systems that do not say
-        return UNKNOWN_FREE
+        most = (group / "memory.max").read_text(encoding="ascii").strip()
+        used = (group / "memory.current").read_text(encoding="ascii").strip()
+    except OSError:
+        return []
+    return [max(0, int(most) - int(used))] if most.isdigit() else []
+
+
+class PassMemory:
+    """What a pass takes: guessed from the model's shape at first, then as it is seen.
+
+    Args:
+        device: Where passes run.
+        token_bytes: The first guess, bytes a token.
+    """
+
+    def __init__(self, device: torch.device, token_bytes: float) -> None:
+        self._device = device
+        self._seen = 0.0
+        self.token_bytes = token_bytes
+
+    @classmethod
+    def guess(cls, model: Any) -> PassMemory:
+        """Before the first pass of ``model``."""
+        config = model.config.get_text_config()
+        width = getattr(config, "hidden_size", 1024)
+        inner = getattr(config, "intermediate_size", None) or 4 * width
+        # Alive at once in a layer: residual, normalised, queries, keys, values, two inner
+        # products.
+        return cls(model.device, (8 * width + 3 * inner) * 4)
+
+    def tokens(self) -> int:
+        """How many tokens a pass may have: it takes at most a quarter of the free memory."""
+        return max(1, int(free_bytes(self._device) // (4 * self.token_bytes)))
+
+    @contextmanager
+    def watch(self, tokens: int) -> Iterator[None]:
+        """Corrects the guess by what the pass of ``tokens`` within this context takes.
+
+        The most that was seen counts, as a pass may live on memory that an earlier one has
+        left to the process. Those too short to tell, and those that take no more than was
+        held at some time before, say nothing.
+        """
+        if self._device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self._device)
+        held, peak = self._held()
+        yield
+        seen = self._held()[1]
+        if tokens >= TELLING and seen > peak:
+            self._seen = max(self._seen, (seen - held) / tokens)
+            self.token_bytes = self._seen
+
+    def _held(self) -> tuple[int, int]:
+        """Bytes held now, and the most so far; zeros where the system does not say."""
+        if self._device.type == "cuda":
+            device = self._device
+            return torch.cuda.memory_allocated(device), torch.cuda.max_memory_allocated(device)
+        found = _kilobytes(Path("/proc/self/status"), "VmRSS", "VmHWM")
+        return (found[0] << 10, found[1] << 10) if len(found) == 2 else (0, 0)
+
+
+def _kilobytes(path: Path, *names: str) -> list[int]:
+    """The lines of these names in a file such as /proc/meminfo; [] where there is none."""
+    try:
+        lines = path.read_text(encoding="ascii").splitlines()
+    except OSError:
+        return []
+    found = dict(line.split(":", 1) for line in lines if ":" in line)
+    return [int(found[name].split()[0]) for name in names if name in found]
 
 
 def default_tokens(model: Any) -> int:
-    """Tokens in a pass: what keeps the device busy, as far as memory allows.
+    """Tokens that keep the device busy in one pass.
 
     A CPU is busy with a few hundred, which also stay in its caches; a GPU needs thousands.
     """
-    config = model.config.get_text_config()
-    width = getattr(config, "hidden_size", 1024)
-    inner = getattr(config, "intermediate_size", None) or 4 * width
-    # Alive at once in a layer: residual, normalised, queries, keys, values, two inner products.
-    token = (8 * width + 3 * inner) * 4
-    wanted = CPU_TOKENS if model.device.type == "cpu" else GPU_TOKENS
-    return int(max(64, min(wanted, free_bytes(model.device) // (4 * token))))
+    return CPU_TOKENS if model.device.type == "cpu" else GPU_TOKENS
 
 
 def default_rows(model: Any) -> int:
-    """Rows that generate at a time; memory sets its own limit through ``slot_rows``."""
+    """Rows that generate at a time; memory sets its own limit through ``cache_tokens``."""
     return CPU_ROWS if model.device.type == "cpu" else GPU_ROWS
 
 
-def slot_rows(model: Any, width: int, rows: int) -> int:
-    """How many of ``rows`` slots of ``width`` tokens to have.
+def cache_tokens(model: Any) -> int:
+    """Of how many tokens the keys and values may be held while rows generate.
 
-    They take at most a fifth of the free memory, and on a CPU, where more rows gain little,
-    no more than half of what the weights take (or ``SLOT_BYTES``).
+    They take at most a third of the free memory, and on a CPU, where more rows gain little,
+    no more than half of what the weights take (or ``CPU_CACHE_BYTES``).
     """
     config = model.config.get_text_config()
     heads = config.num_attention_heads
     key_heads = getattr(config, "num_key_value_heads", None) or heads
     head = getattr(config, "head_dim", None) or config.hidden_size // heads
     token = 2 * config.num_hidden_layers * key_heads * head * model.dtype.itemsize
-    room = free_bytes(model.device) // 5
+    room = free_bytes(model.device) // 3
     if model.device.type == "cpu":
         weights = sum(weight.numel() * weight.itemsize for weight in model.parameters())
-        room = min(room, max(SLOT_BYTES, weights // 2))
-    return int(max(1, min(rows, room // (token * max(1, width)))))
+        room = min(room, max(CPU_CACHE_BYTES, weights // 2))
+    return int(room // token)
 
 
 class Budget:
@@ -80,21 +150,34 @@ class Budget:
     Args:
         tokens: Most tokens in one pass; a single longer sequence still goes, alone.
         rows: Most sequences in one pass; None for no limit of its own.
+        memory: Lowers ``tokens`` to what fits the free memory; None where the user has chosen.
     """
 
-    def __init__(self, tokens: int, rows: int | None = None) -> None:
-        self.tokens = tokens
+    def __init__(
+        self, tokens: int, rows: int | None = None, memory: PassMemory | None = None
+    ) -> None:
+        self._most = tokens
         self.rows = rows
+        self._memory = memory
+
+    @property
+    def tokens(self) -> int:
+        """Most tokens in the next pass."""
+        return self._most if self._memory is None else min(self._most, self._memory.tokens())
+
+    def watch(self, tokens: int) -> AbstractContextManager[None]:
+        """A pass of ``tokens`` runs within this context."""
+        return nullcontext() if self._memory is None else self._memory.watch(tokens)
 
     def halve(self) -> None:
         """Makes the next passes half as large."""
-        self.tokens = max(1, self.tokens // 2)
+        self._most = max(1, self.tokens // 2)
         if self.rows is not None:
             self.rows = max(1, self.rows // 2)
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        logger.warning("out of memory: going on with at most %d tokens in a pass", self.tokens)
+        logger.warning("out of memory: going on with at most %d tokens in a pass", self._most)
 
     def run(
         self,
@@ -111,12 +194,14 @@ class Budget:
         waiting = deque(order)
         while waiting:
             batch = self._next_batch(waiting, length)
+            size = max(map(length, batch)) * len(batch)
             try:
-                result = forward(batch)
+                with self.watch(size):
+                    result = forward(batch)
             except (RuntimeError, MemoryError) as error:
                 if len(batch) == 1 or not is_out_of_memory(error):
                     raise
-                self.tokens = min(self.tokens, max(map(length, batch)) * len(batch))
+                self._most = min(self._most, size)
                 result = None
             if result is None:
                 # Outside the handler, whose traceback keeps the failed pass's tensors alive.
@@ -127,10 +212,10 @@ class Budget:
 
     def _next_batch(self, waiting: deque[int], length: Callable[[int], int]) -> list[int]:
         batch = [waiting.popleft()]
-        longest = length(batch[0])
+        longest, most = length(batch[0]), self.tokens
         while waiting and (self.rows is None or len(batch) < self.rows):
             longest = max(longest, length(waiting[0]))
-            if longest * (len(batch) + 1) > self.tokens:
+            if longest * (len(batch) + 1) > most:
                 break
             batch.append(waiting.popleft())
         return batch

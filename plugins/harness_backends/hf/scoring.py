@@ -67,7 +67,7 @@ class TreeRunner:
         kept = [piece for piece in step.pieces if self._keep_all or piece.stop > end]
         attention = TreePass(tree, step, path, kept, device)
         model = self._checkpoint.model
-        with attention_by(model, attention):
+        with self._budget.watch(end - start), attention_by(model, attention):
             hidden = model.base_model(
                 input_ids=torch.from_numpy(tree.tokens[start:end])[None].to(device),
                 position_ids=torch.from_numpy(tree.positions[start:end])[None].to(device),

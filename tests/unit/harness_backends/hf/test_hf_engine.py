@@ -344,3 +344,20 @@ def test_waves_do_not_change_answers(
         else:
             assert second.text == first.text
     assert answers(open_hf(BackendOptions(folder)), []) == []
+
+
+def test_waves_gather_what_begins_alike(
+    checkpoint_folder: Folders,
+    answers: Callable[..., list[Any]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from harness_backends.hf import backend as module
+
+    monkeypatch.setattr(module, "_WAVE", 4)
+    computed = []
+    for order in (list(REQUESTS[:12]), random.Random(1).sample(REQUESTS[:12], 12)):
+        backend = open_hf(BackendOptions(str(checkpoint_folder("llama"))))
+        answers(backend, order)
+        computed.append(backend.usage.computed_tokens / backend.usage.prompt_tokens)
+    assert computed[0] < 0.5
+    assert computed[1] == computed[0]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness_backends.hf.memory import Budget
+from harness_backends.hf.loading import load
+from harness_backends.hf.memory import Budget, PassMemory, free_bytes
+from harness_backends.hf.settings import Settings
 
 
 @given(
@@ -48,3 +53,27 @@ def test_other_errors_and_hopeless_ones_are_raised() -> None:
         list(Budget(100).run([0, 1], lambda _: 1, broken))
     with pytest.raises(torch.OutOfMemoryError):
         list(Budget(100).run([0, 1], lambda _: 1, too_large))
+
+
+def test_a_pass_that_takes_more_than_guessed_makes_the_next_ones_smaller() -> None:
+    memory = PassMemory(torch.device("cpu"), token_bytes=1.0)
+    budget = Budget(1 << 60, memory=memory)
+    before = budget.tokens
+    with budget.watch(128):
+        held = torch.ones(64 << 20)  # 256 MiB, beyond any peak of the tests before
+    assert memory.token_bytes >= held.nbytes / 128 / 2
+    assert budget.tokens < before // 1000
+
+
+def test_short_passes_and_given_budgets_are_left_alone() -> None:
+    memory = PassMemory(torch.device("cpu"), token_bytes=1.0)
+    with Budget(100, memory=memory).watch(8):
+        torch.ones(80 << 20)
+    assert memory.token_bytes == 1.0
+    assert Budget(7).tokens == 7
+
+
+def test_the_guess_comes_from_the_models_shape(checkpoint_folder: Callable[[str], Path]) -> None:
+    checkpoint = load(str(checkpoint_folder("llama")), "float32", "cpu", Settings())
+    assert PassMemory.guess(checkpoint.model).token_bytes == (8 * 32 + 3 * 48) * 4
+    assert 0 < free_bytes(torch.device("cpu")) < 1 << 50
