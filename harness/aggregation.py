@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from harness import fairness
-from harness.errors import PluginError
+from harness.errors import HarnessError, PluginError
 from harness.protocols import Metric, Task
 from harness.types import (
     Estimate,
@@ -106,16 +106,32 @@ def summarize(
 
 
 def estimate(metrics: Sequence[Metric], records: Iterable[SampleRecord]) -> MetricResults:
-    """Metric name → result over the records' scored samples."""
+    """Metric name → result over the records' scored samples.
+
+    Raises:
+        PluginError: A metric raised.
+    """
     rows = _rows(records)
     return {
         metric.name: MetricResult(
-            metric.aggregate(rows.get(metric.name, [])),
+            _aggregate(metric, rows.get(metric.name, [])),
             metric.higher_is_better,
             getattr(metric, "signature", None),
         )
         for metric in metrics
     }
+
+
+def _aggregate(metric: Metric, rows: Sequence[Score]) -> Estimate:
+    try:
+        return metric.aggregate(rows)
+    except HarnessError:
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"metric {metric.name!r} failed on {len(rows):,} scores: {error!r}",
+            "The answers are kept: with the metric mended, the same command asks nothing again",
+        ) from error
 
 
 def _rows(records: Iterable[SampleRecord]) -> dict[str, list[Score]]:

@@ -68,8 +68,14 @@ def run(
         with ResponseStore(store_path(spec.cache, backend)) as store:
             asking = Asking(plan, backend, store, registry, on_progress)
             stopped = _ask(asking, stepping)
-        result = _result(asking, journal, complete=stopped is None)
-        _write(result, asking, folder)
+        for task in plan.tasks:
+            runfolder.write_samples(folder, task.task.name, asking.records(task))
+        try:
+            result = _result(asking, journal, complete=stopped is None)
+        except HarnessError:  # a plugin's metric: what it was given is there to be scored again
+            journal.write("incomplete")
+            raise
+        runfolder.write_result(folder, result)
         verdict = None
         if gate is not None and stopped is None:
             verdict = gate.judge(folder, plan, spec.seed, stepping)
@@ -163,12 +169,6 @@ def _result(asking: Asking, journal: _Journal, complete: bool) -> RunResult:
         },
         usage=dataclasses.replace(asking.usage, requests=asking.done, cached=asking.cached),
     )
-
-
-def _write(result: RunResult, asking: Asking, folder: Path) -> None:
-    for task in asking.plan.tasks:
-        runfolder.write_samples(folder, task.task.name, asking.records(task))
-    runfolder.write_result(folder, result)
 
 
 def _with_way_on(stopped: BaseException, asking: Asking, folder: Path) -> RunFailedError:

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from harness.errors import HarnessError, UsageError
+from harness.errors import HarnessError, RunFailedError, UsageError
 from harness.plugins import Registry, load
 
 COMMANDS = {
@@ -157,7 +157,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:  # the reader of our output, such as `head`, has gone
         sys.stderr.close()
         sys.exit(0)
+    except Exception as error:  # a defect: Python's own exit code 1 would say "blocked"
+        if "--debug" in arguments:
+            traceback.print_exc()
+        _show(_unforeseen(error))
+        sys.exit(RunFailedError.exit_code)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _unforeseen(error: Exception) -> RunFailedError:
+    return RunFailedError(
+        f"unforeseen {type(error).__name__}: {error}",
+        "This is a defect of the harness or of a plugin: --debug shows where. "
+        "Answers given so far are kept.",
+    )
 
 
 def _show(error: HarnessError) -> None:

@@ -62,20 +62,17 @@ class LikelihoodBias:
         """The share over all axes' pairs; NaN where there is no pair or only one template."""
         import numpy as np
 
-        tables = _tables(rows)
-        templates = max((table.shape[1] for table in tables), default=0)
-        whole = _share(tables)
-        pairs = sum(len(table) * (len(table) - 1) // 2 for table in tables)
+        axes = _axes(rows)
+        templates = sorted({template for axis in axes for template in axis.templates})
+        whole = _share([axis.values for axis in axes])
+        pairs = sum(len(axis.values) * (len(axis.values) - 1) // 2 for axis in axes)
         found = Estimate(whole, math.nan, math.nan, math.nan, len(rows), f"share of {pairs} pairs")
-        if templates < 3 or pairs == 0:
+        if len(templates) < 3 or pairs == 0:
             return found
         left_out = np.array(
-            [
-                _share([np.delete(table, place, axis=1) for table in tables])
-                for place in range(templates)
-            ]
+            [_share([axis.without(template) for axis in axes]) for template in templates]
         )
-        return _jackknifed(found, left_out)
+        return found if np.isnan(left_out).any() else _jackknifed(found, left_out)
 
 
 def _jackknifed(found: Estimate, left_out: Array) -> Estimate:
@@ -95,22 +92,34 @@ def _jackknifed(found: Estimate, left_out: Array) -> Estimate:
     )
 
 
-def _tables(rows: Sequence[Score]) -> list[Array]:
-    """For each axis the values, shape (descriptors, templates), of templates that all have."""
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    """An axis's ``values``, shape [descriptors, templates], of the templates that all have."""
+
+    templates: tuple[str, ...]
+    values: Array
+
+    def without(self, template: str) -> Array:
+        """The values of the other templates."""
+        return self.values[:, [name != template for name in self.templates]]
+
+
+def _axes(rows: Sequence[Score]) -> list[_Axis]:
+    """The axes with at least two descriptors; with part of the data, each has its own templates."""
     import numpy as np
 
-    axes: dict[str, dict[str, dict[str, float]]] = {}
+    found: dict[str, dict[str, dict[str, float]]] = {}
     for row in rows:
         axis, descriptor, template, value = row.value  # type: ignore[misc]
-        of_axis = axes.setdefault(str(axis), {})
+        of_axis = found.setdefault(str(axis), {})
         of_axis.setdefault(str(descriptor), {})[str(template)] = float(value)
-    tables = []
-    for of_axis in axes.values():
+    axes = []
+    for of_axis in found.values():
         shared = sorted(set.intersection(*(set(each) for each in of_axis.values())))
         if len(of_axis) > 1 and shared:
-            table = [[each[template] for template in shared] for each in of_axis.values()]
-            tables.append(np.array(table))
-    return tables
+            values = [[each[template] for template in shared] for each in of_axis.values()]
+            axes.append(_Axis(tuple(shared), np.array(values)))
+    return axes
 
 
 def _share(tables: Sequence[Array]) -> float:

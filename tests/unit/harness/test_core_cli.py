@@ -81,3 +81,16 @@ def test_a_plugin_adds_a_command(tmp_path: Path) -> None:
     )
     assert "Say hello." in harness("--plugin", str(plugin), "--help", check_code=0).stdout
     assert harness("greet", "--plugin", str(plugin), check_code=0).stdout == "hello\n"
+
+
+def test_a_defect_does_not_read_as_blocked(tmp_path: Path) -> None:
+    plugin = tmp_path / "broken.py"
+    plugin.write_text(
+        "from harness import hookimpl\n@hookimpl\ndef harness_commands(app):\n"
+        "    @app.command()\n    def divide():\n        1 / 0\n",
+        "utf-8",
+    )
+    done = harness("divide", "--plugin", str(plugin), check_code=3)
+    assert "ZeroDivisionError" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Traceback" in harness("divide", "--debug", "--plugin", str(plugin)).stderr

@@ -11,6 +11,7 @@ import pytest
 from harness import hookimpl, runfolder, runner
 from harness.config import RunSpec
 from harness.errors import HarnessError, PluginError, RunFailedError, RunInterruptedError
+from harness.metrics import Mean
 from harness.plugins import Registry
 from harness.protocols import BackendSpec
 from harness.testing import FakeBackend
@@ -183,3 +184,14 @@ def test_a_task_that_raises_is_named(registry, echo_rows, tmp_path) -> None:
     backend = FakeBackend(lambda request: [])  # no response at all
     with pytest.raises(PluginError, match="'echo' failed to score sample"):
         runner.run(spec(echo_rows, tmp_path / "o", cache=False), with_backend(registry, backend))
+
+
+def test_a_metric_that_raises_is_named_and_its_scores_are_kept(
+    registry, echo_rows, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr(Mean, "aggregate", lambda self, rows: 1 / 0)
+    with pytest.raises(PluginError, match="'match' failed on 12 scores"):
+        runner.run(spec(echo_rows, tmp_path / "o"), registry)
+    kept = list(runfolder.read_samples(tmp_path / "o", "echo"))
+    assert [record.scores["match"] for record in kept] == [1.0] * 12
+    assert json.loads((tmp_path / "o" / "run.json").read_text("utf-8"))["status"] == "incomplete"
