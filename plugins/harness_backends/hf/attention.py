@@ -60,6 +60,7 @@ class Attention(Protocol):
 # --------------------------------------------------------------------------- the hook
 
 _current: Attention | None = None
+_called: set[int] = set()
 
 
 def attend(
@@ -78,6 +79,7 @@ def attend(
     sinks = other.get("s_aux")
     if _current is None or dropout or attention_mask is not None or sinks is not None:
         raise UnsupportedAttentionError(type(module).__name__)
+    _called.add(module.layer_idx)
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     rules = Rules(scale, softcap, sliding_window)
     out = _current.layer(module.layer_idx, query, key, value, rules)
@@ -86,7 +88,12 @@ def attend(
 
 @contextmanager
 def attention_by(model: Any, attention: Attention) -> Iterator[None]:
-    """The model's layers call ``attention`` within this context."""
+    """The model's layers call ``attention`` within this context.
+
+    Raises:
+        UnsupportedAttentionError: Some did not: what they do instead (a recurrence, a
+            convolution) would carry over from one branch of the row to the next.
+    """
     global _current
     from transformers import AttentionInterface
 
@@ -95,8 +102,12 @@ def attention_by(model: Any, attention: Attention) -> Iterator[None]:
     before = config._attn_implementation
     config._attn_implementation = IMPLEMENTATION
     _current = attention
+    _called.clear()
     try:
         yield
+        layers = getattr(config.get_text_config(), "num_hidden_layers", 0)
+        if len(_called) < layers:
+            raise UnsupportedAttentionError(f"{len(_called)} of {layers} layers are attention")
     finally:
         _current = None
         config._attn_implementation = before

@@ -45,6 +45,8 @@ class PlainEngine:
         budget: How many tokens and rows one batch may have.
     """
 
+    way = ""
+
     def __init__(self, checkpoint: Checkpoint, budget: Budget) -> None:
         self.computed_tokens = 0
         self._checkpoint = checkpoint
@@ -59,7 +61,10 @@ class PlainEngine:
     # ---- scoring
 
     def score(self, items: Sequence[Scored]) -> Iterator[tuple[int, Logprob]]:
-        """Yields (index, score) of each item, batch by batch, longest first."""
+        """Yields (index, score) of each item, batch by batch, longest first.
+
+        In a batch the most padded come first, as the first to come are checked.
+        """
         order = sorted(range(len(items)), key=lambda index: -len(items[index].tokens))
         for batch, scores in self._budget.run(
             order,
@@ -67,7 +72,7 @@ class PlainEngine:
             lambda batch: self._score_batch([items[index] for index in batch]),
         ):
             self.computed_tokens += sum(len(items[index].tokens) - 1 for index in batch)
-            yield from zip(batch, scores, strict=True)
+            yield from zip(batch[::-1], scores[::-1], strict=True)
 
     @torch.inference_mode()
     def _score_batch(self, items: Sequence[Scored]) -> list[Logprob]:
@@ -94,7 +99,7 @@ class PlainEngine:
     # ---- generation
 
     def generate(self, items: Sequence[Continue]) -> Iterator[tuple[int, Continued]]:
-        """Yields (index, continuation) of each item, batch by batch, longest prompt first."""
+        """Yields (index, continuation) of each item; batches and their order as in ``score``."""
 
         def space(index: int) -> int:
             return len(items[index].tokens) + items[index].sampling.max_tokens
@@ -108,7 +113,7 @@ class PlainEngine:
                     len(items[index].tokens) + len(continued.tokens)
                     for index, continued in zip(batch, said, strict=True)
                 )
-                yield from zip(batch, said, strict=True)
+                yield from zip(batch[::-1], said[::-1], strict=True)
 
     def _same_shape(self, order: Sequence[int], items: Sequence[Continue]) -> list[list[int]]:
         """Items that may share a batch: any, where the model takes padding, else equal lengths."""

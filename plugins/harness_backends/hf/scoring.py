@@ -92,6 +92,7 @@ class TreeScorer:
         self._head = head
         self._budget = budget
         self.computed_tokens = 0
+        self.way = ""
 
     @torch.inference_mode()
     def score(self, items: Sequence[Scored]) -> Iterator[tuple[int, Logprob]]:
@@ -104,6 +105,7 @@ class TreeScorer:
         while runner.done < len(tree):
             step, hidden = runner.advance(tree)
             self.computed_tokens += step.end - step.start
+            self.way = "below a path" if step.path else ""
             yield from questions.answer(self._head, step, hidden)
 
 
@@ -128,7 +130,11 @@ class _Questions:
         self._greedy = np.ones(len(items), bool)
 
     def answer(self, head: Head, step: Pass, hidden: torch.Tensor) -> Iterator[tuple[int, Logprob]]:
-        """Scores what the pass's tokens were asked; yields the items that this completes."""
+        """Scores what the pass's tokens were asked; yields the items that this completes.
+
+        The last come first: they have most before them in the row that they must not see, and
+        the first to come are checked.
+        """
         first, last = np.searchsorted(self._place, [step.start, step.end])
         if last > first:
             positions, rows = np.unique(self._place[first:last] - step.start, return_inverse=True)
@@ -140,11 +146,9 @@ class _Questions:
             owners = self._owner[first:last]
             np.add.at(self._total, owners, scores.logprobs.double().numpy())
             np.logical_and.at(self._greedy, owners, scores.greedy.numpy())
-        while self._answered < len(self._by_last):
-            index = int(self._by_last[self._answered])
-            if self._last[index] >= step.end:
-                break
-            self._answered += 1
+        before = self._answered
+        self._answered = int(np.searchsorted(self._last, step.end, sorter=self._by_last))
+        for index in self._by_last[before : self._answered][::-1].tolist():
             yield (
                 index,
                 Logprob(float(self._total[index]), self._counts[index], bool(self._greedy[index])),
