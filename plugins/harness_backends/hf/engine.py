@@ -1,6 +1,6 @@
 """Which path computes: the fastest that is seen to give the reference's answers.
 
-    tree ──► plain batches ──► one sequence at a time
+    tree ──► forked caches ──► plain batches ──► one sequence at a time
 
 A path's first answers, and the first ones that are much longer than those before, are computed
 again by the model's own forward, one sequence at a time, before they are passed on. Where they
@@ -18,6 +18,8 @@ from typing import Protocol, TypeVar
 from harness.types import Logprob
 from harness_backends.hf.decoding import TreeDecoder
 from harness_backends.hf.encoding import Scored
+from harness_backends.hf.fork_decoding import ForkDecoder
+from harness_backends.hf.forking import Forker, ForkScorer
 from harness_backends.hf.head import Head
 from harness_backends.hf.loading import Checkpoint
 from harness_backends.hf.memory import Budget, PassMemory, default_rows, default_tokens
@@ -38,6 +40,11 @@ FURTHER = 1.5
 
 class Engine(Protocol):
     """Answers questions about token ids."""
+
+    @property
+    def way(self) -> str:
+        """How the last answer was computed, where there is more than one way."""
+        ...
 
     @property
     def computed_tokens(self) -> int:
@@ -70,9 +77,49 @@ class TreeEngine:
         self._decoder = TreeDecoder(checkpoint, head, budget, default_rows(checkpoint.model))
 
     @property
+    def way(self) -> str:
+        """Whether the last score rests on an earlier pass."""
+        return self._scorer.way
+
+    @property
     def computed_tokens(self) -> int:
         """Tokens put through the model so far."""
         return self._scorer.computed_tokens + self._decoder.computed_tokens
+
+    def score(self, items: Sequence[Scored]) -> Iterator[tuple[int, Logprob]]:
+        """See ``Engine``."""
+        return self._scorer.score(items)
+
+    def generate(self, items: Sequence[Continue]) -> Iterator[tuple[int, Continued]]:
+        """See ``Engine``."""
+        return self._decoder.generate(items)
+
+
+class ForkEngine:
+    """Scores and generates on forked caches.
+
+    Args:
+        checkpoint: The model.
+        budget: How many tokens and sequences one call may have.
+
+    Raises:
+        UnforkableError: The model's cache cannot be forked.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, budget: Budget) -> None:
+        self._forker = Forker(checkpoint, budget)
+        self._scorer = ForkScorer(self._forker)
+        self._decoder = ForkDecoder(checkpoint, self._forker)
+
+    @property
+    def way(self) -> str:
+        """How often the last answer's cache was forked: each depth is checked by itself."""
+        return f"{self._forker.depth} forks"
+
+    @property
+    def computed_tokens(self) -> int:
+        """Tokens put through the model so far."""
+        return self._forker.computed_tokens
 
     def score(self, items: Sequence[Scored]) -> Iterator[tuple[int, Logprob]]:
         """See ``Engine``."""
@@ -106,7 +153,7 @@ class CheckedEngine:
         self._reference = PlainEngine(checkpoint, Budget(1, 1))
         self._paths = _paths(checkpoint, settings, rows)
         self._engine: Engine | None = None
-        self._checked: dict[str, list[int]] = {"score": [], "generate": []}
+        self._checked: dict[tuple[str, str], list[int]] = {}
         self._before = 0
         self.notes: list[str] = []
 
@@ -164,7 +211,7 @@ class CheckedEngine:
         logger.warning("%s", note)
         self._before = self.computed_tokens
         self._engine = None
-        self._checked = {"score": [], "generate": []}
+        self._checked = {}
 
     # ---- checking
 
@@ -178,7 +225,8 @@ class CheckedEngine:
         return self._doubt("generate", said, answer.logprob)
 
     def _doubt(self, kind: str, item: Scored, found: float) -> str | None:
-        checked = self._checked[kind]
+        way = "" if self._engine is None else self._engine.way
+        checked = self._checked.setdefault((kind, way), [])
         if len(checked) >= CHECKED and len(item.tokens) <= FURTHER * max(checked):
             return None
         checked.append(len(item.tokens))
@@ -196,10 +244,13 @@ def _paths(checkpoint: Checkpoint, settings: Settings, rows: int | None) -> list
             return Budget(settings.token_budget, rows)
         return Budget(tokens, rows, PassMemory.guess(checkpoint.model))
 
-    plain, tree = budget(PLAIN_TOKENS), budget(default_tokens(checkpoint.model))
+    busy = default_tokens(checkpoint.model)
+    # Only the tree's logits are cut into slices.
+    plain, tree, fork = budget(PLAIN_TOKENS), budget(busy), budget(min(busy, PLAIN_TOKENS))
     last = Path("one at a time", lambda: PlainEngine(checkpoint, Budget(1, 1)), checked=False)
     fast = {
         "tree": Path("tree", lambda: TreeEngine(checkpoint, tree)),
+        "fork": Path("fork", lambda: ForkEngine(checkpoint, fork)),
         "plain": Path("plain", lambda: PlainEngine(checkpoint, plain)),
     }
     chosen = fast.values() if settings.engine == "auto" else [fast[settings.engine]]

@@ -126,22 +126,27 @@ def default_rows(model: Any) -> int:
     return CPU_ROWS if model.device.type == "cpu" else GPU_ROWS
 
 
-def cache_tokens(model: Any) -> int:
-    """Of how many tokens the keys and values may be held while rows generate.
+def cache_bytes(model: Any) -> int:
+    """What the keys and values (or states) of rows may take together.
 
-    They take at most a third of the free memory, and on a CPU, where more rows gain little,
-    no more than half of what the weights take (or ``CPU_CACHE_BYTES``).
+    At most a third of the free memory, and on a CPU, where more rows gain little, no more than
+    half of what the weights take (or ``CPU_CACHE_BYTES``).
     """
+    room = free_bytes(model.device) // 3
+    if model.device.type == "cpu":
+        weights = sum(weight.numel() * weight.itemsize for weight in model.parameters())
+        room = min(room, max(CPU_CACHE_BYTES, weights // 2))
+    return room
+
+
+def cache_tokens(model: Any) -> int:
+    """Of how many tokens the keys and values fit into ``cache_bytes``."""
     config = model.config.get_text_config()
     heads = config.num_attention_heads
     key_heads = getattr(config, "num_key_value_heads", None) or heads
     head = getattr(config, "head_dim", None) or config.hidden_size // heads
     token = 2 * config.num_hidden_layers * key_heads * head * model.dtype.itemsize
-    room = free_bytes(model.device) // 3
-    if model.device.type == "cpu":
-        weights = sum(weight.numel() * weight.itemsize for weight in model.parameters())
-        room = min(room, max(CPU_CACHE_BYTES, weights // 2))
-    return int(room // token)
+    return int(cache_bytes(model) // token)
 
 
 class Budget:

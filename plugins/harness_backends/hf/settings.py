@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias, cast
 from harness.errors import UsageError
 
 Switch: TypeAlias = Literal["auto", "on", "off"]
-EngineChoice: TypeAlias = Literal["auto", "tree", "plain"]
+EngineChoice: TypeAlias = Literal["auto", "tree", "fork", "plain"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Settings:
             max_length=_positive(values, "max_length"),
             revision=values.get("revision"),
             attn_implementation=values.get("attn_implementation"),
-            engine=cast(EngineChoice, _choice(values, "engine", ("auto", "tree", "plain"))),
+            engine=cast(EngineChoice, _choice(values, "engine", ("auto", "tree", "fork", "plain"))),
             token_budget=_positive(values, "token_budget"),
             allow_pickle=_flag(values, "allow_pickle"),
             trust_remote_code=_flag(values, "trust_remote_code"),

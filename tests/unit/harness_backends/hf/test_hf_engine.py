@@ -132,7 +132,7 @@ def test_other_architectures_fall_back_and_come_out_right(
     checkpoint = open_checkpoint(checkpoint_folder(name))
     engine = CheckedEngine(checkpoint, Settings(), None)
     scores, texts = ask_for(engine)
-    assert engine.name == "plain"
+    assert engine.name == "fork"
     assert len(engine.notes) == 1
     assert "tree path was not used" in engine.notes[0]
     reference = PlainEngine(checkpoint, Budget(1, 1))
@@ -152,7 +152,7 @@ def test_a_path_that_is_wrong_is_not_used(
     checkpoint = open_checkpoint(checkpoint_folder("llama"))
     engine = CheckedEngine(checkpoint, Settings(token_budget=16), None)
     scores, _ = ask_for(engine)
-    assert engine.name == "plain"
+    assert engine.name == "fork"
     assert "apart" in engine.notes[0]
     for index, score in PlainEngine(checkpoint, Budget(1, 1)).score(questions(1)):
         assert scores[index].total == pytest.approx(score.total, abs=1e-4)
@@ -180,7 +180,7 @@ def test_quantised_weights_come_out_as_one_by_one(checkpoint_folder: Folders) ->
         layer.self_attn.q_proj = Quantised(layer.self_attn.q_proj)
     engine = CheckedEngine(checkpoint, Settings(), None)
     scores, texts = ask_for(engine)
-    assert len(engine.notes) == 2
+    assert len(engine.notes) == 3
     reference = PlainEngine(checkpoint, Budget(1, 1))
     for index, score in reference.score(questions(1)):
         assert scores[index].total == score.total
