@@ -1,7 +1,8 @@
 """Hugging Face causal language models, with an engine that computes no token twice.
 
 Reading order: ``encoding`` (text → token ids), ``plain`` (the simple reference path), then the
-engine: ``tree`` → ``packing`` → ``attention`` → ``scoring`` → ``decoding``. ``backend`` joins
+engine: ``tree`` → ``packing`` → ``attention`` → ``scoring`` → ``decoding``, and for models that
+cannot take a tree ``trunks`` → ``caches`` → ``forking`` → ``fork_decoding``. ``backend`` joins
 them. Nothing heavy is imported until ``open_hf`` is called.
 """
 
@@ -19,7 +20,7 @@ HF_OPTIONS = {
     "max_length": "longest sequence in tokens (default: the model's own)",
     "revision": "branch, tag or commit on the hub",
     "attn_implementation": "attention of the plain path: sdpa, eager, … (default: the model's own)",
-    "engine": "auto (default), tree or plain",
+    "engine": "auto (default: the first that comes out right), tree, fork or plain",
     "token_budget": "most tokens in one forward pass (default: chosen for the device)",
     "allow_pickle": "true loads checkpoints that are not safetensors; they can run code",
     "trust_remote_code": "true runs code that the checkpoint brings",
