@@ -33,7 +33,7 @@ Answer = TypeVar("Answer", Logprob, Continued)
 
 PLAIN_TOKENS = 4096
 CHECKED = 2
-"""How many first answers of each kind are checked."""
+"""How many first answers of each kind are checked at least."""
 FURTHER = 1.5
 """An answer is checked, too, when its sequence is so many times longer than those checked."""
 
@@ -44,6 +44,11 @@ class Engine(Protocol):
     @property
     def way(self) -> str:
         """How the last answer was computed, where there is more than one way."""
+        ...
+
+    @property
+    def telling(self) -> int:
+        """How many first answers of one way tell whether it is right."""
         ...
 
     @property
@@ -70,6 +75,8 @@ class TreeEngine:
     Raises:
         UnknownHeadError: The model's head is not understood.
     """
+
+    telling = 1  # the last in the row: no other has more beside it that it must not see
 
     def __init__(self, checkpoint: Checkpoint, budget: Budget) -> None:
         head = Head(checkpoint.model)
@@ -105,6 +112,8 @@ class ForkEngine:
     Raises:
         UnforkableError: The model's cache cannot be forked.
     """
+
+    telling = 2  # one alone could lie on the right row of the cache by chance
 
     def __init__(self, checkpoint: Checkpoint, budget: Budget) -> None:
         self._forker = Forker(checkpoint, budget)
@@ -225,9 +234,11 @@ class CheckedEngine:
         return self._doubt("generate", said, answer.logprob)
 
     def _doubt(self, kind: str, item: Scored, found: float) -> str | None:
-        way = "" if self._engine is None else self._engine.way
-        checked = self._checked.setdefault((kind, way), [])
-        if len(checked) >= CHECKED and len(item.tokens) <= FURTHER * max(checked):
+        assert self._engine is not None
+        checked = self._checked.setdefault((kind, self._engine.way), [])
+        of_kind = sum(len(others) for (name, _), others in self._checked.items() if name == kind)
+        enough = len(checked) >= self._engine.telling and of_kind >= CHECKED
+        if enough and len(item.tokens) <= FURTHER * max(checked):
             return None
         checked.append(len(item.tokens))
         ((_, expected),) = self._reference.score([item])

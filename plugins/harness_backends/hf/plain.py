@@ -46,6 +46,7 @@ class PlainEngine:
     """
 
     way = ""
+    telling = 1  # the most padded one
 
     def __init__(self, checkpoint: Checkpoint, budget: Budget) -> None:
         self.computed_tokens = 0
