@@ -23,14 +23,16 @@ def main() -> None:
     from harness.codec import request_from_json, response_to_json
     from harness.protocols import BackendOptions
     from harness.types import KeyedRequest
+    from harness_backends.hf import open_hf
     from harness_backends.hf.backend import HuggingFaceBackend
 
     probe.phase("import")
-    backend = HuggingFaceBackend.open(
+    backend = open_hf(
         BackendOptions(
             job["checkpoint"], dtype="float32", device="cpu", values=job.get("options", {})
         )
     )
+    assert isinstance(backend, HuggingFaceBackend)
     probe.phase("load")
     probe.loaded(backend.checkpoint.model.parameters())
     probe.phase("touch")

@@ -25,6 +25,7 @@ from harness.types import (
     Classify,
     ClassProbs,
     Completion,
+    ExtractAnswer,
     Failed,
     Generate,
     Loglikelihood,
@@ -262,6 +263,8 @@ def _asked(request: Request) -> str:
             return _plain(prompt)
         case Loglikelihood(context, continuation):
             return _plain(context) or continuation
+        case ExtractAnswer(question, context):
+            return f"{context}\n\n{question}"
         case _:
             return request.text
 

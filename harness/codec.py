@@ -16,6 +16,7 @@ from harness.types import (
     Completion,
     DataSource,
     Estimate,
+    ExtractAnswer,
     Failed,
     Generate,
     HubDataset,
@@ -24,6 +25,7 @@ from harness.types import (
     Message,
     MetricResult,
     Prompt,
+    PseudoLoglikelihood,
     Request,
     Response,
     RollingLoglikelihood,
@@ -93,6 +95,10 @@ def request_to_json(request: Request) -> JSON:
             return {"type": "generate", "prompt": _prompt(prompt), "sampling": settings}
         case Classify(text, labels):
             return {"type": "classify", "text": text, "labels": list(labels)}
+        case PseudoLoglikelihood(text, counterpart):
+            return {"type": "pseudo_loglikelihood", "text": text, "counterpart": counterpart}
+        case ExtractAnswer():
+            return {"type": "extract", **dataclasses.asdict(request)}
 
 
 def request_from_json(data: JSON) -> Request:
@@ -107,6 +113,10 @@ def request_from_json(data: JSON) -> Request:
             return Generate(_prompt_back(data["prompt"]), Sampling(**settings))
         case "classify":
             return Classify(data["text"], tuple(data["labels"]))
+        case "pseudo_loglikelihood":
+            return PseudoLoglikelihood(data["text"], data["counterpart"])
+        case "extract":
+            return ExtractAnswer(data["question"], data["context"], data["answerable"])
         case other:
             raise ValueError(f"unknown request type {other!r}")
 

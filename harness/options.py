@@ -6,14 +6,23 @@ from collections.abc import Collection, Mapping, Sequence
 
 from harness.errors import UnknownNameError, UsageError
 from harness.protocols import TaskOptions
-from harness.types import Classify, Generate, Loglikelihood, Request
+from harness.types import (
+    Classify,
+    ExtractAnswer,
+    Generate,
+    Loglikelihood,
+    PseudoLoglikelihood,
+    Request,
+)
 
 WAYS: Mapping[str, type[Request]] = {
     "loglikelihood": Loglikelihood,
     "classify": Classify,
     "generate": Generate,
+    "extract": ExtractAnswer,
+    "pseudo_loglikelihood": PseudoLoglikelihood,
 }
-"""Each way to ask for one answer among several, and the request a backend must answer for it."""
+"""Each way to ask that a task may offer, and the request a backend must answer for it."""
 
 
 def integer(options: TaskOptions, name: str, default: int, minimum: int = 1) -> int:

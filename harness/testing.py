@@ -14,6 +14,7 @@ import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import get_args
 
 from harness import codec
 from harness.protocols import Metric, ModelBackend, Probe, Reporter, Task
@@ -23,11 +24,13 @@ from harness.types import (
     Completion,
     DataSource,
     Estimate,
+    ExtractAnswer,
     Failed,
     Generate,
     KeyedRequest,
     Loglikelihood,
     Logprob,
+    PseudoLoglikelihood,
     Request,
     Response,
     RollingLoglikelihood,
@@ -39,7 +42,7 @@ from harness.types import (
     Usage,
 )
 
-ALL_REQUESTS = frozenset({Loglikelihood, RollingLoglikelihood, Generate, Classify})
+ALL_REQUESTS: frozenset[type] = frozenset(get_args(Request))
 Answerer = Callable[[Request], Response]
 
 
@@ -52,6 +55,11 @@ def arbitrary_answer(request: Request) -> Response:
             return Logprob(-1.0 - 10 * share, max(1, len(continuation.split())), share > 0.5)
         case RollingLoglikelihood(text):
             return Logprob(-float(len(text)) * (0.5 + share), max(1, len(text)), False)
+        case PseudoLoglikelihood(text):
+            return Logprob(-float(len(text)) * (0.5 + share), max(1, len(text.split())), False)
+        case ExtractAnswer(_, context):
+            words = context.split() or [""]
+            return Completion(words[digest[0] % len(words)])
         case Generate():
             return Completion(f"answer {digest.hex()[:6]}", "stop", 2)
         case Classify(_, labels):
@@ -181,6 +189,8 @@ def check_backend(backend: ModelBackend, requests: Sequence[Request]) -> None:
         RollingLoglikelihood: Logprob,
         Generate: Completion,
         Classify: ClassProbs,
+        PseudoLoglikelihood: Logprob,
+        ExtractAnswer: Completion,
     }
     for each in work:
         response = first[each.key]

@@ -105,7 +105,35 @@ class Classify:
     labels: tuple[str, ...]
 
 
-Request: TypeAlias = Loglikelihood | RollingLoglikelihood | Generate | Classify
+@dataclass(frozen=True, slots=True)
+class PseudoLoglikelihood:
+    """The pseudo-log-likelihood of what ``text`` shares with ``counterpart``.
+
+    The tokens that both have, in order, are masked one at a time in ``text``, and the
+    log-probabilities of the true tokens there are summed. Which tokens are shared depends on the
+    model's tokenizer, so the other text travels along.
+    """
+
+    text: str
+    counterpart: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractAnswer:
+    """The span of ``context`` that answers ``question``, from an extractive head.
+
+    ``answerable``: the context is known to hold an answer. Where it is not, the answer may be
+    the empty text.
+    """
+
+    question: str
+    context: str
+    answerable: bool = True
+
+
+Request: TypeAlias = (
+    Loglikelihood | RollingLoglikelihood | Generate | Classify | PseudoLoglikelihood | ExtractAnswer
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +164,7 @@ class Logprob:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """Generated text; ``tokens`` and ``logprob`` where the backend knows them."""
+    """Generated or extracted text; ``tokens`` and ``logprob`` where the backend knows them."""
 
     text: str
     finish_reason: str = "stop"

@@ -12,11 +12,13 @@ from harness.types import (
     Classify,
     ClassProbs,
     Completion,
+    ExtractAnswer,
     Failed,
     Generate,
     Loglikelihood,
     Logprob,
     Prompt,
+    PseudoLoglikelihood,
     Request,
     Response,
     RollingLoglikelihood,
@@ -188,10 +190,12 @@ def _parts(request: Request) -> tuple[str, str]:
             return _prompt_text(prompt), ""
         case Loglikelihood(context, continuation):
             return _prompt_text(context), continuation
-        case RollingLoglikelihood(text):
+        case RollingLoglikelihood(text) | Classify(text, _):
             return text, ""
-        case Classify(text, _):
-            return text, ""
+        case PseudoLoglikelihood(text, _):
+            return "", text
+        case ExtractAnswer(question, context):
+            return f"{context}\n\n{question}", ""
 
 
 def _answered(

@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness import data, options
 from harness.data import Row
 from harness.errors import DataError
-from harness.protocols import Task, TaskOptions, TaskSpec
-from harness.types import DataSource, HubDataset, Sample, Sampling
+from harness.protocols import Metric, Task, TaskOptions, TaskSpec
+from harness.types import (
+    DataSource,
+    ExtractAnswer,
+    HubDataset,
+    Request,
+    Response,
+    Sample,
+    Sampling,
+    ScoreValue,
+)
 from harness_tasks import prompts
-from harness_tasks.base import GenerationTask
+from harness_tasks.base import (
+    VERSION,
+    GenerationTask,
+    Grader,
+    completion,
+    grade_all,
+    metrics_of,
+)
 from harness_tasks.rows import Place, read, shared
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -33,7 +50,8 @@ TEMPLATES_UNANSWERABLE = {
     "Question: {{ question }}\nAnswer:",
 }
 OPTIONS = {
-    "max_tokens": "longest answer in tokens (default 64)",
+    "scoring": "generate, or extract (a span of the passage, by a question-answering head)",
+    "max_tokens": "longest generated answer in tokens (default 64)",
     "metrics": "further metrics: evaluate:NAME_OR_PATH, separated by commas",
 }
 
@@ -61,15 +79,55 @@ def _open(name: str, chosen: TaskOptions) -> Task:
     known = TEMPLATES if answerable else TEMPLATES_UNANSWERABLE
     template, source = prompts.choose(known, chosen)
     grader = SquadV1() if answerable else SquadV2(split=name == "squad_v2")
+    graders = with_library_metrics([grader], chosen)
+    if options.scoring(chosen, ["generate", "extract"]) == "extract":
+        return ExtractionTask(name, graders, answerable)
     notes = {} if answerable else {"unanswerable": f"empty or the word {NO_ANSWER!r}"}
     return GenerationTask(
         name=name,
         reader=read_questions,
         prompt=prompts.Prompt(template, source, "question", _answer),
         sampling=Sampling(max_tokens=options.integer(chosen, "max_tokens", 64), stop=("\n",)),
-        graders=with_library_metrics([grader], chosen),
+        graders=graders,
         notes=notes,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractionTask:
+    """Questions whose answer is a span of the passage, given by a question-answering head.
+
+    ``answerable``: every passage is known to hold the answer.
+    """
+
+    name: str
+    graders: tuple[Grader, ...]
+    answerable: bool
+    version: str = VERSION
+
+    @property
+    def metrics(self) -> Sequence[Metric]:
+        """See ``harness.protocols.Task``."""
+        return metrics_of(self.graders)
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """How the model is asked, in words."""
+        how = {"scoring": "extract"}
+        return how if self.answerable else {**how, "unanswerable": "the empty span"}
+
+    def samples(self, data: DataSource) -> Iterable[Sample]:
+        """See ``harness.protocols.Task``."""
+        return read_questions(data)
+
+    def requests(self, sample: Sample, shots: Sequence[Sample]) -> Sequence[Request]:  # noqa: ARG002
+        """The question and its passage; examples have no place before them."""
+        context = str(sample.metadata["context"])
+        return [ExtractAnswer(sample.input, context, self.answerable)]
+
+    def score(self, sample: Sample, responses: Sequence[Response]) -> Mapping[str, ScoreValue]:
+        """The graders' values of the span."""
+        return grade_all(self.graders, completion(responses), sample)
 
 
 def _answer(sample: Sample) -> str:

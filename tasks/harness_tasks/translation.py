@@ -23,6 +23,8 @@ TEMPLATES = {
     "instruct": "Translate this text from {{ source_language }} into {{ target_language }}. "
     "Answer with the translation alone.\n\n{{ source }}\n\nTranslation:",
     "arrow": "{{ source_language }}: {{ source }}\n{{ target_language }}:",
+    "source": "{{ source }}",
+    "t5": "translate {{ source_language }} to {{ target_language }}: {{ source }}",
 }
 OPTIONS = {
     "source_language": "name of the language to translate from (default English)",

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from harness.errors import UsageError
-from harness.protocols import BackendOptions
 from harness.types import (
     Failed,
     Generate,
@@ -24,7 +23,7 @@ from harness.types import (
 from harness_backends.hf import fingerprint
 from harness_backends.hf.encoding import Encoder, EncodingError, Prefix, Scored
 from harness_backends.hf.engine import CheckedEngine
-from harness_backends.hf.loading import Checkpoint, load
+from harness_backends.hf.loading import Checkpoint
 from harness_backends.hf.plain import Continue
 from harness_backends.hf.settings import Settings
 from harness_backends.hf.stopping import StopRules
@@ -57,16 +56,15 @@ class HuggingFaceBackend:
         self._requests = self._prompt_tokens = self._completion_tokens = self._truncated = 0
 
     @classmethod
-    def open(cls, options: BackendOptions) -> HuggingFaceBackend:
-        """Loads the checkpoint that ``options`` names.
+    def open(
+        cls, checkpoint: Checkpoint, settings: Settings, rows: int | None
+    ) -> HuggingFaceBackend:
+        """The backend of a loaded model, with at most ``rows`` sequences in a pass.
 
         Raises:
-            ModelError: It cannot be used.
-            UsageError: An option's value is not one of those expected.
+            UsageError: The chat template is asked for, and the tokenizer has none.
         """
-        settings = Settings.read(options.values)
-        checkpoint = load(options.model, options.dtype, options.device, settings)
-        engine = CheckedEngine(checkpoint, settings, options.batch_size)
+        engine = CheckedEngine(checkpoint, settings, rows)
         return cls(checkpoint, engine, _use_chat(checkpoint, settings))
 
     # ---- what it is
@@ -74,10 +72,7 @@ class HuggingFaceBackend:
     @cached_property
     def fingerprint(self) -> str:
         """Identifies weights, tokenizer, dtype, chat switch and length."""
-        checkpoint = self.checkpoint
-        return fingerprint.fingerprint(
-            checkpoint.folder, checkpoint.dtype, self._chat, checkpoint.max_length
-        )
+        return fingerprint.of_checkpoint(self.checkpoint, self._chat)
 
     @property
     def usage(self) -> Usage:
@@ -94,14 +89,8 @@ class HuggingFaceBackend:
 
     def describe(self) -> Mapping[str, object]:
         """Facts for reports; ``truncated`` counts prompts cut on the left to fit the model."""
-        checkpoint = self.checkpoint
         return {
-            "name": checkpoint.name,
-            "architecture": type(checkpoint.model).__name__,
-            "parameters": sum(weight.numel() for weight in checkpoint.model.parameters()),
-            "dtype": checkpoint.dtype,
-            "device": str(checkpoint.device),
-            "max_length": checkpoint.max_length,
+            **self.checkpoint.describe(),
             "chat_template": self._chat,
             "engine": self._engine.name,
             "engine_notes": list(self._engine.notes),

@@ -108,10 +108,10 @@ class Encoder:
 
     def loglikelihoods(self, requests: Sequence[Loglikelihood]) -> list[Scored | EncodingError]:
         """Token ids of each context and continuation."""
-        pairs = [self._pair(request) for request in requests]
-        whole = self._encode_many([context + text for context, text in pairs if context])
-        contexts = self._encode_many([context for context, _ in pairs if context])
-        bare = self._encode_many([text for context, text in pairs if not context], special=False)
+        pairs = [self.pair(request) for request in requests]
+        whole = self.encode_many([context + text for context, text in pairs if context])
+        contexts = self.encode_many([context for context, _ in pairs if context])
+        bare = self.encode_many([text for context, text in pairs if not context], special=False)
         results: list[Scored | EncodingError] = []
         for context, text in pairs:
             try:
@@ -126,8 +126,8 @@ class Encoder:
 
     def rolling(self, requests: Sequence[RollingLoglikelihood]) -> list[tuple[Scored, ...]]:
         """The windows of each text; none where it has no tokens."""
-        encoded = self._encode_many([request.text for request in requests])
-        prefix = self._required_prefix() if requests else 0
+        encoded = self.encode_many([request.text for request in requests])
+        prefix = self.required_prefix() if requests else 0
         return [
             tuple(rolling_windows(encoded[request.text], prefix, self.max_length))
             for request in requests
@@ -136,7 +136,7 @@ class Encoder:
     def prompts(self, requests: Sequence[Generate]) -> list[Prefix | EncodingError]:
         """Token ids of each prompt, with room for the new tokens."""
         texts = [self.render(request.prompt) for request in requests]
-        encoded = self._encode_many(texts)
+        encoded = self.encode_many(texts)
         results: list[Prefix | EncodingError] = []
         for text, request in zip(texts, requests, strict=True):
             room = self.max_length - request.sampling.max_tokens
@@ -148,7 +148,7 @@ class Encoder:
                     )
                 )
                 continue
-            tokens = encoded[text] or (self._required_prefix(),)
+            tokens = encoded[text] or (self.required_prefix(),)
             results.append(Prefix(tokens[-room:], len(tokens) > room))
         return results
 
@@ -182,7 +182,7 @@ class Encoder:
             ) from error
         return text
 
-    def _pair(self, request: Loglikelihood) -> tuple[str, str]:
+    def pair(self, request: Loglikelihood) -> tuple[str, str]:
         """(context, continuation) as text, split by the boundary rule."""
         if request.context in ("", ()):
             return "", request.continuation
@@ -196,15 +196,20 @@ class Encoder:
     def _joined(self, context: Tokens, continuation: Tokens, text: str) -> Scored:
         if not continuation and text:
             raise EncodingError(f"the continuation {text!r} adds no token to its context")
-        return scored_window(context or (self._required_prefix(),), continuation, self.max_length)
+        return scored_window(context or (self.required_prefix(),), continuation, self.max_length)
 
     def _without_context(self, tokens: Tokens, text: str) -> Scored:
-        prefix = self._required_prefix()
+        prefix = self.required_prefix()
         if tokens[:1] == (prefix,):
             tokens = tokens[1:]
         return self._joined((prefix,), tokens, text)
 
-    def _required_prefix(self) -> int:
+    def required_prefix(self) -> int:
+        """The token that stands for an empty context.
+
+        Raises:
+            ModelError: The tokenizer has neither BOS nor EOS.
+        """
         if self.prefix_id is None:
             raise ModelError(
                 "the tokenizer has neither a BOS nor an EOS token to stand for an empty context",
@@ -212,7 +217,7 @@ class Encoder:
             )
         return self.prefix_id
 
-    def _encode_many(self, texts: Sequence[str], special: bool = True) -> dict[str, Tokens]:
+    def encode_many(self, texts: Sequence[str], special: bool = True) -> dict[str, Tokens]:
         """Each distinct text's token ids; one call, so that fast tokenizers use their threads."""
         distinct = list(dict.fromkeys(texts))
         with_special = [special and not self._starts_with_prefix(text) for text in distinct]

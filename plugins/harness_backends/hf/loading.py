@@ -5,47 +5,74 @@ from __future__ import annotations
 import json
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from harness.errors import ModelError
-from harness_backends.hf.settings import Settings
+from harness_backends.hf.adapters import Adapter, apply_adapter, read_adapter
+from harness_backends.hf.kinds.detection import AUTO_CLASSES, check_kind, detect_kind
+from harness_backends.hf.quantization import load_arguments, missing_library
+from harness_backends.hf.settings import Kind, Quantization, Settings
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 DEFAULT_MAX_LENGTH = 2048
 _LENGTH_KEYS = ("n_positions", "max_position_embeddings", "n_ctx")
+_FORM = ("decoder_start_token_id", "forced_bos_token_id", "bad_words_ids")
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 _HUB_FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "*.tiktoken", "*.py")
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A loaded causal model.
+    """A loaded model.
 
     Attributes:
         name: What the user called it.
-        folder: Where its files lie.
-        model: A ``transformers`` causal language model in evaluation mode.
+        kind: What it can be asked.
+        folder: Where its files lie; an adapter's base.
+        adapter: The adapter in its weights.
+        quantization: Of the weights, where that was asked for.
+        model: A ``transformers`` model of that kind in evaluation mode.
         tokenizer: Its tokenizer.
         device: Where the weights are.
         dtype: Of the weights, as text (``float32``).
         max_length: Longest sequence, in tokens.
-        eos_ids: Tokens that end a generation.
+        eos_ids: Tokens that end a generation; empty for kinds that do not generate.
     """
 
     name: str
+    kind: Kind
     folder: Path
+    adapter: Adapter | None
+    quantization: Quantization | None
     model: Any
     tokenizer: Any
     device: torch.device
     dtype: str
     max_length: int
     eos_ids: frozenset[int]
+
+    def describe(self) -> dict[str, object]:
+        """Facts for reports."""
+        facts: dict[str, object] = {
+            "name": self.name,
+            "kind": self.kind,
+            "architecture": type(self.model).__name__,
+            "parameters": sum(weight.numel() for weight in self.model.parameters()),
+            "dtype": self.dtype,
+            "device": str(self.device),
+            "max_length": self.max_length,
+        }
+        if self.adapter is not None:
+            facts |= {"adapter": self.adapter.method.lower(), "base": self.adapter.base}
+        if self.quantization is not None:
+            facts["quantization"] = self.quantization
+        return facts
 
 
 def load(name: str, dtype: str, device: str, settings: Settings) -> Checkpoint:
@@ -63,23 +90,43 @@ def load(name: str, dtype: str, device: str, settings: Settings) -> Checkpoint:
     """
     target = _device(device)
     folder = find_folder(name, settings)
+    adapter = read_adapter(folder, settings.base)
+    words = folder  # where the tokenizer is
+    if adapter is not None:
+        folder = _find_base(adapter, settings)
+        words = words if (words / "tokenizer_config.json").is_file() else folder
     config = _read_config(folder)
-    quantised = "quantization_config" in config
+    kind = settings.kind or (adapter and adapter.kind) or detect_kind(config)
+    check_kind(kind, config, name)
+    extra: dict[str, Any] = {}
+    if settings.quantization is not None:
+        extra = load_arguments(settings.quantization, config, target)
+    quantised = bool(extra) or "quantization_config" in config
     with _quiet():
-        tokenizer = _load_tokenizer(folder, settings)
-        model = _load_model(folder, _dtype(dtype, target, quantised), settings)
+        tokenizer = _load_tokenizer(words, settings)
+        weights = _dtype(dtype, target, quantised)
+        model, missing = _load_model(folder, kind, config, weights, settings, extra)
+        if adapter is not None:
+            model = apply_adapter(model, adapter, merge=not quantised)
         if not quantised:
             model = model.to(target)
+    if missing and not (adapter and adapter.brings_head):
+        _refuse_random_weights(name, kind, missing)
     model.eval()
+    generates = kind in ("causal", "seq2seq")
+    own_length = own_max_length if generates else encoder_max_length
     return Checkpoint(
         name=name,
+        kind=kind,
         folder=folder,
+        adapter=adapter,
+        quantization=settings.quantization,
         model=model,
         tokenizer=tokenizer,
         device=next(model.parameters()).device,
         dtype=str(model.dtype).removeprefix("torch."),
-        max_length=settings.max_length or own_max_length(model.config, tokenizer),
-        eos_ids=_take_eos_ids(model, tokenizer),
+        max_length=settings.max_length or own_length(model, tokenizer),
+        eos_ids=_take_eos_ids(model, tokenizer) if generates else frozenset(),
     )
 
 
@@ -107,6 +154,16 @@ def find_folder(name: str, settings: Settings) -> Path:
     folder = _fetch(name, settings)
     _check_weights(folder, settings)
     return folder
+
+
+def _find_base(adapter: Adapter, settings: Settings) -> Path:
+    try:
+        return find_folder(adapter.base, replace(settings, revision=adapter.revision))
+    except ModelError as error:
+        raise ModelError(
+            f"the base of the adapter {adapter.folder}: {error.message}",
+            "Say where it is: --set base=FOLDER_OR_HUB_ID",
+        ) from error
 
 
 def _fetch(name: str, settings: Settings) -> Path:
@@ -171,25 +228,46 @@ def _load_tokenizer(folder: Path, settings: Settings) -> Any:
         ) from error
 
 
-def _load_model(folder: Path, dtype: torch.dtype | str, settings: Settings) -> Any:
-    from transformers import AutoModelForCausalLM
+def _load_model(
+    folder: Path,
+    kind: Kind,
+    config: Mapping[str, Any],
+    dtype: torch.dtype | str,
+    settings: Settings,
+    extra: Mapping[str, Any],
+) -> tuple[Any, list[str]]:
+    """The model, and the names of the weights that the checkpoint does not hold."""
+    import transformers
 
-    extra: dict[str, Any] = {}
+    extra = dict(extra)
     if settings.attn_implementation is not None:
         extra["attn_implementation"] = settings.attn_implementation
     try:
-        return AutoModelForCausalLM.from_pretrained(
+        model, found = getattr(transformers, AUTO_CLASSES[kind]).from_pretrained(
             str(folder),
+            output_loading_info=True,
             dtype=dtype,
             use_safetensors=None if settings.allow_pickle else True,
             trust_remote_code=settings.trust_remote_code,
             **extra,
         )
     except Exception as error:  # unreadable weights, unknown architecture, missing packages
-        hint = "Expected a causal language model that this version of transformers knows"
+        hint = f"Expected a {kind} model that this version of transformers knows"
         if "trust_remote_code" in str(error):
             hint = "It brings its own code: where you trust it, --set trust_remote_code=true"
+        elif "quantization_config" in config:
+            hint = missing_library(config)
         raise ModelError(f"{folder} cannot be loaded: {_first_line(error)}", hint) from error
+    return model, sorted(found["missing_keys"])
+
+
+def _refuse_random_weights(name: str, kind: Kind, missing: Sequence[str]) -> None:
+    raise ModelError(
+        f"{name} lacks weights that kind={kind} needs ({', '.join(missing[:3])}"
+        f"{', …' if len(missing) > 3 else ''}): they would be random",
+        "Choose the kind that the checkpoint was trained as with --set kind=…, "
+        "or take a checkpoint that holds these weights",
+    )
 
 
 def _first_line(error: BaseException) -> str:
@@ -243,8 +321,9 @@ def _dtype(dtype: str, device: torch.device, quantised: bool) -> torch.dtype | s
     return DTYPES[dtype]
 
 
-def own_max_length(config: Any, tokenizer: Any) -> int:
+def own_max_length(model: Any, tokenizer: Any) -> int:
     """The longest sequence the model was made for, in tokens (lm-eval's rule)."""
+    config = model.config
     text_config = config.get_text_config() if hasattr(config, "get_text_config") else config
     for key in _LENGTH_KEYS:
         length = getattr(text_config, key, None)
@@ -255,19 +334,42 @@ def own_max_length(config: Any, tokenizer: Any) -> int:
     return length if isinstance(length, int) and 1 < length < 10**9 else DEFAULT_MAX_LENGTH
 
 
+def encoder_max_length(model: Any, tokenizer: Any) -> int:
+    """The longest text of a model that reads it at once: what both model and tokenizer take.
+
+    RoBERTa and its kin count positions from the one after the padding token's, so fewer tokens
+    fit than their configuration has positions.
+    """
+    lengths = [own_max_length(model, tokenizer)]
+    for name, module in model.named_modules():
+        padding = getattr(module, "padding_idx", None)
+        if name.endswith("position_embeddings") and padding is not None:
+            lengths.append(module.num_embeddings - padding - 1)
+    if isinstance(tokenizer.model_max_length, int):
+        lengths.append(tokenizer.model_max_length)
+    return min(lengths)
+
+
 def _take_eos_ids(model: Any, tokenizer: Any) -> frozenset[int]:
     """The tokens that end a generation; the rest of generation_config is set aside.
 
-    Decoding is what the request says: a checkpoint's own temperature or repetition penalty
-    would make greedy decoding something else.
+    Decoding is what the request says: a checkpoint's own temperature, beams or repetition
+    penalty would make greedy decoding something else. What belongs to the form of an
+    encoder-decoder's output stays: how it starts, and tokens that it must not say.
     """
     from transformers import GenerationConfig
 
-    declared = getattr(model.generation_config, "eos_token_id", None)
+    own = model.generation_config
+    declared = getattr(own, "eos_token_id", None)
+    form: dict[str, Any] = {}
+    if getattr(model.config, "is_encoder_decoder", False):
+        form = {name: getattr(own, name, None) for name in _FORM}
+        if form["decoder_start_token_id"] is None:
+            form["decoder_start_token_id"] = getattr(model.config, "decoder_start_token_id", None)
     ids = list(declared) if isinstance(declared, list | tuple) else [declared]
     ids.append(tokenizer.eos_token_id)
     eos = frozenset(int(token) for token in ids if token is not None)
     model.generation_config = GenerationConfig(
-        eos_token_id=sorted(eos) or None, pad_token_id=min(eos, default=0)
+        eos_token_id=sorted(eos) or None, pad_token_id=min(eos, default=0), **form
     )
     return eos

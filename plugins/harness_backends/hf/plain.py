@@ -135,7 +135,7 @@ class PlainEngine:
         for row, item in enumerate(items):
             ids[row, width - len(item.tokens) :] = torch.tensor(item.tokens)
             mask[row, width - len(item.tokens) :] = 1
-        rows = _Rows(items, self._stops)
+        rows = Rows(items, self._stops)
         self._checkpoint.model.generate(
             ids.to(self._checkpoint.device),
             attention_mask=mask.to(self._checkpoint.device),
@@ -147,7 +147,7 @@ class PlainEngine:
         return rows.continued()
 
 
-class _Rows:
+class Rows:
     """Chooses each row's tokens and keeps them until the row is done."""
 
     def __init__(self, items: Sequence[Continue], stops: StopRules) -> None:
@@ -179,6 +179,7 @@ class _Rows:
         return torch.tensor(self._done, device=ids.device)
 
     def continued(self) -> list[Continued]:
+        """What each row said."""
         return [
             Continued(tuple(tokens), logprob)
             for tokens, logprob in zip(self._tokens, self._logprobs, strict=True)

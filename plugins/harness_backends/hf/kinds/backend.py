@@ -1,0 +1,124 @@
+"""What the kinds share: books, fingerprint, and the work cut into waves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+from harness.types import KeyedRequest, Response, Usage
+from harness_backends.hf import fingerprint
+from harness_backends.hf.loading import Checkpoint
+
+WAVE = 4096
+"""Requests handled at a time: enough to sort by length, little enough to hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A response with what it took.
+
+    Attributes:
+        key: The request's.
+        response: The answer.
+        prompt_tokens: Tokens that went in, had nothing been shared.
+        completion_tokens: Tokens that were generated.
+        truncated: Whether a text was cut to fit the model.
+    """
+
+    key: str
+    response: Response
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    truncated: bool = False
+
+
+class Answerer(Protocol):
+    """One kind's way from requests to responses."""
+
+    supports: frozenset[type]
+    computed_tokens: int
+
+    @property
+    def identity(self) -> Mapping[str, object]:
+        """What changes its answers beside the checkpoint; JSON-ready, shown in reports, too."""
+        ...
+
+    def answer(self, requests: Sequence[KeyedRequest]) -> Iterator[Answered]:
+        """Answers each request once, in any order."""
+        ...
+
+    def forecast(self, requests: Sequence[KeyedRequest]) -> Usage:
+        """What these would cost; nothing is run."""
+        ...
+
+
+class KindBackend:
+    """Implements ``harness.protocols.ModelBackend`` for one kind of model.
+
+    Args:
+        checkpoint: The loaded model.
+        answerer: Its kind's.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, answerer: Answerer) -> None:
+        self.checkpoint = checkpoint
+        self.supports = answerer.supports
+        self._answerer = answerer
+        self._requests = self._prompt_tokens = self._completion_tokens = self._truncated = 0
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Identifies weights, tokenizer, kind, dtype, length and the kind's own settings."""
+        return fingerprint.of_checkpoint(self.checkpoint, False, **self._answerer.identity)
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens so far; those asked for are the computed and the reused ones."""
+        asked = self._prompt_tokens + self._completion_tokens
+        computed = self._answerer.computed_tokens
+        return Usage(
+            requests=self._requests,
+            prompt_tokens=self._prompt_tokens,
+            completion_tokens=self._completion_tokens,
+            computed_tokens=computed,
+            reused_tokens=max(0, asked - computed),
+        )
+
+    def describe(self) -> Mapping[str, object]:
+        """Facts for reports; ``truncated`` counts requests whose text was cut to fit."""
+        return {
+            **self.checkpoint.describe(),
+            **self._answerer.identity,
+            "truncated": self._truncated,
+        }
+
+    def run(self, requests: Sequence[KeyedRequest]) -> Iterator[tuple[str, Response]]:
+        """Answers each request once, as soon as its batch ends."""
+        for start in range(0, len(requests), WAVE):
+            for answered in self._answerer.answer(requests[start : start + WAVE]):
+                self._requests += 1
+                self._prompt_tokens += answered.prompt_tokens
+                self._completion_tokens += answered.completion_tokens
+                self._truncated += answered.truncated
+                yield answered.key, answered.response
+
+    def forecast(self, requests: Sequence[KeyedRequest]) -> Usage:
+        """The tokens of these requests, and how many of them are computed."""
+        waves = [
+            self._answerer.forecast(requests[start : start + WAVE])
+            for start in range(0, len(requests), WAVE)
+        ]
+        prompt = sum(wave.prompt_tokens for wave in waves)
+        computed = sum(wave.computed_tokens for wave in waves)
+        return Usage(
+            requests=len(requests),
+            prompt_tokens=prompt,
+            completion_tokens=sum(wave.completion_tokens for wave in waves),
+            computed_tokens=computed,
+            reused_tokens=prompt - computed,
+        )
+
+    def close(self) -> None:
+        """The model goes with the object; there is nothing else to free."""

@@ -1,0 +1,112 @@
+"""Sequence classifiers: the probability of each of a task's labels, from the head's logits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import torch
+
+from harness.errors import ModelError
+from harness.types import Classify, ClassProbs, Request, Response
+from harness_backends.hf.kinds.encoder import Row
+from harness_backends.hf.kinds.labels import match_labels, parse_label_map
+from harness_backends.hf.loading import Checkpoint
+from harness_backends.hf.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A text, and which of the head's labels mean each of the task's."""
+
+    rows: tuple[Row, ...]
+    truncated: bool
+    meaning: tuple[tuple[int, ...], ...]
+
+    def answer(self, results: Sequence[tuple[float, ...]]) -> Response:
+        """Labels that are none of the task's are left out, and the rest sums to 1."""
+        (probabilities,) = results
+        shares = [sum(probabilities[index] for index in indices) for indices in self.meaning]
+        total = sum(shares)
+        return ClassProbs(tuple(share / total for share in shares))
+
+
+class ClassifierHead:
+    """Reads a classification head.
+
+    Several labels: softmax over all of the head's. One output is a probability only where
+    ``label_map`` says of which label: then it is the sigmoid, and the task's other label has the
+    rest.
+
+    Args:
+        checkpoint: The model.
+        settings: ``label_map``.
+
+    Raises:
+        ModelError: The head's outputs are no distribution over labels.
+        UsageError: ``label_map`` cannot be read.
+    """
+
+    supports: frozenset[type] = frozenset({Classify})
+
+    def __init__(self, checkpoint: Checkpoint, settings: Settings) -> None:
+        config = checkpoint.model.config
+        self._tokenizer, self._max_length = checkpoint.tokenizer, checkpoint.max_length
+        self._labels = tuple(str(config.id2label[index]) for index in range(config.num_labels))
+        self._map: Mapping[str, str] | None = None
+        if settings.label_map is not None:
+            self._map = parse_label_map(settings.label_map, self._labels)
+        problem = getattr(config, "problem_type", None)
+        if problem in ("regression", "multi_label_classification"):
+            raise ModelError(
+                f"{checkpoint.name} is a {problem.replace('_', ' ')} model: "
+                "its outputs are no distribution over labels",
+                "Take a classifier of single labels",
+            )
+        if len(self._labels) == 1 and self._map is None:
+            raise ModelError(
+                f"{checkpoint.name} has one output, {self._labels[0]}: a probability or a score",
+                "If its sigmoid is the probability of one of a task's two labels, say of which: "
+                f"--set label_map={self._labels[0]}:LABEL",
+            )
+        self._meaning = lru_cache(maxsize=None)(self._match)
+
+    @property
+    def identity(self) -> Mapping[str, object]:
+        """See ``Answerer``."""
+        return {"labels": list(self._labels), "label_map": dict(self._map or {})}
+
+    def question(self, request: Request) -> _Text:
+        """See ``Head``; a text that is too long loses its end, as classifiers are trained."""
+        assert isinstance(request, Classify)
+        meaning = self._meaning(request.labels)
+        encoded = self._tokenizer(
+            request.text, truncation=True, max_length=self._max_length, verbose=False
+        )
+        full = self._tokenizer(request.text, verbose=False)["input_ids"]
+        tokens = tuple(encoded["input_ids"])
+        row = Row(tokens, tuple(encoded.get("token_type_ids", ())))
+        return _Text((row,), len(full) > len(tokens), meaning)
+
+    def read(self, output: Any, rows: Sequence[Row]) -> list[tuple[float, ...]]:  # noqa: ARG002
+        """The labels' probabilities, one tuple a row."""
+        logits = output.logits.double()
+        if len(self._labels) == 1:
+            yes = torch.sigmoid(logits)
+            return list(map(tuple, torch.cat([yes, 1 - yes], dim=1).tolist()))
+        return list(map(tuple, torch.softmax(logits, dim=-1).tolist()))
+
+    def _match(self, task: tuple[str, ...]) -> tuple[tuple[int, ...], ...]:
+        if len(self._labels) > 1:
+            return match_labels(self._labels, task, self._map)
+        assert self._map is not None
+        label = self._map[self._labels[0]]
+        if len(task) != 2 or label not in task:
+            raise ModelError(
+                f"the model has one output, mapped to {label!r}; "
+                f"the task's labels are {', '.join(task)}",
+                "One output can stand for one of two labels",
+            )
+        return tuple((0,) if name == label else (1,) for name in task)
