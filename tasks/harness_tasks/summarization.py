@@ -27,6 +27,8 @@ def _templates(length: str) -> Mapping[str, str]:
         "default": "###\nArticle: {{ document }}\n\nSummarize the above article in "
         f"{length}.\n",
         "tldr": "{{ document }}\n\nTL;DR:",
+        "document": "{{ document }}",
+        "t5": "summarize: {{ document }}",
         "instruct": f"Summarize the following article in {length}. "
         "Answer with the summary alone.\n\nArticle: {{ document }}\n\nSummary:",
     }

@@ -8,6 +8,7 @@ padding, and none on the batch size.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -95,6 +96,8 @@ class EncoderAnswerer(Generic[Result]):
         self.supports = head.supports
         self.computed_tokens = 0
         self._checkpoint, self._head, self._budget = checkpoint, head, budget
+        parameters = inspect.signature(checkpoint.model.forward).parameters
+        self._takes_types = "token_type_ids" in parameters
 
     @property
     def identity(self) -> Mapping[str, object]:
@@ -165,6 +168,6 @@ class EncoderAnswerer(Generic[Result]):
         device = self._checkpoint.device
         ids = torch.tensor([row.tokens for row in rows], device=device)
         arguments = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
-        if rows[0].types:
+        if rows[0].types and self._takes_types:
             arguments["token_type_ids"] = torch.tensor([row.types for row in rows], device=device)
         return self._head.read(self._checkpoint.model(**arguments), rows)
