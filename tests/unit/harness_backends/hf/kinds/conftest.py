@@ -119,13 +119,13 @@ def _configuration(name: str, tokenizer: Any) -> Any:
                 **size, **wide, bos_token_id=tokenizer.bos_token_id, decoder_start_token_id=eos
             )
         case "marian":
-            return t.MarianConfig(
-                **size, **wide, decoder_start_token_id=tokenizer.pad_token_id
-            )
+            return t.MarianConfig(**size, **wide, decoder_start_token_id=tokenizer.pad_token_id)
         case "bert":
             return t.BertConfig(**size, **WIDTH)
         case "roberta":
-            return t.RobertaConfig(**size, **WIDTH | {"max_position_embeddings": POSITIONS + 2})
+            # Positions are counted from the one after the padding token's.
+            more = tokenizer.pad_token_id + 1
+            return t.RobertaConfig(**size, **WIDTH | {"max_position_embeddings": POSITIONS + more})
         case "albert":
             return t.AlbertConfig(**size, **WIDTH, embedding_size=16)
         case "distilbert":
