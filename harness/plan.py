@@ -101,7 +101,11 @@ def build(spec: RunSpec, registry: Registry, backend: ModelBackend) -> Plan:
     sources.check_names(spec.templates, specs, "[tasks]")
     located = [(each, sources.resolve(each, spec.data)) for each in specs]
     tasks = [_plan_task(spec, each, source, probes, backend) for each, source in located]
-    return Plan(tuple(replace(each, notes=each.notes + left_out) for each in tasks))
+    plan = Plan(tuple(replace(each, notes=each.notes + left_out) for each in tasks))
+    check = getattr(backend, "check", None)
+    if check is not None:
+        check([keyed.request for keyed in plan.requests()])
+    return plan
 
 
 def _plan_task(

@@ -106,6 +106,8 @@ class ModelBackend(Protocol):
     samples rather than to prompts, so equal requests of two samples are not merged.
     ``forecast(requests) -> Usage`` (optional) says what these requests would cost, without
     running any: prompt tokens, those computed and reused, completion tokens at most.
+    ``check(requests)`` (optional) raises a ``HarnessError`` where requests of these types cannot
+    be answered all the same (labels that a classifier does not have), before anything is written.
     """
 
     @property

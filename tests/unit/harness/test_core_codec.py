@@ -13,6 +13,7 @@ from harness.types import (
     Completion,
     DataSource,
     Estimate,
+    ExtractAnswer,
     Failed,
     Generate,
     HubDataset,
@@ -20,6 +21,7 @@ from harness.types import (
     Logprob,
     Message,
     MetricResult,
+    PseudoLoglikelihood,
     RollingLoglikelihood,
     RunResult,
     Sample,
@@ -41,6 +43,8 @@ requests = st.one_of(
     st.builds(RollingLoglikelihood, text),
     st.builds(Generate, prompts, samplings),
     st.builds(Classify, text, st.lists(text, max_size=3).map(tuple)),
+    st.builds(PseudoLoglikelihood, text, text),
+    st.builds(ExtractAnswer, text, text, st.booleans()),
 )
 responses = st.one_of(
     st.builds(Logprob, floats, st.integers(0, 99), st.booleans()),

@@ -14,6 +14,7 @@ from harness.types import (
     Completion,
     DataSource,
     Estimate,
+    ExtractAnswer,
     Failed,
     Generate,
     Loglikelihood,
@@ -120,6 +121,7 @@ def test_requests_without_a_common_prompt_show_each_whole_text(tmp_path: Path) -
         (Generate((Message("system", "be brief"), Message("user", "hi"))), "[system]\nbe brief"),
         (RollingLoglikelihood("a text"), "a text"),
         (Classify("a text", ("no", "yes")), "a text"),
+        (ExtractAnswer("who?", "a passage"), "a passage\n\nwho?"),
     ],
 )
 def test_every_kind_of_request_shows_its_prompt(

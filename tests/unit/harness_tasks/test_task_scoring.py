@@ -11,6 +11,7 @@ from harness.types import (
     Classify,
     ClassProbs,
     Completion,
+    ExtractAnswer,
     Generate,
     Loglikelihood,
     Logprob,
@@ -238,6 +239,20 @@ def test_sentiment_follows_the_backend() -> None:
     ]
     assert continuations == [" negative", " positive"]
     (generate,) = open_task("sst2", GENERATE).requests(FILM, [])
+    assert isinstance(generate, Generate)
+
+
+@pytest.mark.parametrize(("name", "answerable"), [("squad", True), ("squad_v2", False)])
+def test_extractive_models_are_given_question_and_passage(name: str, answerable: bool) -> None:
+    task = open_task(name, frozenset({ExtractAnswer}))
+    context = str(QUESTION.metadata["context"])
+    assert task.requests(QUESTION, [QUESTION]) == [
+        ExtractAnswer(QUESTION.input, context, answerable)
+    ]
+    scores = task.score(QUESTION, [Completion(QUESTION.targets[0])])
+    assert scores["exact_match"] == 1.0
+    assert task.settings["scoring"] == "extract"
+    (generate,) = open_task(name, frozenset({Generate, ExtractAnswer})).requests(QUESTION, [])
     assert isinstance(generate, Generate)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
-from harness.types import KeyedRequest, Response, Usage
+from harness.types import KeyedRequest, Request, Response, Usage
 from harness_backends.hf import fingerprint
 from harness_backends.hf.loading import Checkpoint
 
@@ -43,6 +43,10 @@ class Answerer(Protocol):
     @property
     def identity(self) -> Mapping[str, object]:
         """What changes its answers beside the checkpoint; JSON-ready, shown in reports, too."""
+        ...
+
+    def check(self, requests: Sequence[Request]) -> None:
+        """See ``harness.protocols.ModelBackend``."""
         ...
 
     def answer(self, requests: Sequence[KeyedRequest]) -> Iterator[Answered]:
@@ -93,6 +97,14 @@ class KindBackend:
             **self._answerer.identity,
             "truncated": self._truncated,
         }
+
+    def check(self, requests: Sequence[Request]) -> None:
+        """Raises where the model cannot be asked these at all.
+
+        Raises:
+            ModelError: The message says what is missing.
+        """
+        self._answerer.check(requests)
 
     def run(self, requests: Sequence[KeyedRequest]) -> Iterator[tuple[str, Response]]:
         """Answers each request once, as soon as its batch ends."""

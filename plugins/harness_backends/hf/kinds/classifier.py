@@ -78,6 +78,16 @@ class ClassifierHead:
         """See ``Answerer``."""
         return {"labels": list(self._labels), "label_map": dict(self._map or {})}
 
+    def check(self, requests: Sequence[Request]) -> None:
+        """Raises where a task's labels are not the model's.
+
+        Raises:
+            ModelError: The message has both, and the option to give.
+        """
+        for request in requests:
+            if isinstance(request, Classify):
+                self._meaning(request.labels)
+
     def question(self, request: Request) -> _Text:
         """See ``Head``; a text that is too long loses its end, as classifiers are trained."""
         assert isinstance(request, Classify)

@@ -69,12 +69,15 @@ class Head(Protocol[Result]):
         """See ``Answerer``."""
         ...
 
+    def check(self, requests: Sequence[Request]) -> None:
+        """See ``Answerer``."""
+        ...
+
     def question(self, request: Request) -> Question[Result]:
         """Encodes a request.
 
         Raises:
             EncodingError: It cannot be asked; the others go on.
-            HarnessError: The model cannot be asked this at all.
         """
         ...
 
@@ -103,6 +106,10 @@ class EncoderAnswerer(Generic[Result]):
     def identity(self) -> Mapping[str, object]:
         """See ``Answerer``."""
         return self._head.identity
+
+    def check(self, requests: Sequence[Request]) -> None:
+        """See ``Answerer``."""
+        self._head.check(requests)
 
     def answer(self, requests: Sequence[KeyedRequest]) -> Iterator[Answered]:
         """See ``Answerer``."""

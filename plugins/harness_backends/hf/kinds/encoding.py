@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.types import Generate, Loglikelihood, Sampling
+from harness.types import Generate, Loglikelihood, Prompt, Sampling
 from harness_backends.hf.encoding import Encoder, EncodingError, Scored, Tokens
 from harness_backends.hf.kinds.languages import Languages
 
@@ -49,6 +49,10 @@ class PairEncoder:
 
     def __init__(self, encoder: Encoder, languages: Languages) -> None:
         self._encoder, self._start = encoder, languages.decoder_start
+
+    def render(self, prompt: Prompt) -> str:
+        """See ``Encoder.render``."""
+        return self._encoder.render(prompt)
 
     def pairs(self, requests: Sequence[Loglikelihood]) -> list[Pair | EncodingError]:
         """Token ids of each context and continuation."""

@@ -134,6 +134,9 @@ class ExtractiveHead:
             "max_answer_length": self._longest,
         }
 
+    def check(self, requests: Sequence[Request]) -> None:
+        """Any request of its type can be asked."""
+
     def question(self, request: Request) -> Windows:
         """See ``Head``."""
         assert isinstance(request, ExtractAnswer)

@@ -65,6 +65,9 @@ class MaskedHead:
                 "Set mask_token in tokenizer_config.json",
             )
 
+    def check(self, requests: Sequence[Request]) -> None:
+        """Any request of its type can be asked."""
+
     def question(self, request: Request) -> _Copies:
         """See ``Head``; a text that is too long is not cut, since a cut would change what is
         shared.

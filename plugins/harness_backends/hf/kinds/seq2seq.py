@@ -15,6 +15,7 @@ from harness.types import (
     KeyedRequest,
     Loglikelihood,
     Logprob,
+    Request,
     Usage,
 )
 from harness_backends.hf.encoding import Encoder, EncodingError, Tokens
@@ -72,6 +73,17 @@ class Seq2SeqAnswerer:
     def identity(self) -> Mapping[str, object]:
         """See ``Answerer``."""
         return {"source_lang": self._languages.source, "target_lang": self._languages.target}
+
+    def check(self, requests: Sequence[Request]) -> None:
+        """Raises where chat messages come without a chat template.
+
+        Raises:
+            ModelError: The tokenizer has none.
+        """
+        for request in requests:
+            match request:
+                case Loglikelihood(context=prompt) | Generate(prompt=prompt):
+                    self._encoder.render(prompt)
 
     def answer(self, requests: Sequence[KeyedRequest]) -> Iterator[Answered]:
         """See ``Answerer``."""
