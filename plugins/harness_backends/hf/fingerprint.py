@@ -11,7 +11,18 @@ from harness.codec import canonical_hash
 if TYPE_CHECKING:
     from harness_backends.hf.loading import Checkpoint
 
-_SUFFIXES = {".safetensors", ".bin", ".pt", ".pth", ".json", ".model", ".txt", ".jinja", ".py"}
+_SUFFIXES = {
+    ".safetensors",
+    ".bin",
+    ".pt",
+    ".pth",
+    ".json",
+    ".model",
+    ".spm",
+    ".txt",
+    ".jinja",
+    ".py",
+}
 _CHUNK = 1 << 22
 
 

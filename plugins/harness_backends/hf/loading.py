@@ -15,7 +15,12 @@ import torch
 
 from harness.errors import ModelError
 from harness_backends.hf.adapters import Adapter, apply_adapter, read_adapter
-from harness_backends.hf.kinds.detection import AUTO_CLASSES, check_kind, detect_kind
+from harness_backends.hf.kinds.detection import (
+    AUTO_CLASSES,
+    check_kind,
+    check_options,
+    detect_kind,
+)
 from harness_backends.hf.quantization import load_arguments, missing_library
 from harness_backends.hf.settings import Kind, Quantization, Settings
 
@@ -24,7 +29,16 @@ DEFAULT_MAX_LENGTH = 2048
 _LENGTH_KEYS = ("n_positions", "max_position_embeddings", "n_ctx")
 _FORM = ("decoder_start_token_id", "forced_bos_token_id", "bad_words_ids")
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
-_HUB_FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "*.tiktoken", "*.py")
+_HUB_FILES = (
+    "*.safetensors",
+    "*.json",
+    "*.txt",
+    "*.model",
+    "*.spm",
+    "*.jinja",
+    "*.tiktoken",
+    "*.py",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +101,7 @@ def load(name: str, dtype: str, device: str, settings: Settings) -> Checkpoint:
 
     Raises:
         ModelError: Anything that keeps the checkpoint from being used.
+        UsageError: A setting belongs to another kind of model.
     """
     target = _device(device)
     folder = find_folder(name, settings)
@@ -98,6 +113,7 @@ def load(name: str, dtype: str, device: str, settings: Settings) -> Checkpoint:
     config = _read_config(folder)
     kind = settings.kind or (adapter and adapter.kind) or detect_kind(config)
     check_kind(kind, config, name)
+    check_options(settings, kind)
     extra: dict[str, Any] = {}
     if settings.quantization is not None:
         extra = load_arguments(settings.quantization, config, target)

@@ -8,13 +8,12 @@ from harness.protocols import BackendOptions, ModelBackend
 from harness_backends.hf.backend import HuggingFaceBackend
 from harness_backends.hf.kinds.backend import KindBackend
 from harness_backends.hf.kinds.classifier import ClassifierHead
-from harness_backends.hf.kinds.detection import check_options
 from harness_backends.hf.kinds.encoder import EncoderAnswerer, Head
 from harness_backends.hf.kinds.extractive import ExtractiveHead
 from harness_backends.hf.kinds.masked import MaskedHead
 from harness_backends.hf.kinds.seq2seq import Seq2SeqAnswerer
 from harness_backends.hf.loading import Checkpoint, load
-from harness_backends.hf.memory import Budget, default_tokens
+from harness_backends.hf.memory import Budget, PassMemory, default_tokens
 from harness_backends.hf.settings import Settings
 
 LOGIT_BYTES = 1 << 30
@@ -30,7 +29,6 @@ def open_checkpoint(options: BackendOptions) -> ModelBackend:
     """
     settings = Settings.read(options.values)
     checkpoint = load(options.model, options.dtype, options.device, settings)
-    check_options(options.values, checkpoint.kind)
     rows = options.batch_size
     match checkpoint.kind:
         case "causal":
@@ -55,10 +53,10 @@ def open_checkpoint(options: BackendOptions) -> ModelBackend:
 def _budget(
     checkpoint: Checkpoint, settings: Settings, rows: int | None, logits: bool = False
 ) -> Budget:
-    tokens = settings.token_budget
-    if tokens is None:
-        tokens = default_tokens(checkpoint.model)
-        if logits:
-            vocabulary = checkpoint.model.config.get_text_config().vocab_size
-            tokens = min(tokens, max(1, LOGIT_BYTES // (4 * vocabulary)))
-    return Budget(tokens, rows)
+    if settings.token_budget is not None:
+        return Budget(settings.token_budget, rows)
+    tokens = default_tokens(checkpoint.model)
+    if logits:
+        vocabulary = checkpoint.model.config.get_text_config().vocab_size
+        tokens = min(tokens, max(1, LOGIT_BYTES // (4 * vocabulary)))
+    return Budget(tokens, rows, PassMemory.guess(checkpoint.model))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from harness.errors import ModelError, UsageError
-from harness_backends.hf.settings import KINDS, Kind
+from harness_backends.hf.settings import KINDS, Kind, Settings
 
 AUTO_CLASSES: Mapping[Kind, str] = {
     "causal": "AutoModelForCausalLM",
@@ -64,15 +64,15 @@ def check_kind(kind: Kind, config: Mapping[str, Any], name: str) -> None:
         )
 
 
-def check_options(given: Collection[str], kind: Kind) -> None:
+def check_options(settings: Settings, kind: Kind) -> None:
     """Refuses options that would change nothing.
 
     Raises:
         UsageError: An option belongs to another kind of model.
     """
-    for option in given:
-        other = OPTIONS_OF.get(option, kind)
-        if other != kind:
+    left_out = Settings()
+    for option, other in OPTIONS_OF.items():
+        if other != kind and getattr(settings, option) != getattr(left_out, option):
             raise UsageError(
                 f"{option} is an option of {other} models, and this one is {kind}",
                 f"Leave it out, or say --set kind={other} if that is what the checkpoint is",

@@ -25,7 +25,7 @@ WIDTH: dict[str, Any] = {
     "intermediate_size": 48,
     "max_position_embeddings": POSITIONS,
 }
-SEQ2SEQ = ("t5", "bart", "mbart", "mbart50", "marian")
+SEQ2SEQ = ("t5", "bart", "mbart", "mbart50", "nllb", "marian")
 MASKED = ("bert", "roberta", "albert", "distilbert")
 
 Folders = Callable[..., Path]
@@ -45,12 +45,13 @@ def _tokenizer(name: str, folder: Path) -> Any:
         "t5": t.T5Tokenizer,
         "bart": t.RobertaTokenizer,
         "mbart50": t.MBart50Tokenizer,
+        "nllb": t.NllbTokenizer,
         "bert": t.BertTokenizer,
         "roberta": t.RobertaTokenizer,
         "albert": t.AlbertTokenizer,
         "distilbert": t.DistilBertTokenizer,
     }
-    return classes[name]().train_new_from_iterator(CORPUS, 400, show_progress=False)
+    return classes[name]().train_new_from_iterator(CORPUS, 500, show_progress=False)
 
 
 def _pieces() -> list[str]:
@@ -116,6 +117,10 @@ def _configuration(name: str, tokenizer: Any) -> Any:
             return t.MBartConfig(**size, **wide, bos_token_id=tokenizer.bos_token_id)
         case "mbart50":
             return t.MBartConfig(
+                **size, **wide, bos_token_id=tokenizer.bos_token_id, decoder_start_token_id=eos
+            )
+        case "nllb":
+            return t.M2M100Config(
                 **size, **wide, bos_token_id=tokenizer.bos_token_id, decoder_start_token_id=eos
             )
         case "marian":

@@ -32,6 +32,7 @@ Answers = Callable[[Any, Sequence[Request]], list[Any]]
 LANGUAGES = {
     "mbart": {"source_lang": "en_XX", "target_lang": "de_DE"},
     "mbart50": {"source_lang": "en_XX", "target_lang": "ro_RO"},
+    "nllb": {"source_lang": "eng_Latn", "target_lang": "deu_Latn"},
 }
 CHOICES = [
     Loglikelihood(context, continuation)
@@ -57,10 +58,10 @@ def expected_loglikelihood(backend: Any, name: str, request: Loglikelihood) -> t
     moved = context[len(context.rstrip()) :] + request.continuation
     source = tokenizer(context.rstrip(), return_tensors="pt")["input_ids"]
     target = tokenizer(text_target=moved, add_special_tokens=False)["input_ids"]
-    start = {
-        "mbart": lambda: [tokenizer.lang_code_to_id["de_DE"]],
-        "mbart50": lambda: [model.config.eos_token_id, tokenizer.lang_code_to_id["ro_RO"]],
-    }.get(name, lambda: [model.config.decoder_start_token_id])()
+    start = [model.config.decoder_start_token_id]
+    if name in LANGUAGES:  # the code of the target language comes first
+        code = tokenizer.convert_tokens_to_ids(LANGUAGES[name]["target_lang"])
+        start = [code] if name == "mbart" else [*start, code]
     with torch.no_grad():
         logits = model(
             input_ids=source, decoder_input_ids=torch.tensor([[*start, *target[:-1]]])
@@ -86,11 +87,11 @@ def test_loglikelihoods_are_those_of_plain_calls(
 def test_texts_are_those_of_generate(name: str, kind_folder: Folders, answers: Answers) -> None:
     backend = open_kind(kind_folder(name, "seq2seq"), name)
     model, tokenizer = backend.checkpoint.model, backend.checkpoint.tokenizer
-    codes = getattr(tokenizer, "lang_code_to_id", {})
-    started = {
-        "mbart": lambda: {"decoder_start_token_id": codes["de_DE"]},
-        "mbart50": lambda: {"forced_bos_token_id": codes["ro_RO"]},
-    }.get(name, dict)()
+    started = {}
+    if name in LANGUAGES:
+        code = tokenizer.convert_tokens_to_ids(LANGUAGES[name]["target_lang"])
+        first = "decoder_start_token_id" if name == "mbart" else "forced_bos_token_id"
+        started = {first: code}
     said = answers(backend, PROMPTS)
     for request, response in zip(PROMPTS, said, strict=True):
         ids = model.generate(
@@ -271,3 +272,29 @@ def test_chat_messages_need_a_template(kind_folder: Folders) -> None:
     backend = open_kind(kind_folder("t5", "seq2seq"))
     with pytest.raises(ModelError, match="chat template"):
         list(backend.run(keyed([Generate((Message("user", "hello"),))])))
+
+
+def test_buffers_that_published_checkpoints_leave_out_are_no_missing_weights(
+    kind_folder: Folders, answers: Answers, tmp_path: Path
+) -> None:
+    import shutil
+
+    from safetensors.torch import load_file, save_file
+
+    for name in ("bart", "marian"):
+        folder = Path(shutil.copytree(kind_folder(name, "seq2seq"), tmp_path / name))
+        weights = load_file(folder / "model.safetensors")
+        weights.pop("final_logits_bias")
+        save_file(weights, folder / "model.safetensors", {"format": "pt"})
+        assert answers(open_kind(folder), PROMPTS) == answers(
+            open_kind(kind_folder(name, "seq2seq")), PROMPTS
+        )
+
+
+def test_the_fingerprint_follows_every_vocabulary(kind_folder: Folders, tmp_path: Path) -> None:
+    import shutil
+
+    folder = Path(shutil.copytree(kind_folder("marian", "seq2seq"), tmp_path / "marian"))
+    before = open_kind(folder).fingerprint
+    shutil.copy(folder / "source.spm", folder / "target.spm")
+    assert open_kind(folder).fingerprint != before
