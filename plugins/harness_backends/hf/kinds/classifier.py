@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -26,9 +27,12 @@ class _Text:
     meaning: tuple[tuple[int, ...], ...]
 
     def answer(self, results: Sequence[tuple[float, ...]]) -> Response:
-        """Labels that are none of the task's are left out, and the rest sums to 1."""
-        (probabilities,) = results
-        shares = [sum(probabilities[index] for index in indices) for indices in self.meaning]
+        """Softmax of the logits; labels that are none of the task's are left out."""
+        (logits,) = results
+        top = max(logits[index] for indices in self.meaning for index in indices)
+        shares = [
+            sum(math.exp(logits[index] - top) for index in indices) for indices in self.meaning
+        ]
         total = sum(shares)
         return ClassProbs(tuple(share / total for share in shares))
 
@@ -36,9 +40,9 @@ class _Text:
 class ClassifierHead:
     """Reads a classification head.
 
-    Several labels: softmax over all of the head's. One output is a probability only where
-    ``label_map`` says of which label: then it is the sigmoid, and the task's other label has the
-    rest.
+    Several labels: softmax over those that mean one of the task's. One output is a probability
+    only where ``label_map`` says of which label: then it is the sigmoid, and the task's other
+    label has the rest.
 
     Args:
         checkpoint: The model.
@@ -92,21 +96,21 @@ class ClassifierHead:
         """See ``Head``; a text that is too long loses its end, as classifiers are trained."""
         assert isinstance(request, Classify)
         meaning = self._meaning(request.labels)
-        encoded = self._tokenizer(
-            request.text, truncation=True, max_length=self._max_length, verbose=False
-        )
-        full = self._tokenizer(request.text, verbose=False)["input_ids"]
-        tokens = tuple(encoded["input_ids"])
-        row = Row(tokens, tuple(encoded.get("token_type_ids", ())))
-        return _Text((row,), len(full) > len(tokens), meaning)
+        encoded = self._tokenizer(request.text, verbose=False)
+        too_long = len(encoded["input_ids"]) > self._max_length
+        if too_long:
+            encoded = self._tokenizer(
+                request.text, truncation=True, max_length=self._max_length, verbose=False
+            )
+        row = Row(tuple(encoded["input_ids"]), tuple(encoded.get("token_type_ids", ())))
+        return _Text((row,), too_long, meaning)
 
     def read(self, output: Any, rows: Sequence[Row]) -> list[tuple[float, ...]]:  # noqa: ARG002
-        """The labels' probabilities, one tuple a row."""
-        logits = output.logits.double()
-        if len(self._labels) == 1:
-            yes = torch.sigmoid(logits)
-            return list(map(tuple, torch.cat([yes, 1 - yes], dim=1).tolist()))
-        return list(map(tuple, torch.softmax(logits, dim=-1).tolist()))
+        """The labels' logits, one tuple a row."""
+        logits = output.logits.float()
+        if len(self._labels) == 1:  # the sigmoid is the softmax of the logit and 0
+            logits = torch.cat([logits, torch.zeros_like(logits)], dim=1)
+        return list(map(tuple, logits.tolist()))
 
     def _match(self, task: tuple[str, ...]) -> tuple[tuple[int, ...], ...]:
         if len(self._labels) > 1:

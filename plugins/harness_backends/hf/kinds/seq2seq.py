@@ -121,23 +121,13 @@ class Seq2SeqAnswerer:
                     failed.append(
                         Answered(item.key, Failed("one completion a request: n must be 1"))
                     )
-        pairs: list[tuple[str, Pair]] = []
-        sources: list[tuple[str, Source]] = []
-        for (key, _), pair in zip(
-            asked, self._encoder.pairs([request for _, request in asked]), strict=True
-        ):
-            if isinstance(pair, EncodingError):
-                failed.append(Answered(key, Failed(str(pair))))
-            else:
-                pairs.append((key, pair))
-        for (key, _), source in zip(
-            prompts, self._encoder.sources([prompt for _, prompt in prompts]), strict=True
-        ):
-            if isinstance(source, EncodingError):
-                failed.append(Answered(key, Failed(str(source))))
-            else:
-                sources.append((key, source))
-        return pairs, sources, failed
+        pairs = self._encoder.pairs([request for _, request in asked])
+        sources = self._encoder.sources([prompt for _, prompt in prompts])
+        return (
+            _good([key for key, _ in asked], pairs, failed),
+            _good([key for key, _ in prompts], sources, failed),
+            failed,
+        )
 
     def _passes(
         self,
@@ -256,3 +246,16 @@ class Seq2SeqAnswerer:
             stopping_criteria=StoppingCriteriaList([rows.all_done]),
         )
         return [(said.tokens, said.logprob) for said in rows.continued()]
+
+
+def _good(
+    keys: Sequence[str], encoded: Sequence[Item | EncodingError], failed: list[Answered]
+) -> list[tuple[str, Item]]:
+    """What could be encoded; the rest is added to ``failed``."""
+    good: list[tuple[str, Item]] = []
+    for key, item in zip(keys, encoded, strict=True):
+        if isinstance(item, EncodingError):
+            failed.append(Answered(key, Failed(str(item))))
+        else:
+            good.append((key, item))
+    return good

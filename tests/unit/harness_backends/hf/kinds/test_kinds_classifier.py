@@ -114,6 +114,30 @@ def test_memory_that_runs_out_only_makes_batches_smaller(
     assert max(sizes) > 1
 
 
+@pytest.mark.parametrize("padding", [None, 1])
+def test_a_decoder_with_a_classification_head(
+    padding: int | None, tokenizer: Any, tmp_path: Path, answers: Answers
+) -> None:
+    """It reads the last token, which it finds by the padding's id where it has one."""
+    from transformers import LlamaConfig, LlamaForSequenceClassification
+
+    size = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2}
+    config = LlamaConfig(vocab_size=len(tokenizer), num_attention_heads=4, **size, **NAMED)
+    config.pad_token_id = padding
+    torch.manual_seed(0)
+    LlamaForSequenceClassification(config).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    backend = open_kind(tmp_path)
+    texts = ["the town", "the lazy dog", "a river", "one two three four"]
+    said = answers(backend, [Classify(text, LABELS) for text in texts])
+    for text, response in zip(texts, said, strict=True):
+        with torch.no_grad():
+            ids = torch.tensor([tokenizer(text)["input_ids"]])
+            positive, negative = backend.checkpoint.model(input_ids=ids).logits.softmax(-1)[0]
+        expected = (float(negative), float(positive))
+        assert response.probabilities == pytest.approx(expected, abs=1e-6)
+
+
 # --------------------------------------------------------------------------- labels
 
 
