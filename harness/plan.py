@@ -87,6 +87,7 @@ def build(spec: RunSpec, registry: Registry, backend: ModelBackend) -> Plan:
 
     Raises:
         UsageError: A name or option does not exist, or the backend cannot answer a request.
+        HarnessError: What the backend's ``check`` of the requests raises.
         DataError: A data file is missing, malformed, empty or has an id twice.
     """
     specs, left_out = sources.having_data(registry, spec.tasks, spec.data)

@@ -21,12 +21,11 @@ from harness_backends.hf.kinds.detection import (
     check_options,
     detect_kind,
 )
+from harness_backends.hf.length import encoder_max_length, own_max_length
 from harness_backends.hf.quantization import load_arguments, missing_library
 from harness_backends.hf.settings import Kind, Quantization, Settings
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-DEFAULT_MAX_LENGTH = 2048
-_LENGTH_KEYS = ("n_positions", "max_position_embeddings", "n_ctx")
 _FORM = ("decoder_start_token_id", "forced_bos_token_id", "bad_words_ids")
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 _HUB_FILES = (
@@ -101,7 +100,7 @@ def load(name: str, dtype: str, device: str, settings: Settings) -> Checkpoint:
 
     Raises:
         ModelError: Anything that keeps the checkpoint from being used.
-        UsageError: A setting belongs to another kind of model.
+        UsageError: A setting belongs to another kind of model, or asks for more than it takes.
     """
     target = _device(device)
     folder = find_folder(name, settings)
@@ -141,7 +140,7 @@ def load(name: str, dtype: str, device: str, settings: Settings) -> Checkpoint:
         tokenizer=tokenizer,
         device=next(model.parameters()).device,
         dtype=str(model.dtype).removeprefix("torch."),
-        max_length=settings.max_length or own_length(model, tokenizer),
+        max_length=own_length(model, tokenizer, settings.max_length),
         eos_ids=_take_eos_ids(model, tokenizer) if generates else frozenset(),
     )
 
@@ -335,35 +334,6 @@ def _dtype(dtype: str, device: torch.device, quantised: bool) -> torch.dtype | s
     if dtype not in DTYPES:
         raise ModelError(f"dtype {dtype!r}", f"Expected auto or one of {', '.join(DTYPES)}")
     return DTYPES[dtype]
-
-
-def own_max_length(model: Any, tokenizer: Any) -> int:
-    """The longest sequence the model was made for, in tokens (lm-eval's rule)."""
-    config = model.config
-    text_config = config.get_text_config() if hasattr(config, "get_text_config") else config
-    for key in _LENGTH_KEYS:
-        length = getattr(text_config, key, None)
-        if isinstance(length, int) and length > 1:
-            return length
-    length = getattr(tokenizer, "model_max_length", None)
-    # Tokenizers without a limit say 10³⁰.
-    return length if isinstance(length, int) and 1 < length < 10**9 else DEFAULT_MAX_LENGTH
-
-
-def encoder_max_length(model: Any, tokenizer: Any) -> int:
-    """The longest text of a model that reads it at once: what both model and tokenizer take.
-
-    RoBERTa and its kin count positions from the one after the padding token's, so fewer tokens
-    fit than their configuration has positions.
-    """
-    lengths = [own_max_length(model, tokenizer)]
-    for name, module in model.named_modules():
-        padding = getattr(module, "padding_idx", None)
-        if name.endswith("position_embeddings") and padding is not None:
-            lengths.append(module.num_embeddings - padding - 1)
-    if isinstance(tokenizer.model_max_length, int):
-        lengths.append(tokenizer.model_max_length)
-    return min(lengths)
 
 
 def _take_eos_ids(model: Any, tokenizer: Any) -> frozenset[int]:

@@ -62,6 +62,8 @@ def test_a_text_may_be_as_long_as_the_model(kind_folder: Folders, answers: Answe
     (response,) = answers(backend, [Classify(text, LABELS)])
     assert isinstance(response, ClassProbs)
     assert backend.describe()["truncated"] == 0
+    with pytest.raises(UsageError, match=f"The model takes {POSITIONS} tokens"):
+        open_kind(kind_folder("roberta", "classifier", **NAMED), max_length=str(POSITIONS + 1))
 
 
 @pytest.mark.parametrize("batch_size", [1, 3])

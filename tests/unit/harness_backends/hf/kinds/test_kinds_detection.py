@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from harness.errors import ModelError, UsageError
 from harness.protocols import BackendOptions
 from harness_backends.hf import open_hf
+from harness_backends.hf.fingerprint import of_checkpoint
 from harness_backends.hf.kinds.detection import OPTIONS_OF, detect_kind, possible_kinds
 from harness_backends.hf.settings import KINDS, Settings
 
@@ -88,14 +90,16 @@ def test_options_of_other_kinds_are_refused(kind_folder: Folders) -> None:
     assert set(OPTIONS_OF) < set(Settings.__dataclass_fields__)
 
 
-def test_one_checkpoint_as_two_kinds_has_two_fingerprints(
-    kind_folder: Folders, tmp_path: Path
-) -> None:
+def test_a_checkpoint_has_a_fingerprint_for_each_kind(kind_folder: Folders, tmp_path: Path) -> None:
     """BART's weights serve as an encoder-decoder and, as published, as a masked model."""
     folder = Path(shutil.copytree(kind_folder("bart", "seq2seq"), tmp_path / "bart"))
     seq2seq, masked = open_kind(folder), open_kind(folder, kind="masked")
     assert seq2seq.supports.isdisjoint(masked.supports)
     assert seq2seq.fingerprint != masked.fingerprint
+    prints = {
+        of_checkpoint(replace(masked.checkpoint, kind=kind), chat_template=False) for kind in KINDS
+    }
+    assert len(prints) == len(KINDS)
     (folder / "config.json").write_text(
         json.dumps(json.loads((folder / "config.json").read_text()) | {"architectures": None})
     )
