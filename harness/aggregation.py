@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
-from harness import fairness
+from harness import fairness, predictions
 from harness.errors import HarnessError, PluginError
 from harness.protocols import Metric, Task
 from harness.types import (
@@ -66,7 +66,13 @@ def scores_of(record: SampleRecord) -> Iterator[Score]:
     """The record's scores, one a metric."""
     for name, value in record.scores.items():
         yield Score(
-            record.sample.id, name, value, record.probe, record.variant, record.sample.cluster
+            record.sample.id,
+            name,
+            value,
+            record.probe,
+            record.variant,
+            record.sample.cluster,
+            predictions.judged(record, value),
         )
 
 

@@ -3,7 +3,8 @@
     score        the variants' score
     mean_change  variants − originals
     worst_case   each sample's worst score, the original's among them
-    flip_rate    share of variants that turned right into wrong or wrong into right
+    flip_rate    share of variants whose prediction is another; where scores carry no prediction
+                 (generated text), of those that turned right into wrong or wrong into right
 
 All are paired by sample: only samples with a scored original and a scored variant count, each
 with the mean over its variants, and clusters of samples are respected. Where variants are told
@@ -24,6 +25,9 @@ from harness.protocols import Metric
 from harness.stats import compare, estimates
 from harness.stats.inference import NAN, estimate
 from harness.types import Estimate, Score
+
+PREDICTIONS, CORRECTNESS = "changed predictions", "right into wrong or back"
+"""What ``flip_rate`` counts; its method begins with one of them."""
 
 Array = NDArray[np.float64]
 Compute = Callable[[Array], Array]
@@ -158,13 +162,23 @@ def worst_case(pairs: Pairs, higher_is_better: bool) -> Estimate:
 
 
 def flip_rate(pairs: Pairs) -> Estimate:
-    """Mean over samples of the share of variants whose 0/1 score differs from the original's."""
+    """Mean over samples of the share of variants that flip.
+
+    A variant flips where its prediction is not the original's. Where a score carries no
+    prediction, those count whose 0/1 score is another; ``method`` says which.
+    """
+    known = all(row.prediction is not None for row in pairs.rows())
     shares = [
-        float(np.mean(variants != original))
-        for original, variants in zip(pairs.before(), pairs.after(), strict=True)
+        float(np.mean([_outcome(row, known) != _outcome(original, known) for row in variants]))
+        for original, variants in zip(pairs.originals, pairs.variants, strict=True)
     ]
     found = estimates.mean(shares, pairs.clusters)
-    return replace(found, low=_clipped(found.low), high=_clipped(found.high))
+    method = f"{PREDICTIONS if known else CORRECTNESS}; {found.method}"
+    return replace(found, low=_clipped(found.low), high=_clipped(found.high), method=method)
+
+
+def _outcome(row: Score, by_prediction: bool) -> object:
+    return row.prediction if by_prediction else row.value
 
 
 def worst_group(

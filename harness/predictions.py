@@ -14,6 +14,7 @@ from harness.types import (
     Response,
     Sample,
     SampleRecord,
+    ScoreValue,
 )
 
 
@@ -54,6 +55,21 @@ def of_record(record: SampleRecord) -> Mapping[str, float] | None:
 def chosen(probabilities: Mapping[str, float]) -> str:
     """The option with the highest probability; the first of equal ones."""
     return max(probabilities, key=probabilities.__getitem__)
+
+
+def judged(record: SampleRecord, value: ScoreValue) -> str | None:
+    """The option that the model chose, where ``value`` is 1 if that is right and 0 if it is not.
+
+    None for any other score: one of generated text, a probability, or one that ranks the options
+    in its own way, as ``acc_norm`` does, and does not agree.
+    """
+    if value not in (0, 1):
+        return None
+    probabilities = of_record(record)
+    if probabilities is None:
+        return None
+    choice = chosen(probabilities)
+    return choice if value == (choice in record.sample.targets) else None
 
 
 def _softmax(totals: Sequence[float]) -> list[float]:

@@ -213,6 +213,7 @@ class Score:
         probe: The probe whose variant was scored; None for the original sample.
         variant: Which of the probe's variants of this sample, from 0.
         cluster: The sample's cluster; None means a cluster of its own.
+        prediction: The option that the model chose, where ``value`` says whether it is right.
     """
 
     sample_id: str
@@ -221,6 +222,7 @@ class Score:
     probe: str | None = None
     variant: int = 0
     cluster: str | None = None
+    prediction: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,6 +173,9 @@ def _probes(task: TaskView) -> list[RenderableType]:
                 row.flip_rate.value if row.flip_rate else "",
             )
         parts.append(table)
+        counted = dict.fromkeys(probe.flips_count for probe, _ in shown if probe.flips_count)
+        if counted:
+            parts.append(Text(f"flips: share of variants with {', or '.join(counted)}", "dim"))
     skipped = [
         f"{probe.name} {count} × {reason}"
         for probe in task.probes

@@ -92,6 +92,12 @@ class ProbeView:
     levels: Levels | None
     skipped: tuple[tuple[str, str], ...]
 
+    @property
+    def flips_count(self) -> str:
+        """What a flip is, as the flip rate's method says; empty where there is no flip rate."""
+        rates = [row.flip_rate.method for row in self.rows if row.flip_rate is not None]
+        return rates[0].partition(";")[0] if rates else ""
+
 
 def probe_views(task: TaskResult) -> list[ProbeView]:
     """The probes in their order, those that found nothing to change too."""

@@ -63,6 +63,27 @@ def test_flips_are_of_right_and_wrong_alone() -> None:
     assert found["mean_change"].value == pytest.approx(0.05)
 
 
+def test_a_flip_is_another_prediction_where_there_is_one() -> None:
+    # Four samples, two variants each; the right option is A. Of b, one wrong option gave way to
+    # another: no score changed, yet the prediction did.
+    chosen = {"a": "A AA", "b": "B CB", "c": "A BA", "d": "B AA"}
+    original, variants = [], []
+    for name, (first, _, *others) in chosen.items():
+        original.append(Score(name, "m", float(first == "A"), prediction=first))
+        variants += [
+            Score(name, "m", float(other == "A"), "p", number, prediction=other)
+            for number, other in enumerate(others)
+        ]
+    found = paired.measures(Mean("m"), original, variants)["flip_rate"]
+    assert found.value == pytest.approx((0 + 1 / 2 + 1 / 2 + 2 / 2) / 4)
+    assert found.method.startswith(paired.PREDICTIONS)
+    # One score without a prediction: only right and wrong can be compared.
+    variants[0] = Score("a", "m", 1.0, "p", 0)
+    found = paired.measures(Mean("m"), original, variants)["flip_rate"]
+    assert found.value == pytest.approx((0 + 0 + 1 / 2 + 2 / 2) / 4)
+    assert found.method.startswith(paired.CORRECTNESS)
+
+
 def test_a_flip_rate_has_wilsons_interval() -> None:
     original = rows({str(i): 1.0 for i in range(10)})
     found = paired.measures(Mean("m"), original, rows({str(i): float(i > 1) for i in range(10)}))

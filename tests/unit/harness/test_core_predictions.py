@@ -55,3 +55,15 @@ def test_a_classification_head() -> None:
 )
 def test_what_is_no_choice(asked, responses) -> None:
     assert predictions.distribution(SAMPLE, asked, responses) is None
+
+
+def test_a_prediction_belongs_to_the_score_that_judges_it() -> None:
+    sample = Sample("1", "?", ("Rome",), ("Paris", "Rome"))
+    asked = (Loglikelihood("q", " Paris"), Loglikelihood("q", " Rome"))
+    record = SampleRecord(sample, asked, answered(-1.0, -2.0), {})
+    assert predictions.judged(record, 0.0) == "Paris"
+    assert predictions.judged(record, 1.0) is None, "acc_norm chose another"
+    assert predictions.judged(record, 0.5) is None
+    assert predictions.judged(record, (0.0, 1.0)) is None
+    generated = SampleRecord(sample, (Generate("q"),), (Completion("Paris"),), {})
+    assert predictions.judged(generated, 0.0) is None

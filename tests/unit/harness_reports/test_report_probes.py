@@ -14,6 +14,8 @@ from harness.types import (
     DataSource,
     Estimate,
     Generate,
+    Loglikelihood,
+    Logprob,
     MetricResult,
     RunResult,
     Sample,
@@ -135,7 +137,7 @@ def test_the_worst_flips_come_first_with_the_words_marked() -> None:
     for each in RECORDS:
         collector.add(each)
     found = collector.found()["typos"]
-    assert (found.changed, found.variants, found.metric) == (9, 10, "acc")
+    assert (found.changed, found.variants, found.what) == (9, 10, "acc")
     assert len(found.examples) == SHOWN
     assert {flip.outcome for flip in found.examples} == {"worse"}
     first = found.examples[0]
@@ -149,6 +151,29 @@ def test_a_sample_with_several_turned_variants_is_one_example() -> None:
         collector.add(each)
     found = collector.found()["typos"]
     assert (found.changed, [flip.after for flip in found.examples]) == (2, ["0"])
+
+
+def chosen(index: int, option: str, probe: str | None = None) -> SampleRecord:
+    totals = [0.0 if option == name else -1.0 for name in "abc"]
+    sample = Sample(f"q{index}", "?", ("a",), ("a", "b", "c"))
+    return SampleRecord(
+        sample,
+        tuple(Loglikelihood("?", f" {name}") for name in "abc"),
+        tuple(Logprob(total, 1, False) for total in totals),
+        {"acc": float(option == "a")},
+        probe,
+    )
+
+
+def test_another_wrong_prediction_is_a_flip_too() -> None:
+    collector = FlipCollector(task(typos=measures(-0.1, {})), Clipper())
+    for index, (before, after) in enumerate(("aa", "ab", "bc", "ba")):
+        collector.add(chosen(index, before))
+        collector.add(chosen(index, after, "typos"))
+    found = collector.found()["typos"]
+    assert (found.changed, found.variants, found.what) == (3, 4, "the prediction")
+    told = [(flip.outcome, flip.before, flip.after) for flip in found.examples]
+    assert told == [("worse", "a", "b"), ("other", "b", "c"), ("better", "b", "a")]
 
 
 def test_the_bins_of_a_reliability_diagram_add_up() -> None:
