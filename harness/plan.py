@@ -6,14 +6,17 @@ import random
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 
-from harness import codec, fewshot, sources
+from harness import fewshot, scheduler, sources
 from harness.config import RunSpec
 from harness.errors import DataError, UnknownNameError, UsageError
+from harness.other_models import OtherModels
 from harness.plugins import Registry
 from harness.protocols import (
     ModelBackend,
+    Preparing,
     Probe,
     ProbeOptions,
     ProbeSpec,
@@ -82,8 +85,16 @@ class Plan:
                     yield KeyedRequest(key, request, task.task.name, planned.sample.id)
 
 
-def build(spec: RunSpec, registry: Registry, backend: ModelBackend) -> Plan:
+def build(
+    spec: RunSpec, registry: Registry, backend: ModelBackend, stored_only: bool = False
+) -> Plan:
     """Reads the data and makes every request of a run.
+
+    Args:
+        spec: The run.
+        registry: The loaded plugins.
+        backend: The run's model.
+        stored_only: Do not ask other models for probes' variants; take stored ones alone.
 
     Raises:
         UsageError: A name or option does not exist, or the backend cannot answer a request.
@@ -101,7 +112,10 @@ def build(spec: RunSpec, registry: Registry, backend: ModelBackend) -> Plan:
     sources.check_names(spec.task_settings, [*specs, *probes], "--set")
     sources.check_names(spec.templates, specs, "[tasks]")
     located = [(each, sources.resolve(each, spec.data)) for each in specs]
-    tasks = [_plan_task(spec, each, source, probes, backend) for each, source in located]
+    with OtherModels(spec, registry, backend, stored_only) as others:
+        tasks = [
+            _plan_task(spec, each, source, probes, backend, others) for each, source in located
+        ]
     plan = Plan(tuple(replace(each, notes=each.notes + left_out) for each in tasks))
     check = getattr(backend, "check", None)
     if check is not None:
@@ -115,6 +129,7 @@ def _plan_task(
     source: DataSource,
     probe_specs: Sequence[ProbeSpec],
     backend: ModelBackend,
+    others: OtherModels,
 ) -> TaskPlan:
     options = _checked_options(spec, task_spec.name, {**task_spec.options, **COMMON_OPTIONS})
     own = {key: value for key, value in options.items() if key not in COMMON_OPTIONS}
@@ -131,6 +146,7 @@ def _plan_task(
     }
     samples = [_grouped(each, spec.group_by) for each in islice(task.samples(source), spec.limit)]
     _check_samples(task.name, source, samples)
+    probes = {name: _prepared(probe, samples, task, others) for name, probe in probes.items()}
     shots = _ShotDrawer(spec, task_spec, task, source, options)
     planned: list[PlannedSample] = []
     skipped: dict[str, Counter[str]] = {name: Counter() for name in probes}
@@ -150,11 +166,20 @@ def _plan_task(
                     continue
                 planned.append(replace(asked, probe=name, variant=number))
     settings = {**getattr(task, "settings", {}), **shots.settings}
+    for name, probe in probes.items():
+        found: Mapping[str, str] = getattr(probe, "settings", {})
+        settings |= {f"{name}.{key}": value for key, value in found.items()}
     notes = (sources.SAMPLE_NOTE,) if source.kind == "sample" else ()
     sha256 = sources.fingerprint(source, samples)
     return TaskPlan(
         task, task_spec, source, sha256, tuple(planned), probes, skipped, settings, notes
     )
+
+
+def _prepared(probe: Probe, samples: Sequence[Sample], task: Task, others: OtherModels) -> Probe:
+    if isinstance(probe, Preparing):
+        return probe.prepared(samples, partial(others.ask, task.name))
+    return probe
 
 
 def _variants(
@@ -184,13 +209,10 @@ def ask(
                 f"{task.name} asks for {type(request).__name__}, which this model cannot answer",
                 f"It answers {', '.join(sorted(each.__name__ for each in backend.supports))}.",
             )
-    if getattr(backend, "by_sample", False):
-        keys = tuple(
-            codec.canonical_hash([task.name, sample.id, index, codec.request_to_json(request)])
-            for index, request in enumerate(requests)
-        )
-    else:
-        keys = tuple(codec.request_key(request) for request in requests)
+    keys = tuple(
+        scheduler.key_of(backend, task.name, sample.id, index, request)
+        for index, request in enumerate(requests)
+    )
     return PlannedSample(task, sample, requests, keys, shots=tuple(shots))
 
 

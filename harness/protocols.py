@@ -144,7 +144,8 @@ class Probe(Protocol):
 
     An optional attribute ``tasks`` (``Sequence[Task]``) holds other ways to ask the same samples,
     such as other prompt templates: each is asked every sample, and numbered before the variants
-    of ``perturb``.
+    of ``perturb``. An optional attribute ``settings`` (``Mapping[str, str]``) says in words what
+    the variants rest on; reports show it. A probe may also be ``Preparing``.
     """
 
     @property
@@ -168,6 +169,45 @@ class Probe(Protocol):
 
         See ``harness.paired`` for the ready-made measures.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What another model said.
+
+    Attributes:
+        fingerprint: Identifies all that determines its answers.
+        responses: In the order asked; None for what is not stored where nothing may be asked, as
+            in ``harness plan``.
+    """
+
+    fingerprint: str
+    responses: tuple[Response | None, ...]
+
+
+class Ask(Protocol):
+    """Asks another model than the one evaluated."""
+
+    def __call__(
+        self, model: str, settings: Mapping[str, str], requests: Sequence[tuple[str, Request]]
+    ) -> Answers:
+        """Answers (sample id, request) pairs in one call, through the response store.
+
+        Args:
+            model: As for ``--model``.
+            settings: As for ``--set KEY=VALUE``.
+            requests: What to ask.
+        """
+        ...
+
+
+@runtime_checkable
+class Preparing(Protocol):
+    """A probe that needs all samples first, to have a model write their variants."""
+
+    def prepared(self, samples: Sequence[Sample], ask: Ask) -> Probe:
+        """The probe that makes the variants; called once a task, before any is made."""
         ...
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from harness import codec
 from harness.errors import PluginError
 from harness.protocols import Executor, ModelBackend
 from harness.responses import ResponseStore
-from harness.types import KeyedRequest, Response
+from harness.types import KeyedRequest, Request, Response
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,16 @@ class Answer:
     key: str
     response: Response
     cached: bool
+
+
+def key_of(backend: ModelBackend, task: str, sample_id: str, index: int, request: Request) -> str:
+    """The key of a sample's ``index``-th request: what is asked, whoever asks it.
+
+    For a backend that answers by sample it holds the sample too.
+    """
+    if getattr(backend, "by_sample", False):
+        return codec.canonical_hash([task, sample_id, index, codec.request_to_json(request)])
+    return codec.request_key(request)
 
 
 def unique(requests: Iterable[KeyedRequest]) -> list[KeyedRequest]:

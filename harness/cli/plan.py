@@ -40,7 +40,7 @@ def command(context: click.Context, /, **given: Any) -> int:
     registry = registry_of(context)
     spec = options.run_spec(given)
     with closing(models.open_backend(spec, registry)) as backend:
-        plan = planning.build(spec, registry, backend)
+        plan = planning.build(spec, registry, backend, stored_only=True)
         with ResponseStore(store_path(spec.cache, backend)) as store:
             _show(Console(highlight=False), forecast.of(plan, backend, store))
     return 0

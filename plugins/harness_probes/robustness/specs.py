@@ -81,7 +81,7 @@ SPECS = (
     ),
     ProbeSpec(
         "paraphrase",
-        "the same in other words, from a file",
+        "the same in other words, written by a model or from a file",
         paraphrase.open_paraphrase,
         options=paraphrase.OPTIONS,
     ),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.errors import DataError, UnknownNameError, UsageError
+from harness.errors import UnknownNameError, UsageError
 from harness.metrics import Mean
 from harness.protocols import ProbeOptions, TaskOptions, TaskSpec
 from harness.testing import check_probe
@@ -270,27 +270,3 @@ def test_templates_are_other_ways_to_ask() -> None:
     assert probe.labels == ("default",)
     with pytest.raises(UnknownNameError, match="other"):
         BY_NAME["templates"].open(ProbeOptions({"names": "othr"}, TASK))
-
-
-# --------------------------------------------------------------------------- paraphrase
-
-
-def test_paraphrases_come_from_a_file(tmp_path) -> None:
-    path = tmp_path / "p.jsonl"
-    path.write_text(
-        '{"id": 1, "paraphrases": ["One?", "Uno?"]}\n{"text": "Two", "paraphrases": ["Deux"]}\n'
-    )
-    made = variants("paraphrase", Sample("1", "x"), file=str(path), most="5")
-    assert [variant.input for variant in made] == ["One?", "Uno?"]
-    assert [v.input for v in variants("paraphrase", Sample("9", "Two"), file=str(path))] == ["Deux"]
-    assert isinstance(variants("paraphrase", Sample("8", "x"), file=str(path))[0], Skipped)
-    with pytest.raises(UsageError, match=r"paraphrase\.file"):
-        BY_NAME["paraphrase"].open(ProbeOptions({}, TASK))
-
-
-@pytest.mark.parametrize("row", ['{"id": 1, "paraphrases": []}', '{"paraphrases": ["a"]}'])
-def test_a_bad_paraphrase_row_is_named(tmp_path, row) -> None:
-    path = tmp_path / "p.jsonl"
-    path.write_text(row)
-    with pytest.raises(DataError, match="line 1"):
-        BY_NAME["paraphrase"].open(ProbeOptions({"file": str(path)}))
