@@ -43,13 +43,15 @@ def counts(options: ProbeOptions, name: str, default: tuple[int, ...]) -> tuple[
     return _several(options, name, default, count, "whole numbers from 1")
 
 
-def names(options: ProbeOptions, name: str, known: Collection[str]) -> tuple[str, ...]:
-    """Some of the known names, separated by commas; all of them by default.
+def names(
+    options: ProbeOptions, name: str, known: Collection[str], default: tuple[str, ...] = ()
+) -> tuple[str, ...]:
+    """Some of the known names, separated by commas; all of them where no default is given.
 
     Raises:
         UnknownNameError: One is not known.
     """
-    chosen = _several(options, name, tuple(known), str.strip, "names")
+    chosen = _several(options, name, default or tuple(known), str.strip, "names")
     for each in chosen:
         if each not in known:
             raise UnknownNameError(name, each, known)

@@ -75,7 +75,7 @@ def _counterpart(content: str, word: re.Match[str]) -> tuple[str, str] | None:
         return like("hers" if alone else "her", base), FEMALE
     if low in ("him", "hers") and not clitic:
         return (like("her", base), FEMALE) if low == "him" else (like("his", base), MALE)
-    if _part_of_a_name(content, word):
+    if _part_of_a_name(content, word) or (low == "miss" and not _title(content, word)):
         return None
     if low in to_female:
         return like(to_female[low], base) + clitic, FEMALE
@@ -95,6 +95,12 @@ def _part_of_a_name(content: str, word: re.Match[str]) -> bool:
     return word[0][:1].isupper() and before.endswith("-")
 
 
+def _title(content: str, word: re.Match[str]) -> bool:
+    """``Miss Brown``, against ``I miss you``."""
+    after = WORD.match(content, word.end() + 1)
+    return word[0][:1].isupper() and after is not None and after[0][:1].isupper()
+
+
 # --------------------------------------------------------------------------- roles
 
 
@@ -110,8 +116,9 @@ def _no_noun() -> frozenset[str]:
     return _class(*kinds)
 
 
-_GIVING = re.compile(r"(?:giv|gave|wish|ow(?:e|ing)|len[dt]|grant|offer|provid)")
+_GIVING = re.compile(r"(?:giv|gave|wish|ow(?:e|ing)|len[dt]|grant|offer|provid|hand|show|promis)")
 _HELPING = re.compile(r"(?:help|ma[dk]e?|let|hear|watch|s[ae][ew]|ha[dv]e?|felt|demand|ask)")
+_SENSING = re.compile(r"(?:ma[dk]e?|let|hear|watch|s[ae][ew]|s[ae]en|seeing|felt|feel|notic)")
 _OWNING = re.compile(r"(?:turn|hurt|br[eo]ke?|injur|arch|left|leav|sold|sell|clean|bought|buil)")
 _ENDS = frozenset('.,;:!?…)]}"”—–-')
 
@@ -144,12 +151,18 @@ def is_object(before: str, after: Sequence[str]) -> bool:
         return True  # "helped her find the way"
     if before in ("let", "lets"):
         return True
+    if _SENSING.match(before) and word in _class("actions"):
+        return True  # "made her laugh", "saw her walk away"
+    if word == "first" and closes:
+        return bool(_SENSING.match(before))  # "saw her first", against "it was her first"
     if word in _class("nouns_too"):
         return False
     if _GIVING.match(before) and not {"to", "away", "up", "for", "as"} & set(rest):
         return True  # "gave her flowers", against "gave her book away"
     if word in _class("last"):
-        return rest[0] in _ENDS
+        return closes  # "found her asleep", against "her sleepy eyes"
+    if word in _class("degrees") and not closes and rest[0] not in _class("determiners"):
+        return False  # "loves her very old dog", against "loves her very much"
     if word.endswith("ly") and word not in _class("adjectives_in_ly"):
         # "told her quickly.", against "her newly bought car"
         return closes or rest[0] in _class("determiners")

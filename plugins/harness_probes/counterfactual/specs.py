@@ -11,12 +11,19 @@ SUITE = ("counterfactual",)
 
 
 def _spec(
-    name: str, description: str, groups: tuple[str, ...], swap: Swapper, nothing: str
+    name: str,
+    description: str,
+    groups: tuple[str, ...],
+    swap: Swapper,
+    nothing: str,
+    default: tuple[str, ...] = (),
 ) -> ProbeSpec:
     def make(options: ProbeOptions) -> Probe:
-        return SwapProbe(name, settings.names(options, "groups", groups), swap, nothing)
+        chosen = settings.names(options, "groups", groups, default or groups)
+        return SwapProbe(name, chosen, swap, nothing)
 
-    options = {"groups": f"some of {', '.join(groups)} (default all)"}
+    told = f"default {', '.join(default)}" if default else "default all"
+    options = {"groups": f"some of {', '.join(groups)} ({told})"}
     return ProbeSpec(name, description, make, SUITE, options)
 
 
@@ -56,5 +63,6 @@ SPECS = (
         terms.NATIONALITIES,
         terms.Terms(terms.FOLDER / "nationality.txt", terms.NATIONALITIES),
         "no nationality named, or several",
+        terms.PUT_IN,
     ),
 )

@@ -12,20 +12,27 @@ from pathlib import Path
 from harness_probes.text import Edit, lexicon, like
 
 FOLDER = Path(__file__).parent / "lexicon"
-RELIGIONS = ("christian", "muslim", "jewish", "hindu", "buddhist")
+RELIGIONS = ("christian", "muslim", "jewish", "hindu", "buddhist", "sikh")
 NATIONALITIES = (
-    "american",
-    "british",
-    "chinese",
-    "german",
-    "indian",
-    "mexican",
-    "nigerian",
-    "russian",
-)
+    "american", "british", "chinese", "german", "indian", "mexican", "nigerian", "russian",
+    "french", "italian", "spanish", "polish", "turkish", "iranian", "egyptian", "pakistani",
+    "japanese", "korean", "vietnamese", "filipino", "brazilian", "canadian", "australian", "kenyan",
+)  # fmt: skip
+PUT_IN = NATIONALITIES[:8]
+"""The nationalities that are put in by default; all are found in texts."""
 
+_PERSON_BEFORE = re.compile(
+    r"\b(?:an?|the|one|another|every|each|any|no|some|this|that|who)\s+(?:\w+\s+)?$", re.IGNORECASE
+)
 _NOUN_FOLLOWS = re.compile(r"[ -]+[a-z]")
-_VERB_FOLLOWS = re.compile(r" +(?:is|was|has|had|who|and|or|in|from|of|to|with|on|at|for)\b")
+_VERB_FOLLOWS = re.compile(
+    r" +(?:is|was|has|had|who|and|or|in|from|of|to|with|on|at|for|by|as|but|than|that|would|will|"
+    r"can|could|should|might|may|must|does|did|never|always|often|also|said|says|told|tells|asked|"
+    r"asks|read|reads|wrote|writes|sang|sings|sat|sits|stood|stands|went|goes|came|comes|won|wins|"
+    r"lost|loses|lived|lives|worked|works|walked|walks|ran|runs|made|makes|took|takes|gave|gives|"
+    r"got|gets|saw|sees|felt|feels|thought|thinks|knew|knows|wanted|wants|loved|loves|left|leaves|"
+    r"met|meets|became|becomes|died|dies|played|plays|looked|looks|called|calls|bought|buys)\b"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +83,8 @@ class Terms:
             noun = bool(_NOUN_FOLLOWS.match(content, word.end())) and not _VERB_FOLLOWS.match(
                 content, word.end()
             )
-            row, group = kinds.get("adjective" if noun else "believer", fitting[0])
+            person = not noun and _PERSON_BEFORE.search(content, 0, word.start())
+            row, group = kinds.get("person" if person else "adjective", fitting[0])
             found.append((word, row, group))
         return found
 

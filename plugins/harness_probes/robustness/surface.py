@@ -57,16 +57,36 @@ _NOT = {
     "don't": "do not", "doesn't": "does not", "didn't": "did not", "haven't": "have not",
     "hasn't": "has not", "hadn't": "had not", "won't": "will not", "wouldn't": "would not",
     "can't": "cannot", "couldn't": "could not", "shouldn't": "should not",
-    "mustn't": "must not", "needn't": "need not",
+    "mustn't": "must not", "needn't": "need not", "mightn't": "might not",
+    "shan't": "shall not", "oughtn't": "ought not", "daren't": "dare not",
+}  # fmt: skip
+_VERBS = {
+    "'m": ("am", ("i",)),
+    "'re": ("are", ("you", "we", "they", "there", "what", "who", "where", "how", "why")),
+    "'ve": ("have", ("i", "you", "we", "they", "who", "there", "should", "would", "could", "might",
+                     "must", "may")),
+    "'ll": ("will", ("i", "you", "he", "she", "it", "we", "they", "that", "this", "there", "who",
+                     "what", "nobody", "somebody", "someone", "everyone")),
 }  # fmt: skip
 _WITH_VERB = {
-    "i'm": "I am", "you're": "you are", "we're": "we are", "they're": "they are",
-    "i've": "I have", "you've": "you have", "we've": "we have", "they've": "they have",
-    "i'll": "I will", "you'll": "you will", "he'll": "he will", "she'll": "she will",
-    "it'll": "it will", "we'll": "we will", "they'll": "they will",
-}  # fmt: skip
-_IS = ("he", "she", "it", "that", "there", "here", "what", "who", "where", "how")
+    f"{word}{clitic}": f"{'I' if word == 'i' else word} {verb}"
+    for clitic, (verb, words) in _VERBS.items()
+    for word in words
+} | {"let's": "let us"}
+_IS = ("he", "she", "it", "that", "there", "here", "what", "who", "where", "how", "when", "why")
+_IS_TOO = ("everyone", "someone", "nobody", "everything", "something", "nothing")
+"""Contracted with ``is``, but not expanded: ``everyone's`` may be a possessive."""
+
 _HAS_BEEN = re.compile(r"\s+(?:been|got|had|become|always been|never been)\b", re.IGNORECASE)
+_EITHER = re.compile(
+    r"\s+(?:\w+ly\s+|not\s+|just\s+|already\s+|never\s+|always\s+)?"
+    r"(?:\w{2,}ed|made|done|gone|seen|taken|given|written|told|shown|built|lost|won|found|left|"
+    r"kept|held|put|set|cut|read|said|sold|brought|bought|thought|taught|caught|come|run|chosen|"
+    r"broken|known|grown|drawn|driven|begun|sung|spent|sent|paid|met|led|hit|hurt|let|worn)\b",
+    re.IGNORECASE,
+)
+"""After ``'s`` it may be is or has: ``it's made of wood``, ``he's made it``."""
+
 _EXPANDABLE = re.compile(
     rf"\b(?:{'|'.join(map(re.escape, [*_NOT, *_WITH_VERB]))}|(?:{'|'.join(_IS)})'s)\b",
     re.IGNORECASE,
@@ -74,12 +94,23 @@ _EXPANDABLE = re.compile(
 _CONTRACTED = {
     **{long: short for short, long in _NOT.items()},
     "can not": "can't",
-    **{long.lower(): short for short, long in _WITH_VERB.items()},
-    **{f"{word} is": f"{word}'s" for word in _IS},
+    **{
+        long.lower(): short
+        for short, long in _WITH_VERB.items()
+        if short.removesuffix("'ll") not in ("nobody", "somebody", "someone", "everyone")
+    },
+    **{f"{word} is": f"{word}'s" for word in (*_IS, *_IS_TOO)},
 }
+_NOT_BEFORE_NOT = tuple(f" {verb}" for verb in ("will", "have"))
 _CONTRACTIBLE = re.compile(
-    # Not before the end of a clause: "I know who it is." has no contracted form.
-    rf"\b(?:{'|'.join(map(re.escape, _CONTRACTED))})\b(?=\s+\w)",
+    # Not before the end of a clause: "I know who it is." has no contracted form. "It will not"
+    # becomes "it won't".
+    r"\b(?:"
+    + "|".join(
+        re.escape(long) + (r"(?!\s+not\b)" if long.endswith(_NOT_BEFORE_NOT) else "")
+        for long in _CONTRACTED
+    )
+    + r")\b(?=\s+\w)",
     re.IGNORECASE,
 )
 
@@ -91,6 +122,8 @@ def _expand(text: Text, rng: random.Random) -> str:  # noqa: ARG001
         short = found[0].lower()
         long = _NOT.get(short) or _WITH_VERB.get(short)
         if long is None:
+            if _EITHER.match(plain.content, found.end()):
+                continue
             verb = "has" if _HAS_BEEN.match(plain.content, found.end()) else "is"
             long = f"{short.removesuffix(chr(39) + 's')} {verb}"
         edits.append(Edit(*found.span(), _capitals(long, found[0])))
@@ -115,4 +148,4 @@ def _capitals(words: str, model: str) -> str:
 
 
 CONTRACTIONS: Mapping[str, Editor] = {"expanded": _expand, "contracted": _contract}
-"""``isn't`` written out, and ``is not`` contracted; forms with two readings ('d) are left."""
+"""``isn't`` written out, and ``is not`` contracted; forms with two readings are left."""

@@ -10,7 +10,10 @@ from harness_probes.robustness.surface import GAP
 from harness_probes.text import Edit, Text, apply, lexicon, like, some, with_articles
 
 LEXICON = Path(__file__).parent / "lexicon"
-FILLERS = ("um,", "uh,", "you know,", "like,", "I mean,", "well,", "er,")
+FILLERS = (
+    "um,", "uh,", "er,", "ah,", "hmm,", "well,", "like,", "so,", "okay,", "right,", "you know,",
+    "I mean,", "you see,", "let's see,", "as it were,", "if you will,", "so to speak,", "I guess,",
+)  # fmt: skip
 
 
 def fillers(text: Text, strength: float, rng: random.Random) -> str:

@@ -16,7 +16,7 @@ from harness.testing import check_probe
 from harness.types import Sample, Score, Skipped
 from harness_probes.counterfactual import gender, names, swap
 from harness_probes.counterfactual.specs import SPECS
-from harness_probes.text import apply, lexicon
+from harness_probes.text import apply
 
 BY_NAME = {spec.name: spec for spec in SPECS}
 WORDS = re.findall(
@@ -90,11 +90,14 @@ def test_the_variant_belongs_to_the_group_it_makes() -> None:
     assert list(swapped("gender_swap", "He smiled at her.")) == ["female"]  # the first of a tie
 
 
-@pytest.mark.parametrize("masculine", [row[0] for row in lexicon(gender.WORDS)][::7])
-def test_words_come_back(masculine) -> None:
-    word = masculine.removeprefix("<")
+def test_words_come_back() -> None:
     to_female, to_male = gender.tables()
-    assert to_male[to_female.get(word, f"{word}ess")] == word
+    for masculine, feminine in to_female.items():
+        back = to_male[feminine]
+        assert to_female[back] == feminine, masculine
+    # What means a woman alone has a masculine word, and no word means both.
+    assert len(to_male) > 200
+    assert not set(to_female) & set(to_male)
 
 
 def test_a_swap_that_touches_the_answer_is_skipped() -> None:
@@ -180,6 +183,15 @@ def test_two_people_stay_two() -> None:
         ("religion", "buddhist", "an imam", "a lama"),
         ("nationality", "nigerian", "An American from America", "A Nigerian from Nigeria"),
         ("nationality", "american", "A German doctor", "An American doctor"),
+        ("religion", "jewish", "She is Christian", "She is Jewish"),
+        ("religion", "jewish", "a devout Christian", "a devout Jew"),
+        ("religion", "sikh", "The pastor quoted the Gospel", "The granthi quoted the Granth"),
+        ("nationality", "british", "An American, and American food", "A Briton, and British food"),
+        ("nationality", "chinese", "He is Italian", "He is Chinese"),
+        ("nationality", "german", "a man from the Philippines", "a man from Germany"),
+        ("age", "old", "in his early twenties", "in his early seventies"),
+        ("age", "young", "still in their 60s", "still in their 20s"),
+        ("age", "young", "an elderly filmmaker", "a young filmmaker"),
         ("age", "old", "a 30-year-old man, young women", "a 78-year-old man, old women"),
         ("age", "young", "the elderly lady, aged 81", "the young lady, aged 22"),
         ("dialect", "british", "A movie on vacation", "A film on holiday"),
@@ -201,11 +213,19 @@ def test_other_groups(name, group, before, after) -> None:
         ("religion", "A Christian met a Muslim."),
         ("nationality", "polish the china; german measles"),
         ("dialect", "going to the shop"),
+        ("age", "in the early seventies"),
     ],
 )
 def test_what_is_left_alone(name, text) -> None:
     made = swapped(name, text)
     assert set(made) == {""}, made
+
+
+def test_some_nationalities_are_found_but_put_in_only_when_asked_for() -> None:
+    assert "french" not in BY_NAME["nationality"].open(ProbeOptions()).labels
+    probe = BY_NAME["nationality"].open(ProbeOptions({"groups": "french,american"}))
+    (french, _) = probe.perturb(Sample("1", "A German sang."), random.Random(1))
+    assert french.input == "A French person sang."
 
 
 def test_groups_can_be_chosen_and_the_worst_is_named() -> None:
