@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +37,12 @@ Examples:
     help="Share of the words that may be changed. [0.2]",
 )
 @click.option(
+    "--similarity",
+    type=click.FloatRange(0, 1),
+    default=0.6,
+    help="Least similarity of the text to the original, by its characters. [0.6]",
+)
+@click.option(
     "--kinds",
     type=options.Names(),
     default="words,characters",
@@ -44,7 +50,13 @@ Examples:
 )
 @click.pass_context
 def command(
-    context: click.Context, /, queries: int, share: float, kinds: tuple[str, ...], **given: Any
+    context: click.Context,
+    /,
+    queries: int,
+    share: float,
+    similarity: float,
+    kinds: tuple[str, ...],
+    **given: Any,
 ) -> int:
     """Search for small changes of the text that turn right answers into wrong ones.
 
@@ -65,23 +77,29 @@ def command(
             raise UnknownNameError("kind of change", kind, KINDS)
     registry = registry_of(context)
     spec = replace(options.run_spec(given), probes=())
-    limits = Limits(queries, share, kinds)
+    limits = Limits(queries, share, similarity, kinds)
     with closing(models.open_backend(spec, registry)) as backend:
         plan = planning.build(spec, registry, backend)
         with ResponseStore(store_path(spec.cache, backend)) as store:
             attacks = [attack(task, backend, store, limits, spec.seed) for task in plan.tasks]
         model = {"spec": spec.model, "fingerprint": backend.fingerprint, **backend.describe()}
+        usage = backend.usage
     out = spec.out or runfolder.RUNS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-attack"
     report = {
         "model": model,
-        "limits": {"queries": queries, "share": share, "kinds": list(kinds)},
+        "limits": asdict(limits),
         "seed": spec.seed,
+        "usage": asdict(usage),
         "tasks": {each.task: to_json(each) for each in attacks},
     }
     runfolder.write_json(out / "attack.json", report)
     console = Console(highlight=False)
     for each in attacks:
         _show(console, each)
+    if usage.prompt_tokens:
+        console.print(
+            f"\n{usage.prompt_tokens:,} prompt tokens, {usage.computed_tokens:,} of them computed"
+        )
     console.print(f"\nWritten: {Path(out) / 'attack.json'}", markup=False, soft_wrap=True)
     return 0
 

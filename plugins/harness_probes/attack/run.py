@@ -23,8 +23,8 @@ class Attack:
         task: The task's name.
         attacked: How it ended for each sample.
         measures: As TextAttack reports them, with intervals: ``original_accuracy``,
-            ``after_attack_accuracy``, ``success_rate`` (of the samples that were right),
-            ``queries`` and ``changed_words`` (a share) for each attacked sample.
+            ``after_attack_accuracy``, ``success_rate`` and ``queries`` of the samples that were
+            right, ``changed_words`` (a share) of those that were made wrong.
     """
 
     task: str
@@ -113,19 +113,22 @@ class _Asker:
 
 def measures(attacked: Sequence[Attacked], clusters: Sequence[str | None]) -> dict[str, Estimate]:
     """See ``Attack.measures``."""
-    of_all = clusters if any(clusters) else None
-    tried = [place for place, each in enumerate(attacked) if each.right]
-    of_tried = [clusters[place] for place in tried] if of_all is not None else None
+
+    def mean(values: Sequence[float], places: Sequence[int]) -> Estimate:
+        known = [clusters[place] for place in places] if any(clusters) else None
+        return estimates.mean(values, known)
+
+    every = range(len(attacked))
+    tried = [place for place in every if attacked[place].right]
+    fooled = [place for place in tried if attacked[place].succeeded]
     return {
-        "original_accuracy": estimates.mean([float(each.right) for each in attacked], of_all),
-        "after_attack_accuracy": estimates.mean(
-            [float(each.right and not each.succeeded) for each in attacked], of_all
+        "original_accuracy": mean([float(each.right) for each in attacked], every),
+        "after_attack_accuracy": mean(
+            [float(each.right and not each.succeeded) for each in attacked], every
         ),
-        "success_rate": estimates.mean(
-            [float(attacked[place].succeeded) for place in tried], of_tried
-        ),
-        "queries": estimates.mean([float(attacked[place].queries) for place in tried], of_tried),
-        "changed_words": estimates.mean(
-            [attacked[place].changed / max(1, attacked[place].words) for place in tried], of_tried
+        "success_rate": mean([float(attacked[place].succeeded) for place in tried], tried),
+        "queries": mean([float(attacked[place].queries) for place in tried], tried),
+        "changed_words": mean(
+            [attacked[place].changed / attacked[place].words for place in fooled], fooled
         ),
     }

@@ -11,6 +11,7 @@ import random
 import re
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
 from typing import TypeAlias
 
 from harness.types import Sample
@@ -31,11 +32,13 @@ class Limits:
     Attributes:
         queries: Texts that may be asked about one sample, the original among them.
         share: Share of the words that may be changed, in (0, 1]; one word always may.
+        similarity: Least similarity to the original text, in [0, 1]; see ``similarity``.
         kinds: ``words`` (synonyms) and ``characters`` (one slip or look-alike letter a word).
     """
 
     queries: int = 200
     share: float = 0.2
+    similarity: float = 0.6
     kinds: tuple[str, ...] = KINDS
 
 
@@ -94,11 +97,10 @@ def search(sample: Sample, limits: Limits, rng: random.Random) -> Search:
     for word in ranked:
         if len(edits) >= max(1, int(limits.share * len(words))):
             break
-        options = candidates(word[0], limits.kinds, rng)[: limits.queries - state.queries]
-        if not options:
+        tried, texts = _attempts(sample.input, edits, word, limits, rng)
+        tried, texts = (each[: limits.queries - state.queries] for each in (tried, texts))
+        if not texts:
             continue
-        tried = [[*edits, Edit(*word.span(), option)] for option in options]
-        texts = [apply(sample.input, with_articles(sample.input, each)) for each in tried]
         outcomes = yield [replace(sample, input=text) for text in texts]
         state = replace(state, queries=state.queries + len(texts))
         best = min(range(len(texts)), key=lambda at: (outcomes[at].right, outcomes[at].chance))
@@ -109,6 +111,26 @@ def search(sample: Sample, limits: Limits, rng: random.Random) -> Search:
         if not outcomes[best].right:
             return replace(state, succeeded=True)
     return state
+
+
+def _attempts(
+    original: str, edits: Sequence[Edit], word: re.Match[str], limits: Limits, rng: random.Random
+) -> tuple[list[list[Edit]], list[str]]:
+    """What to do about the word, and the texts that this makes; those too unlike are left out."""
+    every = [
+        [*edits, Edit(*word.span(), other)] for other in candidates(word[0], limits.kinds, rng)
+    ]
+    made = [(each, apply(original, with_articles(original, each))) for each in every]
+    kept = [(each, text) for each, text in made if similarity(original, text) >= limits.similarity]
+    return [each for each, _ in kept], [text for _, text in kept]
+
+
+def similarity(one: str, other: str) -> float:
+    """2·M/T, in [0, 1]: M characters in matching runs, T characters of both texts.
+
+    Ratcliff & Metzener 1988, "Pattern matching: the gestalt approach".
+    """
+    return SequenceMatcher(None, one, other, autojunk=False).ratio()
 
 
 def candidates(word: str, kinds: Sequence[str], rng: random.Random) -> list[str]:

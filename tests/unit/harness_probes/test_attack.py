@@ -19,7 +19,7 @@ from harness.testing import FakeBackend
 from harness.types import Completion, Generate, Loglikelihood, Logprob, Sample
 from harness_probes.attack.command import side_by_side
 from harness_probes.attack.run import attack
-from harness_probes.attack.search import Limits, Outcome, candidates, search
+from harness_probes.attack.search import Limits, Outcome, candidates, search, similarity
 
 
 def drive(sample: Sample, limits: Limits, chance, rng=None):
@@ -64,7 +64,7 @@ def test_a_wrong_answer_is_not_attacked() -> None:
 
 
 def test_a_model_that_does_not_read_cannot_be_fooled() -> None:
-    ended, _ = drive(SAMPLE, Limits(share=1), lambda text: 0.9)
+    ended, _ = drive(SAMPLE, Limits(share=1, similarity=0), lambda text: 0.9)
     assert not ended.succeeded
     assert ended.text == SAMPLE.input
     assert ended.changed == 0
@@ -73,16 +73,27 @@ def test_a_model_that_does_not_read_cannot_be_fooled() -> None:
 def test_limits_hold() -> None:
     for queries in (2, 8, 15):
         ended, asked = drive(
-            SAMPLE, Limits(queries=queries, share=1), lambda t: 0.9 - 1e-3 * len(t)
+            SAMPLE, Limits(queries=queries, share=1, similarity=0), lambda t: 0.9 - 1e-3 * len(t)
         )
         assert ended.queries == sum(map(len, asked)) <= queries
     ended, _ = drive(SAMPLE, Limits(share=0.34), lambda text: 0.6 + 1e-9 * (text == SAMPLE.input))
     assert ended.changed <= 2
 
 
+def test_a_text_too_unlike_is_not_asked() -> None:
+    # By hand: "abcd" and "abxd" share the runs "ab" and "d": 2·3/8.
+    assert similarity("abcd", "abxd") == 0.75
+    _, loose = drive(SAMPLE, Limits(kinds=("words",), share=1, similarity=0), lambda text: 0.9)
+    _, strict = drive(SAMPLE, Limits(kinds=("words",), share=1, similarity=0.95), lambda text: 0.9)
+    every = [text for texts in loose[2:] for text in texts]
+    asked = [text for texts in strict[2:] for text in texts]
+    assert asked == [text for text in every if similarity(SAMPLE.input, text) >= 0.95]
+    assert len(asked) < len(every)
+
+
 def test_words_of_the_answer_stay() -> None:
     sample = Sample("1", "the Paris movie", ("Paris",), ("Paris", "Rome"))
-    _, asked = drive(sample, Limits(share=1), lambda text: 0.9)
+    _, asked = drive(sample, Limits(share=1, similarity=0), lambda text: 0.9)
     assert all("Paris" in text for texts in asked for text in texts)
 
 
@@ -160,6 +171,31 @@ def test_the_command_shows_texts_side_by_side(rows: Path, tmp_path: Path) -> Non
     assert report["tasks"]["sst2"]["measures"]["original_accuracy"]["value"] == 0.75
     first = report["tasks"]["sst2"]["samples"][0]
     assert (first["original"], first["attacked"]) == ("a fine movie", "a fine film")
+
+
+@pytest.mark.slow
+def test_the_demo_model_is_fooled_in_batches(tmp_path: Path) -> None:
+    """A real model that is good at its task: what it rests on breaks, and texts share work."""
+    registry = plugins.load()
+    arguments = ["attack", "--model", "demo", "--tasks", "sst2", "--data", "sample"]
+    arguments += ["--limit", "20", "--no-cache", "--out", str(tmp_path / "out")]
+    registry.manager.hook.harness_commands(app=app)
+    done = CliRunner().invoke(app, arguments, obj={"registry": registry})
+    assert done.exit_code == 0, done.output
+    report = json.loads((tmp_path / "out" / "attack.json").read_text("utf-8"))
+    measures = {key: value["value"] for key, value in report["tasks"]["sst2"]["measures"].items()}
+    assert measures["original_accuracy"] > 0.9
+    assert measures["after_attack_accuracy"] < 0.7
+    assert measures["success_rate"] == pytest.approx(
+        1 - measures["after_attack_accuracy"] / measures["original_accuracy"]
+    )
+    for sample in report["tasks"]["sst2"]["samples"]:
+        if sample["succeeded"]:
+            assert sample["attacked"] != sample["original"]
+            assert similarity(sample["original"], sample["attacked"]) >= 0.6
+            assert sample["chance"] <= 0.5
+    usage = report["usage"]
+    assert usage["computed_tokens"] < 0.5 * usage["prompt_tokens"]
 
 
 def test_changed_words_are_marked() -> None:
