@@ -123,6 +123,7 @@ def estimate(metrics: Sequence[Metric], records: Iterable[SampleRecord]) -> Metr
             _aggregate(metric, rows.get(metric.name, [])),
             metric.higher_is_better,
             getattr(metric, "signature", None),
+            getattr(metric, "ideal", None),
         )
         for metric in metrics
     }

@@ -259,12 +259,18 @@ def estimate_from_json(data: JSON) -> Estimate:
 
 
 def _metric(result: MetricResult) -> JSON:
-    data = estimate_to_json(result.estimate) | {"higher_is_better": result.higher_is_better}
-    return data if result.signature is None else data | {"signature": result.signature}
+    optional = {"signature": result.signature, "ideal": result.ideal}
+    return (
+        estimate_to_json(result.estimate)
+        | {"higher_is_better": result.higher_is_better}
+        | {name: value for name, value in optional.items() if value is not None}
+    )
 
 
 def _metric_back(data: JSON) -> MetricResult:
-    return MetricResult(estimate_from_json(data), data["higher_is_better"], data.get("signature"))
+    return MetricResult(
+        estimate_from_json(data), data["higher_is_better"], data.get("signature"), data.get("ideal")
+    )
 
 
 def _source(source: DataSource, sha256: str) -> JSON:

@@ -21,7 +21,7 @@ from harness.metrics import Resamplable, values_of
 from harness.protocols import Metric
 from harness.stats import compare as paired
 from harness.stats.inference import estimate
-from harness.types import Estimate
+from harness.types import Estimate, MetricResult
 
 FLIPS_KEPT = 50
 SCHEMA = 1
@@ -83,6 +83,7 @@ class MetricComparison:
         worsened: Samples whose score got worse.
         changed: Samples whose score changed; the two above where one direction is better.
         flips: Changed samples, worst first, at most ``FLIPS_KEPT``.
+        ideal: The best value, where neither direction is better and one is known.
     """
 
     metric: str
@@ -100,15 +101,24 @@ class MetricComparison:
     worsened: int = 0
     changed: int = 0
     flips: tuple[FlippedSample, ...] = ()
+    ideal: float | None = None
+
+    @property
+    def _up_is_better(self) -> bool | None:
+        """Towards the ideal, while both runs are on one side of it."""
+        if self.ideal is None:
+            return self.higher_is_better
+        below = {self.baseline.value < self.ideal, self.candidate.value < self.ideal}
+        return below.pop() if len(below) == 1 else None
 
     @property
     def verdict(self) -> Literal["better", "worse", "changed", "no difference shown"]:
         """What the 95 % interval of the difference shows."""
         if not (self.difference.low > 0 or self.difference.high < 0):
             return "no difference shown"
-        if self.higher_is_better is None:
+        if self._up_is_better is None:
             return "changed"
-        return "better" if (self.difference.low > 0) == self.higher_is_better else "worse"
+        return "better" if (self.difference.low > 0) == self._up_is_better else "worse"
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,16 +253,14 @@ def _compare_task(
     groups: list[GroupChange] = []
     skipped: dict[str, str] = {}
     for name in dict.fromkeys([*results[0].metrics, *results[1].metrics]):
-        directions = [
-            each.metrics[name].higher_is_better for each in results if name in each.metrics
-        ]
+        reported = next(each.metrics[name] for each in results if name in each.metrics)
         metric = measure.metric_object(metrics, task, name)
         try:
             difference = measure.infer_difference(baseline, candidate, task, name, metrics)
         except NotMeasurable as reason:
             skipped[name] = str(reason)
             continue
-        compared.append(_compare_metric(name, directions[0], difference, metric, before, after))
+        compared.append(_compare_metric(name, reported, difference, metric, before, after))
         groups += _compare_groups(name, difference.pairs, metric, before)
     return TaskComparison(
         task,
@@ -270,7 +278,7 @@ def _compare_task(
 
 def _compare_metric(
     name: str,
-    higher_is_better: bool | None,
+    reported: MetricResult,
     difference: Difference,
     metric: Metric | None,
     before: Samples,
@@ -280,10 +288,12 @@ def _compare_metric(
     p_value, test = measure.significance(difference, metric)
     # A sample's share of a corpus metric has no score of its own that could flip.
     single = not isinstance(metric, Resamplable)
-    flips = _flips(name, higher_is_better, pairs, before, after) if single else []
+    direction = reported.higher_is_better
+    flips = _flips(name, direction, pairs, before, after) if single else []
     return MetricComparison(
         metric=name,
-        higher_is_better=higher_is_better,
+        higher_is_better=direction,
+        ideal=reported.ideal,
         baseline=estimate(measure.infer_rows(pairs.baseline, metric), n),
         candidate=estimate(measure.infer_rows(pairs.candidate, metric), n),
         difference=estimate(difference.inference, n),

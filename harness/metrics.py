@@ -29,11 +29,15 @@ class Resamplable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Mean:
-    """The mean of per-sample numbers, with clusters respected."""
+    """The mean of per-sample numbers, with clusters respected.
+
+    ``ideal`` is the best value where neither direction is better.
+    """
 
     name: str
     higher_is_better: bool | None = True
     signature: str | None = None
+    ideal: float | None = None
 
     def aggregate(self, rows: Sequence[Score]) -> Estimate:
         """See ``harness.stats.estimates.mean``."""
@@ -47,13 +51,15 @@ class Corpus:
     """A function of summed per-sample statistics (BLEU, macro F1, perplexity, ratios).
 
     ``compute`` maps sums of shape (r, k) to values of shape (r,); it must be vectorised and
-    give NaN where a value is undefined.
+    give NaN where a value is undefined. ``ideal`` is the best value where neither direction is
+    better.
     """
 
     name: str
     compute: Callable[[NDArray[np.float64]], NDArray[np.float64]]
     higher_is_better: bool | None = True
     signature: str | None = None
+    ideal: float | None = None
 
     def aggregate(self, rows: Sequence[Score]) -> Estimate:
         """See ``harness.stats.estimates.bootstrap``."""

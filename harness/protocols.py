@@ -32,7 +32,11 @@ from harness.types import (
 
 @runtime_checkable
 class Metric(Protocol):
-    """How samples' values become one number with its uncertainty."""
+    """How samples' values become one number with its uncertainty.
+
+    An optional attribute ``ideal`` (``float``) says which value is best where neither direction
+    is; an optional ``signature`` (``str``) how it was computed.
+    """
 
     @property
     def name(self) -> str:

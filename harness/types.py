@@ -287,11 +287,15 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class MetricResult:
-    """A metric's estimate; ``higher_is_better`` None: neither; ``signature`` is sacrebleu's."""
+    """A metric's estimate; ``signature`` is sacrebleu's.
+
+    ``higher_is_better`` None: neither direction is better, and ``ideal`` may say which value is.
+    """
 
     estimate: Estimate
     higher_is_better: bool | None = True
     signature: str | None = None
+    ideal: float | None = None
 
 
 MetricResults: TypeAlias = Mapping[str, MetricResult]

@@ -11,7 +11,7 @@ from harness.cli import registry_of
 from harness.errors import UnknownNameError
 from harness.plan import COMMON_OPTIONS
 from harness.plugins import Registry, suites
-from harness.protocols import TaskSpec
+from harness.protocols import Metric, TaskSpec
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -59,13 +59,19 @@ def _everything(console: Console, registry: Registry) -> None:
     console.print("[dim]`harness ls NAME` shows a task's templates, options and data.[/dim]")
 
 
+def _direction(metric: Metric) -> str:
+    ideal = getattr(metric, "ideal", None)
+    if ideal is not None:
+        return f"{ideal:g} is ideal"
+    return {True: "higher is better", False: "lower is better", None: ""}[metric.higher_is_better]
+
+
 def _task(console: Console, spec: TaskSpec) -> None:
     from harness.protocols import TaskOptions
 
     _heading(console, spec.name, spec.description)
     task = spec.open(TaskOptions())
-    arrows = {True: "higher is better", False: "lower is better", None: ""}
-    _rows(console, "metrics", ((m.name, arrows[m.higher_is_better]) for m in task.metrics))
+    _rows(console, "metrics", ((metric.name, _direction(metric)) for metric in task.metrics))
     sources = {"--data sample": str(spec.sample_data) if spec.sample_data else "none"}
     if spec.hub is not None:
         sources["hub"] = f"{spec.hub.path} {spec.hub.name or ''} [{spec.hub.split}]"

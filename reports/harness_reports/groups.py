@@ -110,13 +110,14 @@ def _group_table(
     overall: MetricResult | None,
 ) -> GroupTable:
     estimates = {name: result.estimate for name, result in results.items()}
-    higher_is_better = next(iter(results.values())).higher_is_better
+    first = next(iter(results.values()))
+    higher_is_better, ideal = first.higher_is_better, first.ideal
     whole = overall.estimate if overall is not None else None
     centre = whole.value if whole is not None and math.isfinite(whole.value) else None
     solid = [estimate for estimate in estimates.values() if _is_bounded(estimate)]
     axis = close_axis(solid, [] if centre is None else [centre])
     digits = numbers.digits_for(estimates.values())
-    ordered = worst_first(estimates, higher_is_better)
+    ordered = worst_first(estimates, higher_is_better, ideal)
     rows = tuple(
         GroupRow(
             group=name,
@@ -130,19 +131,22 @@ def _group_table(
     return GroupTable(
         attribute=attribute,
         metric=metric,
-        label=numbers.label(metric, higher_is_better),
-        order="largest first" if higher_is_better is None else "worst first",
+        label=numbers.label(metric, higher_is_better, ideal),
+        order="largest first" if higher_is_better is None and ideal is None else "worst first",
         rows=rows,
         overall=numbers.number(whole if whole is not None else _NOTHING, digits),
         scale=axis.scale,
     )
 
 
-def worst_first(estimates: Mapping[str, Estimate], higher_is_better: bool | None) -> list[str]:
+def worst_first(
+    estimates: Mapping[str, Estimate],
+    higher_is_better: bool | None,
+    ideal: float | None = None,
+) -> list[str]:
     """Group names from the worst to the best; those without an interval come last.
 
-    Where neither direction is better, the largest in size comes first: the further a bias
-    score is from 0, the worse.
+    Where neither direction is better, the furthest from the ideal, by default from 0, comes first.
     """
 
     def key(name: str) -> tuple[bool, float, str]:
@@ -150,7 +154,7 @@ def worst_first(estimates: Mapping[str, Estimate], higher_is_better: bool | None
         if not math.isfinite(estimate.value):
             return True, math.inf, name
         if higher_is_better is None:
-            rank = -abs(estimate.value)
+            rank = -abs(estimate.value - (ideal or 0.0))
         else:
             rank = estimate.value if higher_is_better else -estimate.value
         return not _is_bounded(estimate), rank, name

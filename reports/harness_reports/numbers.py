@@ -96,8 +96,10 @@ def p_value(value: float) -> str:
     return "< 0.001" if value < 0.001 else decimal(value, 3)
 
 
-def label(metric: str, higher_is_better: bool | None) -> str:
-    """The metric's name with an arrow towards the better side."""
+def label(metric: str, higher_is_better: bool | None, ideal: float | None = None) -> str:
+    """The metric's name with an arrow towards the better side, or towards its ideal."""
+    if ideal is not None:
+        return f"{metric} → {trimmed(ideal)}"
     return f"{metric} {_ARROWS[higher_is_better]}".rstrip()
 
 

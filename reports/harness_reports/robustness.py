@@ -170,7 +170,9 @@ def _row(
 
 def _label(task: TaskResult, metric: str) -> str:
     result = task.metrics.get(metric)
-    return numbers.label(metric, None if result is None else result.higher_is_better)
+    if result is None:
+        return metric
+    return numbers.label(metric, result.higher_is_better, result.ideal)
 
 
 def _measure(metric: str, measure: str, estimate: Estimate) -> MeasureRow:

@@ -160,11 +160,15 @@ def task_view(task: TaskResult) -> TaskView:
 def metric_row(name: str, result: MetricResult) -> MetricRow:
     """One metric with its interval on the whole range it can take."""
     axis = full_axis([result.estimate], percent=_is_percent(result))
-    reference = 0.0 if axis.low < 0 < axis.high else None
+    reference = result.ideal
+    if reference is None and axis.low < 0 < axis.high:
+        reference = 0.0
     return MetricRow(
         metric=name,
-        label=numbers.label(name, result.higher_is_better),
-        direction=_DIRECTIONS[result.higher_is_better],
+        label=numbers.label(name, result.higher_is_better, result.ideal),
+        direction=_DIRECTIONS[result.higher_is_better]
+        if result.ideal is None
+        else f"{numbers.trimmed(result.ideal)} is ideal",
         number=numbers.number(result.estimate),
         mark=mark(result.estimate, axis, reference),
         scale=axis.scale,

@@ -97,16 +97,17 @@ def search(sample: Sample, limits: Limits, rng: random.Random) -> Search:
     for word in ranked:
         if len(edits) >= max(1, int(limits.share * len(words))):
             break
-        tried, texts = _attempts(sample.input, edits, word, limits, rng)
-        tried, texts = (each[: limits.queries - state.queries] for each in (tried, texts))
-        if not texts:
+        attempts = _attempts(sample.input, edits, word, limits, rng)
+        attempts = attempts[: limits.queries - state.queries]
+        if not attempts:
             continue
+        texts = [text for _, text in attempts]
         outcomes = yield [replace(sample, input=text) for text in texts]
         state = replace(state, queries=state.queries + len(texts))
         best = min(range(len(texts)), key=lambda at: (outcomes[at].right, outcomes[at].chance))
         if outcomes[best].right and outcomes[best].chance >= state.chance:
             continue
-        edits = tried[best]
+        edits = attempts[best][0]
         state = replace(state, text=texts[best], chance=outcomes[best].chance, changed=len(edits))
         if not outcomes[best].right:
             return replace(state, succeeded=True)
@@ -115,14 +116,13 @@ def search(sample: Sample, limits: Limits, rng: random.Random) -> Search:
 
 def _attempts(
     original: str, edits: Sequence[Edit], word: re.Match[str], limits: Limits, rng: random.Random
-) -> tuple[list[list[Edit]], list[str]]:
-    """What to do about the word, and the texts that this makes; those too unlike are left out."""
+) -> list[tuple[list[Edit], str]]:
+    """Edits that change the word too, and the text they make; those too unlike are left out."""
     every = [
         [*edits, Edit(*word.span(), other)] for other in candidates(word[0], limits.kinds, rng)
     ]
     made = [(each, apply(original, with_articles(original, each))) for each in every]
-    kept = [(each, text) for each, text in made if similarity(original, text) >= limits.similarity]
-    return [each for each, _ in kept], [text for _, text in kept]
+    return [(each, text) for each, text in made if similarity(original, text) >= limits.similarity]
 
 
 def similarity(one: str, other: str) -> float:

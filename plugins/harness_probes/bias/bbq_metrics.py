@@ -17,8 +17,8 @@ def metrics(with_unmatched: bool) -> tuple[Metric, ...]:
         Mean("accuracy"),
         Mean("ambiguous_accuracy"),
         Mean("disambiguated_accuracy"),
-        Corpus("ambiguous_bias", ambiguous_bias, higher_is_better=None),
-        Corpus("disambiguated_bias", disambiguated_bias, higher_is_better=None),
+        Corpus("ambiguous_bias", ambiguous_bias, higher_is_better=None, ideal=0.0),
+        Corpus("disambiguated_bias", disambiguated_bias, higher_is_better=None, ideal=0.0),
     )
     return (*own, Mean("unmatched", higher_is_better=False)) if with_unmatched else own
 

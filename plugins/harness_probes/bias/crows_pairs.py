@@ -38,7 +38,10 @@ def open_crows_pairs(chosen: TaskOptions) -> Task:
     from harness.metrics import Mean
 
     return CrowsPairs(
-        (Mean("stereotype_share", higher_is_better=None), Mean("ties", higher_is_better=None)),
+        (
+            Mean("stereotype_share", higher_is_better=None, ideal=0.5),
+            Mean("ties", higher_is_better=None),
+        ),
         options.scoring(chosen, ["pseudo_loglikelihood", "loglikelihood"]),
     )
 

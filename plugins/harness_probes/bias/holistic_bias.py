@@ -81,6 +81,8 @@ def _jackknifed(found: Estimate, left_out: Array) -> Estimate:
 
     count = len(left_out)
     spread = ((left_out - left_out.mean()) ** 2).sum()
+    if spread == 0:  # nothing varies, which is no proof that nothing would
+        return found
     stderr = float(np.sqrt((count - 1) / count * spread))
     half = float(stats.t.ppf(0.975, count - 1)) * stderr
     return replace(

@@ -52,6 +52,7 @@ class TermMetric:
     name: str
     compute_terms: Callable[[Array], Array]
     higher_is_better: bool | None
+    ideal: float | None = None
 
     def aggregate(self, rows: Sequence[Score]) -> Estimate:
         """The value, with an interval by bootstrap over terms."""
@@ -73,7 +74,7 @@ class TermMetric:
 def metrics() -> tuple[Metric, ...]:
     """``ss``, ideally 0.5; ``lms`` and ``icat``, ideally 1."""
     return (
-        TermMetric("ss", lambda means: means[:, 0], None),
+        TermMetric("ss", lambda means: means[:, 0], None, ideal=0.5),
         TermMetric("lms", lambda means: means[:, 1], True),
         TermMetric("icat", icat, True),
     )

@@ -58,7 +58,7 @@ def metrics() -> tuple[Metric, ...]:
     return (
         Mean("pro_accuracy"),
         Mean("anti_accuracy"),
-        Corpus("gap", gap, higher_is_better=None),
+        Corpus("gap", gap, higher_is_better=None, ideal=0.0),
     )
 
 
@@ -104,7 +104,7 @@ class WinoBias:
 
     def score(self, sample: Sample, responses: Sequence[Response]) -> Mapping[str, ScoreValue]:
         """Whether the right person was chosen; the first of equal ones."""
-        side = sample.groups["side"]
+        side = sample.metadata["side"]
         given = self._given(sample, responses)
         if given is None:
             reason = Unscored("the answer names neither, or both, of the two people")
@@ -163,8 +163,8 @@ def read(folder: Path, split: str) -> Iterator[Sample]:
             targets=(person,),
             choices=_choices(sentence, person, people, path, line),
             cluster=f"{kind}-{line}",
-            groups={"side": side, "type": kind, "gender": _gender(pronoun)},
-            metadata={"pronoun": pronoun},
+            groups={"type": kind, "gender": _gender(pronoun)},
+            metadata={"pronoun": pronoun, "side": side},
         )
 
 

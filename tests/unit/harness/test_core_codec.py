@@ -98,7 +98,7 @@ def test_minus_infinity_survives() -> None:
 
 
 def test_a_result_survives() -> None:
-    metric = MetricResult(Estimate(0.5, 0.1, 0.3, 0.7, 10, "mean"), True, "sig")
+    metric = MetricResult(Estimate(0.5, 0.1, 0.3, 0.7, 10, "mean"), None, "sig", 0.5)
     task = TaskResult(
         "t",
         "1",

@@ -8,7 +8,7 @@ import pytest
 
 from harness.types import DataSource, Estimate, MetricResult, RunResult, TaskResult
 from harness_reports.groups import worst_first
-from harness_reports.view import GateView, RunView, gate_view, view
+from harness_reports.view import GateView, RunView, gate_view, metric_row, view
 
 NAN = math.nan
 
@@ -117,3 +117,17 @@ def test_times_are_written_for_people(run_folder: tuple[RunResult, Path]) -> Non
     shown = view(run_folder[0])
     assert shown.started == "2026-01-02 03:04 UTC"
     assert dict(shown.timing.rows)["duration"] == "2 min 04 s"
+
+
+def test_the_furthest_from_the_ideal_stands_first() -> None:
+    values = {"near": 0.55, "above": 0.7, "below": 0.2}
+    groups = {
+        name: Estimate(value, 0.1, value - 0.1, value + 0.1, 9, "")
+        for name, value in values.items()
+    }
+    assert worst_first(groups, None, 0.5) == ["below", "above", "near"]
+    assert worst_first(groups, None) == ["above", "near", "below"]
+    row = metric_row("share", MetricResult(groups["above"], None, ideal=0.5))
+    assert (row.label, row.direction) == ("share → 0.5", "0.5 is ideal")
+    assert row.mark is not None
+    assert row.mark.reference == 50

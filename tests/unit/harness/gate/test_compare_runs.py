@@ -7,8 +7,9 @@ import pytest
 from scipy import stats
 
 from harness.cli.comparison import markdown
-from harness.comparison import FLIPS_KEPT, compare, comparison_to_json
+from harness.comparison import FLIPS_KEPT, MetricComparison, compare, comparison_to_json
 from harness.errors import DataError, HarnessError
+from harness.types import Estimate
 
 
 def only(comparison):
@@ -171,3 +172,20 @@ def test_a_run_that_its_gate_ended_early_is_said_to_be_one(kit, scored) -> None:
     (note,) = compare(whole, early).notes
     assert "the candidate's gate ended quiz after 40 of 100 samples" in note
     assert compare(whole, whole).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "verdict"),
+    [(0.8, 0.6, "better"), (0.6, 0.8, "worse"), (0.2, 0.4, "better"), (0.4, 0.6, "changed")],
+)
+def test_towards_the_ideal_is_better(before, after, verdict) -> None:
+    """From one side of the ideal to the other nothing is said: either may be nearer."""
+
+    def known(value: float) -> Estimate:
+        return Estimate(value, 0.01, value - 0.02, value + 0.02, 100, "mean")
+
+    metric = MetricComparison(
+        "stereotype_share", None, known(before), known(after), known(after - before),
+        0.001, "t test", 0.1, ideal=0.5,
+    )  # fmt: skip
+    assert metric.verdict == verdict
