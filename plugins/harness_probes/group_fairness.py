@@ -2,22 +2,23 @@
 
 Demographic parity: how far apart the groups' shares of each predicted label are. Equalized odds:
 how far apart their rates of true and of false positives are, the larger of the two. Both as
-difference and as ratio, for each label against the others.
+difference and as ratio, for each label against the others. Their intervals are those of
+``harness.fairness``, which hold for the greatest of all pairs of groups, and of both rates.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TypeAlias
 
 from harness import fairness, predictions
-from harness.types import Estimate, SampleRecord
+from harness.fairness import Groups
+from harness.metrics import Mean
+from harness.types import Estimate, SampleRecord, Score
 
-Array = NDArray[np.float64]
 MOST_LABELS = 20
 
 
@@ -75,103 +76,87 @@ def measures(attribute: str, records: Sequence[SampleRecord]) -> dict[str, dict[
 
 
 def _of_label(data: Classified, label: str) -> dict[str, dict[str, Estimate]]:
-    parity = _estimates(data, label, "demographic_parity", selection_rates)
+    found = {"demographic_parity": _estimates(data, label, "demographic_parity", (_called,))}
     fit, without = _with_both_outcomes(data, label)
-    odds = _estimates(fit, label, "equalized_odds", error_rates) if fit is not None else {}
-    if without:
-        note = f"without {', '.join(without)}: all or none of them is {label!r}"
-        odds = {
-            name: replace(value, method=f"{value.method}; {note}") for name, value in odds.items()
-        }
-    return {
-        name: of_name
-        for name, of_name in (("demographic_parity", parity), ("equalized_odds", odds))
-        if of_name
-    }
+    if fit is not None:
+        odds = _estimates(fit, label, "equalized_odds", (_called_positives, _called_negatives))
+        if without:
+            note = (
+                f"without {', '.join(without)}: fewer than {fairness.MINIMUM} samples that are, "
+                f"or that are not, {label!r}"
+            )
+            odds = {
+                name: replace(value, method=f"{value.method}; {note}")
+                for name, value in odds.items()
+            }
+        found["equalized_odds"] = odds
+    return found
 
 
 def _with_both_outcomes(data: Classified, label: str) -> tuple[Classified | None, list[str]]:
-    """The groups that have samples with and without the label, and the names of the others.
+    """The groups with enough samples with and without the label, and the names of the others.
 
     The rates of a group without positives are undefined; fairlearn takes them for 0, which makes
     a gap of up to 1 out of nothing.
     """
-    outcomes: dict[str, set[bool]] = {}
+    sizes = {group: [0, 0] for group in sorted(set(data.groups))}
     for group, truth in zip(data.groups, data.truth, strict=True):
-        outcomes.setdefault(group, set()).add(truth == label)
-    without = sorted(group for group, seen in outcomes.items() if len(seen) < 2)
+        sizes[group][truth == label] += 1
+    without = [group for group, counts in sizes.items() if min(counts) < fairness.MINIMUM]
     rows = [
         row
         for row in zip(data.truth, data.predicted, data.groups, data.clusters, strict=True)
         if row[2] not in without
     ]
-    if len(outcomes) - len(without) < 2:
+    if len(sizes) - len(without) < 2:
         return None, without
     return Classified(*zip(*rows, strict=True)), without
 
 
-def _estimates(
-    data: Classified, label: str, name: str, rates: Callable[[Array], Array]
-) -> dict[str, Estimate]:
-    """Fairlearn's value with a bootstrap interval over samples or clusters."""
-    from fairlearn import metrics
+Rate: TypeAlias = Callable[[Classified, str], Groups]
+"""Group → whether each of some of its samples is called the label."""
 
-    from harness.stats import estimates
+
+def _called(data: Classified, label: str, among: Callable[[str], bool] = bool) -> Groups:
+    """Group → for each sample whose true label is ``among`` some, whether it is called so."""
+    rows: dict[str, list[Score]] = {}
+    of_samples = zip(data.truth, data.predicted, data.groups, data.clusters, strict=True)
+    for place, (truth, predicted, group, cluster) in enumerate(of_samples):
+        if among(truth):
+            value = float(predicted == label)
+            rows.setdefault(group, []).append(Score(str(place), label, value, cluster=cluster))
+    return rows
+
+
+def _called_positives(data: Classified, label: str) -> Groups:
+    return _called(data, label, lambda truth: truth == label)
+
+
+def _called_negatives(data: Classified, label: str) -> Groups:
+    return _called(data, label, lambda truth: truth != label)
+
+
+def _estimates(
+    data: Classified, label: str, name: str, rates: Sequence[Rate]
+) -> dict[str, Estimate]:
+    """Fairlearn's values; the extreme of several rates has the extremes of their bounds."""
+    from fairlearn import metrics
 
     truth = [int(value == label) for value in data.truth]
     predicted = [int(value == label) for value in data.predicted]
-    clusters = data.clusters if any(data.clusters) else None
-    statistics = _statistics(data, label)
+    confidence = 1 - 0.05 / len(rates)
+    compared = [
+        fairness.compare(Mean(label), rate(data, label), confidence=confidence) for rate in rates
+    ]
     found: dict[str, Estimate] = {}
-    for kind, combine in (("difference", _difference), ("ratio", _ratio)):
+    for kind, measure, extreme in (("difference", "gap", max), ("ratio", "ratio", min)):
         function = getattr(metrics, f"{name}_{kind}")
         value = float(function(truth, predicted, sensitive_features=list(data.groups)))
-        spread = estimates.bootstrap(statistics, _composed(rates, combine), clusters)
-        method = f"fairlearn; {spread.method}"
-        found[f"{kind}@{label}"] = replace(spread, value=value, method=method)
+        known = [each[measure] for each in compared if math.isfinite(each[measure].value)]
+        low = extreme((each.low for each in known), default=math.nan)
+        high = extreme((each.high for each in known), default=math.nan)
+        between = extreme(known, key=lambda each: each.value).method if known else "undefined"
+        method = f"fairlearn; {between}" + (", 2 rates" if len(rates) > 1 else "")
+        n = len(data.truth)
+        found[f"{kind}@{label}"] = Estimate(value, math.nan, low, high, n, method)
     return found
-
-
-def _composed(
-    rates: Callable[[Array], Array], combine: Callable[[Array], Array]
-) -> Callable[[Array], Array]:
-    return lambda sums: combine(rates(sums))
-
-
-def _statistics(data: Classified, label: str) -> Array:
-    """Shape (n, 4·groups): each group's true and false positives, positives and negatives."""
-    names = sorted(set(data.groups))
-    table = np.zeros((len(data.groups), 4 * len(names)))
-    rows = zip(data.truth, data.predicted, data.groups, strict=True)
-    for row, (truth, predicted, group) in enumerate(rows):
-        start = 4 * names.index(group)
-        positive, called = truth == label, predicted == label
-        table[row, start : start + 4] = (
-            positive and called, not positive and called, positive, not positive,
-        )  # fmt: skip
-    return table
-
-
-def selection_rates(sums: Array) -> Array:
-    """Share of each group that is called positive; shape (1, r, groups)."""
-    hits, false, positives, negatives = (sums[:, place::4] for place in range(4))
-    return np.asarray([_divided(hits + false, positives + negatives)])
-
-
-def error_rates(sums: Array) -> Array:
-    """True and false positive rates of each group; shape (2, r, groups), NaN where undefined."""
-    hits, false, positives, negatives = (sums[:, place::4] for place in range(4))
-    return np.asarray([_divided(hits, positives), _divided(false, negatives)])
-
-
-def _divided(numerator: Array, denominator: Array) -> Array:
-    nan = np.full_like(numerator, np.nan)
-    return np.divide(numerator, denominator, out=nan, where=denominator > 0)
-
-
-def _difference(rates: Array) -> Array:
-    return np.asarray((rates.max(axis=2) - rates.min(axis=2)).max(axis=0))
-
-
-def _ratio(rates: Array) -> Array:
-    return np.asarray(_divided(rates.min(axis=2), rates.max(axis=2)).min(axis=0))

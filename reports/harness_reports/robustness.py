@@ -103,30 +103,23 @@ def probe_views(task: TaskResult) -> list[ProbeView]:
     """The probes in their order, those that found nothing to change too."""
     skipped = {probe: reasons for probe, reasons in task.skipped_variants.items() if reasons}
     names = [*task.probes, *(name for name in skipped if name not in task.probes)]
-    axis = around_zero(
-        measures["mean_change"]
-        for metrics in task.probes.values()
-        for metric, measures in metrics.items()
-        if "mean_change" in measures and _is_fraction(task, metric)
-    )
-    return [_probe(task, name, axis, skipped.get(name, {})) for name in dict.fromkeys(names)]
+    changes: dict[str, list[Estimate]] = {}
+    for metrics in task.probes.values():
+        for metric, measures in metrics.items():
+            if "mean_change" in measures:
+                changes.setdefault(metric, []).append(measures["mean_change"])
+    axes = {metric: around_zero(estimates) for metric, estimates in changes.items()}
+    return [_probe(task, name, axes, skipped.get(name, {})) for name in dict.fromkeys(names)]
 
 
-def _is_fraction(task: TaskResult, metric: str) -> bool:
-    """Whether the metric's changes can share an axis with others."""
-    result = task.metrics.get(metric)
-    return result is None or abs(result.estimate.value) <= 1
-
-
-def _probe(task: TaskResult, name: str, axis: Axis, skipped: Mapping[str, int]) -> ProbeView:
+def _probe(
+    task: TaskResult, name: str, axes: Mapping[str, Axis], skipped: Mapping[str, int]
+) -> ProbeView:
     metrics = task.probes.get(name, {})
     rows, others = [], []
     for metric, measures in metrics.items():
         if "mean_change" in measures:
-            change = measures["mean_change"]
-            rows.append(
-                _row(task, metric, measures, axis if _is_fraction(task, metric) else None, change)
-            )
+            rows.append(_row(task, metric, measures, axes[metric]))
         others += [
             _measure(metric, measure, estimate)
             for measure, estimate in measures.items()
@@ -145,14 +138,8 @@ def _probe(task: TaskResult, name: str, axis: Axis, skipped: Mapping[str, int]) 
     )
 
 
-def _row(
-    task: TaskResult,
-    metric: str,
-    measures: Mapping[str, Estimate],
-    axis: Axis | None,
-    change: Estimate,
-) -> ProbeRow:
-    axis = axis or around_zero([change])
+def _row(task: TaskResult, metric: str, measures: Mapping[str, Estimate], axis: Axis) -> ProbeRow:
+    change = measures["mean_change"]
     digits = numbers.digits_for([change])
     found = {
         measure: numbers.number(measures[measure], digits) if measure in measures else None

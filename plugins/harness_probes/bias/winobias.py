@@ -153,6 +153,8 @@ def read(folder: Path, split: str) -> Iterator[Sample]:
         for line, text in data.lines(path)
         if text.strip()
     ]
+    # The two of a pair follow each other, so that --limit keeps pairs whole.
+    rows.sort(key=lambda row: (row[0], row[3], row[1] != PRO))
     people = {_brackets(text, path, line)[0] for _, _, path, line, text in rows}
     for kind, side, path, line, text in rows:
         person, pronoun = _brackets(text, path, line)

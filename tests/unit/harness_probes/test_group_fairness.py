@@ -41,19 +41,27 @@ def test_a_worked_example() -> None:
             assert estimate.low <= estimate.high
 
 
-def test_the_bootstrap_resamples_what_fairlearn_computes() -> None:
-    records = table("a", 8, 2, 4, 6) + table("b", 5, 5, 1, 9) + table("c", 7, 3, 2, 8)
-    data, labels = group_fairness.classified("sex", records)
-    assert labels == ["no", "yes"]
-    sums = group_fairness._statistics(data, "yes").sum(axis=0, keepdims=True)
+def test_intervals_are_those_of_the_gap_between_groups() -> None:
+    records = table("a", 8, 2, 4, 6) + table("b", 5, 5, 1, 9)
     found = group_fairness.measures("sex", records)
-    for name, rates in (
-        ("demographic_parity", group_fairness.selection_rates),
-        ("equalized_odds", group_fairness.error_rates),
-    ):
-        for kind in ("difference", "ratio"):
-            ours = getattr(group_fairness, f"_{kind}")(rates(sums))[0]
-            assert found[name][f"{kind}@yes"].value == pytest.approx(ours)
+    parity = found["demographic_parity"]["difference@yes"]
+    # Newcombe's interval of 12/20 − 6/20: Wilson's are [0.3866, 0.7812] and [0.1455, 0.5190].
+    low = 0.3 - math.hypot(0.6 - 0.3866, 0.5190 - 0.3)
+    high = 0.3 + math.hypot(0.7812 - 0.6, 0.3 - 0.1455)
+    assert low < 0  # so the gap's own interval begins at 0
+    assert (parity.low, parity.high) == pytest.approx((0, high), abs=1e-3)
+    odds = found["equalized_odds"]["difference@yes"]
+    assert odds.low == 0
+    assert odds.high > high, "fewer samples a rate, and two rates"
+
+
+def test_equal_groups_are_not_proved_equal() -> None:
+    records = table("a", 10, 0, 0, 10) + table("b", 10, 0, 0, 10)
+    odds = group_fairness.measures("sex", records)["equalized_odds"]
+    assert (odds["difference@yes"].value, odds["difference@yes"].low) == (0, 0)
+    assert odds["difference@yes"].high > 0.2
+    assert odds["ratio@yes"].value == 1
+    assert odds["ratio@yes"].low < 0.8
 
 
 def test_a_group_without_positives_makes_no_gap_of_one() -> None:
@@ -62,6 +70,8 @@ def test_a_group_without_positives_makes_no_gap_of_one() -> None:
     assert odds.value == pytest.approx(0.3)
     assert "without none" in odds.method
     assert odds.n == 40
+    few = group_fairness.measures("sex", [*records, *table("few", 9, 0, 1, 19)])
+    assert "without few, none" in few["equalized_odds"]["difference@yes"].method
     only = table("a", 8, 2, 4, 6) + table("none", 0, 0, 1, 19)
     assert "equalized_odds" not in group_fairness.measures("sex", only)
 
