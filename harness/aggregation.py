@@ -100,7 +100,10 @@ def summarize(
         data_sha256=plan.data_sha256,
         metrics=estimate(metrics, originals),
         groups={
-            attribute: {group: estimate(metrics, of_one[group]) for group in sorted(of_one)}
+            attribute: {
+                group: estimate(_applying(metrics, of_one[group]), of_one[group])
+                for group in sorted(of_one)
+            }
             for attribute, of_one in groups.items()
         },
         probes=_probes(plan, records),
@@ -139,6 +142,12 @@ def _aggregate(metric: Metric, rows: Sequence[Score]) -> Estimate:
             f"metric {metric.name!r} failed on {len(rows):,} scores: {error!r}",
             "The answers are kept: with the metric mended, the same command asks nothing again",
         ) from error
+
+
+def _applying(metrics: Sequence[Metric], records: Sequence[SampleRecord]) -> list[Metric]:
+    """The metrics that a sample of the group has a score of, or failed to get one."""
+    names = {name for record in records for name in record.scores}
+    return [metric for metric in metrics if metric.name in names]
 
 
 def _rows(records: Iterable[SampleRecord]) -> dict[str, list[Score]]:

@@ -44,7 +44,7 @@ def distribution(
         names = list(sample.choices)
     if len(set(names)) < len(names):
         return None
-    return dict(zip(names, _softmax(totals), strict=True))
+    return dict(zip(names, softmax(totals), strict=True))
 
 
 def of_record(record: SampleRecord) -> Mapping[str, float] | None:
@@ -72,7 +72,8 @@ def judged(record: SampleRecord, value: ScoreValue) -> str | None:
     return choice if value == (choice in record.sample.targets) else None
 
 
-def _softmax(totals: Sequence[float]) -> list[float]:
+def softmax(totals: Sequence[float]) -> list[float]:
+    """Probabilities from log-probabilities; they sum to 1. All equal where all are impossible."""
     top = max(totals)
     if top == -math.inf:
         return [1 / len(totals)] * len(totals)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import choices, data, options
+from harness import choices, data, options, predictions
 from harness.data import Row
 from harness.errors import UsageError
 from harness.protocols import Metric, Task, TaskOptions, TaskSpec
@@ -68,15 +68,17 @@ def open_sentiment(chosen: TaskOptions) -> Task:
 def _open(
     name: str, labels: tuple[str, ...], known: Mapping[str, str], chosen: TaskOptions
 ) -> Task:
+    from harness_tasks.metrics.choices import calibration, calibration_metrics
     from harness_tasks.metrics.classification import metrics, values
     from harness_tasks.metrics.evaluate_library import library_metrics
 
     template, source = prompts.choose(known, chosen)
-    own = metrics()
+    scoring = options.scoring(chosen, ["loglikelihood", "classify", "generate"])
+    own = metrics() if scoring == "generate" else (*metrics(), *calibration_metrics())
     return SentimentTask(
         name=name,
         labels=labels,
-        scoring=options.scoring(chosen, ["loglikelihood", "classify", "generate"]),
+        scoring=scoring,
         prompt=prompts.Prompt(
             template,
             source,
@@ -87,6 +89,7 @@ def _open(
         sampling=Sampling(max_tokens=options.integer(chosen, "max_tokens", 16), stop=("\n",)),
         own_metrics=own,
         values=values,
+        calibration=calibration,
         graders=library_metrics(chosen, {metric.name for metric in own}),
     )
 
@@ -102,6 +105,7 @@ class SentimentTask:
     sampling: Sampling
     own_metrics: tuple[Metric, ...]
     values: Callable[[int, int, int], dict[str, ScoreValue]]
+    calibration: Callable[[Sequence[float], int], dict[str, ScoreValue]]
     graders: tuple[Grader, ...]
     version: str = VERSION
 
@@ -143,18 +147,27 @@ class SentimentTask:
             reason = f"the answer {answer[:80]!r} names none, or several, of the labels"
             return {metric.name: Unscored(reason) for metric in self.metrics}
         truth = self.labels.index(sample.targets[0])
+        probabilities = self._probabilities(responses)
         return {
             **self.values(truth, predicted, len(self.labels)),
+            **({} if probabilities is None else self.calibration(probabilities, truth)),
             **grade_all(self.graders, self.labels[predicted], sample),
         }
 
     def _predicted(self, responses: Sequence[Response]) -> int | None:
         if self.scoring == "generate":
             return choices.match(completion(responses), [[label] for label in self.labels])
-        scores: Sequence[float] = choices.totals(responses)
         if isinstance(responses[0], ClassProbs):
-            scores = responses[0].probabilities
-        return choices.best(scores)
+            return choices.best(responses[0].probabilities)
+        return choices.best(choices.totals(responses))
+
+    def _probabilities(self, responses: Sequence[Response]) -> Sequence[float] | None:
+        """The labels' probabilities; None where the answer is text."""
+        if self.scoring == "generate":
+            return None
+        if isinstance(responses[0], ClassProbs):
+            return responses[0].probabilities
+        return predictions.softmax(choices.totals(responses))
 
 
 # --------------------------------------------------------------------------- readers

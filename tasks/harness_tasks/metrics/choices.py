@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from harness.choices import best
 from harness.metrics import Corpus, Mean, ratio
+from harness.predictions import softmax
 from harness.protocols import Metric
 from harness.types import ScoreValue
 
@@ -24,6 +25,13 @@ def metrics() -> tuple[Metric, ...]:
         Mean("acc"),
         Mean("acc_norm"),
         Mean("acc_bytes"),
+        *calibration_metrics(),
+    )
+
+
+def calibration_metrics() -> tuple[Metric, ...]:
+    """How well probabilities of the options fit what is right."""
+    return (
         Corpus("ece", calibration_error, higher_is_better=False),
         Mean("brier", higher_is_better=False),
     )
@@ -47,24 +55,21 @@ def values(totals: Sequence[float], texts: Sequence[str], right: int) -> dict[st
         total / max(len(text.encode()), 1) for total, text in zip(totals, texts, strict=True)
     ]
     chosen = best(totals)
-    probabilities = softmax(totals)
-    correct = float(chosen == right)
     return {
-        "acc": correct,
+        "acc": float(chosen == right),
         "acc_norm": float(best(by_characters) == right),
         "acc_bytes": float(best(by_bytes) == right),
-        "ece": binned(probabilities[chosen], correct),
-        "brier": brier(probabilities, right),
+        **calibration(softmax(totals), right),
     }
 
 
-def softmax(totals: Sequence[float]) -> list[float]:
-    """Probabilities over the choices; they sum to 1. All equal where no choice is possible."""
-    top = max(totals)
-    if top == -math.inf:
-        return [1 / len(totals)] * len(totals)
-    weights = [math.exp(total - top) for total in totals]
-    return [weight / sum(weights) for weight in weights]
+def calibration(probabilities: Sequence[float], right: int) -> dict[str, ScoreValue]:
+    """A sample's values of ``calibration_metrics``, from the options' probabilities."""
+    chosen = best(probabilities)
+    return {
+        "ece": binned(probabilities[chosen], float(chosen == right)),
+        "brier": brier(probabilities, right),
+    }
 
 
 def brier(probabilities: Sequence[float], right: int) -> float:

@@ -23,7 +23,9 @@ def test_bins_by_hand() -> None:
         record(5, 1.00, "yes"),
         record(6, 0.99, "yes", probe="typos"),  # a variant does not count
     ]
-    sure, surest = calibration.reliability(records, bins=5)[-2:]
+    sure, surest = calibration.reliability(
+        filter(None, map(calibration.confidence, records)), bins=5
+    )[-2:]
     assert (sure.low, sure.high, sure.count) == (pytest.approx(0.6), pytest.approx(0.8), 2)
     assert sure.confidence == pytest.approx(0.675)
     assert sure.accuracy.value == 0.5
@@ -42,4 +44,4 @@ def test_what_has_no_probabilities_does_not_count() -> None:
         (ClassProbs((0.5, 0.5)),),
         {},
     )
-    assert calibration.reliability([text, failed, many]) == []
+    assert [calibration.confidence(each) for each in (text, failed, many)] == [None] * 3

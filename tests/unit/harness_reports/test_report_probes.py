@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,9 +62,7 @@ def task(**probes: dict[str, Estimate]) -> TaskResult:
 
 def record(index: int, score: float, probe: str | None = None, text: str = "") -> SampleRecord:
     prompt = f"Which box is {index}? {text or 'The red one'}"
-    statistics = [0.0] * 45
-    statistics[42:45] = [1.0, 0.95, score]
-    scores = {"acc": score, "ece": tuple(statistics)}
+    scores = {"acc": score}
     sample = Sample(f"q{index}", prompt)
     answer = Completion(f"box {'right' if score else HOSTILE}")
     return SampleRecord(sample, (Generate(prompt),), (answer,), scores, probe)
@@ -85,7 +84,7 @@ def page(folder: Path) -> Path:
         case=measures(-0.02, {"upper": -0.1, "lower": 0.06}) | {"spread": estimate(0.2)},
     )
     result = RunResult("run", "complete", {"name": "m"}, {"quiz": shown})
-    runfolder.write_samples(folder, "quiz", RECORDS)
+    runfolder.write_samples(folder, "quiz", [*RECORDS, chosen(10, "a")])
     return HtmlReporter().render(result, folder)
 
 
@@ -179,23 +178,22 @@ def test_another_wrong_prediction_is_a_flip_too() -> None:
 def test_the_bins_of_a_reliability_diagram_add_up() -> None:
     collector = CalibrationCollector()
     assert collector.found() is None
-    for each in RECORDS:
-        collector.add(each)
+    for index in range(10):
+        collector.add(chosen(index, "a" if index else "b"))
+        collector.add(chosen(index, "b", "typos"))
+        collector.add(record(index, 1.0))
     found = collector.found()
     assert found is not None
     (only,) = found.bins
     assert (found.n, only.n, only.size) == ("10", "10", 100)
-    assert (only.confidence, only.accuracy) == ("0.950", "0.900")
-    assert (only.x, only.y) == (95, 10)
+    sure = 1 / (1 + 2 * math.exp(-1))  # of three options, the others a nat behind
+    assert (only.confidence, only.accuracy) == (f"{sure:.3f}", "0.900")
+    assert found.error == f"{0.9 - sure:.3f}"
+    assert (only.x, only.y) == (round(100 * sure, 2), 10)
     assert only.high < only.y < only.low
 
 
-def test_odd_statistics_are_no_calibration() -> None:
-    collector = CalibrationCollector()
-    for value in ((1.0, 2.0), ("a", "b", "c"), (), 0.5):
-        sample = Sample("q", "?")
-        collector.add(SampleRecord(sample, (), (), {"ece": value}))
-    assert collector.found() is None
+def test_what_no_probe_touched_has_no_section() -> None:
     assert probe_views(TaskResult("t", "1", 0, 0, DataSource("path", "p"), "", {})) == []
 
 

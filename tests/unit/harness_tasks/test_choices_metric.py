@@ -7,14 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness_tasks.metrics.choices import (
-    BINS,
-    binned,
-    brier,
-    calibration_error,
-    softmax,
-    values,
-)
+from harness.predictions import softmax
+from harness_tasks.metrics.choices import BINS, binned, brier, calibration_error, values
 
 
 def test_length_normalized_accuracies_can_disagree() -> None:

@@ -34,8 +34,9 @@ FILM = Sample("1", "fine film", ("positive",))
 
 ROUGE = ("rouge1", "rouge2", "rougeL", "rougeLsum")
 SACREBLEU = ("bleu", "chrf", "chrf++", "ter")
-CLASSIFICATION = ("accuracy", "precision_macro", "recall_macro", "f1_macro", "mcc")
-CHOICES = ("acc", "acc_norm", "acc_bytes", "ece", "brier")
+CALIBRATION = ("ece", "brier")
+CLASSIFICATION = ("accuracy", "precision_macro", "recall_macro", "f1_macro", "mcc", *CALIBRATION)
+CHOICES = ("acc", "acc_norm", "acc_bytes", *CALIBRATION)
 CONTRACT = {
     "squad": ("exact_match", "f1"),
     "squad_v2": ("exact_match", "f1", "hasans_exact_match", "hasans_f1", "noans_exact_match"),
@@ -328,6 +329,27 @@ def test_sentiment_scores(supports: type, responses: list[Response], correct: fl
     values = open_task("sst2", frozenset({supports})).score(FILM, responses)
     assert values["accuracy"] == correct
     assert values["mcc"] == ((0.0, 0.0, 0.0, 1.0) if correct else (0.0, 0.0, 1.0, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("supports", "responses"),
+    [
+        (Loglikelihood, logprobs(math.log(0.1), math.log(0.3))),
+        (Classify, [ClassProbs((0.25, 0.75))]),
+    ],
+)
+def test_sentiment_is_calibrated_where_there_are_probabilities(
+    supports: type, responses: list[Response]
+) -> None:
+    values = open_task("sst2", frozenset({supports})).score(FILM, responses)
+    assert values["brier"] == pytest.approx(0.25**2 + 0.25**2)
+    statistics = values["ece"]
+    assert isinstance(statistics, tuple)
+    # A confidence of 0.75 falls into the twelfth of 15 bins, (11/15, 12/15].
+    assert statistics[33:36] == pytest.approx((1.0, 0.75, 1.0))
+    assert sum(map(float, statistics)) == pytest.approx(2.75)
+    generated = open_task("sst2", GENERATE)
+    assert not {"ece", "brier"} & {metric.name for metric in generated.metrics}
 
 
 def test_perplexity_scores() -> None:
