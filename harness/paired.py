@@ -26,7 +26,7 @@ from harness.stats import compare, estimates
 from harness.stats.inference import NAN, estimate
 from harness.types import Estimate, Score
 
-PREDICTIONS, CORRECTNESS = "changed predictions", "right into wrong or back"
+PREDICTIONS, CORRECTNESS = "changed predictions", "changes between right and wrong"
 """What ``flip_rate`` counts; its method begins with one of them."""
 
 Array = NDArray[np.float64]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.types import Estimate
-from harness_reports.numbers import trimmed
+from harness_reports.numbers import Number, trimmed
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,17 @@ class Mark:
     low: float | None
     high: float | None
     reference: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureRow:
+    """A measure of a metric that stands in a table of its own kind, drawn on its own scale."""
+
+    metric: str
+    measure: str
+    number: Number
+    mark: Mark | None
+    scale: Scale
 
 
 def full_axis(estimates: Sequence[Estimate], percent: bool = False) -> Axis:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from harness.fairness import MINIMUM
 from harness.types import Estimate, MetricResult, TaskResult
 from harness_reports import numbers
-from harness_reports.drawing import Mark, Scale, close_axis, full_axis, mark
+from harness_reports.drawing import Mark, MeasureRow, Scale, close_axis, full_axis, mark
 from harness_reports.numbers import Number
 
 _NOTHING = Estimate(math.nan, math.nan, math.nan, math.nan, 0, "")
@@ -38,22 +38,11 @@ class GroupRow:
 
 
 @dataclass(frozen=True, slots=True)
-class FairnessRow:
-    """One measure between the groups of an attribute; its method names the two groups."""
-
-    metric: str
-    measure: str
-    number: Number
-    mark: Mark | None
-    scale: Scale
-
-
-@dataclass(frozen=True, slots=True)
 class FairnessTable:
-    """How far apart the groups of an attribute are."""
+    """How far apart the groups of an attribute are; the methods name the two groups."""
 
     attribute: str
-    rows: tuple[FairnessRow, ...]
+    rows: tuple[MeasureRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +79,7 @@ def fairness_tables(task: TaskResult) -> list[FairnessTable]:
             for measure, estimate in measures.items():
                 axis = full_axis([estimate])
                 rows.append(
-                    FairnessRow(
+                    MeasureRow(
                         metric=metric.replace("_", " ") if metric not in task.metrics else metric,
                         measure=measure.replace("_", " ").replace("@", ", "),
                         number=numbers.number(estimate),

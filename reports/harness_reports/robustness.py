@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from harness.types import Estimate, TaskResult
 from harness_reports import numbers
-from harness_reports.drawing import Axis, Mark, Scale, around_zero, full_axis, mark
+from harness_reports.drawing import Axis, Mark, MeasureRow, Scale, around_zero, full_axis, mark
 from harness_reports.numbers import Number
 
 _COLUMNS = ("score", "mean_change", "worst_case", "flip_rate")
@@ -27,17 +27,6 @@ class ProbeRow:
     score: Number | None
     worst_case: Number | None
     flip_rate: Number | None
-
-
-@dataclass(frozen=True, slots=True)
-class MeasureRow:
-    """A measure that only some probes have, such as the spread or the worst group."""
-
-    metric: str
-    measure: str
-    number: Number
-    mark: Mark | None
-    scale: Scale
 
 
 @dataclass(frozen=True, slots=True)
