@@ -12,6 +12,7 @@ from types import TracebackType
 
 from harness import models, scheduler
 from harness.config import RunSpec
+from harness.errors import UsageError
 from harness.plugins import Registry
 from harness.protocols import Answers, ModelBackend
 from harness.responses import ResponseStore, store_path
@@ -47,9 +48,16 @@ class OtherModels:
 
         Raises:
             UnknownNameError: There is no such backend, or it lacks one of the settings.
+            UsageError: The model does not answer such requests.
             ModelError: The model cannot be used.
         """
         backend = self._backend(model, settings)
+        for _, request in requests:
+            if type(request) not in backend.supports:
+                raise UsageError(
+                    f"{model} was asked for {type(request).__name__}, which it cannot answer",
+                    f"It answers {', '.join(sorted(each.__name__ for each in backend.supports))}.",
+                )
         work = [
             KeyedRequest(
                 scheduler.key_of(backend, task, sample_id, index, request), request, task, sample_id

@@ -17,7 +17,7 @@ from harness.errors import DataError, UnknownNameError, UsageError
 from harness.protocols import Answers, BackendSpec, Probe, ProbeOptions, TaskOptions, TaskSpec
 from harness.responses import ResponseStore
 from harness.testing import FakeBackend
-from harness.types import Completion, Failed, Generate, Sample, Skipped
+from harness.types import Completion, Failed, Generate, Loglikelihood, Sample, Skipped
 from harness_probes.robustness.paraphrase import open_paraphrase
 from harness_probes.robustness.paraphrasing import unfit
 
@@ -253,6 +253,23 @@ def test_an_unknown_setting_of_the_model_is_named(rows: Path, rewriter: Rewriter
     spec = spec_of(rows, rewriter, model_settings="base_ulr=x")
     with pytest.raises(UnknownNameError, match="base_ulr"):
         plan.build(spec, plugins.load(), FakeBackend())
+
+
+def test_a_model_that_writes_no_text_is_refused(rows: Path) -> None:
+    registry = plugins.load()
+    registry.backends["judge"] = BackendSpec(
+        "judge", "", lambda options: FakeBackend(supports=frozenset({Loglikelihood}))
+    )
+    spec = RunSpec(
+        "fake:",
+        ("sst2",),
+        {"sst2": str(rows)},
+        probes=("paraphrase",),
+        task_settings={"paraphrase": {"model": "judge:x"}},
+        cache=False,
+    )
+    with pytest.raises(UsageError, match="judge:x was asked for Generate"):
+        plan.build(spec, registry, FakeBackend())
 
 
 def test_the_runs_own_model_can_write_and_is_opened_once(rows: Path) -> None:
