@@ -34,9 +34,10 @@ class RunSpec:
         batch_size: Sequences a forward pass; None lets the backend choose.
         dtype: ``auto`` or a torch dtype's name.
         device: ``auto`` or a torch device's name.
+        executor: ``local``, or the executor that spreads the work.
         seed: Of few-shot draws, probes and resampling.
         group_by: Metadata fields that become groups.
-        backend_settings: ``--set KEY=VALUE``.
+        backend_settings: ``--set KEY=VALUE``, of the backend and the executor.
         task_settings: ``--set NAME.KEY=VALUE``, name of a task or probe → key → value.
         templates: The user's own prompt templates, task → name → Jinja2 source.
         prices: Model → US dollars per million tokens: ``prompt``, ``completion`` and, where
@@ -57,6 +58,7 @@ class RunSpec:
     batch_size: int | None = None
     dtype: str = "auto"
     device: str = "auto"
+    executor: str = "local"
     seed: int = 0
     group_by: tuple[str, ...] = ()
     backend_settings: Settings = field(default_factory=dict)
@@ -84,7 +86,7 @@ class RunSpec:
 
 
 def parse_settings(pairs: Iterable[str]) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-    """Splits ``KEY=VALUE`` (for the backend) from ``NAME.KEY=VALUE`` (for a task or probe).
+    """Splits ``KEY=VALUE`` (of backend and executor) from ``NAME.KEY=VALUE`` (of task or probe).
 
     Raises:
         UsageError: A pair has no ``=``.
@@ -232,6 +234,7 @@ def _file_model() -> type[BaseModel]:
         batch_size: int | None = None
         dtype: str | None = None
         device: str | None = None
+        executor: str | None = None
         seed: int | None = None
         group_by: tuple[str, ...] | None = None
         baseline: str | None = None

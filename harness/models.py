@@ -1,15 +1,25 @@
-"""From ``--model`` to an open backend."""
+"""From ``--model`` and ``--executor`` to an open backend."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from harness import plugins
 from harness.config import RunSpec
-from harness.errors import UnknownNameError
+from harness.errors import UnknownNameError, UsageError
 from harness.plugins import Registry
-from harness.protocols import BackendOptions, BackendSpec, ModelBackend
+from harness.protocols import (
+    BackendOptions,
+    BackendSpec,
+    ExecutorOptions,
+    ExecutorSpec,
+    ModelBackend,
+    ModelSource,
+)
 
 DEFAULT_SCHEME = "hf"
+LOCAL = "local"
+"""The executor that is none: the model is opened in this process."""
 
 
 def locate(model: str, registry: Registry) -> tuple[BackendSpec, str]:
@@ -35,26 +45,64 @@ def open_backend(spec: RunSpec, registry: Registry) -> ModelBackend:
     """Opens the model; this is where heavy packages are imported and weights are read.
 
     Raises:
-        UnknownNameError: The scheme or an option does not exist.
+        UnknownNameError: The scheme, the executor or an option does not exist.
+        UsageError: The executor cannot spread this backend.
         ModelError: The checkpoint or endpoint cannot be used.
     """
     backend, rest = locate(spec.model, registry)
+    executor = _executor(spec.executor, registry)
+    theirs = {} if executor is None else executor.options
     for key in spec.backend_settings:
-        if key not in backend.options:
-            raise UnknownNameError(
-                f"option of the {backend.scheme} backend",
-                key,
-                backend.options,
-                "Options of a task or probe are set as NAME.KEY=VALUE.",
-            )
-    return backend.open(
-        BackendOptions(
-            rest,
-            spec.batch_size,
-            spec.dtype,
-            spec.device,
-            spec.seed,
-            spec.backend_settings,
-            spec.prices.get(spec.model) or spec.prices.get(rest, {}),
+        if key not in backend.options and key not in theirs:
+            raise _unknown_option(key, backend, executor)
+    options = BackendOptions(
+        rest,
+        spec.batch_size,
+        spec.dtype,
+        spec.device,
+        spec.seed,
+        {key: value for key, value in spec.backend_settings.items() if key not in theirs},
+        spec.prices.get(spec.model) or spec.prices.get(rest, {}),
+    )
+    if executor is None:
+        return backend.open(options)
+    if not backend.replicable:
+        raise UsageError(
+            f"--executor {executor.name} with the {backend.scheme} backend, "
+            "of which a run needs exactly one",
+            "Leave --executor out.",
         )
+    values = {key: value for key, value in spec.backend_settings.items() if key in theirs}
+    return executor.open(ExecutorOptions(values)).open(
+        ModelSource(backend.scheme, options, registry.files)
+    )
+
+
+def open_source(source: ModelSource) -> ModelBackend:
+    """Opens a model in a process that has loaded no plugin yet; what executors call there.
+
+    Raises:
+        UnknownNameError: The backend's plugin is not installed in this process.
+        ModelError: The model cannot be used.
+    """
+    return plugins.load(source.plugin_files).backend(source.scheme).open(source.options)
+
+
+def _executor(name: str, registry: Registry) -> ExecutorSpec | None:
+    if name == LOCAL:
+        return None
+    if name not in registry.executors:
+        raise UnknownNameError("executor", name, [LOCAL, *registry.executors])
+    return registry.executors[name]
+
+
+def _unknown_option(
+    key: str, backend: BackendSpec, executor: ExecutorSpec | None
+) -> UnknownNameError:
+    kind, known = f"option of the {backend.scheme} backend", [*backend.options]
+    if executor is not None:
+        kind += f" and the {executor.name} executor"
+        known += executor.options
+    return UnknownNameError(
+        kind, key, known, "Options of a task or probe are set as NAME.KEY=VALUE."
     )

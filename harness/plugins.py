@@ -46,9 +46,10 @@ class PluginInfo:
 
 @dataclass(slots=True)
 class Registry:
-    """Everything the loaded plugins offer, by name."""
+    """Everything the loaded plugins offer, by name; ``files`` were given with ``--plugin``."""
 
     manager: pluggy.PluginManager
+    files: tuple[Path, ...] = ()
     plugins: list[PluginInfo] = field(default_factory=list)
     tasks: dict[str, TaskSpec] = field(default_factory=dict)
     backends: dict[str, BackendSpec] = field(default_factory=dict)
@@ -143,7 +144,7 @@ def load(files: Sequence[Path] = (), strict: bool = False) -> Registry:
     """
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
-    registry = Registry(manager)
+    registry = Registry(manager, tuple(file.resolve() for file in files))
     for entry_point in sorted(metadata.entry_points(group=GROUP), key=lambda each: each.name):
         distribution = entry_point.dist
         info = PluginInfo(

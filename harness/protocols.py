@@ -238,12 +238,18 @@ class Reporter(Protocol):
 
 @runtime_checkable
 class Executor(Protocol):
-    """Runs requests on one or many machines."""
+    """Runs a plan's batches on one or many machines.
 
-    def run(
-        self, backend: ModelBackend, requests: Sequence[KeyedRequest]
-    ) -> Iterator[tuple[str, Response]]:
-        """Answers each request exactly once, in any order."""
+    It opens the model where that is to run, as often as it likes, and gives back one backend
+    that spreads what it is asked. Nothing else of a run knows that there are several.
+    """
+
+    def open(self, source: ModelSource) -> ModelBackend:
+        """A backend with the fingerprint and the answers of the model opened here.
+
+        Raises:
+            ModelError: The model cannot be used.
+        """
         ...
 
 
@@ -307,6 +313,30 @@ class BackendOptions:
     prices: Mapping[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class ModelSource:
+    """All that it takes to open a model, here or in another process.
+
+    ``harness.models.open_source`` does it; a source can be pickled.
+
+    Attributes:
+        scheme: The backend's.
+        options: What the backend is opened with.
+        plugin_files: Python files given with ``--plugin``, absolute; one may hold the backend.
+    """
+
+    scheme: str
+    options: BackendOptions
+    plugin_files: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutorOptions:
+    """What the user chose for the executor: ``--set KEY=VALUE`` of the keys that it has."""
+
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
 # --------------------------------------------------------------------------- specs
 
 
@@ -339,12 +369,22 @@ class TaskSpec:
 
 @dataclass(frozen=True, slots=True)
 class BackendSpec:
-    """Registers a backend under the ``scheme`` of ``--model SCHEME:REST``."""
+    """Registers a backend under the ``scheme`` of ``--model SCHEME:REST``.
+
+    Attributes:
+        scheme: What ``--model`` calls it.
+        description: One line for ``harness ls``.
+        open: Opens the model.
+        options: ``--set KEY`` → one line of help.
+        replicable: Whether several copies may answer one run. False where one copy has to see
+            all requests (it keeps a limit on cost) or where the model runs elsewhere anyway.
+    """
 
     scheme: str
     description: str
     open: Callable[[BackendOptions], ModelBackend]
     options: Mapping[str, str] = field(default_factory=dict)
+    replicable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,8 +426,17 @@ class ReporterSpec:
 
 @dataclass(frozen=True, slots=True)
 class ExecutorSpec:
-    """Registers a way to spread the work."""
+    """Registers a way to spread the work.
+
+    Attributes:
+        name: What ``--executor`` calls it.
+        description: One line for ``harness ls``.
+        open: Checks the options and makes the executor.
+        options: ``--set KEY`` → one line of help; where the backend has an option of the same
+            name, the executor gets it.
+    """
 
     name: str
     description: str
-    open: Callable[[], Executor]
+    open: Callable[[ExecutorOptions], Executor]
+    options: Mapping[str, str] = field(default_factory=dict)

@@ -56,10 +56,9 @@ def claim(out: Path | None, started: datetime, slug: str, spec: Mapping[str, Any
 
 
 def _decisive(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a spec can change a result; how fast and at what price it is computed cannot."""
-    return {
-        name: value for name, value in spec.items() if name not in ("batch_size", "cache", "prices")
-    }
+    """What of a spec can change a result; where and at what price it is computed cannot."""
+    indifferent = ("batch_size", "cache", "executor", "prices")
+    return {name: value for name, value in spec.items() if name not in indifferent}
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -6,12 +6,12 @@ in one call, because a backend that shares prefixes must see everything to share
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness import codec
 from harness.errors import PluginError
-from harness.protocols import Executor, ModelBackend
+from harness.protocols import ModelBackend
 from harness.responses import ResponseStore
 from harness.types import KeyedRequest, Request, Response
 
@@ -44,10 +44,7 @@ def unique(requests: Iterable[KeyedRequest]) -> list[KeyedRequest]:
 
 
 def answers(
-    requests: Sequence[KeyedRequest],
-    backend: ModelBackend,
-    store: ResponseStore,
-    executor: Executor | None = None,
+    requests: Sequence[KeyedRequest], backend: ModelBackend, store: ResponseStore
 ) -> Iterator[Answer]:
     """Answers every distinct key exactly once: stored ones first, then as the backend gives them.
 
@@ -64,10 +61,7 @@ def answers(
     if not open_keys:
         return
     pending = [request for request in distinct if request.key in open_keys]
-    run: Callable[..., Iterator[tuple[str, Response]]] = (
-        backend.run if executor is None else lambda work: executor.run(backend, work)
-    )
-    for key, response in run(pending):
+    for key, response in backend.run(pending):
         if key not in open_keys:
             raise PluginError(f"the backend answered {key!r} twice or unasked")
         open_keys.remove(key)

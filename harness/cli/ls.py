@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.argument("name", required=False)
 @click.pass_context
 def command(context: click.Context, name: str | None) -> int:
-    """List tasks, suites, probes, backends and formats; with NAME, all about one of them."""
+    """List tasks, suites, probes, backends, executors, formats; with NAME, all about one."""
     from rich.console import Console
 
     registry = registry_of(context)
@@ -38,8 +38,12 @@ def command(context: click.Context, name: str | None) -> int:
         probe = registry.probes[name]
         _heading(console, name, probe.description)
         _rows(console, "options (--set)", ((f"{name}.{k}", v) for k, v in probe.options.items()))
+    elif name in registry.executors:
+        executor = registry.executors[name]
+        _heading(console, f"--executor {name}", executor.description)
+        _rows(console, "options (--set KEY=VALUE)", executor.options.items())
     else:
-        known = [*registry.tasks, *registry.backends, *registry.probes]
+        known = [*registry.tasks, *registry.backends, *registry.probes, *registry.executors]
         raise UnknownNameError("name", name, known)
     return 0
 
@@ -51,6 +55,7 @@ def _everything(console: Console, registry: Registry) -> None:
     _rows(console, "suites", ((name, ", ".join(members)) for name, members in groups.items()))
     for title, others in (
         ("backends (--model SCHEME:REST)", registry.backends),
+        ("executors (--executor)", registry.executors),
         ("alignment methods (--method)", registry.aligners),
         ("report formats (--format)", registry.reporters),
     ):

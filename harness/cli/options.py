@@ -61,6 +61,7 @@ _RUN_OPTIONS = (
     click.option("--batch-size", type=BatchSize(), help="Sequences a forward pass. [auto]"),
     click.option("--dtype", help="auto, float32, bfloat16 or float16. [auto]"),
     click.option("--device", help="auto, cpu, cuda, cuda:1, mps. [auto]"),
+    click.option("--executor", metavar="NAME", help="Where the model runs: local, ray. [local]"),
     click.option("--seed", type=int, help="Of few-shot draws, probes and sampling. [0]"),
     click.option("--group-by", type=Names(), help="Metadata fields to report by group."),
     click.option(
@@ -68,8 +69,8 @@ _RUN_OPTIONS = (
         "settings",
         multiple=True,
         metavar="[NAME.]KEY=VALUE",
-        help="An option of the backend, or of the task or probe NAME; `harness ls NAME` lists "
-        "them.",
+        help="An option of the backend or executor, or of the task or probe NAME; "
+        "`harness ls NAME` lists them.",
     ),
     click.option("--config", type=click.Path(path_type=Path), help="harness.toml to start from."),
     click.option("--out", type=click.Path(path_type=Path), help="Run folder. [runs/TIME-MODEL]"),

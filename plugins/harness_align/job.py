@@ -103,8 +103,8 @@ _OWN_KEYS = (
     *("judge", "development", "samples", "seed", "augment", "search"),
 )
 _EVALUATION_KEYS = (
-    *("data", "limit", "num_fewshot", "batch_size", "dtype", "device", "backend_settings"),
-    *("task_settings", "templates", "gate", "cache"),
+    *("data", "limit", "num_fewshot", "batch_size", "dtype", "device", "executor"),
+    *("backend_settings", "task_settings", "templates", "gate", "cache"),
 )
 
 

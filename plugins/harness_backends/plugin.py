@@ -20,14 +20,27 @@ def harness_register_backends() -> list[BackendSpec]:
     """The backends that ship with the harness."""
     return [
         BackendSpec("hf", "a Hugging Face checkpoint folder or hub id", open_hf, HF_OPTIONS),
-        BackendSpec("openai", "any OpenAI-compatible server", open_openai, OPENAI_OPTIONS),
-        BackendSpec("anthropic", "Anthropic's Messages API", open_anthropic, ANTHROPIC_OPTIONS),
+        BackendSpec(
+            "openai",
+            "any OpenAI-compatible server",
+            open_openai,
+            OPENAI_OPTIONS,
+            replicable=False,
+        ),
+        BackendSpec(
+            "anthropic",
+            "Anthropic's Messages API",
+            open_anthropic,
+            ANTHROPIC_OPTIONS,
+            replicable=False,
+        ),
         BackendSpec("vllm", "vLLM's engine in this process", open_vllm, VLLM_OPTIONS),
         BackendSpec(
             "replay",
             "saved outputs: JSON, JSONL or a text file",
             replay.open_replay,
             replay.OPTIONS,
+            replicable=False,
         ),
         BackendSpec("demo", "the tiny model that ships with the harness", _open_demo, HF_OPTIONS),
     ]

@@ -20,6 +20,7 @@ PACKAGES = {
     "harness_align",
     "harness_backends",
     "harness_probes",
+    "harness_ray",
     "harness_reports",
     "harness_tasks",
 }

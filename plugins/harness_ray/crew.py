@@ -1,0 +1,170 @@
+"""The workers: who has which shard, and what happens to it when its worker dies."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
+
+import ray
+from ray.exceptions import RayActorError, RayError, RayTaskError
+
+from harness.errors import HarnessError, RunFailedError, UsageError
+from harness.protocols import ModelSource
+from harness.types import KeyedRequest
+from harness_ray.cluster import Division
+from harness_ray.worker import Done, Facts, Worker
+
+T = TypeVar("T")
+AHEAD = 2
+"""Shards a worker holds: the one it computes, and the next, lest it waits for the driver."""
+MOST_DEATHS = 3
+"""Workers that may die over one shard; one more and the shard itself is to blame."""
+PLACE_SECONDS = 300.0
+"""For the cluster to find a place for the workers; opening the model is not counted."""
+
+
+class WorkerDiedError(RunFailedError):
+    """A worker's process or machine is gone, and what it computed with it."""
+
+
+class _Shard:
+    """Requests that are answered together, and how many workers died over them."""
+
+    __slots__ = ("deaths", "requests")
+
+    def __init__(self, requests: Sequence[KeyedRequest]) -> None:
+        self.requests, self.deaths = requests, 0
+
+
+class Crew:
+    """Workers with a copy of the model each.
+
+    A dead worker is replaced, and the shards it held go to whoever is free next.
+
+    Args:
+        source: The model.
+        division: How many workers, and what each gets.
+
+    Raises:
+        UsageError: The cluster finds no place for a worker in time.
+        HarnessError: The model cannot be opened there.
+    """
+
+    def __init__(self, source: ModelSource, division: Division) -> None:
+        self._source, self.division = source, division
+        self._actor = ray.remote(Worker).options(
+            num_cpus=division.cpus, num_gpus=division.gpus, scheduling_strategy="SPREAD"
+        )
+        self.workers: list[Any] = [self._new() for _ in range(division.workers)]
+        self.deaths = 0
+        self.facts: Facts = self._open()
+
+    def _new(self) -> Any:
+        return self._actor.remote(self._source)
+
+    def _open(self) -> Facts:
+        """Has every worker open the model; returns as soon as one has."""
+        placed = [worker.process.remote() for worker in self.workers]
+        _, missing = ray.wait(placed, num_returns=len(placed), timeout=PLACE_SECONDS)
+        if missing:
+            raise UsageError(
+                f"the cluster found no place for {len(missing)} of {len(placed)} workers with "
+                f"{self.division.cpus} CPU cores and {self.division.gpus:g} GPUs each "
+                f"in {PLACE_SECONDS:g} s",
+                "Wait until it is free (`ray status`), or set fewer workers.",
+            )
+        opening = [worker.facts.remote() for worker in self.workers]
+        first, _ = ray.wait(opening, num_returns=1)
+        facts = get(first[0])
+        assert isinstance(facts, Facts)
+        return facts
+
+    def answers(self, shards: Sequence[Sequence[KeyedRequest]]) -> Iterator[tuple[int, Done]]:
+        """Yields (worker, its answers) shard by shard, in the order they come.
+
+        Raises:
+            RunFailedError: A shard's workers die again and again, or the cluster is lost.
+            HarnessError: What the backend raised.
+        """
+        waiting = deque(_Shard(shard) for shard in shards)
+        running: dict[Any, tuple[int, Any, _Shard]] = {}
+        try:
+            while waiting or running:
+                self._launch(waiting, running)
+                (reference, *_), _ = ray.wait(list(running), num_returns=1)
+                place, worker, shard = running.pop(reference)
+                try:
+                    done = get(reference)
+                except WorkerDiedError as death:
+                    waiting.appendleft(self._bury(place, worker, shard, death))
+                    continue
+                assert isinstance(done, Done)
+                yield place, done
+        finally:
+            for reference in running:
+                ray.cancel(reference)
+
+    def _launch(self, waiting: deque[_Shard], running: dict[Any, tuple[int, Any, _Shard]]) -> None:
+        """Gives each worker its next shard, one all round before a second."""
+        held = [sum(at == place for at, _, _ in running.values()) for place in range(self.size)]
+        for ahead in range(AHEAD):
+            for place, worker in enumerate(self.workers):
+                if waiting and held[place] <= ahead:
+                    shard = waiting.popleft()
+                    reference = worker.answer.remote(shard.requests, self.facts.fingerprint)
+                    running[reference] = (place, worker, shard)
+                    held[place] += 1
+
+    def _bury(self, place: int, worker: Any, shard: _Shard, death: WorkerDiedError) -> _Shard:
+        """Replaces a dead worker, once however many shards it held."""
+        if self.workers[place] is worker:
+            self.workers[place] = self._new()
+            self.deaths += 1
+        shard.deaths += 1
+        if shard.deaths > MOST_DEATHS:
+            raise RunFailedError(
+                f"{shard.deaths} workers in a row died over the same {len(shard.requests)} "
+                f"requests; the last one: {death.message}",
+                death.hint,
+            )
+        return shard
+
+    @property
+    def size(self) -> int:
+        """Workers at a time."""
+        return self.division.workers
+
+    def close(self) -> None:
+        """Ends the workers, and whatever they compute."""
+        for worker in self.workers:
+            ray.kill(worker)
+
+
+def get(reference: Any) -> Any:
+    """The value of a reference.
+
+    Raises:
+        HarnessError: The backend raised it there.
+        WorkerDiedError: The worker died.
+        RunFailedError: Anything else that went wrong there, or the cluster is lost.
+    """
+    try:
+        return ray.get(reference)
+    except RayTaskError as error:
+        cause = error.cause
+        if isinstance(cause, HarnessError):
+            raise cause from None
+        raise RunFailedError(f"a worker failed: {type(cause).__name__}: {cause}") from error
+    except RayActorError as error:
+        raise WorkerDiedError(
+            f"a worker died: {_first_line(error)}",
+            "Often it is memory: set a smaller --batch-size or fewer workers.",
+        ) from error
+    except RayError as error:
+        raise RunFailedError(f"the Ray cluster failed: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,109 @@
+"""What runs in a worker's process: one copy of the model, opened there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+
+from harness import models
+from harness.errors import ModelError
+from harness.protocols import ModelBackend, ModelSource
+from harness.types import KeyedRequest, Response, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the driver has to know of the model before it asks anything."""
+
+    fingerprint: str
+    supports: frozenset[type]
+    by_sample: bool
+    described: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A shard's answers, what they cost, and the worker's description after them."""
+
+    answers: tuple[tuple[str, Response], ...]
+    usage: Usage
+    described: Mapping[str, object]
+
+
+class Worker:
+    """A Ray actor. Nothing is opened until it is asked: what fails then is an answer, not a death.
+
+    Args:
+        source: The model.
+    """
+
+    def __init__(self, source: ModelSource) -> None:
+        self._source = source
+        self._opened: ModelBackend | None = None
+
+    def process(self) -> int:
+        """The process id; that it answers means that it has found a place in the cluster."""
+        return os.getpid()
+
+    def facts(self) -> Facts:
+        """Opens the model.
+
+        Raises:
+            HarnessError: It cannot be used here.
+        """
+        backend = self._backend()
+        return Facts(
+            backend.fingerprint,
+            backend.supports,
+            bool(getattr(backend, "by_sample", False)),
+            dict(backend.describe()),
+        )
+
+    def forecast(self, requests: Sequence[KeyedRequest]) -> Usage | None:
+        """What the backend says that these requests would cost; None where it cannot."""
+        forecast = getattr(self._backend(), "forecast", None)
+        return None if forecast is None else forecast(requests)
+
+    def answer(self, requests: Sequence[KeyedRequest], fingerprint: str) -> Done:
+        """Answers a shard.
+
+        Raises:
+            ModelError: The model here is not the one of that fingerprint.
+        """
+        backend = self._backend()
+        if backend.fingerprint != fingerprint:
+            raise ModelError(
+                f"the workers opened different models under {self._source.options.model!r}",
+                "Make the checkpoint and the packages the same on every machine.",
+            )
+        before = backend.usage
+        answers = tuple(backend.run(requests))
+        return Done(answers, subtract(backend.usage, before), dict(backend.describe()))
+
+    def _backend(self) -> ModelBackend:
+        if self._opened is None:
+            self._opened = models.open_source(self._source)
+        return self._opened
+
+
+def add(left: Usage, right: Usage) -> Usage:
+    """The sum of two costs; a price that only one of them knows is the price."""
+    return _combine(left, right, 1)
+
+
+def subtract(left: Usage, right: Usage) -> Usage:
+    """What was spent between two readings."""
+    return _combine(left, right, -1)
+
+
+def _combine(left: Usage, right: Usage, sign: int) -> Usage:
+    sums = {
+        each.name: getattr(left, each.name) + sign * getattr(right, each.name)
+        for each in fields(Usage)
+        if each.name != "cost"
+    }
+    cost = None
+    if left.cost is not None or right.cost is not None:
+        cost = (left.cost or 0.0) + sign * (right.cost or 0.0)
+    return Usage(**sums, cost=cost)
