@@ -58,7 +58,11 @@ class Crew:
         )
         self.workers: list[Any] = [self._new() for _ in range(division.workers)]
         self.deaths = 0
-        self.facts: Facts = self._open()
+        try:
+            self.facts: Facts = self._open()
+        except BaseException:
+            self.close()
+            raise
 
     def _new(self) -> Any:
         return self._actor.remote(self._source)

@@ -1,0 +1,141 @@
+"""``harness run --executor ray``, as a user gives it, on a real Ray of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("ray")
+pytestmark = pytest.mark.slow
+MORTAL = Path(__file__).parents[1] / "unit" / "harness_ray" / "mortal.py"
+HARNESS = [sys.executable, "-m", "harness"]
+
+
+def harness(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*HARNESS, *arguments], cwd=folder, capture_output=True, text=True, timeout=300
+    )
+
+
+def results(folder: Path) -> Any:
+    return json.loads((folder / "results.json").read_text("utf-8"))
+
+
+def test_a_run_on_two_workers_scores_as_here(tmp_path: Path) -> None:
+    common = ["run", "--model", "demo", "--tasks", "sst2,squad", "--data", "sample", "--no-cache"]
+    spread = ["--executor", "ray", "--set", "workers=2"]
+    for out, more in (("here", []), ("there", spread)):
+        done = harness(tmp_path, *common, "--out", out, *more)
+        assert done.returncode == 0, done.stderr
+    here, there = results(tmp_path / "here"), results(tmp_path / "there")
+    assert there["model"].pop("executor")["workers"] == 2
+    assert {**there["model"]} == {**here["model"]}
+    for task in here["tasks"]:
+        assert there["tasks"][task] == here["tasks"][task]
+    for asked in ("requests", "prompt_tokens", "completion_tokens"):
+        assert there["usage"][asked] == here["usage"][asked]
+
+
+@pytest.fixture
+def greetings(tmp_path: Path) -> Path:
+    """A task whose questions are its rows, as a plugin."""
+    plugin = tmp_path / "asking.py"
+    plugin.write_text(
+        "from harness import hookimpl\n"
+        "from harness.data import field, read_jsonl\n"
+        "from harness.metrics import Mean\n"
+        "from harness.protocols import TaskSpec\n"
+        "from harness.types import Generate, Sample\n"
+        "class Asking:\n"
+        "    name, version, metrics = 'asking', '1', (Mean('shouts'),)\n"
+        "    def samples(self, data):\n"
+        "        for line, row in read_jsonl(data.paths[0]):\n"
+        "            yield Sample(str(line), field(row, 'text', str, data.paths[0], line))\n"
+        "    def requests(self, sample, shots):\n"
+        "        return [Generate(sample.input)]\n"
+        "    def score(self, sample, responses):\n"
+        "        return {'shouts': float(responses[0].text == sample.input.upper())}\n"
+        "@hookimpl\n"
+        "def harness_register_tasks():\n"
+        "    return [TaskSpec('asking', 'asks', lambda options: Asking())]\n",
+        encoding="utf-8",
+    )
+    return plugin
+
+
+def command(plugin: Path, rows: list[str], out: str) -> list[str]:
+    file = plugin.with_name("rows.jsonl")
+    file.write_text("".join(json.dumps({"text": row}) + "\n" for row in rows), encoding="utf-8")
+    return [
+        *("--plugin", str(MORTAL), "--plugin", str(plugin), "run", "--model", "mortal"),
+        *("--tasks", "asking", "--data", f"asking={file}", "--out", out, "--format", "json"),
+        *("--executor", "ray", "--set", "workers=2", "--set", "flag=died"),
+    ]
+
+
+def test_a_worker_that_dies_costs_nothing_but_time(greetings: Path, tmp_path: Path) -> None:
+    rows = [f"row {number}" for number in range(50)] + ["die once"]
+    done = harness(tmp_path, *command(greetings, rows, "out"))
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "died").exists()
+    found = results(tmp_path / "out")
+    assert found["model"]["executor"]["workers_replaced"] == 1
+    assert found["tasks"]["asking"]["metrics"]["shouts"]["value"] == 1
+    assert found["tasks"]["asking"]["n"] == 51
+
+
+def test_an_interrupted_run_ends_ray_and_goes_on_later(greetings: Path, tmp_path: Path) -> None:
+    rows = [f"row {number}" for number in range(50)]
+    arguments = command(greetings, [*rows, "dawdle"], "out")
+    with subprocess.Popen(
+        [*HARNESS, *arguments],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        deadline = time.monotonic() + 120
+        while not (tmp_path / "died").exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        time.sleep(1)  # the other worker answers the rest
+        started = _descendants(process.pid)
+        assert any("raylet" in name for name in started.values())
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 3, errors
+    assert "interrupted" in errors
+    assert "answered and kept" in errors
+    assert results(tmp_path / "out")["status"] == "incomplete"
+    deadline = time.monotonic() + 20
+    while any(map(_lives, started)) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert not [name for pid, name in started.items() if _lives(pid)]
+    again = harness(tmp_path, *command(greetings, rows, "again"))
+    assert again.returncode == 0, again.stderr
+    assert results(tmp_path / "again")["usage"]["cached"] > 0
+
+
+def _descendants(pid: int) -> dict[int, str]:
+    """Process id → name of every process under ``pid``, from /proc."""
+    found: dict[int, str] = {}
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in map(int, (task / "children").read_text().split()):
+            found[child] = Path(f"/proc/{child}/comm").read_text().strip()
+            found |= _descendants(child)
+    return found
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"

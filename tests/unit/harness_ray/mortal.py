@@ -1,0 +1,58 @@
+"""A plugin with a backend that shouts, and can die, fail or dawdle over a request that says so."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from harness import hookimpl
+from harness.errors import MissingExtraError, ModelError
+from harness.protocols import BackendSpec
+from harness.types import Completion, Generate, Usage
+
+
+class Mortal:
+    fingerprint, supports = "mortal", frozenset({Generate})
+
+    def __init__(self, options):
+        if options.model == "unusable":
+            raise MissingExtraError("the mortal backend", "mortal")
+        if options.model == "differs":
+            self.fingerprint = f"mortal-{os.getpid()}"
+        self._flag = Path(options.values["flag"])
+        self._answered = 0
+
+    @property
+    def usage(self):
+        return Usage(requests=self._answered, completion_tokens=2 * self._answered)
+
+    def describe(self):
+        return {"name": "mortal", "process": os.getpid()}
+
+    def run(self, requests):
+        for each in requests:
+            self._obey(each.request.prompt)
+            self._answered += 1
+            yield each.key, Completion(each.request.prompt.upper())
+
+    def _obey(self, prompt):
+        if "die always" in prompt or ("die once" in prompt and not self._flag.exists()):
+            self._flag.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        if "fail" in prompt:
+            raise ModelError("no model for this", "Take another.")
+        if "stumble" in prompt:
+            raise ValueError("stumbled")
+        if "dawdle" in prompt:
+            self._flag.touch()
+            time.sleep(60)
+
+    def close(self):
+        pass
+
+
+@hookimpl
+def harness_register_backends():
+    return [BackendSpec("mortal", "dies when told to", Mortal, {"flag": "file it leaves"})]
