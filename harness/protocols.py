@@ -108,8 +108,10 @@ class ModelBackend(Protocol):
     dtype, chat template); stored responses are keyed by it. ``supports`` holds the request
     types it can answer. ``by_sample`` (optional, default False) says that answers belong to
     samples rather than to prompts, so equal requests of two samples are not merged.
-    ``forecast(requests) -> Usage`` (optional) says what these requests would cost, without
-    running any: prompt tokens, those computed and reused, completion tokens at most.
+    ``forecast(requests) -> Usage | None`` (optional) says what these requests would cost, without
+    running any: prompt tokens, those computed and reused, completion tokens (and cost) at most;
+    or None where it cannot tell. ``forecast_basis`` (optional) says in words how it counts,
+    where it estimates.
     ``check(requests)`` (optional) raises a ``HarnessError`` where requests of these types cannot
     be answered all the same (labels that a classifier does not have), before anything is written.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,24 +13,32 @@ from harness.cli import options, registry_of
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.forecast import Forecast
+    from harness.forecast import Forecast, Pace
     from harness.types import Usage
 
 EPILOG = """\b
 Examples:
   harness plan --model ./ckpt --tasks squad,bias --data sample
   harness plan --model ./ckpt --tasks sst2 --probes robustness --limit 500
+  harness plan --model ./ckpt --tasks squad --estimate-time
 """
 
 
 @click.command("plan", epilog=EPILOG)
 @options.run_options
+@click.option(
+    "--estimate-time",
+    is_flag=True,
+    help="Ask some requests, for a few seconds, and estimate the time of the run. API models "
+    "charge for them; the answers are kept for the run.",
+)
 @click.pass_context
-def command(context: click.Context, /, **given: Any) -> int:
+def command(context: click.Context, /, estimate_time: bool, **given: Any) -> int:
     """Show what a run would ask and what it would cost, without asking.
 
     Takes the options of `harness run`. The model is opened, because what it can
-    answer and how it counts tokens is its own; nothing is computed or written.
+    answer and how it counts tokens is its own; without --estimate-time nothing is computed
+    or written.
     """
     from rich.console import Console
 
@@ -42,7 +51,11 @@ def command(context: click.Context, /, **given: Any) -> int:
     with closing(models.open_backend(spec, registry)) as backend:
         plan = planning.build(spec, registry, backend, stored_only=True)
         with ResponseStore(store_path(spec.cache, backend)) as store:
-            _show(Console(highlight=False), forecast.of(plan, backend, store))
+            found = forecast.of(plan, backend, store)
+            if estimate_time:
+                pace = forecast.measure_pace(plan, backend, store, spec.seed)
+                found = replace(found, pace=pace)
+            _show(Console(highlight=False), found)
     return 0
 
 
@@ -68,14 +81,25 @@ def _show(console: Console, found: Forecast) -> None:
     console.print(table)
     console.print(
         f"\n{found.requests:,} requests, {found.distinct:,} of them different, "
-        f"{found.stored:,} answered already in the response store"
+        f"{found.stored:,} ({found.stored / max(1, found.distinct):.0%}) answered already in the "
+        "response store"
     )
     if found.usage is None:
         console.print("This backend does not say beforehand what requests cost in tokens.")
-        return
-    console.print(_tokens(found.usage))
+    else:
+        _show_cost(console, found, found.usage)
+    if found.pace is not None:
+        console.print(_time(found.pace))
+
+
+def _show_cost(console: Console, found: Forecast, usage: Usage) -> None:
+    console.print(_tokens(usage))
+    if found.basis is not None:
+        console.print(f"Tokens are {found.basis}", markup=False)
+    if usage.cost is not None:
+        console.print(f"Cost: at most {usage.cost:,.4f} US dollars")
     if found.plain is not None and found.plain.computed_tokens:
-        times = found.usage.computed_tokens / found.plain.computed_tokens
+        times = usage.computed_tokens / found.plain.computed_tokens
         console.print(
             f"With the probes {times:.2f} times the {found.plain.computed_tokens:,} prompt tokens "
             "that the samples alone compute"
@@ -89,3 +113,18 @@ def _tokens(usage: Usage) -> str:
     if usage.completion_tokens:
         text += f"; at most {usage.completion_tokens:,} tokens generated"
     return text
+
+
+def _time(pace: Pace) -> str:
+    cost = "" if pace.spent.cost is None else f" for {pace.spent.cost:,.4f} US dollars"
+    return (
+        f"Time: about {_duration(pace.rest)}, as {pace.requests:,} requests asked now took "
+        f"{pace.seconds:.1f} s{cost}"
+    )
+
+
+def _duration(seconds: float) -> str:
+    for size, unit in ((86_400, "days"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.0f} s"

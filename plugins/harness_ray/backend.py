@@ -38,7 +38,7 @@ class RayBackend:
             raise
         facts = self._crew.facts
         self.fingerprint, self.supports = facts.fingerprint, facts.supports
-        self.by_sample = facts.by_sample
+        self.by_sample, self.forecast_basis = facts.by_sample, facts.forecast_basis
         self._described: dict[int, Mapping[str, object]] = {0: facts.described}
 
     def describe(self) -> Mapping[str, object]:

@@ -19,6 +19,7 @@ class Facts:
     fingerprint: str
     supports: frozenset[type]
     by_sample: bool
+    forecast_basis: str | None
     described: Mapping[str, object]
 
 
@@ -57,6 +58,7 @@ class Worker:
             backend.fingerprint,
             backend.supports,
             bool(getattr(backend, "by_sample", False)),
+            getattr(backend, "forecast_basis", None),
             dict(backend.describe()),
         )
 

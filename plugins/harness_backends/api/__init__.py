@@ -3,7 +3,8 @@
 Reading order: ``failures`` (what can go wrong) → ``retrying`` → ``budget`` → ``scheduling``
 (adaptive concurrency) → ``loop`` → ``backend``, which joins them around a provider. The
 providers are ``openai_backend`` and ``anthropic_backend``, with ``settings``, ``sdk``,
-``prompts``, ``answers``, ``probing`` and ``loglikelihood``. No SDK is imported until one opens.
+``prompts``, ``answers``, ``probing``, ``loglikelihood`` and ``counting``. No SDK is imported
+until one opens.
 """
 
 from __future__ import annotations

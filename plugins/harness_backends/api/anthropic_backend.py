@@ -14,6 +14,7 @@ from harness.types import Completion, Generate, Prompt, Request, Response, Sampl
 from harness_backends.api import answers
 from harness_backends.api.backend import ApiBackend, new_meter
 from harness_backends.api.budget import Meter
+from harness_backends.api.counting import ByBytes, TokenCounter
 from harness_backends.api.prompts import as_messages
 from harness_backends.api.sdk import Server, http_client, read_key, translate
 from harness_backends.api.settings import ApiSettings, choice
@@ -84,6 +85,11 @@ class AnthropicProvider:
             "endpoint": "messages",
             "sampling": "as requested" if self._send_sampling else "the provider's own",
         }
+
+    @property
+    def counter(self) -> TokenCounter:
+        """By the text's length: the tokenizer is not published."""
+        return ByBytes(chat=True)
 
     async def prepare(self) -> None:
         """There is one endpoint, and it gives no log-probabilities."""

@@ -9,6 +9,7 @@ from harness.codec import canonical_hash
 from harness.protocols import BackendOptions
 from harness.types import Failed, Generate, KeyedRequest, Request, Response, Usage
 from harness_backends.api.budget import Meter, Prices
+from harness_backends.api.counting import TokenCounter, expected
 from harness_backends.api.loop import BackgroundLoop
 from harness_backends.api.scheduling import AdaptiveLimit, Dispatcher
 from harness_backends.api.settings import ApiSettings
@@ -17,7 +18,7 @@ from harness_backends.api.settings import ApiSettings
 class Provider(Protocol):
     """One kind of server.
 
-    ``supports``, ``identity`` and ``facts`` hold once ``prepare`` has run.
+    ``supports``, ``identity``, ``facts`` and ``counter`` hold once ``prepare`` has run.
     """
 
     @property
@@ -33,6 +34,11 @@ class Provider(Protocol):
     @property
     def facts(self) -> Mapping[str, object]:
         """For reports; free of secrets."""
+        ...
+
+    @property
+    def counter(self) -> TokenCounter:
+        """Counts tokens before they are sent."""
         ...
 
     async def prepare(self) -> None:
@@ -108,6 +114,25 @@ class ApiBackend:
             return await self._provider.ask(request.request)
 
         return self._loop.stream(lambda deliver: self._dispatcher.run(requests, ask, deliver))
+
+    def forecast(self, requests: Sequence[KeyedRequest]) -> Usage:
+        """What these requests will take and cost, if every answer is as long as it may be.
+
+        Nothing is sent. What the provider will find in its own cache cannot be told.
+        """
+        spent = expected([each.request for each in requests], self._provider.counter)
+        return Usage(
+            requests=len(requests),
+            prompt_tokens=spent.prompt,
+            completion_tokens=spent.completion,
+            computed_tokens=spent.prompt,
+            cost=self._meter.cost(spent),
+        )
+
+    @property
+    def forecast_basis(self) -> str | None:
+        """How ``forecast`` counts, where it is an estimate."""
+        return self._provider.counter.basis
 
     def close(self) -> None:
         """Closes the connections and the event loop."""

@@ -29,6 +29,14 @@ class Prices:
             table["prompt"], table["completion"], table.get("cached_prompt", table["prompt"])
         )
 
+    def cost(self, spent: Spent) -> float:
+        """US dollars for these tokens."""
+        return (
+            (spent.prompt - spent.cached) * self.prompt
+            + spent.cached * self.cached_prompt
+            + spent.completion * self.completion
+        ) / _MILLION
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -146,11 +154,9 @@ class Meter:
             return f"max_tokens_total = {limit}"
         return None
 
+    def cost(self, spent: Spent) -> float | None:
+        """US dollars for these tokens; None without prices."""
+        return None if self._prices is None else self._prices.cost(spent)
+
     def _cost(self) -> float | None:
-        if self._prices is None:
-            return None
-        return (
-            (self._prompt - self._cached) * self._prices.prompt
-            + self._cached * self._prices.cached_prompt
-            + self._completion * self._prices.completion
-        ) / _MILLION
+        return self.cost(Spent(self._prompt, self._completion, self._cached))

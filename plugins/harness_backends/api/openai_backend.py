@@ -24,6 +24,7 @@ from harness_backends.api import answers, probing
 from harness_backends.api.answers import TokenLogprob
 from harness_backends.api.backend import ApiBackend, new_meter
 from harness_backends.api.budget import Meter
+from harness_backends.api.counting import ByBytes, ByTokenizer, TokenCounter
 from harness_backends.api.loglikelihood import Scorer, TextScorer, TokenIds, TokenScorer
 from harness_backends.api.prompts import as_messages, as_text
 from harness_backends.api.sdk import Server, http_client, read_key, translate
@@ -118,6 +119,16 @@ class OpenAIProvider:
             facts["continuations_found_by"] = "token ids" if by_tokens else "the server's encoding"
         return facts
 
+    @property
+    def counter(self) -> TokenCounter:
+        """By the model's tokenizer, unless the chat format that the server adds is unknown."""
+        chat = self._endpoint == "chat"
+        if self._tokenizer is None:
+            return ByBytes(chat, "; --set tokenizer=FOLDER counts exactly")
+        if chat and self._tokenizer.chat_template is None:
+            return ByBytes(chat, ", as the tokenizer has no chat template")
+        return ByTokenizer(Encoder(self._tokenizer, _NO_LIMIT, chat), self._scoring_encoder())
+
     async def prepare(self) -> None:
         """Settles what is ``auto`` by asking for a token or two."""
         if self._endpoint == "auto":
@@ -138,12 +149,16 @@ class OpenAIProvider:
     def _new_scorer(self) -> Scorer:
         if self._tokenizer is None:
             return TextScorer(self._prompt_logprobs)
+        return TokenScorer(self._prompt_logprobs, self._scoring_encoder())
+
+    def _scoring_encoder(self) -> Encoder:
+        assert self._tokenizer is not None, "without it, the server encodes"
         own: int = getattr(self._tokenizer, "model_max_length", _NO_LIMIT)
         # Scoring feeds one token fewer than it keeps, but a server is sent them all and makes
         # one more.
         longest = min(self._max_length or own, _NO_LIMIT) - 2
         chat = self._endpoint == "chat" and self._tokenizer.chat_template is not None
-        return TokenScorer(self._prompt_logprobs, Encoder(self._tokenizer, longest, chat))
+        return Encoder(self._tokenizer, longest, chat)
 
     async def close(self) -> None:
         """Closes the connections."""

@@ -23,6 +23,7 @@ from harness.types import (
 from harness_backends.hf.encoding import Encoder, EncodingError, Scored, Tokens
 from harness_backends.hf.settings import Settings
 from harness_backends.hf.stopping import cut_at_stop
+from harness_backends.hf.tree import build_tree
 
 _WAVE = 1024
 """Requests handed to the engine at a time; answers are stored after each wave."""
@@ -149,6 +150,33 @@ class VLLMBackend:
             for key, response in self._answer(requests[start : start + _WAVE]):
                 self._requests += 1
                 yield key, response
+
+    def forecast(self, requests: Sequence[KeyedRequest]) -> Usage:
+        """The tokens of these requests, and those computed where every beginning is found again.
+
+        Nothing is run. The engine finds whole blocks of tokens again, and as many as its memory
+        holds, so it computes a little more.
+        """
+        rows: list[Tokens] = []
+        completion = 0
+        for item in requests:
+            try:
+                match item.request:
+                    case Loglikelihood() | RollingLoglikelihood() as request:
+                        rows += [window.tokens for window in self._windows(request)]
+                    case Generate(sampling=sampling) as request:
+                        rows.append(self._prompt(request))
+                        completion += sampling.max_tokens
+            except EncodingError:
+                continue  # answered as a failure, without the model
+        prompt, computed = sum(map(len, rows)), len(build_tree(rows))
+        return Usage(
+            requests=len(requests),
+            prompt_tokens=prompt,
+            completion_tokens=completion,
+            computed_tokens=computed,
+            reused_tokens=prompt - computed,
+        )
 
     def _answer(self, requests: Sequence[KeyedRequest]) -> Iterator[tuple[str, Response]]:
         scored: list[tuple[str, Scored]] = []

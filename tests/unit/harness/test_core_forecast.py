@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
+import pytest
 from click.testing import CliRunner
 
 from harness import forecast, plan, scheduler
@@ -74,8 +76,83 @@ def test_the_command_shows_it(registry, backend, echo_rows) -> None:
     assert done.exit_code == 0, done.output
     text = " ".join(done.output.split())
     assert "twice 12 12 12 unchanged, 12 too much" in text
-    assert "24 requests, 24 of them different, 0 answered already" in text
+    assert "24 requests, 24 of them different, 0 (0%) answered already" in text
     assert "240 prompt tokens, 3 of them computed" in text
     assert "1.00 times the 3 prompt tokens" in text
     assert backend.asked == []
     assert backend.closed
+
+
+class Clocked:
+    """A fake that needs a second of a fake clock for every ten of the tokens it counts."""
+
+    def __init__(self, backend, monkeypatch) -> None:
+        self.now = 100.0
+        self.backend, self.usage = backend, Usage()
+        self.fingerprint, self.supports = backend.fingerprint, backend.supports
+        monkeypatch.setattr(forecast.time, "perf_counter", lambda: self.now)
+
+    def run(self, requests):
+        for answer in self.backend.run(requests):
+            self.now += 2.5
+            computed = self.usage.computed_tokens + 25
+            completion = self.usage.completion_tokens + 5
+            self.usage = Usage(
+                computed_tokens=computed, completion_tokens=completion, cost=computed
+            )
+            yield answer
+
+    def forecast(self, requests):
+        return Usage(computed_tokens=20 * len(requests), completion_tokens=99 * len(requests))
+
+
+@pytest.mark.parametrize("counted", [True, False], ids=["by tokens", "by requests"])
+def test_the_time_of_the_rest_follows_from_a_little_of_it(
+    registry, backend, tmp_path, monkeypatch, counted
+) -> None:
+    path = tmp_path / "many.jsonl"
+    path.write_text("".join(json.dumps({"text": f"text {n}"}) + "\n" for n in range(1000)))
+    whole = planned(registry, backend, path, ())
+    clocked = Clocked(backend, monkeypatch)
+    if not counted:
+        clocked.forecast = lambda requests: None
+    with ResponseStore(None) as store:
+        pace = forecast.measure_pace(whole, clocked, store, seed=1)
+        kept = forecast.of(whole, clocked, store).stored
+        asked = [each.key for each in backend.asked]
+    assert pace is not None
+    assert pace.requests == len(asked) == kept == 8 + 16, "the second round took long enough"
+    assert pace.seconds == 2.5 * 24
+    assert pace.spent == Usage(computed_tokens=25 * 24, completion_tokens=5 * 24, cost=25 * 24)
+    assert pace.rest == pytest.approx(2.5 * (1000 - 24))
+    first = [each.key for each in list(whole.requests())[:24]]
+    assert set(asked) != set(first), "the beginning of a data set is not all of it"
+
+
+def test_a_fast_model_is_asked_a_share_and_a_finished_plan_nothing(
+    registry, backend, echo_rows, tmp_path
+) -> None:
+    path = tmp_path / "many.jsonl"
+    path.write_text("".join(json.dumps({"text": f"text {n}"}) + "\n" for n in range(1000)))
+    whole = planned(registry, backend, path, ())
+    with ResponseStore(None) as store:
+        pace = forecast.measure_pace(whole, backend, store, seed=1)
+        assert pace is not None
+        assert pace.requests == 8 + 16 + 32 + 64, "a tenth of them, and what the round has more"
+        list(scheduler.answers(list(whole.requests()), backend, store))
+        assert forecast.measure_pace(whole, backend, store, seed=1) is None
+
+
+def test_the_command_estimates_time_and_cost(registry, backend, echo_rows) -> None:
+    planned(registry, backend, echo_rows)
+    backend.forecast = lambda requests: Usage(prompt_tokens=9, completion_tokens=7, cost=1.5)
+    backend.forecast_basis = "estimated: 4 bytes of text a token"
+    command = ["plan", "--model", "fake:", "--tasks", "echo", "--data", f"echo={echo_rows}"]
+    done = CliRunner().invoke(app, [*command, "--estimate-time"], obj={"registry": registry})
+    assert done.exit_code == 0, done.output
+    text = " ".join(done.output.split())
+    assert "at most 7 tokens generated" in text
+    assert "Tokens are estimated: 4 bytes of text a token" in text
+    assert "Cost: at most 1.5000 US dollars" in text
+    assert "Time: about 0 s, as 12 requests asked now took 0.0 s" in text
+    assert len(backend.asked) == 12

@@ -234,6 +234,18 @@ def test_usage(checkpoint: Path) -> None:
     assert (backend.usage.prompt_tokens, backend.usage.requests) == (4, 1)
 
 
+def test_the_forecast_is_what_the_run_then_takes(checkpoint: Path) -> None:
+    backend = vllm_backend(checkpoint)
+    work = keyed([*SCORED, *CONTINUED])
+    forecast = backend.forecast(work)
+    assert backend.usage.prompt_tokens == 0
+    list(backend.run(work))
+    assert forecast.prompt_tokens == backend.usage.prompt_tokens
+    assert forecast.completion_tokens == 8 + 8
+    assert forecast.computed_tokens + forecast.reused_tokens == forecast.prompt_tokens
+    assert forecast.reused_tokens > 0
+
+
 def test_without_vllm_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "vllm", None)
     with pytest.raises(MissingExtraError, match=r"evalign\[vllm\]"):
