@@ -59,19 +59,27 @@ def open_adapter(options: BackendOptions) -> AdapterBackend:
         raise MissingExtraError("an adapter", "align") from error
     base = str(data.read_json(folder / "adapter_config.json").get("base_model_name_or_path"))
     try:
+        # Fetched as a folder, so that a base that moves on at the hub is another model.
+        base_folder = Path(base) if Path(base).is_dir() else _fetch(base)
         model = transformers.AutoModelForCausalLM.from_pretrained(
-            base, dtype=torch.float32, use_safetensors=True
+            str(base_folder), dtype=torch.float32, use_safetensors=True
         )
         with_tokenizer = (folder / "tokenizer_config.json").is_file()
         tokenizer = transformers.AutoTokenizer.from_pretrained(
-            str(folder) if with_tokenizer else base
+            str(folder if with_tokenizer else base_folder)
         )
         adapted = peft.PeftModel.from_pretrained(model, str(folder)).eval()
     except (OSError, ValueError) as error:
         raise ModelError(f"{folder} on {base} cannot be read: {error}") from error
-    hashed = [folder, Path(base)] if Path(base).is_dir() else [folder]
-    fingerprint = f"peft:{data.sha256(hashed)}:{chat}"
+    fingerprint = f"peft:{data.sha256([folder, base_folder])}:{chat}"
     return AdapterBackend(adapted, tokenizer, folder, base, fingerprint, chat == "auto")
+
+
+def _fetch(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    patterns = ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja"]
+    return Path(snapshot_download(name, allow_patterns=patterns))
 
 
 class AdapterBackend:
