@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
@@ -113,7 +114,15 @@ class ApiBackend:
                     return Failed(f"{type(request.request).__name__} is not supported here")
             return await self._provider.ask(request.request)
 
-        return self._loop.stream(lambda deliver: self._dispatcher.run(requests, ask, deliver))
+        # The garbage collector's full passes over all that is imported stop every open request
+        # for a tenth of a second: what exists before the run is set aside until its end.
+        gc.freeze()
+        try:
+            yield from self._loop.stream(
+                lambda deliver: self._dispatcher.run(requests, ask, deliver)
+            )
+        finally:
+            gc.unfreeze()
 
     def forecast(self, requests: Sequence[KeyedRequest]) -> Usage:
         """What these requests will take and cost, if every answer is as long as it may be.
