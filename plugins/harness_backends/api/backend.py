@@ -114,13 +114,14 @@ class ApiBackend:
                     return Failed(f"{type(request.request).__name__} is not supported here")
             return await self._provider.ask(request.request)
 
+        answers: Iterator[tuple[str, Response]] = self._loop.stream(
+            lambda deliver: self._dispatcher.run(requests, ask, deliver)
+        )
         # The garbage collector's full passes over all that is imported stop every open request
         # for a tenth of a second: what exists before the run is set aside until its end.
         gc.freeze()
         try:
-            yield from self._loop.stream(
-                lambda deliver: self._dispatcher.run(requests, ask, deliver)
-            )
+            yield from answers
         finally:
             gc.unfreeze()
 

@@ -5,9 +5,10 @@ Both SDKs come from one generator and share the names of their exceptions.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,6 +61,8 @@ def read_key(variable: str, needed: bool, what: str) -> str | None:
 
 
 CONNECT_SECONDS = 10.0
+LARGEST_ANSWER = 64 << 20
+"""Bytes; the log-probabilities of half a million tokens fit."""
 
 
 def http_client(sdk: Any, seconds: float) -> Any:
@@ -74,9 +77,31 @@ def http_client(sdk: Any, seconds: float) -> Any:
     """
     timeout = sdk.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS))
     try:
-        return sdk.DefaultAioHttpClient(timeout=timeout)
+        return sdk.DefaultAioHttpClient(timeout=timeout, event_hooks={"response": [_limit_size]})
     except RuntimeError as error:
         raise MissingExtraError(f"the {sdk.__name__} backend", "api") from error
+
+
+async def _limit_size(response: Any) -> None:
+    """Has the body of a response end in an error where it is too large to hold."""
+    library = importlib.import_module(type(response).__module__.partition(".")[0])
+    inner = response.stream
+
+    class Limited(library.AsyncByteStream):  # type: ignore[misc, name-defined]
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            size = 0
+            async for chunk in inner:
+                size += len(chunk)
+                if size > LARGEST_ANSWER:
+                    raise RequestError(
+                        Kind.MALFORMED, f"the answer has more than {LARGEST_ANSWER:,} bytes"
+                    )
+                yield chunk
+
+        async def aclose(self) -> None:
+            await inner.aclose()
+
+    response.stream = Limited()
 
 
 def translate(error: Exception, sdk: Any, server: Server) -> Exception:
