@@ -7,7 +7,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
 import ray
-from ray.exceptions import RayActorError, RayError, RayTaskError
+from ray.exceptions import (
+    NodeDiedError,
+    OutOfMemoryError,
+    RayActorError,
+    RayError,
+    RayTaskError,
+    WorkerCrashedError,
+)
 
 from harness.errors import HarnessError, RunFailedError, UsageError
 from harness.protocols import ModelSource
@@ -20,6 +27,7 @@ AHEAD = 2
 """Shards a worker holds: the one it computes, and the next, lest it waits for the driver."""
 MOST_DEATHS = 3
 """Workers that may die over one shard; one more and the shard itself is to blame."""
+DEATHS = (RayActorError, NodeDiedError, OutOfMemoryError, WorkerCrashedError)
 PLACE_SECONDS = 300.0
 """For the cluster to find a place for the workers; opening the model is not counted."""
 
@@ -40,7 +48,8 @@ class _Shard:
 class Crew:
     """Workers with a copy of the model each.
 
-    A dead worker is replaced, and the shards it held go to whoever is free next.
+    A dead worker is replaced, and the shards it held go to whoever is free next. One whose
+    machine is gone may wait for a place for ever: it is given nothing until it has one.
 
     Args:
         source: The model.
@@ -57,6 +66,7 @@ class Crew:
             num_cpus=division.cpus, num_gpus=division.gpus, scheduling_strategy="SPREAD"
         )
         self.workers: list[Any] = [self._new() for _ in range(division.workers)]
+        self._waiting: dict[Any, int] = {}
         self.deaths = 0
         try:
             self.facts: Facts = self._open()
@@ -91,17 +101,21 @@ class Crew:
             RunFailedError: A shard's workers die again and again, or the cluster is lost.
             HarnessError: What the backend raised.
         """
-        waiting = deque(_Shard(shard) for shard in shards)
+        left = deque(_Shard(shard) for shard in shards)
         running: dict[Any, tuple[int, Any, _Shard]] = {}
         try:
-            while waiting or running:
-                self._launch(waiting, running)
-                (reference, *_), _ = ray.wait(list(running), num_returns=1)
+            while left or running:
+                self._launch(left, running)
+                reference = self._next(running)
+                if reference in self._waiting:
+                    self._arrive(reference)
+                    continue
                 place, worker, shard = running.pop(reference)
                 try:
                     done = get(reference)
                 except WorkerDiedError as death:
-                    waiting.appendleft(self._bury(place, worker, shard, death))
+                    self._replace(place, worker)
+                    left.appendleft(_again(shard, death))
                     continue
                 assert isinstance(done, Done)
                 yield place, done
@@ -109,30 +123,45 @@ class Crew:
             for reference in running:
                 ray.cancel(reference)
 
-    def _launch(self, waiting: deque[_Shard], running: dict[Any, tuple[int, Any, _Shard]]) -> None:
+    def _launch(self, left: deque[_Shard], running: dict[Any, tuple[int, Any, _Shard]]) -> None:
         """Gives each worker its next shard, one all round before a second."""
         held = [sum(at == place for at, _, _ in running.values()) for place in range(self.size)]
+        present = sorted(set(range(self.size)) - set(self._waiting.values()))
         for ahead in range(AHEAD):
-            for place, worker in enumerate(self.workers):
-                if waiting and held[place] <= ahead:
-                    shard = waiting.popleft()
+            for place in present:
+                if left and held[place] <= ahead:
+                    shard, worker = left.popleft(), self.workers[place]
                     reference = worker.answer.remote(shard.requests, self.facts.fingerprint)
                     running[reference] = (place, worker, shard)
                     held[place] += 1
 
-    def _bury(self, place: int, worker: Any, shard: _Shard, death: WorkerDiedError) -> _Shard:
-        """Replaces a dead worker, once however many shards it held."""
-        if self.workers[place] is worker:
-            self.workers[place] = self._new()
-            self.deaths += 1
-        shard.deaths += 1
-        if shard.deaths > MOST_DEATHS:
+    def _next(self, running: dict[Any, tuple[int, Any, _Shard]]) -> Any:
+        """What ends first: a shard, or the wait of a new worker."""
+        timeout = None if running else PLACE_SECONDS
+        ended, _ = ray.wait([*running, *self._waiting], num_returns=1, timeout=timeout)
+        if not ended:
             raise RunFailedError(
-                f"{shard.deaths} workers in a row died over the same {len(shard.requests)} "
-                f"requests; the last one: {death.message}",
-                death.hint,
+                f"all workers are gone, and the cluster found no place for another in {timeout:g} s"
             )
-        return shard
+        return ended[0]
+
+    def _arrive(self, reference: Any) -> None:
+        """A new worker has its place; or died on the way there, and makes room for another."""
+        place = self._waiting.pop(reference)
+        try:
+            get(reference)
+        except WorkerDiedError:
+            self._replace(place, self.workers[place])
+            if self.deaths > MOST_DEATHS * self.size:
+                raise
+
+    def _replace(self, place: int, worker: Any) -> None:
+        """Starts another in the place of a dead worker, once however many shards it held."""
+        if self.workers[place] is worker:
+            ray.kill(worker)  # one that is only out of reach would keep its place
+            self.workers[place] = self._new()
+            self._waiting[self.workers[place].process.remote()] = place
+            self.deaths += 1
 
     @property
     def size(self) -> int:
@@ -160,13 +189,29 @@ def get(reference: Any) -> Any:
         if isinstance(cause, HarnessError):
             raise cause from None
         raise RunFailedError(f"a worker failed: {type(cause).__name__}: {cause}") from error
-    except RayActorError as error:
+    except DEATHS as error:
         raise WorkerDiedError(
             f"a worker died: {_first_line(error)}",
             "Often it is memory: set a smaller --batch-size or fewer workers.",
         ) from error
     except RayError as error:
         raise RunFailedError(f"the Ray cluster failed: {_first_line(error)}") from error
+
+
+def _again(shard: _Shard, death: WorkerDiedError) -> _Shard:
+    """The shard, to be done once more.
+
+    Raises:
+        RunFailedError: It has been often enough.
+    """
+    shard.deaths += 1
+    if shard.deaths > MOST_DEATHS:
+        raise RunFailedError(
+            f"{shard.deaths} workers in a row died over the same {len(shard.requests)} requests; "
+            f"the last one: {death.message}",
+            death.hint,
+        )
+    return shard
 
 
 def _first_line(error: Exception) -> str:

@@ -139,3 +139,39 @@ def _lives(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+
+
+def test_a_machine_that_is_lost_leaves_its_work_to_the_others(tmp_path: Path) -> None:
+    """A cluster of two machines, as Ray simulates it: each has a raylet and a store of its own."""
+    script = f"""
+import sys
+from pathlib import Path
+from ray.cluster_utils import Cluster
+from harness.protocols import BackendOptions, ModelSource
+from harness.testing import keyed
+from harness.types import Completion, Generate
+from harness_ray.backend import RayBackend
+from harness_ray.settings import Settings
+
+memory = {{"object_store_memory": 80 << 20}}
+cluster = Cluster(True, head_node_args={{"num_cpus": 1, "include_dashboard": False, **memory}})
+other = cluster.add_node(num_cpus=1, **memory)
+source = ModelSource("mortal", BackendOptions("", values={{"flag": "x"}}), (Path({str(MORTAL)!r}),))
+backend = RayBackend(source, Settings(address=cluster.address))
+assert backend.describe()["executor"]["workers"] == 2, backend.describe()
+work = keyed([Generate(f"nap {{number}}") for number in range(400)])
+running = backend.run(work)
+answers = [next(running)]
+cluster.remove_node(other, allow_graceful=False)
+answers += running
+assert sorted(key for key, _ in answers) == sorted(each.key for each in work)
+assert all(isinstance(answer, Completion) for _, answer in answers)
+print("\\nreplaced", backend.describe()["executor"]["workers_replaced"])
+backend.close()
+cluster.shutdown()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=240
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "replaced 1" in done.stdout.splitlines()

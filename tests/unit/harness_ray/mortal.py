@@ -45,6 +45,8 @@ class Mortal:
             raise ModelError("no model for this", "Take another.")
         if "stumble" in prompt:
             raise ValueError("stumbled")
+        if "nap" in prompt:
+            time.sleep(0.02)
         if "dawdle" in prompt:
             self._flag.touch()
             time.sleep(60)
