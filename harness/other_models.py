@@ -78,7 +78,9 @@ class OtherModels:
             return self._own
         key = (model, tuple(sorted(settings.items())))
         if key not in self._open:
-            spec = replace(self._spec, model=model, backend_settings=settings)
+            spec = replace(
+                self._spec, model=model, backend_settings=settings, executor=models.LOCAL
+            )
             opened = models.open_backend(spec, self._registry)
             self._open[key] = self._closing.enter_context(closing(opened))
         return self._open[key]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.protocols import ModelSource
-from harness.types import KeyedRequest, Response, Usage
+from harness.types import KeyedRequest, Request, Response, Usage
 from harness_ray import cluster, sharding
 from harness_ray.crew import Crew, get
 from harness_ray.settings import Settings
@@ -54,6 +54,14 @@ class RayBackend:
                 "workers_replaced": self._open.deaths,
             },
         }
+
+    def check(self, requests: Sequence[Request]) -> None:
+        """One worker's, whose model is everyone's.
+
+        Raises:
+            HarnessError: What the backend raises there.
+        """
+        get(self._open.workers[0].check.remote(list(requests)))
 
     def run(self, requests: Sequence[KeyedRequest]) -> Iterator[tuple[str, Response]]:
         """Answers each request once, shard by shard."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from harness import models
 from harness.errors import ModelError
 from harness.protocols import ModelBackend, ModelSource
-from harness.types import KeyedRequest, Response, Usage
+from harness.types import KeyedRequest, Request, Response, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,12 @@ class Worker:
             getattr(backend, "forecast_basis", None),
             dict(backend.describe()),
         )
+
+    def check(self, requests: Sequence[Request]) -> None:
+        """Raises where the backend cannot answer requests of these types all the same."""
+        check = getattr(self._backend(), "check", None)
+        if check is not None:
+            check(requests)
 
     def forecast(self, requests: Sequence[KeyedRequest]) -> Usage | None:
         """What the backend says that these requests would cost; None where it cannot."""

@@ -31,6 +31,10 @@ class Mortal:
     def describe(self):
         return {"name": "mortal", "process": os.getpid()}
 
+    def check(self, requests):
+        if any("forbidden" in each.prompt for each in requests):
+            raise ModelError("such words are forbidden")
+
     def run(self, requests):
         for each in requests:
             self._obey(each.request.prompt)

@@ -67,6 +67,9 @@ def test_errors_of_the_model_come_as_they_are(spread: Spread, tmp_path: Path) ->
         spread("mortal", "unusable", flag=tmp_path)
     assert "evalign[mortal]" in str(caught.value.hint)
     backend = spread("mortal", flag=tmp_path / "flag")
+    backend.check([Generate("allowed")])
+    with pytest.raises(ModelError, match="forbidden"):
+        backend.check([Generate("forbidden")])
     with pytest.raises(ModelError, match="no model for this") as caught:
         list(backend.run(keyed([Generate("fail")])))
     assert caught.value.hint == "Take another."
