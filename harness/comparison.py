@@ -191,7 +191,9 @@ def compare(
             expected="two runs of the same tasks",
         )
     found = {
-        name: measure.incomparable(TaskIdentity.of(before[name]), TaskIdentity.of(after[name]))
+        name: measure.incomparable(
+            TaskIdentity.of_result(before[name]), TaskIdentity.of_result(after[name])
+        )
         for name in shared
     }
     reasons = {name: reason for name, reason in found.items() if reason is not None}

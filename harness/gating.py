@@ -61,12 +61,7 @@ class Gating:
             for task in plan.tasks
         }
         identities = {
-            task.task.name: TaskIdentity(
-                str(task.task.version),
-                task.data_sha256,
-                task.settings.get("num_fewshot"),
-                task.settings.get("template"),
-            )
+            task.task.name: TaskIdentity.of(str(task.task.version), task.data_sha256, task.settings)
             for task in plan.tasks
         }
         return SequentialGate(

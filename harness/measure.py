@@ -39,14 +39,18 @@ class TaskIdentity:
     data_sha256: str
     num_fewshot: str | None = None
     template: str | None = None
+    scoring: str | None = None
 
     @classmethod
-    def of(cls, task: TaskResult) -> TaskIdentity:
+    def of(cls, version: str, data_sha256: str, settings: Mapping[str, str]) -> TaskIdentity:
+        """From what a plan or a result says of a task."""
+        asked = {name: settings.get(name) for name in ("num_fewshot", "template", "scoring")}
+        return cls(version, data_sha256, **asked)
+
+    @classmethod
+    def of_result(cls, task: TaskResult) -> TaskIdentity:
         """From a task's result."""
-        settings = task.settings
-        return cls(
-            task.version, task.data_sha256, settings.get("num_fewshot"), settings.get("template")
-        )
+        return cls.of(task.version, task.data_sha256, task.settings)
 
 
 def incomparable(baseline: TaskIdentity, candidate: TaskIdentity) -> str | None:
@@ -56,12 +60,14 @@ def incomparable(baseline: TaskIdentity, candidate: TaskIdentity) -> str | None:
         "data_sha256": "data (SHA-256)",
         "num_fewshot": "number of few-shot examples",
         "template": "prompt template",
+        "scoring": "scoring",
     }
     reasons = []
     for attribute, name in names.items():
         before, after = getattr(baseline, attribute), getattr(candidate, attribute)
         if before != after:
-            before, after = ("none" if each is None else str(each)[:12] for each in (before, after))
+            length = 12 if attribute == "data_sha256" else None
+            before, after = ("none" if each is None else each[:length] for each in (before, after))
             reasons.append(f"{name} {before} in the baseline, {after} in the candidate")
     return "; ".join(reasons) or None
 

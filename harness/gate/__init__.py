@@ -84,7 +84,7 @@ def _replay(
         baseline,
         metrics,
         seed,
-        {name: TaskIdentity.of(task) for name, task in candidate.result.tasks.items()},
+        {name: TaskIdentity.of_result(task) for name, task in candidate.result.tasks.items()},
     )
     for task, samples in candidate.samples.items():
         for name in gate.order(task):

@@ -257,7 +257,8 @@ def _judge_drop(
     if task not in baseline.result.tasks:
         raise NotMeasurable(f"the baseline did not evaluate {task}")
     reason = measure.incomparable(
-        TaskIdentity.of(baseline.result.tasks[task]), TaskIdentity.of(candidate.result.tasks[task])
+        TaskIdentity.of_result(baseline.result.tasks[task]),
+        TaskIdentity.of_result(candidate.result.tasks[task]),
     )
     if reason:
         raise NotMeasurable(f"not comparable with the baseline ({reason})")

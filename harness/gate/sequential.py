@@ -241,7 +241,7 @@ def _baseline_scores(
     if task not in baseline.result.tasks or task not in baseline.samples:
         raise NotMeasurable(f"the baseline holds no samples of {task}")
     theirs = baseline.result.tasks[task]
-    reason = identity and measure.incomparable(TaskIdentity.of(theirs), identity)
+    reason = identity and measure.incomparable(TaskIdentity.of_result(theirs), identity)
     if reason:
         raise NotMeasurable(f"not comparable with the baseline ({reason})")
     rows = measure.rows(baseline.samples[task].values(), name)

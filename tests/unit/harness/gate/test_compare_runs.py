@@ -123,6 +123,10 @@ def test_changes_are_shown_by_group(kit, scored) -> None:
         ({"data_sha256": "e" * 64}, "data"),
         ({"settings": {"num_fewshot": "5", "template": "default"}}, "few-shot"),
         ({"settings": {"num_fewshot": "0", "template": "other"}}, "template"),
+        (
+            {"settings": {"num_fewshot": "0", "template": "default", "scoring": "classify"}},
+            "scoring none in the baseline, classify in the candidate",
+        ),
     ],
 )
 def test_incomparable_runs_are_refused_unless_forced(kit, scored, change, words) -> None:

@@ -295,7 +295,7 @@ def test_broken_scores_block(kit, scored, value) -> None:
 def test_what_is_missing_blocks_before_the_first_model_call(kit, scored) -> None:
     before = kit.binary(50, range(40))
     baseline = scored("main", before)
-    identity = TaskIdentity.of(baseline.result.tasks["quiz"])
+    identity = TaskIdentity.of_result(baseline.result.tasks["quiz"])
     changed = {"quiz": replace(identity, data_sha256="e" * 64)}
     apart = {"quiz": {"x1": None}}
     nowhere = {"exam": {"s0000": None}}
