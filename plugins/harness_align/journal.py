@@ -3,7 +3,7 @@
 {"event": "stage", "steps": 200, "resumed_at": 0, "pid": 4711}
 {"event": "step", "step": 3, "logs": {"loss": 0.69, …}, "time": 1763665000.1}
 {"event": "checkpoint", "step": 50, "path": "…"}
-{"event": "metric", "step": 50, "name": "sst2.accuracy", "value": 0.8, "best": true}
+{"event": "metric", "step": 50, "name": "sst2.accuracy", "value": 0.8, "standing": 0.8, "best": …}
 {"event": "finished", "model": "…"}     or     {"event": "failed", "error", "message", "hint"}
 """
 

@@ -35,7 +35,16 @@ from harness_align.job import AlignJob
 from harness_align.journal import Event, Journal
 from harness_align.preparing import Prepared
 from harness_align.search import Found, SearchSpec
-from harness_align.verdict import Aim, AlignVerdict, Judgement, judge, judgement, parse_aim
+from harness_align.verdict import (
+    Aim,
+    AlignVerdict,
+    Judgement,
+    judge,
+    judgement,
+    named,
+    parse_aim,
+    standing,
+)
 
 Say = Callable[[str], None]
 
@@ -105,7 +114,7 @@ def run(
         say("Searching for settings, on a part of the training rows")
         worth = partial(_worth, registry)
         found = search.search(job, prepared.train, worth, say, quiet)
-        job = replace(job, settings={**job.settings, **found.best})
+        job = replace(job, settings={**job.settings, **found.best, **search.watching(job)})
     say(f"Training: {job.method} on {prepared.statistics['rows']:,} rows")
     checkpoint = aligner.train(job.training, prepared.train, job.out / "train")
     if names:
@@ -216,21 +225,11 @@ def _worth(registry: Registry, job: AlignJob, checkpoint: Path, held_out: Rows) 
     """What a trial's checkpoint is worth: the search's metric, else the held-out rows' gain."""
     spec = SearchSpec.parse(job.search or {})
     if spec.metric:
-        task, _, metric = spec.metric.partition(".")
+        aim = parse_aim(spec.metric, list(registry.tasks))
         given = {**job.evaluation, "data": spec.data, "limit": spec.limit, "cache": False}
-        folder = checkpoint.parent / "development"
-        run = measure(
-            replace(job, evaluation=given, out=folder),
-            registry,
-            model_name(checkpoint),
-            [task],
-            "run",
-        )
-        result = run.result.tasks[task].metrics
-        if metric not in result:
-            raise UnknownNameError(f"metric of {task}", metric, result)
-        sign = -1 if result[metric].higher_is_better is False else 1
-        return sign * result[metric].estimate.value
+        mine = replace(job, evaluation=given, out=checkpoint.parent / "development")
+        result = measure(mine, registry, model_name(checkpoint), [aim.task], "run").result
+        return standing(named(aim, result), result)[1]
     found = _effects(job, registry, checkpoint, held_out)
     if found.default_target is None:
         raise RunFailedError("the trial cannot be judged: no held-out row has a known answer")

@@ -88,7 +88,7 @@ class SearchSpec:
                 raise ConfigError(f"[align.search] {name} = {value!r}, expected at least 1")
         metric = table.get("metric", "")
         if metric and (not isinstance(metric, str) or "." not in metric):
-            raise ConfigError(f"[align.search] metric = {metric!r}, expected TASK.METRIC")
+            raise ConfigError(f"[align.search] metric = {metric!r}, expected TASK.METRIC[@IDEAL]")
         if metric and not table.get("data"):
             raise ConfigError(
                 f"[align.search] metric = {metric!r} has no data of its own",
@@ -161,10 +161,11 @@ def search(
             f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in settings.items()
         )
         say(f"Trial {trial.number}: {', '.join(listed)}")
-        mine = replace(job, settings={**job.settings, **settings}, resume=False)
+        chosen = {**job.settings, **settings, **watching(job)}
+        mine = replace(job, settings=chosen, resume=False)
         out = folder / f"trial-{trial.number}"
         aligner = StagedAligner(job.method, quiet, job.accelerate_config, _watch(trial, spec))
-        checkpoint = aligner.train(_watched(mine, spec), rows, out)
+        checkpoint = aligner.train(mine.training, rows, out)
         return evaluate(mine, checkpoint, held_out)
 
     done = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
@@ -182,12 +183,15 @@ def _suggest(trial: Any, name: str, bounds: Mapping[str, Any]) -> Any:
     return suggest(name, bounds["low"], bounds["high"], log=bool(bounds.get("log", False)))
 
 
-def _watched(job: AlignJob, spec: SearchSpec) -> dict[str, Any]:
-    """The trial's training spec; with a metric, it is looked at while training goes on."""
+def watching(job: AlignJob) -> dict[str, Any]:
+    """Training settings by which the search's metric is looked at, and its best weights kept.
+
+    The training that follows the search takes them too, so that it ends as its trial did.
+    """
+    spec = SearchSpec.parse(job.search or {})
     if not spec.metric:
-        return job.training
+        return {}
     return {
-        **job.training,
         "stop_tasks": (spec.metric.partition(".")[0],),
         "stop_metric": spec.metric,
         "stop_data": dict(spec.data or {}),
@@ -203,8 +207,7 @@ def _watch(trial: Any, spec: SearchSpec) -> Callable[[Event], None]:
 
     def watch(event: Event) -> None:
         if spec.metric and event["event"] == "metric":
-            value = event["value"] if event["higher_is_better"] else -event["value"]
-            trial.report(value, event["step"])
+            trial.report(event["standing"], event["step"])
             if trial.should_prune():
                 raise optuna.TrialPruned
 

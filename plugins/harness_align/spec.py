@@ -77,9 +77,10 @@ class AlignSpec:
         temperature: Of the sampling in RL.
         constant_reward_patience: Steps in a row with equal rewards after which RL stops.
         stop_tasks: Tasks whose metric ends the training early.
-        stop_metric: ``TASK.METRIC``; empty takes the first task's first metric.
+        stop_metric: ``TASK.METRIC``, or ``TASK.METRIC@IDEAL`` where neither high nor low is best;
+            empty takes the first task's first metric.
         stop_data: Task → path or ``sample``.
-        stop_every: Steps between these evaluations.
+        stop_every: Steps between these evaluations; the first is before any step.
         stop_patience: Evaluations without a better value before the end.
         stop_limit: Samples a task in these evaluations.
         plugin_files: Python files loaded as plugins.

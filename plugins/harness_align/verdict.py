@@ -19,7 +19,7 @@ from harness.metrics import clusters_of, values_of
 from harness.stats import compare as paired
 from harness.stats import estimates
 from harness.stats.inference import Inference, estimate
-from harness.types import Estimate
+from harness.types import Estimate, RunResult
 
 Decision = Literal["pass", "block", "inconclusive"]
 Role = Literal["target", "guard"]
@@ -149,8 +149,8 @@ def judge(
         UsageError: An aim's metric does not exist, or nothing can be said about it.
     """
     roles: list[tuple[Role, Aim]] = [
-        *(("target", _named(aim, candidate)) for aim in targets),
-        *(("guard", _named(aim, candidate)) for aim in guards),
+        *(("target", named(aim, candidate.result)) for aim in targets),
+        *(("guard", named(aim, candidate.result)) for aim in guards),
     ]
     measured = [(role, aim, *_gain(baseline, candidate, aim, metrics)) for role, aim in roles]
     losses = paired.holm(
@@ -165,18 +165,33 @@ def judge(
     return AlignVerdict(tuple(judgements), gate)
 
 
-def _named(aim: Aim, run: ScoredRun) -> Aim:
-    known = list(run.result.tasks[aim.task].metrics)
+def named(aim: Aim, result: RunResult) -> Aim:
+    """The aim with its metric's name.
+
+    Raises:
+        UnknownNameError: The task has no such metric.
+        UsageError: No direction of the metric is better, and the aim has no ideal.
+    """
+    known = list(result.tasks[aim.task].metrics)
     name = aim.metric or known[0]
     if name not in known:
         raise UnknownNameError(f"metric of {aim.task}", name, known)
     ideal = aim.ideal
-    if ideal is None and run.result.tasks[aim.task].metrics[name].higher_is_better is None:
+    if ideal is None and result.tasks[aim.task].metrics[name].higher_is_better is None:
         raise UsageError(
             f"{aim.task}.{name} is neither better high nor low",
             f"Say where it should be: {aim.task}.{name}@0.5",
         )
     return Aim(aim.task, name, ideal)
+
+
+def standing(aim: Aim, result: RunResult) -> tuple[float, float]:
+    """(the value of a named aim's metric, how good that is: the higher the better)."""
+    metric = result.tasks[aim.task].metrics[aim.metric]
+    value = metric.estimate.value
+    if aim.ideal is not None:
+        return value, -abs(value - aim.ideal)
+    return value, -value if metric.higher_is_better is False else value
 
 
 def _gain(

@@ -45,7 +45,8 @@ def main(path: str) -> int:
         explained = explain(error)
         journal.failed(type(explained).__name__, explained.message, explained.hint)
         return RunFailedError.exit_code
-    journal.finished(model)
+    if os.environ.get("RANK", "0") == "0":  # the process that wrote the checkpoint
+        journal.finished(model)
     return 0
 
 

@@ -9,14 +9,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from harness.errors import RunFailedError
 from harness_align.journal import Journal
 from harness_align.spec import AlignSpec
+from harness_align.training.measuring import Look
 
 COMPLETE = "complete"
 """The file that marks a checkpoint whose last byte was written."""
+MODEL = "model"
+"""The name of a final checkpoint's folder."""
 
 
 class Progress(TrainerCallback):  # type: ignore[misc]  # untyped library
@@ -53,6 +58,7 @@ class Progress(TrainerCallback):  # type: ignore[misc]  # untyped library
     ) -> None:
         """A checkpoint is whole."""
         del control
+        PartialState().wait_for_everyone()  # each process writes its own shards and random state
         if state.is_world_process_zero:
             folder = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
             (folder / COMPLETE).touch()
@@ -103,53 +109,83 @@ class Guard(TrainerCallback):  # type: ignore[misc]  # untyped library
 class EarlyStopping(TrainerCallback):  # type: ignore[misc]  # untyped library
     """Stops when a real task's metric no longer gets better, and keeps the best weights.
 
+    The base is measured too: a training that only does harm ends with the base's weights.
+
     Args:
         spec: ``stop_*`` say what is measured and how often.
-        measure: Checkpoint folder → the metric's value, and whether higher is better.
-        export: Writes the current weights to a folder.
+        measure: Checkpoint folder → what the metric says of it; called on the first process.
+        export: Writes the current weights to a folder; called on every process.
         journal: Where the values are noted.
-        scratch: Folder for the weights being measured and the best ones.
+        scratch: Folder for the weights being measured and the best ones; ``best_folder`` holds
+            what an export wrote, the checkpoint in ``model``.
     """
 
     def __init__(
         self,
         spec: AlignSpec,
-        measure: Callable[[Path], tuple[str, float, bool]],
+        measure: Callable[[Path], Look],
         export: Callable[[Path], Path],
         journal: Journal,
         scratch: Path,
     ) -> None:
         self._spec, self._measure, self._export = spec, measure, export
-        self._journal, self._scratch = journal, scratch
+        self._journal, self._measured = journal, scratch / "measured"
+        self.best_folder = scratch / "best"
         self._best, self._worse = -math.inf, 0
-        self.best_folder: Path | None = None
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> TrainerControl:
+        """Measures the base, or goes on from what an interrupted run had measured."""
+        del args
+        if state.global_step == 0:
+            return self._look(state, control)
+        for event in self._journal.read()[0]:
+            if event["event"] == "metric" and event["step"] <= state.global_step:
+                self._count(event["standing"], fresh=event["step"] == 0)
+        return control
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> TrainerControl:
         """Measures every ``stop_every`` steps."""
         del args
-        if state.global_step % self._spec.stop_every == 0:
-            folder = self._export(self._scratch / "measured")
-            name, value, higher_is_better = self._measure(folder)
-            standing = value if higher_is_better else -value
-            better = standing > self._best
-            self._journal.write(
-                "metric",
-                step=state.global_step,
-                name=name,
-                value=value,
-                higher_is_better=higher_is_better,
-                best=better,
-            )
-            self._worse = 0 if better else self._worse + 1
-            if better:
-                self._best, self.best_folder = standing, self._scratch / "best"
-                shutil.rmtree(self.best_folder, ignore_errors=True)
-                folder.rename(self.best_folder)
-            else:
-                shutil.rmtree(folder)
-            if self._worse >= self._spec.stop_patience:
-                self._journal.write("stopped", step=state.global_step, reason=name)
-                control.should_training_stop = True
+        return control if state.global_step % self._spec.stop_every else self._look(state, control)
+
+    def _look(self, state: TrainerState, control: TrainerControl) -> TrainerControl:
+        checkpoint = self._export(self._measured / MODEL)
+        first = state.is_world_process_zero
+        shared = [self._measure(checkpoint) if first else None]
+        look = broadcast_object_list(shared)[0]
+        assert look is not None
+        better = self._count(look.standing, fresh=state.global_step == 0)
+        if first:
+            self._note(state.global_step, look, better)
+        if self._worse >= self._spec.stop_patience:
+            if first:
+                self._journal.write("stopped", step=state.global_step, reason=look.name)
+            control.should_training_stop = True
         return control
+
+    def _count(self, standing: float, *, fresh: bool) -> bool:
+        """Whether this is the best look so far; ``fresh``: it is the first of a training."""
+        if fresh:
+            self._best, self._worse = -math.inf, 0
+        better = standing > self._best
+        self._best = max(standing, self._best)
+        self._worse = 0 if better else self._worse + 1
+        return better
+
+    def _note(self, step: int, look: Look, better: bool) -> None:
+        """Writes a look down, and keeps its weights where they are the best so far."""
+        shutil.rmtree(self.best_folder if better else self._measured, ignore_errors=True)
+        if better:
+            self._measured.rename(self.best_folder)
+        self._journal.write(
+            "metric",
+            step=step,
+            name=look.name,
+            value=look.value,
+            standing=look.standing,
+            best=better,
+        )

@@ -4,26 +4,38 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness import plugins, runner
 from harness.config import RunSpec
-from harness.errors import UnknownNameError
+from harness_align import verdict
 from harness_align.adapter_backend import model_name
 from harness_align.spec import AlignSpec
+from harness_align.verdict import Aim
 
 
-def measure(spec: AlignSpec) -> Callable[[Path], tuple[str, float, bool]]:
-    """A function from a checkpoint to (metric's name, its value, whether higher is better).
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a metric says of a checkpoint; ``standing`` is higher where that is better."""
+
+    name: str
+    value: float
+    standing: float
+
+
+def measure(spec: AlignSpec) -> Callable[[Path], Look]:
+    """A function that measures a checkpoint folder.
 
     Raises:
         HarnessError: A plugin file or a task does not exist.
     """
     registry = plugins.load([Path(file) for file in spec.plugin_files])
-    registry.select_tasks(spec.stop_tasks)
+    tasks = [each.name for each in registry.select_tasks(spec.stop_tasks)]
+    aim = verdict.parse_aim(spec.stop_metric, tasks) if spec.stop_metric else Aim(tasks[0])
     folder = Path(spec.out) / "stopping" / "run"
 
-    def measured(checkpoint: Path) -> tuple[str, float, bool]:
+    def measured(checkpoint: Path) -> Look:
         shutil.rmtree(folder, ignore_errors=True)
         run = runner.run(
             RunSpec(
@@ -37,14 +49,7 @@ def measure(spec: AlignSpec) -> Callable[[Path], tuple[str, float, bool]]:
             ),
             registry,
         )
-        known = {
-            f"{task}.{metric}": each
-            for task, result in run.result.tasks.items()
-            for metric, each in result.metrics.items()
-        }
-        name = spec.stop_metric or next(iter(known))
-        if name not in known:
-            raise UnknownNameError("metric in stop_metric", name, known)
-        return name, known[name].estimate.value, known[name].higher_is_better is not False
+        found = verdict.named(aim, run.result)
+        return Look(found.name, *verdict.standing(found, run.result))
 
     return measured

@@ -9,6 +9,7 @@ from typing import Any
 from harness.errors import ModelError
 from harness_align.spec import AlignSpec
 from harness_align.training import adapters
+from harness_align.training.setup import Setup
 
 ENCODER_DECODER_METHODS = ("slic", "simpo")
 
@@ -149,34 +150,40 @@ def context_length(config: Any) -> int | None:
     return None
 
 
-def export(model: Any, tokenizer: Any, folder: Path, final: bool) -> Path:
-    """Writes a checkpoint that any backend reads: adapters are merged where they can be.
+def export(trainer: Any, setup: Setup, folder: Path) -> Path:
+    """Writes a checkpoint that any backend reads: LoRA is merged into its base.
 
     Prompt and prefix tuning have no merged form: their folder holds the adapter, which names
-    the base model.
+    the base model. Called on every process: shards are gathered, and the first process writes.
 
     Args:
-        model: What the trainer trained, unwrapped.
-        tokenizer: Its tokenizer.
-        folder: Where to.
-        final: Whether training is over, so that the adapter may be merged in place.
+        trainer: A TRL trainer whose model is prepared for training.
+        setup: What it was made of.
+        folder: Where to; a LoRA adapter itself is kept in ``adapter`` beside it.
     """
-    adapter = getattr(model, "peft_config", None)
-    if adapter is not None and hasattr(model, "merge_and_unload") and _mergeable(adapter):
-        if final:
-            model.save_pretrained(folder.parent / "adapter")
-        else:
-            import copy
-
-            model = copy.deepcopy(model)
-        model = model.merge_and_unload()
-    model.save_pretrained(folder, safe_serialization=True)
-    tokenizer.save_pretrained(folder)
+    accelerator = trainer.accelerator
+    weights = accelerator.get_state_dict(trainer.model_wrapped)
+    if not trainer.is_world_process_zero():
+        return folder
+    model = accelerator.unwrap_model(trainer.model_wrapped)
+    if setup.adapter is not None and not setup.adapter.is_prompt_learning:
+        adapter = folder.parent / "adapter"
+        model.save_pretrained(adapter, state_dict=weights)
+        model, weights = _merged(setup, adapter), None
+    model.save_pretrained(folder, state_dict=weights)
+    setup.tokenizer.save_pretrained(folder)
     return folder
 
 
-def _mergeable(adapters_by_name: Any) -> bool:
-    return not any(each.is_prompt_learning for each in adapters_by_name.values())
+def _merged(setup: Setup, adapter: Path) -> Any:
+    """The base with the adapter in its weights; read anew, since the trained one may be in shards
+    or in four bits.
+    """
+    from peft import PeftModel
+
+    spec = replace(setup.spec, adapter="full")
+    base = open_model(spec, setup.classifier, setup.tokenizer.pad_token_id)
+    return PeftModel.from_pretrained(base, adapter).merge_and_unload()
 
 
 def _first_line(error: BaseException) -> str:

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from harness_align.data import Rows
 from harness_align.journal import Journal
 from harness_align.spec import AlignSpec
 from harness_align.training import adapters, models
-from harness_align.training.callbacks import COMPLETE, EarlyStopping, Guard, Progress
+from harness_align.training.callbacks import COMPLETE, MODEL, EarlyStopping, Guard, Progress
 from harness_align.training.methods import trainer_named
 from harness_align.training.setup import Method, Setup
 
@@ -55,32 +56,30 @@ def train(spec: AlignSpec, journal: Journal) -> Path:
         adapters.config(spec, method.classifier),
         _rewards(spec) if kind == "prompt" else (),
         length,
+        method.classifier,
     )
     return _trained(setup, method.trainer(setup), journal)
 
 
 def _trained(setup: Setup, trainer: Any, journal: Journal) -> Path:
     spec, out = setup.spec, Path(setup.spec.out)
-
-    def exported(folder: Path, final: bool = False) -> Path:
-        unwrapped = trainer.accelerator.unwrap_model(trainer.model)
-        return models.export(unwrapped, setup.tokenizer, folder, final)
-
     stopping = None
     if spec.stop_tasks:
         from harness_align.training.measuring import measure
 
-        stopping = EarlyStopping(spec, measure(spec), exported, journal, out / "stopping")
+        export = partial(models.export, trainer, setup)
+        stopping = EarlyStopping(spec, measure(spec), export, journal, out / "stopping")
         trainer.add_callback(stopping)
     trainer.train(resume_from_checkpoint=last_checkpoint(out) if spec.resume else None)
     if trainer.state.global_step == 0:
         raise RunFailedError("no step was trained", "Are there rows left after filtering?")
-    if not trainer.is_world_process_zero():
-        return out / "model"
-    if stopping is not None and stopping.best_folder is not None:
-        shutil.rmtree(out / "model", ignore_errors=True)
-        return stopping.best_folder.rename(out / "model")
-    return exported(out / "model", final=True)
+    if stopping is None:
+        return models.export(trainer, setup, out / MODEL)
+    if trainer.is_world_process_zero():
+        for best in stopping.best_folder.iterdir():
+            shutil.rmtree(out / best.name, ignore_errors=True)
+            best.rename(out / best.name)
+    return out / MODEL
 
 
 def last_checkpoint(out: Path) -> str | None:

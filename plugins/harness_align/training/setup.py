@@ -24,6 +24,7 @@ class Setup:
         adapter: A PEFT config, or None to train all weights.
         rewards: For RL: functions in TRL's form and their weights.
         max_length: Tokens of prompt and answer, within the model's context.
+        classifier: Whether the model has one output instead of a vocabulary.
     """
 
     spec: AlignSpec
@@ -35,6 +36,7 @@ class Setup:
     adapter: Any
     rewards: Sequence[tuple[Any, float]]
     max_length: int
+    classifier: bool
 
     @property
     def common(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import RunFailedError
+from harness.errors import DataError, RunFailedError
 from harness_align import journal, launcher
 from harness_align.aligners import StagedAligner
 from harness_align.journal import Journal
@@ -110,7 +110,51 @@ def test_rlhf_trains_a_reward_model_and_then_the_policy(spec, tmp_path, capsys):
 
 def test_the_command_passes_an_accelerate_config_through(tmp_path):
     config = tmp_path / "fsdp.yaml"
+    config.write_text("distributed_type: FSDP\nnum_processes: 8\n")
     given = launcher.command(tmp_path / "spec.json", config)
     assert given[3:5] == ["--config_file", str(config)]
     assert "--num_processes" not in given
+    assert "--multi_gpu" not in given
     assert "--num_processes" in launcher.command(tmp_path / "spec.json", None)
+
+
+@pytest.mark.parametrize("content", ["distributed_type: [", "[]", "\xff"])
+def test_a_file_that_is_no_accelerate_config_is_an_error(tmp_path, content):
+    config = tmp_path / "bad.yaml"
+    config.write_text(content, encoding="latin-1")
+    with pytest.raises(DataError, match=r"bad\.yaml: no accelerate config"):
+        launcher.command(tmp_path / "spec.json", config)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["sft", "dpo"])
+def test_two_processes_train_one_model(spec, tmp_path, method):
+    """Two processes see twice the rows a step: one process does so with twice the batch."""
+    config = tmp_path / "two.yaml"
+    config.write_text("distributed_type: MULTI_CPU\nuse_cpu: true\nnum_processes: 2\n")
+    spec = replace(spec, method=method, steps=4, save_every=2)
+    folder = launcher.train(spec, accelerate_config=config)
+    alone = launcher.train(replace(spec, out=str(tmp_path / "alone"), batch_size=4))
+    base, two, one = map(weights, (Path(spec.model), folder, alone))
+    assert base.keys() == two.keys() == one.keys()
+    moved = {name: (one[name] - base[name]).abs().max().item() for name in base}
+    apart = {name: (one[name] - two[name]).abs().max().item() for name in base}
+    # Adam's first steps turn rounding of near-zero gradients into steps of up to the full rate.
+    assert max(moved.values()) > 5e-4
+    assert sum(apart.values()) < 0.2 * sum(moved.values())
+    events, _ = Journal.of(Path(spec.out)).read()
+    assert [each["step"] for each in events if each["event"] == "step"] == [1, 2, 3, 4]
+    assert [each["step"] for each in events if each["event"] == "checkpoint"] == [2, 4]
+    for once in ("stage", "finished"):
+        assert [each["event"] for each in events].count(once) == 1
+    checkpoint = Path(spec.out) / "checkpoints/checkpoint-4"
+    assert {each.name for each in checkpoint.glob("rng_state*")} == {
+        "rng_state_0.pth",
+        "rng_state_1.pth",
+    }
+
+
+def weights(folder):
+    from safetensors.torch import load_file
+
+    return load_file(folder / "model.safetensors")

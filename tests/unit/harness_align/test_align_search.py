@@ -145,9 +145,7 @@ def test_a_hopeless_trial_is_ended_early(job, instant, monkeypatch):
         def train(self, spec, rows, out):
             self.trained.append(spec)
             for step in (5, 10):
-                self._watch(
-                    {"event": "metric", "step": step, "value": value(), "higher_is_better": True}
-                )
+                self._watch({"event": "metric", "step": step, "standing": value()})
             return Path(out)
 
     monkeypatch.setattr(search, "StagedAligner", Falling)
