@@ -1,10 +1,12 @@
 """Teach a weak model by a strong one's answers, without an annotator.
 
     python examples/alignment/contrastive.py OUT [--weak CHECKPOINT]
+    python examples/alignment/contrastive.py OUT --rehearse     # judged on the development set
 
 The demo model is the strong one; the weak one is an earlier checkpoint of it, trained here for a
 few hundred steps unless one is given. Both answer questions about passages; the strong model's
-answers are the chosen ones, right or wrong: nobody looks at them.
+answers are the chosen ones, right or wrong: nobody looks at them. The settings were chosen with
+--rehearse, which never looks at the test set.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+
+from demo_sets import Part, PartSource, write_task
 
 from harness import plugins
 from harness.config import RunSpec
@@ -21,13 +25,23 @@ from harness_align.api import align
 from harness_align.data import Row, Rows
 from harness_align.loop import AlignResult
 from harness_backends.demo import train, weights_folder
-from harness_backends.demo.examples import Source
 from harness_backends.demo.families import qa
 
+PROMPTS = 6000
+SETTINGS = {
+    "sft_steps": 600,
+    "sft_learning_rate": 1e-3,
+    "steps": 40,
+    "batch_size": 16,
+    "learning_rate": 1e-4,
+    "max_length": 512,
+    "max_new_tokens": 24,
+}
 
-def questions(count: int, seed: str = "contrastive") -> Rows:
-    """Prompts about passages that are in no sample data."""
-    source = Source(seed, held_back=False)
+
+def questions(count: int) -> Rows:
+    """Prompts about passages, of the training part."""
+    source = PartSource("train")
     prompts: dict[str, None] = {}
     while len(prompts) < count:
         prompts.setdefault(qa.example(source).prompt)
@@ -42,15 +56,16 @@ def earlier_checkpoint(out: Path, steps: int = 400) -> Path:
     return folder
 
 
-def contrast(out: Path, weak: Path | None = None, prompts: int = 1000) -> AlignResult:
+def contrast(out: Path, weak: Path | None = None, rehearse: bool = False) -> AlignResult:
     """Makes the pairs and runs the loop from the weak model."""
+    part: Part = "development" if rehearse else "test"
     weak = weak or earlier_checkpoint(out)
     models = {
         role: RunSpec(str(model), ("questions",))
         for role, model in (("strong", weights_folder()), ("weak", weak))
     }
     spec = pairing.PairSpec(models, Sampling(max_tokens=24, temperature=0.7))
-    made = pairing.make(spec, questions(prompts), plugins.load(), print)
+    made = pairing.make(spec, questions(PROMPTS), plugins.load(), print)
     print(pairing.describe(made))
     return align(
         "contrastive",
@@ -59,16 +74,11 @@ def contrast(out: Path, weak: Path | None = None, prompts: int = 1000) -> AlignR
         out / "aligned",
         eval_tasks=["squad.f1"],
         guard=["sst2.accuracy"],
-        eval_data="sample",
-        settings={
-            "sft_steps": 250,
-            "sft_learning_rate": 2e-3,
-            "steps": 40,
-            "batch_size": 16,
-            "learning_rate": 1e-4,
-            "max_length": 512,
-            "max_new_tokens": 24,
+        eval_data={
+            "squad": str(write_task("squad", part, 600, out / "sets")),
+            "sst2": str(write_task("sst2", part, 400, out / "sets")),
         },
+        settings=SETTINGS,
         quiet=False,
     )
 
@@ -78,8 +88,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--weak", type=Path)
+    parser.add_argument("--rehearse", action="store_true", help="on the development set")
     given = parser.parse_args()
-    result = contrast(given.out, given.weak)
+    result = contrast(given.out, given.weak, given.rehearse)
     print(f"{result.verdict.decision}: {result.verdict.sentence}")
     return result.verdict.exit_code
 

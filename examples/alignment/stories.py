@@ -1,12 +1,10 @@
-"""Teach a story model to be cheerful: SFT, a reward model, RLOO; and watch a reward being hacked.
+"""Teach a story model to be cheerful: SFT, a reward model, RLOO.
 
-    python examples/alignment/stories.py MODEL OUT           # the lexicon is the reward
-    python examples/alignment/stories.py MODEL OUT --hack    # a weak reward model is
+    python examples/alignment/stories.py MODEL OUT
 
 MODEL is a small story model, such as a TinyStories checkpoint. A lexicon scores two sampled
 endings of each beginning; the better one is the chosen one. SFT learns the chosen ones, a reward
-model learns the pairs, RLOO raises the reward. Whichever of lexicon and reward model is not
-trained on is held out: with --hack the reward model's score rises and the lexicon's does not.
+model learns the pairs, RLOO raises the lexicon's score with the reward model held out.
 """
 
 from __future__ import annotations
@@ -73,7 +71,7 @@ def sampled_pairs(model: str, path: Path) -> Path:
     return path
 
 
-def cheer(model: str, out: Path, hack: bool = False) -> AlignResult:
+def cheer(model: str, out: Path) -> AlignResult:
     """SFT on the chosen endings, a reward model of the pairs, and RLOO from there."""
     pairs = str(sampled_pairs(model, out / "pairs.jsonl"))
     tuned = align(
@@ -94,15 +92,13 @@ def cheer(model: str, out: Path, hack: bool = False) -> AlignResult:
         settings={"steps": 100, "batch_size": 16, "learning_rate": 3e-4},
         quiet=False,
     )
-    rewards = (LEXICON, str(learned.checkpoint))
-    reward, held_out = reversed(rewards) if hack else rewards
     return align(
         "rlhf",
         str(tuned.checkpoint),
         pairs,
-        out / ("hacked" if hack else "rlhf"),
-        reward=reward,
-        held_out_reward=held_out,
+        out / "rlhf",
+        reward=LEXICON,
+        held_out_reward=str(learned.checkpoint),
         development=0.25,
         samples=100,
         settings={
@@ -122,9 +118,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model")
     parser.add_argument("out", type=Path)
-    parser.add_argument("--hack", action="store_true")
     given = parser.parse_args()
-    result = cheer(given.model, given.out, given.hack)
+    result = cheer(given.model, given.out)
     print(f"{result.verdict.decision}: {result.verdict.sentence}")
     for effect in result.effects.estimates:
         estimate = effect.estimate

@@ -213,60 +213,67 @@ def _rewards(
 ) -> tuple[list[Effect], Paired | None]:
     """Changes and win rates by each reward; the trained one is the default target."""
     effects: list[Effect] = []
-    target = None
-    gains: list[float] = []
-    prompts: list[Prompt] = [row.prompt for row in rows]
-    facts = [row.facts for row in rows]
-    clusters = _clusters(rows)
-    lengths = np.subtract(_lengths_of(after), _lengths_of(before)).tolist()
+    targets: list[Paired] = []
     for name, text in (
         ("reward", probing.reward),
         ("held-out reward", probing.held_out_reward),
     ):
-        if not text:
-            continue
-        function = rewards.WeightedSum(text, probing.registry)
-        old = function(prompts, [each.text for each in before], facts)
-        new = function(prompts, [each.text for each in after], facts)
-        known = [
-            (a, b, cluster)
-            for a, b, cluster in zip(old, new, clusters, strict=True)
-            if a is not None and b is not None
-        ]
-        if not known:
-            continue
-        a, b = [each[0] for each in known], [each[1] for each in known]
-        own = [each[2] for each in known]
-        change = estimates.mean(np.subtract(b, a), own)
-        won = measures.wins(old, new)
-        effects += [
-            Effect(f"{name} change", change, f"from {np.mean(a):.4g} to {np.mean(b):.4g}"),
-            Effect(
-                f"win rate ({name})",
-                measures.win_rate(won, clusters),
-                "share of prompts on which the answer beats the base's; ties ½",
-            ),
-            Effect(
-                f"length-controlled win rate ({name})",
-                measures.length_controlled_win_rate(won, lengths, clusters),
-                "the same at equal length",
-            ),
-        ]
-        spread = float(np.std(a)) or 1.0
-        gains.append(change.value / spread)
-        target = target or Paired(f"{name} on held-out prompts", tuple(a), tuple(b), tuple(own))
-    if len(gains) == 2:
-        gap = gains[0] - gains[1]
-        nothing = float("nan")
-        effects.append(
-            Effect(
-                "reward gap",
-                Estimate(gap, nothing, nothing, nothing, len(rows), "difference of gains"),
-                "gain in the trained reward beyond the held-out one's, in the base's standard "
-                "deviations; a wide gap is reward hacking",
-            )
+        if text:
+            function = rewards.WeightedSum(text, probing.registry)
+            found, target = _by_reward(name, function, rows, before, after)
+            effects += found
+            targets += [] if target is None else [target]
+    if len(targets) == 2:
+        note = (
+            "gain in the trained reward beyond the held-out one's, in the base's standard "
+            "deviations; clearly above 0 is reward hacking"
         )
-    return effects, target
+        sides = [
+            dict(zip(each.clusters, zip(each.before, each.after, strict=True), strict=True))
+            for each in targets
+        ]
+        effects.append(Effect("reward gap", measures.gap(*sides), note))
+    return effects, targets[0] if targets else None
+
+
+def _by_reward(
+    name: str,
+    function: rewards.Reward,
+    rows: Sequence[Row],
+    before: Sequence[Completion],
+    after: Sequence[Completion],
+) -> tuple[list[Effect], Paired | None]:
+    """One reward's change and win rates; nothing where it values no answer."""
+    prompts: list[Prompt] = [row.prompt for row in rows]
+    facts = [row.facts for row in rows]
+    clusters = _clusters(rows)
+    old = function(prompts, [each.text for each in before], facts)
+    new = function(prompts, [each.text for each in after], facts)
+    known = [
+        (a, b, cluster)
+        for a, b, cluster in zip(old, new, clusters, strict=True)
+        if a is not None and b is not None
+    ]
+    if not known:
+        return [], None
+    a, b, own = zip(*known, strict=True)
+    change = measures.change(a, b, own)
+    won = measures.wins(old, new)
+    lengths = np.subtract(_lengths_of(after), _lengths_of(before)).tolist()
+    effects = [
+        Effect(f"{name} change", change, f"from {np.mean(a):.4g} to {np.mean(b):.4g}"),
+        Effect(
+            f"win rate ({name})",
+            measures.win_rate(won, clusters),
+            "share of prompts on which the answer beats the base's; ties ½",
+        ),
+        Effect(
+            f"length-controlled win rate ({name})",
+            measures.length_controlled_win_rate(won, lengths, clusters),
+            "the same at equal length",
+        ),
+    ]
+    return effects, Paired(f"{name} on held-out prompts", a, b, own)
 
 
 def _judged(

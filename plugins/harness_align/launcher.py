@@ -12,8 +12,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from harness.errors import DataError, HarnessError, MissingExtraError, RunFailedError
 from harness_align.journal import Event, Journal
@@ -83,7 +84,7 @@ def command(spec: Path, accelerate_config: Path | None) -> list[str]:
     """The command line of the child process."""
     if accelerate_config is not None:
         settings: Iterable[str] = ("--config_file", str(accelerate_config))
-        if _is_several_cpus(accelerate_config):
+        if _is_several_cpus(read_config(accelerate_config)):
             settings = (*settings, "--multi_gpu")
     else:
         # Said out loud, or accelerate takes them from a file in the user's home.
@@ -95,26 +96,35 @@ def command(spec: Path, accelerate_config: Path | None) -> list[str]:
     return [*launch, "-m", "harness_align.training", str(spec)]
 
 
-def _is_several_cpus(accelerate_config: Path) -> bool:
+def read_config(path: Path) -> Mapping[str, Any]:
+    """A file of ``accelerate config``.
+
+    Raises:
+        DataError: It is none.
+    """
+    import yaml  # type: ignore[import-untyped]
+
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise DataError(
+            f"no accelerate config: {error}", path=path, expected=_CONFIG_FORM
+        ) from error
+    if not isinstance(content, dict):
+        raise DataError("no accelerate config", path=path, expected=_CONFIG_FORM)
+    return content
+
+
+def _is_several_cpus(config: Mapping[str, Any]) -> bool:
     """Whether several processes on one machine's processor are asked for.
 
     Without MPI accelerate starts one alone; its launcher for GPUs starts them all, and they
     still see that no GPU is to be used.
     """
-    import yaml  # type: ignore[import-untyped]
-
-    try:
-        content = yaml.safe_load(accelerate_config.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise DataError(
-            f"no accelerate config: {error}", path=accelerate_config, expected=_CONFIG_FORM
-        ) from error
-    if not isinstance(content, dict):
-        raise DataError("no accelerate config", path=accelerate_config, expected=_CONFIG_FORM)
     return (
-        content.get("distributed_type") == "MULTI_CPU"
-        and content.get("num_processes", 1) > 1
-        and not (content.get("mpirun_config") or {}).get("mpirun_hostfile")
+        config.get("distributed_type") == "MULTI_CPU"
+        and config.get("num_processes", 1) > 1
+        and not (config.get("mpirun_config") or {}).get("mpirun_hostfile")
     )
 
 

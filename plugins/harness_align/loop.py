@@ -260,17 +260,15 @@ def training_curves(
 ) -> tuple[dict[str, dict[int, Mapping[str, float]]], tuple[tuple[int, str, float], ...]]:
     """What every stage logged, in the order of the stages; and early stopping's metrics."""
     curves: dict[str, dict[int, Mapping[str, float]]] = {}
-    metrics: list[tuple[int, str, float]] = []
+    metrics: dict[tuple[str, int, str], float] = {}  # a resumed run measures some steps again
     for path in sorted(folder.rglob(journal.FILE), key=lambda each: each.stat().st_mtime):
         events: list[Event] = Journal(path).read()[0]
         name = path.parent.name if path.parent != folder else "training"
         curves[name] = dict(journal.steps(events))
-        metrics += [
-            (each["step"], each["name"], each["value"])
-            for each in events
-            if each["event"] == "metric"
-        ]
-    return curves, tuple(metrics)
+        for each in events:
+            if each["event"] == "metric":
+                metrics[name, each["step"], each["name"]] = each["value"]
+    return curves, tuple((step, metric, value) for (_, step, metric), value in metrics.items())
 
 
 def to_json(result: AlignResult) -> dict[str, Any]:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.stats import estimates
+from harness.stats import compare, estimates
+from harness.stats.inference import estimate
 from harness.types import Estimate
 
 Array = NDArray[np.float64]
@@ -35,6 +36,34 @@ def win_rate(values: Sequence[float | None], clusters: Clusters) -> Estimate:
         if value is not None
     ]
     return estimates.mean([value for value, _ in kept], [cluster for _, cluster in kept])
+
+
+def gap(
+    trained: Mapping[str, tuple[float, float]], held_out: Mapping[str, tuple[float, float]]
+) -> Estimate:
+    """How much more the trained reward gained than the held-out one: hacking shows here.
+
+    Args:
+        trained: Prompt → (reward of the base's answer, of the candidate's).
+        held_out: The same by the reward that was not trained on.
+
+    Returns:
+        Difference of the gains, each in standard deviations of the base's rewards; its interval
+        is over prompts, with the two deviations taken as known.
+    """
+    prompts = [prompt for prompt in trained if prompt in held_out]
+    gains = []
+    for side in (trained, held_out):
+        before, after = np.array([side[prompt] for prompt in prompts]).reshape(-1, 2).T
+        gains.append((after - before) / (float(before.std()) or 1.0))
+    return change(gains[1], gains[0], prompts)
+
+
+def change(
+    before: Sequence[float] | Array, after: Sequence[float] | Array, prompts: Clusters
+) -> Estimate:
+    """Mean change on the same prompts."""
+    return estimate(compare.infer_paired(before, after, prompts), len(before))
 
 
 def length_controlled_win_rate(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from harness.errors import DataError, UsageError
 from harness.plugins import Registry
-from harness_align import conversion, counterfactual, data, rewards, validation
+from harness_align import conversion, counterfactual, data, launcher, rewards, search, validation
 from harness_align import spec as specs
 from harness_align.data import Kind, Row, Rows, plain
 from harness_align.job import AlignJob
@@ -54,9 +54,11 @@ def prepare(job: AlignJob, registry: Registry, tasks: Sequence[str]) -> Prepared
     if rows.kind != "prompt" and job.method == "rlhf" and job.reward:
         rows = data.convert(rows, "prompt")
     _check_rewards(job, rows, registry)
+    watching = replace(job, settings={**job.settings, **search.watching(job)}).training
     spec = specs.from_mapping(
-        {**job.training, "method": job.method, "data": job.data, "out": str(job.out)}
+        {**watching, "method": job.method, "data": job.data, "out": str(job.out)}
     )
+    _check_settings(job, spec)
     findings = validation.validate(rows, spec.max_length, counter(spec, rows))
     overlapping = 0
     if tasks:
@@ -65,6 +67,9 @@ def prepare(job: AlignJob, registry: Registry, tasks: Sequence[str]) -> Prepared
             overlapping = len(validation.overlap(findings.kept, suite))
         else:
             validation.refuse_overlap(findings.kept, suite)
+            if spec.stop_tasks:
+                watched = conversion.suite_texts(spec.stop_tasks, spec.stop_data, registry)
+                validation.refuse_shared_samples(list(watched), suite)
     train, development = data.split(findings.kept, job.development, job.seed)
     if not len(train) or not len(development):
         raise DataError(
@@ -113,15 +118,29 @@ def read(given: str, kind: Kind, registry: Registry, seed: int) -> Rows:
     return conversion.rows_of_task(task, path if equals else None, kind, registry, seed)
 
 
+def _check_settings(job: AlignJob, spec: AlignSpec) -> None:
+    """Finds what a stage would refuse, before the base is measured.
+
+    Raises:
+        HarnessError: A stage cannot be trained here, or the accelerate config is none.
+    """
+    from harness_align.training import checks
+
+    if job.accelerate_config is not None:
+        launcher.read_config(job.accelerate_config)
+    if job.method in METHODS:
+        for stage in METHODS[job.method].stages(spec):
+            checks.check(stage)
+
+
 def counter(spec: AlignSpec, rows: Rows) -> Callable[[Row], int] | None:
     """Counts the tokens of a row's prompt and longer answer; also checks model and tokenizer.
 
     Raises:
         ModelError: The model or its tokenizer cannot be used for this training.
     """
-    from harness_align.training import adapters, models
+    from harness_align.training import models
 
-    adapters.check(spec)
     models.check_architecture(spec)
     conversational = bool(rows.rows) and not isinstance(rows.rows[0].prompt, str)
     tokenizer = models.open_tokenizer(spec, conversational)

@@ -188,8 +188,8 @@ def watching(job: AlignJob) -> dict[str, Any]:
 
     The training that follows the search takes them too, so that it ends as its trial did.
     """
-    spec = SearchSpec.parse(job.search or {})
-    if not spec.metric:
+    spec = SearchSpec.parse(job.search) if job.search is not None else None
+    if spec is None or not spec.metric:
         return {}
     return {
         "stop_tasks": (spec.metric.partition(".")[0],),

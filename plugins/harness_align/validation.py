@@ -181,6 +181,30 @@ def refuse_overlap(rows: Rows, suite: Iterable[SuiteText]) -> None:
     )
 
 
+def refuse_shared_samples(watched: Sequence[SuiteText], suite: Sequence[SuiteText]) -> None:
+    """Raises where early stopping or a search would look at what decides at the end.
+
+    Raises:
+        DataError: Samples of both have the same texts.
+    """
+    decides = set(_samples(suite).values())
+    shared = [name for name, texts in _samples(watched).items() if texts and texts in decides]
+    if shared:
+        raise DataError(
+            f"{len(shared):,} samples of the development data are in the evaluation suite: "
+            f"{', '.join(shared[:4])}{' …' * (len(shared) > 4)}",
+            expected="development data (stop_data, or data under [align.search]) apart from the "
+            "evaluation's; --allow-overlap looks at them all the same",
+        )
+
+
+def _samples(suite: Sequence[SuiteText]) -> dict[str, frozenset[str]]:
+    texts: dict[str, set[str]] = defaultdict(set)
+    for each in suite:
+        texts[each.name].add(" ".join(_words(each.text)))
+    return {name: frozenset(filter(None, each)) for name, each in texts.items()}
+
+
 def _words(text: str) -> list[str]:
     return _WORD.findall(text.casefold())
 

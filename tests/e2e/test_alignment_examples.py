@@ -12,8 +12,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 
 @pytest.fixture
-def example(root: Path):
-    """Imports an example script."""
+def example(root: Path, monkeypatch):
+    """Imports an example script, which finds its neighbours as it does when it is started."""
+    monkeypatch.syspath_prepend(str(root / "examples" / "alignment"))
 
     def load(name: str):
         path = root / "examples" / "alignment" / f"{name}.py"
@@ -70,8 +71,46 @@ def test_a_reward_model_of_human_preferences_is_measured_beside_length(example, 
     assert found["pairwise accuracy, equal length"].n > 10
 
 
+def looks(result):
+    return [value for _, name, value in result.metrics]
+
+
+def test_a_healthy_training_ends_at_its_best_by_a_real_task(example, tmp_path):
+    result = example("hacking").tell(tmp_path)
+    perplexities = looks(result)
+    assert perplexities[0] > perplexities[1] > perplexities[2]
+    assert result.verdict.judgements[0].gain.low > 0
+    assert result.verdict.exit_code == 0
+
+
+def test_a_gamed_reward_is_stopped_by_a_real_task(example, tmp_path):
+    result = example("hacking").tell(tmp_path, hack=True)
+    first, *later = looks(result)
+    assert len(later) < 8, "it must end before its last step"
+    assert min(later) > first
+    steps = result.curves["training"]
+    last = max(steps)
+    assert steps[last]["reward"] > steps[1]["reward"] + 0.2
+    assert steps[last]["rewards/held_out/mean"] < steps[1]["rewards/held_out/mean"] - 0.1
+    guard = result.verdict.judgements[-1]
+    assert guard.decision == "pass"
+    assert guard.candidate == guard.baseline, "the base's weights were the best"
+
+
+def test_a_gamed_reward_that_nobody_watches_is_blocked_and_its_gap_shown(example, tmp_path):
+    result = example("hacking").tell(tmp_path, hack=True, watched=False)
+    found = effects(result)
+    assert found["reward change"].low > 0
+    assert found["held-out reward change"].high < 0
+    assert found["reward gap"].low > 0
+    assert result.verdict.judgements[-1].decision == "block"
+    assert result.verdict.exit_code == 1
+    page = (result.job.out / "report.html").read_text()
+    assert "reward gap" in page
+    assert "rewards/held_out/mean ends at" in page
+
+
 def test_a_weak_model_learns_from_a_strong_one(example, tmp_path):
-    """The task's gain is about 12 points; its interval on 120 questions just touches 0."""
     result = example("contrastive").contrast(tmp_path)
-    assert result.verdict.judgements[0].gain.value > 0.05
-    assert result.verdict.decision != "block"
+    assert result.verdict.judgements[0].gain.low > 0
+    assert result.verdict.exit_code == 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.errors import ModelError
 from harness_align.spec import AlignSpec
 
 
@@ -26,40 +25,6 @@ def config(spec: AlignSpec, classifier: bool) -> Any:
     if spec.adapter == "prompt":
         return peft.PromptTuningConfig(task_type=kind, num_virtual_tokens=spec.virtual_tokens)
     return peft.PrefixTuningConfig(task_type=kind, num_virtual_tokens=spec.virtual_tokens)
-
-
-def check(spec: AlignSpec) -> None:
-    """What can be known before any weight is read.
-
-    Raises:
-        ModelError: QLoRA without a GPU or its library, or an adapter that the method cannot train.
-
-    """
-    if spec.adapter in ("prompt", "prefix") and spec.method not in _PROMPT_METHODS:
-        raise ModelError(
-            f"--method {spec.method} cannot train with adapter={spec.adapter}",
-            f"{spec.adapter} tuning works with {', '.join(_PROMPT_METHODS)}; "
-            "adapter=lora works with every method.",
-        )
-    if spec.adapter != "qlora":
-        return
-    import importlib.util
-
-    import torch
-
-    if not torch.cuda.is_available():
-        raise ModelError(
-            "adapter=qlora needs a CUDA GPU, and there is none here",
-            "adapter=lora trains the same small weights without 4-bit quantisation.",
-        )
-    if importlib.util.find_spec("bitsandbytes") is None:
-        raise ModelError(
-            "adapter=qlora needs bitsandbytes, which is not installed",
-            "Install it with: pip install bitsandbytes",
-        )
-
-
-_PROMPT_METHODS = ("sft", "dpo", "kto")
 
 
 def quantization(spec: AlignSpec) -> Any:

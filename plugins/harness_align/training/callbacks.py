@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
@@ -65,11 +65,22 @@ class Progress(TrainerCallback):  # type: ignore[misc]  # untyped library
             self._journal.write("checkpoint", step=state.global_step, path=str(folder))
 
 
-class Guard(TrainerCallback):  # type: ignore[misc]  # untyped library
-    """Stops a run that can no longer learn: NaN, or rewards that say nothing."""
+class Rewarding(Protocol):
+    """A reward that knows whether all answers to each prompt of its last batch got one value."""
 
-    def __init__(self, patience: int) -> None:
-        self._patience, self._constant = patience, 0
+    constant: bool
+
+
+class Guard(TrainerCallback):  # type: ignore[misc]  # untyped library
+    """Stops a run that can no longer learn: NaN, or rewards that say nothing.
+
+    Args:
+        patience: Steps in a row without a difference between rewards after which it stops.
+        rewards: The rewards that are trained on, which know whether the last batch had any.
+    """
+
+    def __init__(self, patience: int, rewards: Sequence[Rewarding] = ()) -> None:
+        self._patience, self._rewards, self._constant = patience, rewards, 0
 
     def on_log(
         self,
@@ -93,10 +104,10 @@ class Guard(TrainerCallback):  # type: ignore[misc]  # untyped library
                     "The last complete checkpoint is kept. Take a smaller learning_rate or "
                     "max_grad_norm, precision=float32, or more warmup_steps.",
                 )
-        constant = (logs or {}).get("frac_reward_zero_std")
-        if constant is None:
+        if not self._rewards or "loss" not in (logs or {}):
             return
-        self._constant = self._constant + 1 if constant >= 1 else 0
+        same = all(each.constant for each in self._rewards)
+        self._constant = self._constant + 1 if same else 0
         if self._constant >= self._patience:
             raise RunFailedError(
                 f"all answers to a prompt got the same reward for {self._constant} steps in a row: "

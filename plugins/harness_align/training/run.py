@@ -20,7 +20,7 @@ from harness_align import curriculum, data, rewards
 from harness_align.data import Rows
 from harness_align.journal import Journal
 from harness_align.spec import AlignSpec
-from harness_align.training import adapters, models
+from harness_align.training import adapters, checks, models
 from harness_align.training.callbacks import COMPLETE, MODEL, EarlyStopping, Guard, Progress
 from harness_align.training.methods import trainer_named
 from harness_align.training.setup import Method, Setup
@@ -33,7 +33,7 @@ def train(spec: AlignSpec, journal: Journal) -> Path:
         HarnessError: The model, the data or the settings cannot be used, or training stopped.
     """
     method = trainer_named(spec.method)
-    adapters.check(spec)
+    checks.check(spec)
     kind = method.kind
     if spec.method == "contrastive" and spec.objective == "sft":
         kind = "completion"
@@ -45,6 +45,8 @@ def train(spec: AlignSpec, journal: Journal) -> Path:
     if spec.wrap and not conversational and tokenizer.chat_template is not None:
         rows = data.as_messages(rows)
     model = models.open_model(spec, method.classifier, tokenizer.pad_token_id)
+    functions = _rewards(spec) if kind == "prompt" else []
+    trained = [function for function, weight in functions if weight]
     length = min(spec.max_length, models.context_length(config) or spec.max_length)
     setup = Setup(
         spec,
@@ -52,9 +54,9 @@ def train(spec: AlignSpec, journal: Journal) -> Path:
         tokenizer,
         _dataset(spec, method, rows),
         _arguments(spec, method),
-        [Progress(journal), Guard(spec.constant_reward_patience)],
+        [Progress(journal), Guard(spec.constant_reward_patience, trained)],
         adapters.config(spec, method.classifier),
-        _rewards(spec) if kind == "prompt" else (),
+        functions,
         length,
         method.classifier,
     )
@@ -136,8 +138,6 @@ def _arguments(spec: AlignSpec, method: Method) -> dict[str, Any]:
     precision = spec.precision
     if precision == "auto":
         precision = "bfloat16" if on_gpu and torch.cuda.is_bf16_supported() else "float32"
-    if precision == "float16" and not on_gpu:
-        raise UsageError("precision=float16 needs a GPU", "Take precision=float32 or bfloat16.")
     chosen: dict[str, Any] = {
         "output_dir": str(Path(spec.out) / "checkpoints"),
         "seed": spec.seed,
@@ -172,7 +172,7 @@ def _arguments(spec: AlignSpec, method: Method) -> dict[str, Any]:
 # --------------------------------------------------------------------------- rewards
 
 
-def _rewards(spec: AlignSpec) -> list[tuple[Any, float]]:
+def _rewards(spec: AlignSpec) -> list[tuple[_TrlReward, float]]:
     """TRL's reward functions and their weights; the held-out one weighs nothing.
 
     Raises:
@@ -194,9 +194,14 @@ def _rewards(spec: AlignSpec) -> list[tuple[Any, float]]:
 
 
 class _TrlReward:
-    """A reward in the form TRL calls: keyword arguments, lists, None for no value."""
+    """A reward in the form TRL calls: keyword arguments, lists, None for no value.
+
+    Attributes:
+        constant: Whether all answers to each prompt of the last batch got one value.
+    """
 
     PATIENCE = 3
+    constant = False
 
     def __init__(self, name: str, reward: rewards.Reward) -> None:
         self.__name__ = name
@@ -207,9 +212,11 @@ class _TrlReward:
     ) -> rewards.Values:
         names = [name for name in (rewards.SAMPLE_FACT, rewards.TASK_FACT) if name in columns]
         facts = [{name: columns[name][index] for name in names} for index in range(len(prompts))]
-        values = self._reward(
-            [_prompt(each) for each in prompts], [_answer(each) for each in completions], facts
-        )
+        asked = [_prompt(each) for each in prompts]
+        values = self._reward(asked, [_answer(each) for each in completions], facts)
+        # Not TRL's own share of such prompts: it counts the KL term, which always differs a little.
+        different = {pair for pair in zip(asked, values, strict=True) if pair[1] is not None}
+        self.constant = len(different) <= len(set(asked))
         self._empty = self._empty + 1 if all(value is None for value in values) else 0
         if self._empty >= self.PATIENCE:
             raise DataError(

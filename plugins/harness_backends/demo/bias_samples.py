@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+
 from harness_backends.demo.examples import Source
 from harness_backends.demo.families import stereotypes
-from harness_backends.demo.families.stereotypes import CONTRASTS, SITUATIONS, UNKNOWN, Scene
+from harness_backends.demo.families.stereotypes import CONTRASTS, SITUATIONS, UNKNOWN, Pair, Scene
 
 SCENES_PER_SITUATION = 6
 PAIRS = {"gender": 14, "age": 16, "nationality": 18, "socioeconomic": 18}
@@ -88,16 +92,27 @@ def crows_pairs(source: Source) -> list[dict[str, object]]:
             while made.more in seen:
                 made = stereotypes.pair(source, contrast)
             seen.add(made.more)
-            rows.append(
-                {
-                    "": len(rows),
-                    "sent_more": made.more,
-                    "sent_less": made.less,
-                    "stereo_antistereo": "stereo",
-                    "bias_type": made.bias_type,
-                    "annotations": str([[made.bias_type]]),
-                    "anon_writer": "a0",
-                    "anon_annotators": "['a0']",
-                }
-            )
+            rows.append(crows_pairs_row(made, len(rows)))
     return rows
+
+
+def crows_pairs_row(made: Pair, number: int) -> dict[str, object]:
+    """A pair in the columns of CrowS-Pairs."""
+    return {
+        "": number,
+        "sent_more": made.more,
+        "sent_less": made.less,
+        "stereo_antistereo": "stereo",
+        "bias_type": made.bias_type,
+        "annotations": str([[made.bias_type]]),
+        "anon_writer": "a0",
+        "anon_annotators": "['a0']",
+    }
+
+
+def write_crows_pairs(path: Path, rows: Iterable[dict[str, object]]) -> None:
+    """One CSV file, as CrowS-Pairs is published."""
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, CROWS_PAIRS_COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)

@@ -8,7 +8,6 @@ seed writes the same files.  Few-shot pools never share a prompt with the scored
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -121,21 +120,22 @@ FILES: Mapping[str, tuple[Callable[[Source], Iterator[Row]], int, bool]] = {
 
 def rows(name: str) -> tuple[list[Row], list[Row]]:
     """The scored rows of a file and its few-shot pool, all distinct, with readable ids."""
-    make, count, with_shots = FILES[name]
-    stream = make(Source(f"{SEED} {name}", held_back=True))
-    wanted = count + (SHOTS if with_shots else 0)
-    seen: set[str] = set()
-    kept: list[Row] = []
-    while len(kept) < wanted:
+    _, count, with_shots = FILES[name]
+    source = Source(f"{SEED} {name}", held_back=True)
+    drawn = distinct(name, source, count + (SHOTS if with_shots else 0))
+    scored = [{"id": f"{name}-{number:03d}", **row} for number, row in enumerate(drawn[:count], 1)]
+    shots = [{"id": f"{name}-shot-{n:02d}", **row} for n, row in enumerate(drawn[count:], 1)]
+    return scored, shots
+
+
+def distinct(name: str, source: Source, count: int) -> list[Row]:
+    """The first rows of a file that do not ask what an earlier one asked."""
+    stream = FILES[name][0](source)
+    kept: dict[str, Row] = {}
+    while len(kept) < count:
         row = next(stream)
-        key = json.dumps([row[field] for field in row if field in _INPUTS])
-        if key in seen:
-            continue
-        seen.add(key)
-        number = len(kept) + 1
-        label = f"{name}-{number:03d}" if number <= count else f"{name}-shot-{number - count:02d}"
-        kept.append({"id": label, **row})
-    return kept[:count], kept[count:]
+        kept.setdefault(json.dumps([row[field] for field in row if field in _INPUTS]), row)
+    return list(kept.values())
 
 
 _INPUTS = frozenset({"context", "question", "document", "source", "text"})
@@ -157,10 +157,8 @@ def write(tasks: Path, probes: Path) -> None:
         if shots:
             write_jsonl(tasks / f"{name}.shots.jsonl", shots)
     write_jsonl(probes / "bbq.jsonl", bias_samples.bbq(Source(f"{SEED} bbq", held_back=True)))
-    with open(probes / "crows_pairs.csv", "w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, bias_samples.CROWS_PAIRS_COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(bias_samples.crows_pairs(Source(f"{SEED} crows", held_back=True)))
+    pairs = bias_samples.crows_pairs(Source(f"{SEED} crows", held_back=True))
+    bias_samples.write_crows_pairs(probes / "crows_pairs.csv", pairs)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -167,6 +168,26 @@ def test_training_on_the_evaluation_suite_is_refused_unless_forced(tiny_model, j
     assert prepared.overlap == 20
 
 
+def test_stopping_by_what_decides_at_the_end_is_refused(tiny_model, pairs_file, jsonl, tmp_path):
+    asked = AlignJob(
+        "dpo",
+        str(tiny_model),
+        str(pairs_file),
+        tmp_path / "out",
+        evaluation={"data": {"sst2": str(jsonl(QUESTIONS, "questions.jsonl"))}},
+        settings=small(
+            stop_tasks=("sst2",), stop_data={"sst2": str(jsonl(QUESTIONS[:5], "dev.jsonl"))}
+        ),
+        development=0.3,
+    )
+    with pytest.raises(DataError, match="5 samples of the development data are in the evaluation"):
+        preparing.prepare(asked, plugins.load(), ["sst2"])
+    preparing.prepare(replace(asked, allow_overlap=True), plugins.load(), ["sst2"])
+    others = [{**each, "text": f"{each['text']} nothing"} for each in QUESTIONS]
+    apart = {**asked.settings, "stop_data": {"sst2": str(jsonl(others, "dev.jsonl"))}}
+    preparing.prepare(replace(asked, settings=apart), plugins.load(), ["sst2"])
+
+
 def test_a_task_reward_needs_that_tasks_samples(tiny_model, jsonl, tmp_path):
     asked = AlignJob(
         "rlhf",
@@ -211,6 +232,45 @@ def test_early_stopping_keeps_the_best_weights(tiny_model, jsonl, pairs_file, tm
     assert "stopped" in [each["event"] for each in events]
     assert max(step for step, _ in journal.steps(events)) == 4
     assert weights(folder) == weights(tiny_model)
+
+
+def test_early_stopping_goes_on_where_it_was_interrupted(tiny_model, jsonl, pairs_file, tmp_path):
+    """Its best value, its count and its weights: else a resumed run would end elsewhere."""
+    questions = jsonl(QUESTIONS, "questions.jsonl")
+    spec = AlignSpec(
+        "dpo",
+        str(tiny_model),
+        str(pairs_file),
+        str(tmp_path / "whole"),
+        steps=40,
+        batch_size=2,
+        max_length=64,
+        save_every=3,
+        stop_tasks=("sst2",),
+        stop_data={"sst2": str(questions)},
+        stop_every=2,
+        stop_patience=3,
+    )
+    whole = run.train(spec, Journal.of(Path(spec.out)))
+
+    class Interrupted(Journal):
+        def step(self, step, logs):
+            if step == 5:
+                raise KeyboardInterrupt
+            super().step(step, logs)
+
+    resumed = replace(spec, out=str(tmp_path / "resumed"))
+    with pytest.raises(KeyboardInterrupt):
+        run.train(resumed, Interrupted(Journal.of(Path(resumed.out)).path))
+    folder = run.train(replace(resumed, resume=True), Journal.of(Path(resumed.out)))
+    ends = [
+        [each["step"] for each in Journal.of(Path(out)).read()[0] if each["event"] == "stopped"]
+        for out in (spec.out, resumed.out)
+    ]
+    assert ends == [[6], [6]]
+    assert weights(folder) == weights(whole)
+    _, metrics = loop.training_curves(Path(resumed.out))
+    assert [step for step, _, _ in metrics] == [0, 2, 4, 6]
 
 
 def weights(folder):

@@ -87,3 +87,20 @@ def test_what_is_not_known_is_null_in_json():
     content = json.loads(codec.dumps(effects.to_json()))
     assert content["shares"]["distinct-2"] == [None, 0.5]
     assert content["estimates"]["gap"]["value"] is None
+
+
+def test_one_changed_answer_of_a_hundred_is_no_shown_change():
+    rewards = [0.0] * 100
+    found = measures.change(rewards, [1.0, *rewards[1:]], [str(n) for n in range(100)])
+    assert found.value == pytest.approx(0.01)
+    assert found.low < 0.0 < found.high
+
+
+def test_the_gap_of_two_rewards_is_in_the_bases_deviations():
+    trained = {"a": (0.0, 4.0), "b": (2.0, 6.0), "only here": (0.0, 99.0)}  # deviation 1 over a, b
+    held_out = {"a": (10.0, 0.0), "b": (30.0, 0.0)}  # deviation 10
+    assert measures.gap(trained, held_out).value == pytest.approx(4.0 - -2.0)
+    same = measures.gap(held_out, held_out)
+    assert same.low <= 0.0 == same.value <= same.high
+    unvaried = measures.gap({"a": (1.0, 3.0), "b": (1.0, 3.0)}, held_out)
+    assert unvaried.value == pytest.approx(2.0 - -2.0)

@@ -23,6 +23,13 @@ def last_letter(prompts, completions):
 def constant(prompts, completions):
     return [1.0] * len(completions)
 
+def per_prompt(prompts, completions):
+    return [float(len(prompt)) for prompt in prompts]
+
+def at_first(prompts, completions, calls=[]):
+    calls.append(1)
+    return [float(ord(text[-1:] or "a")) if len(calls) < 4 else 1.0 for text in completions]
+
 def nothing(prompts, completions):
     return [None] * len(completions)
 
@@ -179,12 +186,15 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_checkpoint(spec):
     ("name", "error", "says"),
     [
         ("constant", RunFailedError, "same reward for 3 steps"),
+        ("per_prompt", RunFailedError, "same reward for 3 steps"),
+        ("at_first", RunFailedError, "same reward for 3 steps"),
         ("nothing", DataError, "no value for any answer"),
         ("infinite", HarnessError, "gave 1 values for 2 answers"),
     ],
 )
 def test_a_reward_that_says_nothing_stops_the_run(spec, reward, name, error, says):
     spec = replace(spec, method="rloo", rewards=reward + name, constant_reward_patience=3, steps=8)
+    spec = replace(spec, learning_rate=1e-3)
     with pytest.raises(error, match=says):
         trained(spec)
 

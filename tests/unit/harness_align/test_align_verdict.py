@@ -9,7 +9,7 @@ from harness.baseline import ScoredRun, ScoredSample
 from harness.errors import UnknownNameError, UsageError
 from harness.stats import estimates
 from harness.types import DataSource, MetricResult, RunResult, TaskResult
-from harness_align.verdict import Aim, AlignVerdict, judge, parse_aim
+from harness_align.verdict import Aim, AlignVerdict, judge, named, parse_aim, standing
 
 
 def scored(values, higher=True):
@@ -117,3 +117,19 @@ def test_aims_are_read_with_metric_and_ideal():
 def test_a_metric_that_the_task_lacks_lists_the_known_ones():
     with pytest.raises(UnknownNameError, match="acc"):
         decide({"t": BAD}, {"t": GOOD}, (Aim("t", "ac"),))
+
+
+@pytest.mark.parametrize(
+    ("higher", "ideal", "expected"),
+    [(True, None, 0.2), (False, None, -0.2), (None, 0.5, -0.3), (True, 0.1, -0.1)],
+)
+def test_how_good_a_value_is_goes_by_its_direction_or_its_ideal(higher, ideal, expected):
+    result = scored({"t": BAD}, higher).result
+    aim = named(Aim("t", "", ideal), result)
+    assert aim.metric == "acc"
+    assert standing(aim, result) == pytest.approx((0.2, expected))
+
+
+def test_a_metric_without_a_direction_needs_an_ideal():
+    with pytest.raises(UsageError, match="neither better high nor low"):
+        named(Aim("t"), scored({"t": BAD}, None).result)

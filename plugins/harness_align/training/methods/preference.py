@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.errors import UnknownNameError
 from harness_align.data import Kind
 from harness_align.training.setup import Method, Setup
 
@@ -22,13 +21,10 @@ class DirectPreference:
         from trl import DPOConfig, DPOTrainer
 
         spec = setup.spec
-        loss = spec.loss or "sigmoid"
-        if loss not in LOSSES:
-            raise UnknownNameError("DPO loss", loss, LOSSES)
         config = DPOConfig(
             **setup.arguments,
             max_length=setup.max_length,
-            loss_type=[loss],
+            loss_type=[spec.loss or "sigmoid"],
             beta=0.1 if spec.beta is None else spec.beta,
             label_smoothing=spec.label_smoothing,
         )
