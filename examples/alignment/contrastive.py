@@ -4,9 +4,9 @@
     python examples/alignment/contrastive.py OUT --rehearse     # judged on the development set
 
 The demo model is the strong one; the weak one is an earlier checkpoint of it, trained here for a
-few hundred steps unless one is given. Both answer questions about passages; the strong model's
-answers are the chosen ones, right or wrong: nobody looks at them. The settings were chosen with
---rehearse, which never looks at the test set.
+few hundred steps unless one is given. Both answer questions about passages and opinions; the strong
+model's answers are the chosen ones, right or wrong: nobody looks at them. The settings were chosen
+with --rehearse, which never looks at the test set.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from harness_align.api import align
 from harness_align.data import Row, Rows
 from harness_align.loop import AlignResult
 from harness_backends.demo import train, weights_folder
-from harness_backends.demo.families import qa
+from harness_backends.demo.families import qa, sentiment
 
+SEED = "contrastive"
 PROMPTS = 6000
 SETTINGS = {
     "sft_steps": 600,
@@ -40,11 +41,15 @@ SETTINGS = {
 
 
 def questions(count: int) -> Rows:
-    """Prompts about passages, of the training part."""
+    """Prompts of the training part: about passages, and every sixth about an opinion.
+
+    Without the opinions the gate blocked: what was learned about passages cost SST-2.
+    """
     source = PartSource("train")
     prompts: dict[str, None] = {}
     while len(prompts) < count:
-        prompts.setdefault(qa.example(source).prompt)
+        family = qa if source.chance(5 / 6) else sentiment
+        prompts.setdefault(family.example(source).prompt)
     return Rows("prompt", tuple(Row(i, text) for i, text in enumerate(prompts, 1)), "questions")
 
 
@@ -75,8 +80,8 @@ def contrast(out: Path, weak: Path | None = None, rehearse: bool = False) -> Ali
         eval_tasks=["squad.f1"],
         guard=["sst2.accuracy"],
         eval_data={
-            "squad": str(write_task("squad", part, 600, out / "sets")),
-            "sst2": str(write_task("sst2", part, 400, out / "sets")),
+            "squad": str(write_task("squad", part, 600, out / "sets", SEED)),
+            "sst2": str(write_task("sst2", part, 400, out / "sets", SEED)),
         },
         settings=SETTINGS,
         quiet=False,

@@ -33,10 +33,10 @@ class PartSource(Source):
         return is_held_back("development", *parts) == (self.part == "development")
 
 
-def write_task(task: str, part: Part, count: int, folder: Path) -> Path:
+def write_task(task: str, part: Part, count: int, folder: Path, seed: str = "alignment") -> Path:
     """Writes samples of a task, such as squad or sst2, as its data file."""
     path = folder / f"{task}.{part}.jsonl"
-    rows = write_samples.distinct(task, PartSource(part), count)
+    rows = write_samples.distinct(task, PartSource(part, seed), count)
     folder.mkdir(parents=True, exist_ok=True)
     write_samples.write_jsonl(path, [{"id": f"{task}-{n}", **row} for n, row in enumerate(rows)])
     return path

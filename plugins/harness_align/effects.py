@@ -317,22 +317,22 @@ def _likelihoods(probing: Probing, rows: Sequence[Row]) -> tuple[list[Effect], P
         return [], None
     drift = Effect(
         "chosen log-probability drift",
-        estimates.mean(chosen[1] - chosen[0], clusters),
+        measures.change(chosen[0], chosen[1], clusters),
         "change in nats an answer; strongly negative: the good answers are being unlearned",
     )
     if not paired:
         return [drift], _paired("log-probability of held-out answers", chosen, clusters)
-    margin = (chosen[1] - chosen[0]) - (rejected[1] - rejected[0])
+    gains = (chosen[1] - chosen[0], rejected[1] - rejected[0])
     effects = [
         drift,
         Effect(
             "reward margin",
-            estimates.mean(margin, clusters),
+            measures.change(gains[1], gains[0], clusters),
             "chosen − rejected, as log-ratios to the base, in nats",
         ),
         Effect(
             "reward accuracy",
-            estimates.mean((margin > 0).astype(float), clusters),
+            estimates.mean((gains[0] > gains[1]).astype(float), clusters),
             "held-out pairs whose chosen answer gained more",
         ),
     ]

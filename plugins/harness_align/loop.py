@@ -62,6 +62,7 @@ class AlignResult:
         comparison: Base against candidate on the suite; None where no task was named.
         curves: Stage → step → what the trainer logged.
         metrics: (step, name, value) of the early stopping's evaluations.
+        kept_step: Whose weights early stopping kept, 0 for the base's; None without it.
         search: The study, where there was one.
     """
 
@@ -73,6 +74,7 @@ class AlignResult:
     comparison: RunComparison | None
     curves: Mapping[str, Mapping[int, Mapping[str, float]]]
     metrics: tuple[tuple[int, str, float], ...] = ()
+    kept_step: int | None = None
     search: Found | None = None
 
 
@@ -108,7 +110,7 @@ def run(
     before = after = None
     if names:
         say(f"Measuring the base on {', '.join(names)}")
-        before = measure(job, registry, job.model, names, "before")
+        before = measure(job, registry, preparing.asked_base(job), names, "before")
     found = None
     if job.search is not None:
         say("Searching for settings, on a part of the training rows")
@@ -123,9 +125,9 @@ def run(
     say("Comparing")
     changed = _effects(job, registry, checkpoint, prepared.development)
     verdict, comparison = _decide(job, registry, (before, after), aims, changed)
-    curves, stopping = training_curves(job.out / "train")
+    curves, stopping, kept = training_curves(job.out / "train")
     return AlignResult(
-        job, prepared, checkpoint, verdict, changed, comparison, curves, stopping, found
+        job, prepared, checkpoint, verdict, changed, comparison, curves, stopping, kept, found
     )
 
 
@@ -200,7 +202,7 @@ def _effects(job: AlignJob, registry: Registry, checkpoint: Path, held_out: Rows
     )
     base, candidate = (
         _without_gate(job, model, ("held-out",), job.out)
-        for model in (job.model, model_name(checkpoint))
+        for model in (preparing.asked_base(job), model_name(checkpoint))
     )
     if not spec.wrap:  # asked as it was trained
         plain = {**base.backend_settings, "chat_template": "off"}
@@ -257,10 +259,13 @@ def _default(target: Paired) -> Judgement:
 
 def training_curves(
     folder: Path,
-) -> tuple[dict[str, dict[int, Mapping[str, float]]], tuple[tuple[int, str, float], ...]]:
-    """What every stage logged, in the order of the stages; and early stopping's metrics."""
+) -> tuple[
+    dict[str, dict[int, Mapping[str, float]]], tuple[tuple[int, str, float], ...], int | None
+]:
+    """What every stage logged, in order; early stopping's metrics, and the step it kept."""
     curves: dict[str, dict[int, Mapping[str, float]]] = {}
     metrics: dict[tuple[str, int, str], float] = {}  # a resumed run measures some steps again
+    kept: int | None = None
     for path in sorted(folder.rglob(journal.FILE), key=lambda each: each.stat().st_mtime):
         events: list[Event] = Journal(path).read()[0]
         name = path.parent.name if path.parent != folder else "training"
@@ -268,7 +273,9 @@ def training_curves(
         for each in events:
             if each["event"] == "metric":
                 metrics[name, each["step"], each["name"]] = each["value"]
-    return curves, tuple((step, metric, value) for (_, step, metric), value in metrics.items())
+                kept = each["step"] if each["best"] else kept
+    looks = tuple((step, metric, value) for (_, step, metric), value in metrics.items())
+    return curves, looks, kept
 
 
 def to_json(result: AlignResult) -> dict[str, Any]:
@@ -303,5 +310,6 @@ def to_json(result: AlignResult) -> dict[str, Any]:
             for stage, steps in result.curves.items()
         },
         "early_stopping": [list(each) for each in result.metrics],
+        "kept_step": result.kept_step,
         "search": None if result.search is None else dataclasses.asdict(result.search),
     }

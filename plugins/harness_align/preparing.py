@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,8 @@ from harness_align.job import AlignJob
 from harness_align.methods import METHODS
 from harness_align.spec import AlignSpec
 from harness_align.validation import Findings
+
+CHAT_TEMPLATE_FILE = "chat_template.jinja"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,30 @@ def prepare(job: AlignJob, registry: Registry, tasks: Sequence[str]) -> Prepared
         validation.statistics(train),
         overlapping,
     )
+
+
+def asked_base(job: AlignJob) -> str:
+    """The base as it is asked: with the template that training gives it, like the result.
+
+    Returns:
+        The model itself, or a folder of links to it with ``chat_template`` beside them.
+    """
+    template = job.training.get("chat_template")
+    if template is None:
+        return job.model
+    source = Path(job.model)
+    if not source.is_dir():
+        from huggingface_hub import snapshot_download
+
+        source = Path(snapshot_download(job.model))
+    folder = job.out / "base"
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in source.iterdir():
+        link = folder / file.name
+        if file.name != CHAT_TEMPLATE_FILE and not link.exists():
+            link.symlink_to(file.resolve())
+    shutil.copyfile(template, folder / CHAT_TEMPLATE_FILE)
+    return str(folder)
 
 
 def _kinds(job: AlignJob) -> tuple[Kind, ...]:

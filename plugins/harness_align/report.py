@@ -56,10 +56,17 @@ def html(result: AlignResult) -> str:
         job=result.job,
         verdict=result.verdict,
         interval=interval,
+        kept_weights=kept_weights,
         number=number,
         charts=charts(result),
         scatters=[] if result.search is None else scatters(result.search),
     )
+
+
+def kept_weights(step: int) -> str:
+    """What early stopping kept, in words."""
+    whose = f"of step {step}" if step else "of the base: no step made the watched metric better"
+    return f"Early stopping kept the weights {whose}."
 
 
 def number(value: float) -> str:
@@ -209,6 +216,8 @@ def show(result: AlignResult, console: Console) -> None:
         effects.add_row(name, f"{number(old)} → {number(new)}", "")
     if result.effects.estimates:
         console.print(effects)
+    if result.kept_step is not None:
+        console.print(kept_weights(result.kept_step))
     for each in result.verdict.judgements:
         colour = COLOURS[each.decision]
         console.print(f"[{colour}]{each.decision:<13}[/] {each.role}: ", end="")

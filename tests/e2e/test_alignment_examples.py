@@ -94,7 +94,9 @@ def test_a_gamed_reward_is_stopped_by_a_real_task(example, tmp_path):
     assert steps[last]["rewards/held_out/mean"] < steps[1]["rewards/held_out/mean"] - 0.1
     guard = result.verdict.judgements[-1]
     assert guard.decision == "pass"
-    assert guard.candidate == guard.baseline, "the base's weights were the best"
+    assert result.kept_step == 0
+    assert guard.candidate == guard.baseline
+    assert "kept the weights of the base" in (result.job.out / "report.html").read_text()
 
 
 def test_a_gamed_reward_that_nobody_watches_is_blocked_and_its_gap_shown(example, tmp_path):

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.errors import ModelError
+from harness.errors import ModelError, UsageError
 from harness_align.spec import AlignSpec
 from harness_align.training import adapters
 from harness_align.training.setup import Setup
@@ -19,6 +19,7 @@ def open_tokenizer(spec: AlignSpec, conversational: bool) -> Any:
 
     Raises:
         ModelError: It lacks one of them and the spec does not give it.
+        UsageError: The spec's template cannot be read.
     """
     from transformers import AutoTokenizer
 
@@ -49,7 +50,12 @@ def open_tokenizer(spec: AlignSpec, conversational: bool) -> Any:
             "Set eos_token in its tokenizer_config.json.",
         )
     if spec.chat_template is not None:
-        tokenizer.chat_template = Path(spec.chat_template).read_text(encoding="utf-8")
+        try:
+            tokenizer.chat_template = Path(spec.chat_template).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(
+                f"chat_template={spec.chat_template} cannot be read: {error}", "Give a Jinja file."
+            ) from error
     if conversational and tokenizer.chat_template is None:
         raise ModelError(
             f"the data are conversations and {spec.model} has no chat template",

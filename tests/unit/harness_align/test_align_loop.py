@@ -86,6 +86,29 @@ def test_the_loop_measures_trains_measures_and_decides(tiny_model, pairs_file, j
     assert (tmp_path / "out/after/results.json").exists()
 
 
+def test_a_base_without_a_template_is_asked_in_the_one_it_learns(tiny_model, jsonl, tmp_path):
+    template = tmp_path / "chat.jinja"
+    template.write_text(
+        "{% for m in messages %}<s>{{ m.role }}: {{ m.content }}</s>{% endfor %}"
+        "{% if add_generation_prompt %}<s>assistant: {% endif %}"
+    )
+    turns = [[{"role": "user", "content": f"number {n}"}] for n in range(12)]
+    rows = [{"prompt": turn, "chosen": "yes", "rejected": "no"} for turn in turns]
+    asked = AlignJob(
+        "dpo",
+        str(tiny_model),
+        str(jsonl(rows)),
+        tmp_path / "out",
+        settings=small(steps=2, chat_template=str(template)),
+        development=0.4,
+        samples=4,
+    )
+    for _ in range(2):  # an existing folder is used again
+        result = loop.run(asked, plugins.load(), InProcess("dpo"))
+    assert result.effects.estimates
+    assert not (tiny_model / "chat_template.jinja").exists()
+
+
 def test_texts_in_the_report_are_escaped(tiny_model, jsonl, tmp_path):
     rows = [{"prompt": f"<script>{n}", "completion": " <b>yes"} for n in range(12)]
     asked = AlignJob(
@@ -269,8 +292,10 @@ def test_early_stopping_goes_on_where_it_was_interrupted(tiny_model, jsonl, pair
     ]
     assert ends == [[6], [6]]
     assert weights(folder) == weights(whole)
-    _, metrics = loop.training_curves(Path(resumed.out))
+    _, metrics, kept = loop.training_curves(Path(resumed.out))
     assert [step for step, _, _ in metrics] == [0, 2, 4, 6]
+    assert kept == 0
+    assert "of the base" in report.kept_weights(kept)
 
 
 def weights(folder):

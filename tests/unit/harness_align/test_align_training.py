@@ -7,7 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from harness.errors import DataError, HarnessError, ModelError, RunFailedError, UnknownNameError
+from harness.errors import (
+    DataError,
+    HarnessError,
+    ModelError,
+    RunFailedError,
+    UnknownNameError,
+    UsageError,
+)
 from harness_align import journal as journals
 from harness_align.journal import Journal
 from harness_align.spec import AlignSpec
@@ -239,6 +246,8 @@ def test_conversations_need_a_chat_template(spec, jsonl, tmp_path):
         "{% if add_generation_prompt %}<s>assistant: {% endif %}"
     )
     trained(replace(spec, chat_template=str(template)))
+    with pytest.raises(UsageError, match="absent"):
+        trained(replace(spec, chat_template=str(tmp_path / "absent.jinja")))
 
 
 def test_qlora_without_a_gpu_is_an_error(spec):
