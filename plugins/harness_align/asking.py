@@ -10,7 +10,7 @@ from harness.config import RunSpec
 from harness.errors import ModelError
 from harness.plugins import Registry
 from harness.responses import ResponseStore, default_path
-from harness.types import Completion, Generate, KeyedRequest, Logprob, Request, Response
+from harness.types import Completion, Failed, Generate, KeyedRequest, Logprob, Request, Response
 
 
 def ask(spec: RunSpec, registry: Registry, requests: Sequence[Request]) -> list[Response]:
@@ -38,8 +38,15 @@ def ask(spec: RunSpec, registry: Registry, requests: Sequence[Request]) -> list[
 def texts(
     spec: RunSpec, registry: Registry, requests: Sequence[Generate]
 ) -> list[Completion | None]:
-    """The completions; None where the model failed."""
+    """The completions; None where the model failed.
+
+    Raises:
+        ModelError: It failed everywhere; says why it did the first time.
+    """
     answers = ask(spec, registry, requests)
+    failed = [each.reason for each in answers if isinstance(each, Failed)]
+    if failed and len(failed) == len(answers):
+        raise ModelError(f"{spec.model} answered none of {len(failed):,} prompts: {failed[0]}")
     return [each if isinstance(each, Completion) else None for each in answers]
 
 

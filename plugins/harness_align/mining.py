@@ -69,6 +69,8 @@ def mine(folder: Path, by: By, tasks: Sequence[str] = (), metric: str | None = N
     for task in tasks or result.tasks:
         records = list(runfolder.read_samples(folder, task))
         chosen = _metric(result, task, metric)
+        if by in ("wrong", "perturbation") and _undirected(result, task, chosen):
+            continue  # no value of it is wrong
         found += _PICKERS[by](task, records, chosen, _higher(result, task, chosen))
     if not found:
         raise DataError(
@@ -92,6 +94,10 @@ def _metric(result: RunResult, task: str, wanted: str | None) -> str:
     if wanted is not None and wanted not in known:
         raise UnknownNameError(f"metric of {task}", wanted, known)
     return wanted or known[0]
+
+
+def _undirected(result: RunResult, task: str, metric: str) -> bool:
+    return result.tasks[task].metrics[metric].higher_is_better is None
 
 
 def _higher(result: RunResult, task: str, metric: str) -> bool:

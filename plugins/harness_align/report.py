@@ -57,6 +57,7 @@ def html(result: AlignResult) -> str:
         verdict=result.verdict,
         interval=interval,
         kept_weights=kept_weights,
+        setting=setting,
         number=number,
         charts=charts(result),
         scatters=[] if result.search is None else scatters(result.search),
@@ -88,31 +89,49 @@ WIDTH, HEIGHT = 320, 120
 
 @dataclass(frozen=True, slots=True)
 class Scatter:
-    """A search's values against one parameter: points (x, y, hover text) in the drawing."""
+    """A search's values against one quantity: points (x, y, hover text) in the drawing."""
 
-    name: str
-    metric: str
+    title: str
+    bounds: str
     points: tuple[tuple[float, float, str], ...]
 
 
 def scatters(found: Found) -> list[Scatter]:
-    """One drawing a parameter; finished trials only, log axis where values span decades."""
+    """The search's course, then one drawing a parameter; trials that have a value only.
+
+    The axis is logarithmic where a parameter's values span decades.
+    """
     finished = [each for each in found.trials if each.value is not None]
     values = [each.value or 0.0 for each in finished]
+    low, high = min(values), max(values)
+    columns: dict[str, list[Any]] = {"trial": [each.number for each in finished]}
+    columns |= {name: [each.settings[name] for each in finished] for name in found.best}
     made = []
-    for name in found.best:
-        places = _places([each.settings[name] for each in finished])
-        low, high = min(values), max(values)
+    for name, chosen in columns.items():
         points = tuple(
             (
                 round(place * WIDTH, 1),
                 round(HEIGHT - (value - low) / ((high - low) or 1.0) * HEIGHT, 1),
-                f"trial {each.number}: {name} {each.settings[name]}, {value:.4g}",
+                f"trial {each.number}: {name} {setting(own)}, {value:.4g}",
             )
-            for each, place, value in zip(finished, places, values, strict=True)
+            for each, own, place, value in zip(
+                finished, chosen, _places(chosen), values, strict=True
+            )
         )
-        made.append(Scatter(name, found.metric, points))
+        bounds = f"{name} {_ends(chosen)}; {number(low)} to {number(high)}"
+        made.append(Scatter(f"{found.metric} by {name}", bounds, points))
     return made
+
+
+def _ends(values: Sequence[Any]) -> str:
+    if all(isinstance(value, int | float) for value in values):
+        return f"{setting(min(values))} to {setting(max(values))}"
+    return ", ".join(dict.fromkeys(map(str, values)))
+
+
+def setting(value: Any) -> str:
+    """A training setting's value."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _places(values: Sequence[Any]) -> list[float]:

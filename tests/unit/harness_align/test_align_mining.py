@@ -70,6 +70,12 @@ def chosen(identifier, totals, right="yes", **further):
     )
 
 
+def test_a_metric_that_is_better_in_no_direction_has_no_wrong_values(run):
+    folder = run([generated("a", "Rome", 0.0), generated("b", "Paris", 1.0)], higher=None)
+    with pytest.raises(DataError, match="nothing to mine by wrong"):
+        mining.mine(folder, "wrong")
+
+
 def test_wrong_answers_become_rejected_ones_worst_first(run, tmp_path):
     folder = run(
         [

@@ -6,10 +6,10 @@ import pytest
 
 from harness import plugins
 from harness.config import RunSpec
-from harness.errors import DataError, UsageError
+from harness.errors import DataError, ModelError, UsageError
 from harness.protocols import BackendSpec
 from harness.testing import FakeBackend
-from harness.types import Completion, Generate, Loglikelihood, Logprob, Sampling
+from harness.types import Completion, Failed, Generate, Loglikelihood, Logprob, Sampling
 from harness_align import judging, pairing
 from harness_align.data import Row, Rows
 
@@ -55,6 +55,19 @@ def test_the_strong_models_answer_is_chosen_and_every_drop_is_counted(registry):
         "empty answer": 1,
     }
     assert pairing.describe(made)["pairs"] == 2
+
+
+def test_a_model_that_fails_everywhere_is_an_error_with_its_reason(registry):
+    def opener(options):
+        def answer(request):
+            del request
+            return Failed("no room for a prompt")
+
+        return FakeBackend(answer, frozenset({Generate}))
+
+    registry.backends["fake"] = BackendSpec("fake", "fails", opener)
+    with pytest.raises(ModelError, match="none of 5 prompts: no room for a prompt"):
+        pairing.make(spec("strong", "weak"), PROMPTS, registry)
 
 
 def test_where_a_pair_comes_from_is_kept(registry):
