@@ -110,7 +110,7 @@ def read_config(path: Path) -> Mapping[str, Any]:
         raise DataError(
             f"no accelerate config: {error}", path=path, expected=_CONFIG_FORM
         ) from error
-    if not isinstance(content, dict):
+    if not isinstance(content, dict) or "distributed_type" not in content:
         raise DataError("no accelerate config", path=path, expected=_CONFIG_FORM)
     return content
 

@@ -216,7 +216,7 @@ class _TrlReward:
         values = self._reward(asked, [_answer(each) for each in completions], facts)
         # Not TRL's own share of such prompts: it counts the KL term, which always differs a little.
         different = {pair for pair in zip(asked, values, strict=True) if pair[1] is not None}
-        self.constant = len(different) <= len(set(asked))
+        self.constant = len(different) == len({prompt for prompt, _ in different})
         self._empty = self._empty + 1 if all(value is None for value in values) else 0
         if self._empty >= self.PATIENCE:
             raise DataError(

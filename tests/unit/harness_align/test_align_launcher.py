@@ -118,7 +118,7 @@ def test_the_command_passes_an_accelerate_config_through(tmp_path):
     assert "--num_processes" in launcher.command(tmp_path / "spec.json", None)
 
 
-@pytest.mark.parametrize("content", ["distributed_type: [", "[]", "\xff"])
+@pytest.mark.parametrize("content", ["distributed_type: [", "[]", "num_processes: 2", "\xff"])
 def test_a_file_that_is_no_accelerate_config_is_an_error(tmp_path, content):
     config = tmp_path / "bad.yaml"
     config.write_text(content, encoding="latin-1")
