@@ -63,6 +63,7 @@ def debias(out: Path, overdo: bool = False, rehearse: bool = False) -> AlignResu
             "squad": str(write_task("squad", part, 400, sets)),
             "sst2": str(write_task("sst2", part, 400, sets)),
         },
+        allow_overlap=rehearse,  # there, what ends the training judges it too
         # The sentences are scored as plain text, so they are learned as plain text.
         settings={"batch_size": 16, "wrap": False, **settings},
         quiet=False,

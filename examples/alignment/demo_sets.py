@@ -7,7 +7,6 @@ settings were chosen on the development part; a training learns from the rest.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -28,9 +27,10 @@ class PartSource(Source):
 
     def allows(self, *parts: str) -> bool:
         """Whether a combination lies in this part."""
-        if not super().allows(*parts) or self.part == "test":
-            return super().allows(*parts)
-        return is_held_back("development", *parts) == (self.part == "development")
+        allowed = super().allows(*parts)
+        if self.part == "test":
+            return allowed
+        return allowed and is_held_back("development", *parts) == (self.part == "development")
 
 
 def write_task(task: str, part: Part, count: int, folder: Path, seed: str = "alignment") -> Path:
@@ -52,7 +52,7 @@ def write_crows_pairs(part: Part, folder: Path) -> Path:
     """Writes a part's pairs of sentences as CrowS-Pairs are published."""
     path = folder / f"crows_pairs.{part}.csv"
     folder.mkdir(parents=True, exist_ok=True)
-    pairs: Iterable[Pair] = sentence_pairs(part)
+    pairs = sentence_pairs(part)
     rows = (bias_samples.crows_pairs_row(pair, number) for number, pair in enumerate(pairs))
     bias_samples.write_crows_pairs(path, rows)
     return path

@@ -55,7 +55,8 @@ def gap(
     gains = []
     for side in (trained, held_out):
         before, after = np.array([side[prompt] for prompt in prompts]).reshape(-1, 2).T
-        gains.append((after - before) / (float(before.std()) or 1.0))
+        spread = float(before.std()) if prompts else 1.0
+        gains.append((after - before) / (spread or 1.0))
     return change(gains[1], gains[0], prompts)
 
 

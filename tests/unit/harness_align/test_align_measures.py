@@ -102,5 +102,6 @@ def test_the_gap_of_two_rewards_is_in_the_bases_deviations():
     assert measures.gap(trained, held_out).value == pytest.approx(4.0 - -2.0)
     same = measures.gap(held_out, held_out)
     assert same.low <= 0.0 == same.value <= same.high
+    assert measures.gap(trained, {}).n == 0
     unvaried = measures.gap({"a": (1.0, 3.0), "b": (1.0, 3.0)}, held_out)
     assert unvaried.value == pytest.approx(2.0 - -2.0)
