@@ -21,6 +21,7 @@ from harness.types import (
     Usage,
 )
 from harness_backends.hf import fingerprint
+from harness_backends.hf.books import Books
 from harness_backends.hf.encoding import Encoder, EncodingError, Prefix, Scored
 from harness_backends.hf.engine import CheckedEngine
 from harness_backends.hf.loading import Checkpoint
@@ -53,7 +54,7 @@ class HuggingFaceBackend:
         tokenizer = copy.deepcopy(checkpoint.tokenizer)
         self._encoder = Encoder(tokenizer, checkpoint.max_length, chat)
         self._stops = StopRules(checkpoint.tokenizer, checkpoint.eos_ids)
-        self._requests = self._prompt_tokens = self._completion_tokens = self._truncated = 0
+        self._books = Books()
 
     @classmethod
     def open(
@@ -77,15 +78,7 @@ class HuggingFaceBackend:
     @property
     def usage(self) -> Usage:
         """Tokens so far; those asked for are the computed and the reused ones."""
-        asked = self._prompt_tokens + self._completion_tokens
-        computed = self._engine.computed_tokens
-        return Usage(
-            requests=self._requests,
-            prompt_tokens=self._prompt_tokens,
-            completion_tokens=self._completion_tokens,
-            computed_tokens=computed,
-            reused_tokens=max(0, asked - computed),
-        )
+        return self._books.usage(self._engine.computed_tokens)
 
     def describe(self) -> Mapping[str, object]:
         """Facts for reports; ``truncated`` counts prompts cut on the left to fit the model."""
@@ -94,7 +87,7 @@ class HuggingFaceBackend:
             "chat_template": self._chat,
             "engine": self._engine.name,
             "engine_notes": list(self._engine.notes),
-            "truncated": self._truncated,
+            "truncated": self._books.truncated,
         }
 
     def close(self) -> None:
@@ -116,7 +109,7 @@ class HuggingFaceBackend:
                 wave = encoded.result()
                 encoded = None if following is None else encoding.submit(self._encode, following)
                 for key, response in self._answer(wave):
-                    self._requests += 1
+                    self._books.requests += 1
                     yield key, response
 
     def forecast(self, requests: Sequence[KeyedRequest]) -> Usage:
@@ -181,19 +174,19 @@ class HuggingFaceBackend:
         return wave
 
     def _answer(self, wave: _Wave) -> Iterator[tuple[str, Response]]:
-        self._truncated += wave.truncated
+        self._books.truncated += wave.truncated
         yield from wave.ready
         sums: dict[str, list[Logprob]] = {key: [] for key in wave.windows}
         for index, score in self._engine.score([window for _, window in wave.scored]):
             key, window = wave.scored[index]
-            self._prompt_tokens += len(window.tokens) - 1
+            self._books.prompt_tokens += len(window.tokens) - 1
             sums[key].append(score)
             if len(sums[key]) == wave.windows[key]:
                 yield key, _total(sums.pop(key))
         for index, said in self._engine.generate([item for _, item in wave.continued]):
             key, item = wave.continued[index]
-            self._prompt_tokens += len(item.tokens)
-            self._completion_tokens += len(said.tokens)
+            self._books.prompt_tokens += len(item.tokens)
+            self._books.completion_tokens += len(said.tokens)
             yield key, self._stops.completion(said.tokens, item.sampling.stop, said.logprob)
 
 

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from harness.types import KeyedRequest, Request, Response, Usage
 from harness_backends.hf import fingerprint
+from harness_backends.hf.books import Books
 from harness_backends.hf.loading import Checkpoint
 
 WAVE = 4096
@@ -70,7 +71,7 @@ class KindBackend:
         self.checkpoint = checkpoint
         self.supports = answerer.supports
         self._answerer = answerer
-        self._requests = self._prompt_tokens = self._completion_tokens = self._truncated = 0
+        self._books = Books()
 
     @cached_property
     def fingerprint(self) -> str:
@@ -80,22 +81,14 @@ class KindBackend:
     @property
     def usage(self) -> Usage:
         """Tokens so far; those asked for are the computed and the reused ones."""
-        asked = self._prompt_tokens + self._completion_tokens
-        computed = self._answerer.computed_tokens
-        return Usage(
-            requests=self._requests,
-            prompt_tokens=self._prompt_tokens,
-            completion_tokens=self._completion_tokens,
-            computed_tokens=computed,
-            reused_tokens=max(0, asked - computed),
-        )
+        return self._books.usage(self._answerer.computed_tokens)
 
     def describe(self) -> Mapping[str, object]:
         """Facts for reports; ``truncated`` counts requests whose text was cut to fit."""
         return {
             **self.checkpoint.describe(),
             **self._answerer.identity,
-            "truncated": self._truncated,
+            "truncated": self._books.truncated,
         }
 
     def check(self, requests: Sequence[Request]) -> None:
@@ -110,10 +103,10 @@ class KindBackend:
         """Answers each request once, as soon as its batch ends."""
         for start in range(0, len(requests), WAVE):
             for answered in self._answerer.answer(requests[start : start + WAVE]):
-                self._requests += 1
-                self._prompt_tokens += answered.prompt_tokens
-                self._completion_tokens += answered.completion_tokens
-                self._truncated += answered.truncated
+                self._books.requests += 1
+                self._books.prompt_tokens += answered.prompt_tokens
+                self._books.completion_tokens += answered.completion_tokens
+                self._books.truncated += answered.truncated
                 yield answered.key, answered.response
 
     def forecast(self, requests: Sequence[KeyedRequest]) -> Usage:
