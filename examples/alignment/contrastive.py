@@ -6,7 +6,8 @@
 The demo model is the strong one; the weak one is an earlier checkpoint of it, trained here for a
 few hundred steps unless one is given. Both answer questions about passages and opinions; the strong
 model's answers are the chosen ones, right or wrong: nobody looks at them. The settings were chosen
-with --rehearse, which never looks at the test set.
+with --rehearse, which never looks at the test set; the mix of prompts was changed after one look at
+it, in which the gate blocked, and judged on fresh draws from it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Training, development and test sets of the demo corpus, for the examples beside this file.
 
 The corpus is made of combinations: of a name, a relation and a value, of a sentence and a filler.
-Each lies in one of three parts. The test part was kept from the demo model too, and decides once;
+Each lies in one of three parts. The test part was kept from the demo model too, and decides;
 settings were chosen on the development part; a training learns from the rest.
 """
 
