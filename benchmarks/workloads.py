@@ -208,7 +208,7 @@ def workloads(checkpoint: Path, shared: Path, scale: float) -> list[Workload]:
         Workload(
             "multiple choice, 5 shared shots",
             checkpoint,
-            multiple_choice(shared, some(4), 64),
+            multiple_choice(shared, some(8), 64),
             10.0,
             4,
             4,
@@ -216,7 +216,7 @@ def workloads(checkpoint: Path, shared: Path, scale: float) -> list[Workload]:
         Workload(
             "multiple choice, shots per question",
             checkpoint,
-            multiple_choice(shared, some(4), 16, per_question=True),
+            multiple_choice(shared, some(8), 16, per_question=True),
             3.5,
             4,
             4,

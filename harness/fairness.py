@@ -58,7 +58,8 @@ def _estimate(metric: Metric, rows: Sequence[Score], level: float) -> Estimate:
         statistics = statistics_of(rows)
         return estimates.bootstrap(statistics, metric.compute, clusters, confidence=level)
     if all(isinstance(row.value, float | int) for row in rows):
-        return estimates.mean(values_of(rows), clusters, level)
+        bounds = getattr(metric, "bounds", None)
+        return estimates.mean(values_of(rows), clusters, level, bounds)
     return replace(metric.aggregate(rows), low=math.nan, high=math.nan)  # at another level
 
 

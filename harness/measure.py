@@ -182,7 +182,7 @@ def infer_rows(scores: Sequence[Score], metric: Metric | None) -> Inference:
     clusters = clusters_of(scores)
     if isinstance(metric, Resamplable):
         return estimates.infer_bootstrap(statistics_of(scores), metric.compute, clusters)
-    return estimates.infer_mean(values_of(scores), clusters)
+    return estimates.infer_mean(values_of(scores), clusters, getattr(metric, "bounds", None))
 
 
 def from_estimate(reported: Estimate, name: str) -> Inference:

@@ -31,19 +31,21 @@ class Resamplable(Protocol):
 class Mean:
     """The mean of per-sample numbers, with clusters respected.
 
-    ``ideal`` is the best value where neither direction is better.
+    ``ideal`` is the best value where neither direction is better; ``bounds`` the smallest and
+    the largest that a value can have, which the interval does not leave.
     """
 
     name: str
     higher_is_better: bool | None = True
     signature: str | None = None
     ideal: float | None = None
+    bounds: tuple[float, float] | None = None
 
     def aggregate(self, rows: Sequence[Score]) -> Estimate:
         """See ``harness.stats.estimates.mean``."""
         from harness.stats import estimates
 
-        return estimates.mean(values_of(rows), clusters_of(rows))
+        return estimates.mean(values_of(rows), clusters_of(rows), bounds=self.bounds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,8 @@ class Metric(Protocol):
     """How samples' values become one number with its uncertainty.
 
     An optional attribute ``ideal`` (``float``) says which value is best where neither direction
-    is; an optional ``signature`` (``str``) how it was computed.
+    is; an optional ``signature`` (``str``) how it was computed; optional ``bounds`` (two numbers)
+    between what a sample's value always lies.
     """
 
     @property

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.stats.inference import (
+    EVERYWHERE,
     NAN,
     Array,
     Inference,
@@ -107,7 +108,11 @@ def _freedom(sizes: Array, sums: Array, squares: float) -> float:
 # --------------------------------------------------------------------------- means
 
 
-def infer_mean(values: Sequence[float] | Array, clusters: Clusters | None = None) -> Inference:
+def infer_mean(
+    values: Sequence[float] | Array,
+    clusters: Clusters | None = None,
+    bounds: tuple[float, float] | None = None,
+) -> Inference:
     """What the values say about their population's mean.
 
     Student t on the (clustered) standard error; Wilson's interval where every value is 0 or 1,
@@ -116,6 +121,7 @@ def infer_mean(values: Sequence[float] | Array, clusters: Clusters | None = None
     Args:
         values: Shape (n,), finite.
         clusters: Cluster of each row; None, or a row's None, for rows of their own.
+        bounds: The least and the greatest that a value can be; None for no bounds.
     """
     array = np.asarray(values, dtype=np.float64)
     n = len(array)
@@ -131,9 +137,8 @@ def infer_mean(values: Sequence[float] | Array, clusters: Clusters | None = None
     if binary:
         size = effective_size(centre * (1 - centre), stderr, n, count)
         return Share(centre, stderr, size, freedom, f"mean, Wilson, {count} clusters")
-    if count == n:
-        return StudentT(centre, stderr, freedom, "mean, Student t")
-    return StudentT(centre, stderr, freedom, f"mean, Student t, {count} clusters")
+    over = "" if count == n else f", {count} clusters"
+    return StudentT(centre, stderr, freedom, f"mean, Student t{over}", bounds or EVERYWHERE)
 
 
 def effective_size(variance: float, stderr: float, n: int, count: int) -> float:
@@ -147,7 +152,10 @@ def effective_size(variance: float, stderr: float, n: int, count: int) -> float:
 
 
 def mean(
-    values: Sequence[float] | Array, clusters: Clusters | None = None, confidence: float = 0.95
+    values: Sequence[float] | Array,
+    clusters: Clusters | None = None,
+    confidence: float = 0.95,
+    bounds: tuple[float, float] | None = None,
 ) -> Estimate:
     """Mean with its interval; see ``infer_mean``.
 
@@ -155,8 +163,9 @@ def mean(
         values: Shape (n,), finite.
         clusters: As in ``infer_mean``.
         confidence: Coverage of the interval, in (0, 1).
+        bounds: As in ``infer_mean``.
     """
-    return estimate(infer_mean(values, clusters), len(values), confidence)
+    return estimate(infer_mean(values, clusters, bounds), len(values), confidence)
 
 
 # --------------------------------------------------------------------------- bootstrap

@@ -26,6 +26,7 @@ from harness.types import Estimate
 
 Array = NDArray[np.float64]
 NAN = float("nan")
+EVERYWHERE = (-math.inf, math.inf)
 
 
 class Inference(Protocol):
@@ -95,17 +96,22 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class StudentT:
-    """A mean whose error follows Student's t with ``freedom`` degrees of freedom (∞: normal)."""
+    """A mean whose error follows Student's t with ``freedom`` degrees of freedom (∞: normal).
+
+    It lies within ``bounds``: an interval without what cannot be covers as often.
+    """
 
     value: float
     stderr: float
     freedom: float
     method: str
+    bounds: tuple[float, float] = EVERYWHERE
 
     def interval(self, confidence: float) -> tuple[float, float]:
-        """value ± t·stderr."""
+        """value ± t·stderr, within the bounds."""
         half = _quantile(0.5 + confidence / 2, self.freedom) * self.stderr
-        return self.value - half, self.value + half
+        least, greatest = self.bounds
+        return max(least, self.value - half), min(greatest, self.value + half)
 
     def below(self, bound: float) -> float:
         """One-sided t test."""

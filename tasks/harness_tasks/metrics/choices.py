@@ -33,7 +33,7 @@ def calibration_metrics() -> tuple[Metric, ...]:
     """How well probabilities of the options fit what is right."""
     return (
         Corpus("ece", calibration_error, higher_is_better=False),
-        Mean("brier", higher_is_better=False),
+        Mean("brier", higher_is_better=False, bounds=(0.0, 2.0)),
     )
 
 

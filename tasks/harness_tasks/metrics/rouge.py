@@ -31,7 +31,7 @@ class Rouge:
             raise MissingExtraError("ROUGE", "tasks") from error
         self._scorer = rouge_scorer.RougeScorer(list(NAMES), tokenizer=_RememberingTokenizer())
         signature = f"rouge-score|stemmer:porter|version:{version('rouge-score')}"
-        self._metrics = tuple(Mean(name, signature=signature) for name in NAMES)
+        self._metrics = tuple(Mean(name, signature=signature, bounds=(0.0, 1.0)) for name in NAMES)
 
     @property
     def metrics(self) -> Sequence[Metric]:

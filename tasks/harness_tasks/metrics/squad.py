@@ -57,7 +57,7 @@ class SquadV1:
     A question without an answer (a version 2 file) is graded by version 2's rule.
     """
 
-    metrics: Sequence[Metric] = (Mean("exact_match"), Mean("f1"))
+    metrics: Sequence[Metric] = (Mean("exact_match"), Mean("f1", bounds=(0.0, 1.0)))
 
     def grade(self, prediction: str, sample: Sample) -> Mapping[str, ScoreValue]:
         """See ``harness_tasks.base.Grader``."""
@@ -85,7 +85,7 @@ class SquadV2:
         names = ["exact_match", "f1"]
         if self.split:
             names += ["hasans_exact_match", "hasans_f1", "noans_exact_match"]
-        return [Mean(name) for name in names]
+        return [Mean(name, bounds=(0.0, 1.0)) for name in names]
 
     def grade(self, prediction: str, sample: Sample) -> Mapping[str, ScoreValue]:
         """See ``harness_tasks.base.Grader``."""

@@ -202,3 +202,15 @@ def test_independent_clusters_change_nothing() -> None:
     values = np.random.default_rng(0).random(40)
     assert infer_mean(values, [None] * 40) == infer_mean(values)
     assert infer_mean(values, [str(index) for index in range(40)]) == infer_mean(values)
+
+
+def test_an_interval_does_not_leave_what_a_mean_can_be() -> None:
+    values = [0.0, 0.0, 0.0, 0.9]
+    free = estimates.mean(values)
+    bounded = estimates.mean(values, bounds=(0.0, 1.0))
+    assert free.low < 0 < free.high
+    assert (bounded.low, bounded.high) == (0.0, free.high)
+    # What a gate asks does not change: the same p-values on both sides.
+    one, other = infer_mean(values), infer_mean(values, bounds=(0.0, 1.0))
+    assert one.above(0.1) == other.above(0.1)
+    assert one.below(0.8) == other.below(0.8)

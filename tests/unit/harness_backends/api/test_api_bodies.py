@@ -20,7 +20,11 @@ GOOD = b'{"choices": [{"message": {"content": "fine"}, "finish_reason": "stop"}]
 
 def head(length: int | None) -> bytes:
     how = b"transfer-encoding: chunked" if length is None else b"content-length: %d" % length
-    return b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n" + how + b"\r\n\r\n"
+    # Each connection serves one answer: a client that tried it again would meet its end instead.
+    return (
+        b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: application/json\r\n%s\r\n\r\n"
+        % how
+    )
 
 
 def nothing(connection: socket.socket) -> None:
