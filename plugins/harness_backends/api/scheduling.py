@@ -18,6 +18,9 @@ from harness_backends.api.retrying import LONGEST_DELAY, RetryPolicy
 Ask = Callable[[KeyedRequest], Awaitable[Response]]
 Deliver = Callable[[tuple[str, Response]], None]
 
+PACE = 0.001
+"""Seconds between two requests that could set out together. Those that do come back together, and
+each is handled only when all are: what one costs here is then added to every answer's time."""
 LOST_IN_A_ROW = 20
 """Requests lost one after the other, without an answer between them, that end a run."""
 
@@ -109,12 +112,17 @@ class Dispatcher:
         work = _Work(requests, self._clock)
         state = _Health(self._patience, self._clock)
         running: dict[asyncio.Task[Response], _Attempt] = {}
+        bell = asyncio.Event()
         try:
             while work.left or running:
                 self._check_limits(work, running)
                 state.check()
-                self._launch(work, running, ask)
-                await self._wait(work, running, state)
+                attempt = work.take() if self._has_room(len(running)) else None
+                if attempt is not None:
+                    task = asyncio.ensure_future(ask(attempt.request))
+                    task.add_done_callback(lambda _: bell.set())
+                    running[task] = attempt
+                await self._wait(bell, PACE if attempt else self._rest(work, len(running), state))
                 self._settle(work, running, state, deliver)
         finally:
             for task in running:
@@ -134,26 +142,19 @@ class Dispatcher:
     def _has_room(self, running: int) -> bool:
         return running < self.limit.current and self._meter.admits(running)
 
-    def _launch(
-        self, work: _Work, running: dict[asyncio.Task[Response], _Attempt], ask: Ask
-    ) -> None:
-        while self._has_room(len(running)):
-            attempt = work.take()
-            if attempt is None:
-                return
-            running[asyncio.ensure_future(ask(attempt.request))] = attempt
-
-    async def _wait(
-        self, work: _Work, running: dict[asyncio.Task[Response], _Attempt], state: _Health
-    ) -> None:
-        """Until an answer comes, a delayed request is due, or time is up."""
-        due = work.seconds_to_next() if self._has_room(len(running)) else None
+    def _rest(self, work: _Work, running: int, state: _Health) -> float:
+        """Seconds until a delayed request is due or time is up, if no answer comes before."""
+        due = work.seconds_to_next() if self._has_room(running) else None
         waits = (due, self._meter.seconds_left(), state.seconds_left())
-        timeout = max(0.0, min(seconds for seconds in waits if seconds is not None))
-        if running:
-            await asyncio.wait(running, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-        else:
-            await asyncio.sleep(timeout)
+        return max(0.0, min(seconds for seconds in waits if seconds is not None))
+
+    @staticmethod
+    async def _wait(bell: asyncio.Event, seconds: float) -> None:
+        """Until an answer comes or the seconds are over."""
+        timer = asyncio.get_running_loop().call_later(seconds, bell.set)
+        await bell.wait()
+        timer.cancel()
+        bell.clear()
 
     def _settle(
         self,

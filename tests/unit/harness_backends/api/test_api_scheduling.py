@@ -171,8 +171,10 @@ def test_what_is_retried_and_what_counts(kind: Kind) -> None:
 
 
 def test_answers_beside_a_fatal_failure_are_delivered() -> None:
+    together = asyncio.Barrier(20)
+
     async def ask(request: KeyedRequest) -> Response:
-        await asyncio.sleep(0)
+        await together.wait()
         if request.sample_id == "7":
             raise ModelError("the key was revoked")
         return Completion("kept")
