@@ -64,6 +64,7 @@ def test_stopping_early_cancels_and_waits(loop: BackgroundLoop) -> None:
 def test_an_interrupt_cancels_and_waits(loop: BackgroundLoop) -> None:
     producer = Producer(3)
     stream = loop.stream(producer)
+    assert next(stream) == 0, "the interrupt must not come before there is something to cancel"
     timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):
         timer.start()
