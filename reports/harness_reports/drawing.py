@@ -71,9 +71,7 @@ def full_axis(estimates: Sequence[Estimate], percent: bool = False) -> Axis:
     if low >= 0 and high <= 1:
         return Axis(0.0, 1.0)
     if low >= -1 and high <= 1:
-        # An interval may reach below 0 where the values themselves never do.
-        signed = any(estimate.value < 0 for estimate in estimates)
-        return Axis(-1.0 if signed else 0.0, 1.0)
+        return Axis(-1.0, 1.0)
     if low >= 0:
         return _rounded(0.0, high)
     return _rounded(low, high)

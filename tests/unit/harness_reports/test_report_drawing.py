@@ -19,7 +19,7 @@ def between(low: float, high: float) -> Estimate:
     [
         (0.2, 0.4, False, Axis(0, 1)),
         (-0.4, 0.1, False, Axis(-1, 1)),
-        (-0.001, 0.003, False, Axis(0, 1)),
+        (-0.15, 0.3, False, Axis(-1, 1)),  # a value above 0, and an interval on both sides
         (0.2, 0.4, True, Axis(0, 100)),
         (26.0, 28.0, True, Axis(0, 100)),
         (0.0, 1.0, False, Axis(0, 1)),
