@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
@@ -176,7 +176,7 @@ def compare(
         baseline: What is compared against.
         candidate: What is judged.
         metrics: Task → metric objects, for corpus metrics.
-        force: Compare even where task version, data or few-shot setting differ, and say so.
+        force: Compare even where version, data or the way of asking differ, and say so.
 
     Raises:
         HarnessError: The runs are not comparable (and ``force`` is not set).
@@ -201,21 +201,9 @@ def compare(
         listed = "\n".join(f"  {name}: {reason}" for name, reason in reasons.items())
         raise HarnessError(
             f"the runs cannot be compared:\n{listed}",
-            "Run both on the same task version, data and few-shot setting, or compare anyway "
-            "with --force; the report then says so.",
+            "Run both on the same task version, data, few-shot setting, template and scoring, or "
+            "compare anyway with --force; the report then says so.",
         )
-    notes = [
-        f"only the {role} ran {name}"
-        for role, ours, theirs in (("baseline", before, after), ("candidate", after, before))
-        for name in ours
-        if name not in theirs
-    ]
-    notes += [
-        f"the {role} is incomplete"
-        for role, run in (("baseline", baseline), ("candidate", candidate))
-        if run.result.status != "complete"
-    ]
-    notes += [*_ended_early("baseline", baseline), *_ended_early("candidate", candidate)]
     return RunComparison(
         baseline.result.run_id,
         candidate.result.run_id,
@@ -225,8 +213,19 @@ def compare(
             _compare_task(baseline, candidate, name, metrics or {}, reasons.get(name))
             for name in shared
         ),
-        tuple(notes),
+        tuple(_notes(baseline, candidate)),
     )
+
+
+def _notes(baseline: ScoredRun, candidate: ScoredRun) -> Iterator[str]:
+    """What the reader of a comparison has to know beside its numbers."""
+    for role, run, other in (("baseline", baseline, candidate), ("candidate", candidate, baseline)):
+        for name in run.result.tasks:
+            if name not in other.result.tasks:
+                yield f"only the {role} ran {name}"
+        if run.result.status != "complete":
+            yield f"the {role} is incomplete"
+        yield from _ended_early(role, run)
 
 
 def _ended_early(role: str, run: ScoredRun) -> list[str]:
