@@ -160,7 +160,7 @@ def floor_work(workload: Workload, here: Outcome) -> dict[str, float]:
     fed += [window.tokens[:-1] for windows in texts for window in windows]
     prompts = encoder.prompts([r for r in requests if isinstance(r, Generate)])
     fed += [prompt.tokens for prompt in prompts]  # type: ignore[union-attr]
-    tree = build_tree(fed, min_shared=1)
+    tree = build_tree(fed, min_shared=1, worth=0)
     positions = [int(place) + 1 for place in tree.positions]
     if any(isinstance(request, Generate) for request in requests):
         for prompt, answer in zip(prompts, here.responses, strict=True):

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -26,6 +27,9 @@ Integers: TypeAlias = npt.NDArray[np.int64]
 
 MIN_SHARED = 4
 """A common beginning shorter than this is computed again rather than given a node of its own."""
+WORTH = 1 / 50
+"""So is one that saves less than this share of a branch: the passes below a node attend to it in
+calls of their own, which cost about ten tokens of the 512 of a pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,28 +91,35 @@ class _Draft:
         self.stop = end
 
 
-def build_tree(sequences: Sequence[Sequence[int]], min_shared: int = MIN_SHARED) -> PrefixTree:
+def build_tree(
+    sequences: Sequence[Sequence[int]], min_shared: int = MIN_SHARED, worth: float = WORTH
+) -> PrefixTree:
     """Builds the tree of ``sequences``, none of which is empty.
 
     In lexicographic order a sequence shares most with the one before it, so each adds what
     follows their common beginning, as a branch of the path that the last one left open.
+
+    Args:
+        sequences: Token ids.
+        min_shared: The fewest tokens of a node that others share.
+        worth: The least share of a branch's tokens that such a node must save it.
     """
     # Big-endian bytes sort as the tokens do, at the speed of memcmp.
     keys = [np.asarray(sequence, dtype=">i4").tobytes() for sequence in sequences]
+    order = sorted(range(len(keys)), key=keys.__getitem__)
+    texts = [np.frombuffer(keys[index], ">i4") for index in order]
+    common = [_common(*pair) for pair in pairwise([np.empty(0, ">i4"), *texts])]
+    branches = _branch_sizes([len(tokens) for tokens in texts], common)
     row: list[Integers] = []
     length = 0
     drafts: list[_Draft] = []
     path: list[_Draft] = []
     leaves: list[_Draft | None] = [None] * len(keys)
-    before = np.empty(0, ">i4")
-    for index in sorted(range(len(keys)), key=keys.__getitem__):
-        tokens = np.frombuffer(keys[index], ">i4")
-        shared = _common(before, tokens)
-        before = tokens
+    for index, tokens, shared, branch in zip(order, texts, common, branches, strict=True):
         if path and shared == len(tokens) == _end_depth(path[-1]):
             leaves[index] = path[-1]
             continue
-        shared = _open_branch(path, drafts, shared, length, min_shared)
+        shared = _open_branch(path, drafts, shared, length, max(min_shared, worth * branch))
         node = _Draft(length, length + len(tokens) - shared, shared, path[-1] if path else None)
         row.append(tokens[shared:].astype(np.int64))
         length = node.end
@@ -127,12 +138,33 @@ def _common(left: npt.NDArray[np.int32], right: npt.NDArray[np.int32]) -> int:
     return int(different[0]) if len(different) else shorter
 
 
+def _branch_sizes(lengths: Sequence[int], common: Sequence[int]) -> list[int]:
+    """The unique tokens of each branch: from a sequence to the next that shares no more.
+
+    Args:
+        lengths: Of the sequences in lexicographic order.
+        common: What each shares with the one before it.
+    """
+    sizes = [0] * len(lengths)
+    open_branches: list[int] = []
+    for place, (length, shared) in enumerate(zip(lengths, common, strict=True)):
+        while open_branches and common[open_branches[-1]] >= shared:
+            closed = open_branches.pop()
+            if open_branches:
+                sizes[open_branches[-1]] += sizes[closed]
+        sizes[place] = length - shared
+        open_branches.append(place)
+    for outer, inner in pairwise(open_branches[::-1]):
+        sizes[inner] += sizes[outer]
+    return sizes
+
+
 def _end_depth(node: _Draft) -> int:
     return node.depth + node.end - node.start
 
 
 def _open_branch(
-    path: list[_Draft], drafts: list[_Draft], shared: int, length: int, min_shared: int
+    path: list[_Draft], drafts: list[_Draft], shared: int, length: int, min_shared: float
 ) -> int:
     """Closes what the next sequence does not share; returns the depth at which it branches."""
     while path and path[-1].depth >= shared:

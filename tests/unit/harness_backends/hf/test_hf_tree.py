@@ -28,16 +28,18 @@ def text_of(tree: PrefixTree, place: int) -> tuple[int, ...]:
 @settings(deadline=None)
 @given(sequences)
 def test_row_holds_every_prefix_once(items: list[tuple[int, ...]]) -> None:
-    tree = build_tree(items, min_shared=1)
+    tree = build_tree(items, min_shared=1, worth=0)
     texts = [text_of(tree, place) for place in range(len(tree))]
     assert len(set(texts)) == len(texts)
     assert set(texts) == prefixes(items)
 
 
 @settings(deadline=None)
-@given(sequences, st.integers(1, 5))
-def test_sequences_are_found_at_their_places(items: list[tuple[int, ...]], min_shared: int) -> None:
-    tree = build_tree(items, min_shared)
+@given(sequences, st.integers(1, 5), st.floats(0, 1))
+def test_sequences_are_found_at_their_places(
+    items: list[tuple[int, ...]], min_shared: int, worth: float
+) -> None:
+    tree = build_tree(items, min_shared, worth)
     assert len(tree.leaves) == len(items)
     for index, item in enumerate(items):
         places = tree.places(index)
@@ -51,11 +53,12 @@ def test_sequences_are_found_at_their_places(items: list[tuple[int, ...]], min_s
 
 
 @settings(deadline=None)
-@given(sequences, st.integers(2, 5))
+@given(sequences, st.integers(2, 5), st.floats(0, 1))
 def test_sharing_less_never_computes_more_than_all(
-    items: list[tuple[int, ...]], min_shared: int
+    items: list[tuple[int, ...]], min_shared: int, worth: float
 ) -> None:
-    assert len(build_tree(items, 1)) <= len(build_tree(items, min_shared)) <= sum(map(len, items))
+    least = len(build_tree(items, 1, worth=0))
+    assert least <= len(build_tree(items, min_shared, worth)) <= sum(map(len, items))
 
 
 def test_short_common_beginnings_are_computed_again() -> None:
@@ -64,6 +67,17 @@ def test_short_common_beginnings_are_computed_again() -> None:
     assert len(build_tree(items, min_shared=3)) == 8
     # Where a sequence ends, its extension shares it, however short.
     assert len(build_tree([(1,), (1, 2)], min_shared=3)) == 2
+
+
+def test_beginnings_that_save_a_branch_little_are_computed_again() -> None:
+    start = tuple(range(10))
+    short = [(*start, place, *range(50, 90)) for place in range(20, 24)]  # a quarter each
+    assert len(build_tree(short)) == 10 + 4 * 41
+    long = [(*start, place, *[9] * 600) for place in range(20, 24)]  # a sixtieth each
+    assert len(build_tree(long)) == sum(map(len, long))
+    # What several branches have in common is worth it where each of them is short.
+    asked = [(*text, place) for text in long for place in range(4)]
+    assert len(build_tree(asked)) == sum(map(len, long)) + 16
 
 
 def all_passes(tree: PrefixTree, tokens: int, rows: int | None, tile: int) -> list[Pass]:
@@ -84,7 +98,7 @@ def all_passes(tree: PrefixTree, tokens: int, rows: int | None, tile: int) -> li
 def test_blocks_cover_exactly_what_each_token_sees(
     items: list[tuple[int, ...]], tokens: int, rows: int | None, tile: int
 ) -> None:
-    tree = build_tree(items, min_shared=1)
+    tree = build_tree(items, min_shared=1, worth=0)
     everything = np.arange(len(tree))
     expected = sees(tree, everything, everything)
     found = np.zeros_like(expected, dtype=int)
