@@ -9,7 +9,7 @@ tree, read once a step for all rows that descend from them:
                           └── segment (passage 2) ───── slot: question 3 + answer
 
 Slots of one width form a band, whose attention is one call. A row that fills its slot moves to
-the band of twice the width, so that many short rows do not pay for a few long ones.
+the next wider band, so that many short rows do not pay for a few long ones.
 """
 
 from __future__ import annotations
@@ -44,8 +44,9 @@ class Row:
 
 
 def slot_width(tokens: int) -> int:
-    """The width of a slot that holds ``tokens``: a power of two."""
-    return max(NARROWEST, 1 << max(0, tokens - 1).bit_length())
+    """The width of a slot that holds ``tokens``: a power of two, or one and a half of one."""
+    power = 1 << max(0, tokens - 1).bit_length()
+    return max(NARROWEST, power * 3 // 4 if tokens <= power * 3 // 4 else power)
 
 
 class Slots:
@@ -99,7 +100,7 @@ class Slots:
             band = self._bands[width]
             for place in reversed(range(len(band.rows))):
                 if band.rows[place].length == width:
-                    band.move(place, self._band(2 * width))
+                    band.move(place, self._band(slot_width(width + 1)))
         self._step = _Step(self._bands.values(), self._device)
         for row in self.rows:
             row.length += 1
@@ -195,12 +196,12 @@ class _Band:
     ) -> torch.Tensor:
         """A layer's tensor with a slot for each row, heads and width as in [heads, tokens, width].
 
-        It grows by half, so that rows are copied seldom.
+        It grows by a quarter, so that rows are copied seldom.
         """
         before = stored.get(layer)
         if before is not None and len(before) >= len(self.rows):
             return before
-        rows = max(len(self.rows), 0 if before is None else len(before) * 3 // 2)
+        rows = max(len(self.rows), 0 if before is None else len(before) * 5 // 4)
         grown = _zeros((rows, like.shape[0], self.width, like.shape[2]), like)
         if before is not None:
             grown[: len(before)] = before
