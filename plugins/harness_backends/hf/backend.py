@@ -15,7 +15,6 @@ from harness.types import (
     KeyedRequest,
     Loglikelihood,
     Logprob,
-    Request,
     Response,
     RollingLoglikelihood,
     Usage,
@@ -29,10 +28,9 @@ from harness_backends.hf.plain import Continue
 from harness_backends.hf.settings import Settings
 from harness_backends.hf.stopping import StopRules
 from harness_backends.hf.tree import build_tree
+from harness_backends.hf.waves import cut_waves
 
 SUPPORTS: frozenset[type] = frozenset({Loglikelihood, RollingLoglikelihood, Generate})
-_WAVE = 4096
-"""Requests encoded at a time: neighbours share most, and so many are little enough to hold."""
 
 
 class HuggingFaceBackend:
@@ -100,17 +98,16 @@ class HuggingFaceBackend:
 
         Waves of requests are encoded in a thread of their own, while the one before computes.
         """
-        waves = _waves(requests)
+        first, *others = cut_waves(requests) or [()]
+        wave = self._encode(first)  # nothing computes yet
         with ThreadPoolExecutor(max_workers=1) as encoding:
-            encoded = encoding.submit(self._encode, waves[0]) if waves else None
-            for following in [*waves[1:], None]:
-                if encoded is None:
-                    return
-                wave = encoded.result()
+            for following in [*others, None]:
                 encoded = None if following is None else encoding.submit(self._encode, following)
                 for key, response in self._answer(wave):
                     self._books.requests += 1
                     yield key, response
+                if encoded is not None:
+                    wave = encoded.result()
 
     def forecast(self, requests: Sequence[KeyedRequest]) -> Usage:
         """The tokens of these requests, and how few are computed where beginnings are shared.
@@ -119,7 +116,7 @@ class HuggingFaceBackend:
         tree engine, whatever engine this architecture turns out to need.
         """
         prompt = computed = completion = 0
-        for part in _waves(requests):
+        for part in cut_waves(requests):
             wave = self._encode(part)
             rows = [window.tokens[:-1] for _, window in wave.scored]
             rows += [item.tokens for _, item in wave.continued]
@@ -188,24 +185,6 @@ class HuggingFaceBackend:
             self._books.prompt_tokens += len(item.tokens)
             self._books.completion_tokens += len(said.tokens)
             yield key, self._stops.completion(said.tokens, item.sampling.stop, said.logprob)
-
-
-def _waves(requests: Sequence[KeyedRequest]) -> list[Sequence[KeyedRequest]]:
-    """Cuts the requests so that those with a common beginning come into one wave."""
-    ordered = sorted(requests, key=lambda item: _beginning(item.request))
-    return [ordered[start : start + _WAVE] for start in range(0, len(ordered), _WAVE)]
-
-
-def _beginning(request: Request) -> str:
-    """The text by which a request finds its neighbours."""
-    match request:
-        case Loglikelihood(context=prompt) | Generate(prompt=prompt):
-            if isinstance(prompt, str):
-                return prompt
-            return "\0".join(message.content for message in prompt)
-        case RollingLoglikelihood(text=text):
-            return text
-    return ""
 
 
 @dataclass(slots=True)

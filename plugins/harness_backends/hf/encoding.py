@@ -20,8 +20,8 @@ from harness.types import Generate, Loglikelihood, Prompt, RollingLoglikelihood
 
 Tokens: TypeAlias = tuple[int, ...]
 
-TEXTS = 256
-"""Texts in one call of the tokenizer."""
+TEXTS, CHARACTERS = 64, 1 << 17
+"""Texts, and what they hold together, in one call of the tokenizer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,9 +224,7 @@ class Encoder:
     def encode_many(self, texts: Sequence[str], special: bool = True) -> dict[str, Tokens]:
         """Each distinct text's token ids.
 
-        Many texts a call, so that fast tokenizers use their threads, but not all: what they
-        return beside the ids takes thirty times as much. Equal ids are one object, as a Python
-        number takes four times its place in a tuple.
+        Equal ids are one object, as a Python number takes four times its place in a tuple.
         """
         distinct = list(dict.fromkeys(texts))
         with_special = [special and not self._starts_with_prefix(text) for text in distinct]
@@ -235,8 +233,7 @@ class Encoder:
             group = [
                 text for text, wanted in zip(distinct, with_special, strict=True) if wanted is flag
             ]
-            for start in range(0, len(group), TEXTS):
-                part = group[start : start + TEXTS]
+            for part in _portions(group):
                 rows = self.tokenizer(
                     part,
                     add_special_tokens=flag,
@@ -250,3 +247,18 @@ class Encoder:
 
     def _starts_with_prefix(self, text: str) -> bool:
         return bool(self._prefix_text) and text.startswith(self._prefix_text)
+
+
+def _portions(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Cuts ``texts`` so that fast tokenizers use their threads, and what they hold stays small.
+
+    What they return beside the ids takes thirty times as much as these.
+    """
+    start = held = 0
+    for place, text in enumerate(texts):
+        held += len(text)
+        if place > start and (held > CHARACTERS or place - start == TEXTS):
+            yield texts[start:place]
+            start, held = place, len(text)
+    if start < len(texts):
+        yield texts[start:]

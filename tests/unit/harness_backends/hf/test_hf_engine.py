@@ -20,7 +20,7 @@ from harness.types import (
     RollingLoglikelihood,
     Sampling,
 )
-from harness_backends.hf import open_hf
+from harness_backends.hf import open_hf, waves
 from harness_backends.hf.backend import HuggingFaceBackend
 from harness_backends.hf.decoding import TreeDecoder
 from harness_backends.hf.encoding import Scored
@@ -332,11 +332,9 @@ def test_waves_do_not_change_answers(
     answers: Callable[..., list[Any]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from harness_backends.hf import backend as module
-
     folder = str(checkpoint_folder("llama"))
     expected = answers(open_hf(BackendOptions(folder)), REQUESTS)
-    monkeypatch.setattr(module, "_WAVE", 4)
+    monkeypatch.setattr(waves, "REQUESTS", 4)
     found = answers(open_hf(BackendOptions(folder)), REQUESTS)
     for first, second in zip(expected, found, strict=True):
         if isinstance(first, Logprob):
@@ -351,9 +349,7 @@ def test_waves_gather_what_begins_alike(
     answers: Callable[..., list[Any]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from harness_backends.hf import backend as module
-
-    monkeypatch.setattr(module, "_WAVE", 4)
+    monkeypatch.setattr(waves, "REQUESTS", 4)
     computed = []
     for order in (list(REQUESTS[:12]), random.Random(1).sample(REQUESTS[:12], 12)):
         backend = open_hf(BackendOptions(str(checkpoint_folder("llama"))))
