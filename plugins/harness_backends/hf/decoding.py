@@ -18,6 +18,7 @@ from harness_backends.hf.attention import Segment, attention_by
 from harness_backends.hf.head import Head
 from harness_backends.hf.loading import Checkpoint
 from harness_backends.hf.memory import Budget, cache_tokens, is_out_of_memory
+from harness_backends.hf.narrowing import Narrowing
 from harness_backends.hf.plain import Continue, Continued
 from harness_backends.hf.sampling import choose, draw_seed
 from harness_backends.hf.scoring import TreeRunner
@@ -59,13 +60,17 @@ class TreeDecoder:
     Args:
         checkpoint: The model.
         head: Its head.
+        narrowing: What of it may leave out tokens that nobody reads.
         budget: How many tokens one pass may have, and how many rows may be active.
         rows: How many rows to keep active where the budget does not say.
     """
 
-    def __init__(self, checkpoint: Checkpoint, head: Head, budget: Budget, rows: int) -> None:
+    def __init__(
+        self, checkpoint: Checkpoint, head: Head, narrowing: Narrowing, budget: Budget, rows: int
+    ) -> None:
         self._checkpoint = checkpoint
         self._head = head
+        self._narrowing = narrowing
         self._budget = budget
         self._rows = rows
         self._stops = StopRules(checkpoint.tokenizer, checkpoint.eos_ids)
@@ -107,7 +112,10 @@ class _Session:
         self._order = np.argsort(self._tree.ends, kind="stable")
         self._ended = 0
         self._ready: list[_Entrant] = []
-        self._runner = TreeRunner(decoder._checkpoint, decoder._budget, keep_all=True)
+        self._read = np.unique(self._tree.ends - 1)
+        self._runner = TreeRunner(
+            decoder._checkpoint, decoder._narrowing, decoder._budget, keep_all=True
+        )
         self._own = _own_lengths(self._tree)
         self._room = cache_tokens(decoder._checkpoint.model)
         self._slots = Slots(decoder._checkpoint.device)
@@ -159,7 +167,7 @@ class _Session:
 
     def _prepare(self, rows: int) -> None:
         """Computes one pass of prompts; those that end in it are ready to enter."""
-        step, hidden = self._runner.advance(self._tree, rows)
+        step, hidden = self._runner.advance(self._tree, self._read, rows)
         self._decoder.computed_tokens += step.end - step.start
         while self._ended < len(self._order):
             index = int(self._order[self._ended])

@@ -23,6 +23,7 @@ from harness_backends.hf.forking import Forker, ForkScorer
 from harness_backends.hf.head import Head
 from harness_backends.hf.loading import Checkpoint
 from harness_backends.hf.memory import Budget, PassMemory, default_rows, default_tokens
+from harness_backends.hf.narrowing import Narrowing
 from harness_backends.hf.plain import Continue, Continued, PlainEngine
 from harness_backends.hf.scoring import TreeScorer
 from harness_backends.hf.settings import Settings
@@ -79,9 +80,10 @@ class TreeEngine:
     telling = 1  # the last in the row: no other has more beside it that it must not see
 
     def __init__(self, checkpoint: Checkpoint, budget: Budget) -> None:
-        head = Head(checkpoint.model)
-        self._scorer = TreeScorer(checkpoint, head, budget)
-        self._decoder = TreeDecoder(checkpoint, head, budget, default_rows(checkpoint.model))
+        head, narrowing = Head(checkpoint.model), Narrowing(checkpoint.model)
+        rows = default_rows(checkpoint.model)
+        self._scorer = TreeScorer(checkpoint, head, narrowing, budget)
+        self._decoder = TreeDecoder(checkpoint, head, narrowing, budget, rows)
 
     @property
     def way(self) -> str:

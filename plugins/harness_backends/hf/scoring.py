@@ -13,6 +13,7 @@ from harness_backends.hf.encoding import Scored
 from harness_backends.hf.head import Head
 from harness_backends.hf.loading import Checkpoint
 from harness_backends.hf.memory import Budget, is_out_of_memory
+from harness_backends.hf.narrowing import Narrowing
 from harness_backends.hf.packing import Pass, next_cut, plan_pass
 from harness_backends.hf.tree import Integers, PrefixTree, build_tree
 
@@ -22,13 +23,21 @@ class TreeRunner:
 
     Args:
         checkpoint: The model.
+        narrowing: What of it may leave out tokens that nobody reads.
         budget: How many tokens and sequences one pass may have.
         keep_all: Keep every piece of a pass until its subtree is done, leaves too, as those
             who continue the sequences need; otherwise only what later passes attend to.
     """
 
-    def __init__(self, checkpoint: Checkpoint, budget: Budget, keep_all: bool = False) -> None:
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        narrowing: Narrowing,
+        budget: Budget,
+        keep_all: bool = False,
+    ) -> None:
         self._checkpoint = checkpoint
+        self._narrowing = narrowing
         self._budget = budget
         self._keep_all = keep_all
         self._path: list[Segment] = []
@@ -40,34 +49,44 @@ class TreeRunner:
         """What is held, in the row's order."""
         return self._path
 
-    def advance(self, tree: PrefixTree, rows: int | None = None) -> tuple[Pass, torch.Tensor]:
+    def advance(
+        self, tree: PrefixTree, read: Integers, rows: int | None = None
+    ) -> tuple[Pass, torch.Tensor]:
         """Computes the next pass; halves the budget and tries again when memory runs out.
 
         Args:
             tree: The tree; the same one in every call.
+            read: The places in its row, ascending, whose hidden states are wanted.
             rows: The most sequences that may end in the pass, below the budget's own limit.
 
         Returns:
-            The pass and its last hidden states, shape [tokens, width].
+            The pass and its last hidden states, shape [tokens, width]; those of tokens that are
+            not to be read mean nothing.
         """
         limits = [limit for limit in (rows, self._budget.rows) if limit is not None]
         while True:
             end = next_cut(tree, self.done, self._budget.tokens, min(limits, default=None))
             try:
-                return self._compute(tree, end)
+                return self._compute(tree, read, end)
             except (RuntimeError, MemoryError) as error:
                 if end - self.done <= 1 or not is_out_of_memory(error):
                     raise
             self._budget.halve()
 
-    def _compute(self, tree: PrefixTree, end: int) -> tuple[Pass, torch.Tensor]:
+    def _compute(self, tree: PrefixTree, read: Integers, end: int) -> tuple[Pass, torch.Tensor]:
         start, device = self.done, self._checkpoint.device
         path = [segment for segment in self._path if segment.piece.stop > start]
         step = plan_pass(tree, start, end, [segment.piece for segment in path])
         kept = [piece for piece in step.pieces if self._keep_all or piece.stop > end]
         attention = TreePass(tree, step, path, kept, device)
         model = self._checkpoint.model
-        with self._budget.watch(end - start), attention_by(model, attention):
+        first, last = np.searchsorted(read, [start, end])
+        wanted = torch.from_numpy(read[first:last] - start).to(device)
+        with (
+            self._budget.watch(end - start),
+            attention_by(model, attention),
+            self._narrowing.to(wanted, end - start),
+        ):
             hidden = model.base_model(
                 input_ids=torch.from_numpy(tree.tokens[start:end])[None].to(device),
                 position_ids=torch.from_numpy(tree.positions[start:end])[None].to(device),
@@ -84,12 +103,16 @@ class TreeScorer:
     Args:
         checkpoint: The model.
         head: Its head.
+        narrowing: What of it may leave out tokens that nobody reads.
         budget: How many tokens and sequences one pass may have.
     """
 
-    def __init__(self, checkpoint: Checkpoint, head: Head, budget: Budget) -> None:
+    def __init__(
+        self, checkpoint: Checkpoint, head: Head, narrowing: Narrowing, budget: Budget
+    ) -> None:
         self._checkpoint = checkpoint
         self._head = head
+        self._narrowing = narrowing
         self._budget = budget
         self.computed_tokens = 0
         self.way = ""
@@ -101,9 +124,9 @@ class TreeScorer:
             return
         tree = build_tree([item.tokens[:-1] for item in items])
         questions = _Questions(tree, items)
-        runner = TreeRunner(self._checkpoint, self._budget)
+        runner = TreeRunner(self._checkpoint, self._narrowing, self._budget)
         while runner.done < len(tree):
-            step, hidden = runner.advance(tree)
+            step, hidden = runner.advance(tree, questions.read)
             self.computed_tokens += step.end - step.start
             self.way = "below a path" if step.path else ""
             yield from questions.answer(self._head, step, hidden)
@@ -122,6 +145,8 @@ class _Questions:
         order = np.argsort(place, kind="stable")
         self._place, self._target = place[order], target[order].astype(np.int64)
         self._owner = owner[order]
+        self.read = np.unique(self._place)
+        """The places at which something is asked, ascending."""
         self._last = np.array([asked[-1] for asked in places])
         self._by_last = np.argsort(self._last, kind="stable")
         self._answered = 0

@@ -28,6 +28,7 @@ from harness_backends.hf.engine import CheckedEngine
 from harness_backends.hf.head import Head
 from harness_backends.hf.loading import Checkpoint, load
 from harness_backends.hf.memory import Budget
+from harness_backends.hf.narrowing import Narrowing
 from harness_backends.hf.plain import Continue, PlainEngine
 from harness_backends.hf.scoring import TreeScorer
 from harness_backends.hf.settings import Settings
@@ -83,7 +84,8 @@ def test_tree_scores_are_the_plain_ones(
     checkpoint = open_checkpoint(checkpoint_folder(name))
     items = questions(seed=budget[0])
     expected = dict(PlainEngine(checkpoint, Budget(1, 1)).score(items))
-    scorer = TreeScorer(checkpoint, Head(checkpoint.model), Budget(*budget))
+    model = checkpoint.model
+    scorer = TreeScorer(checkpoint, Head(model), Narrowing(model), Budget(*budget))
     found = dict(scorer.score(items))
     assert sorted(found) == list(range(len(items)))
     for index, score in found.items():
@@ -101,7 +103,8 @@ def test_tree_texts_are_the_plain_ones(
     checkpoint = open_checkpoint(checkpoint_folder(name))
     items = prompts(seed=budget[0])
     expected = dict(PlainEngine(checkpoint, Budget(1, 1)).generate(items))
-    decoder = TreeDecoder(checkpoint, Head(checkpoint.model), Budget(*budget), rows=4)
+    model = checkpoint.model
+    decoder = TreeDecoder(checkpoint, Head(model), Narrowing(model), Budget(*budget), rows=4)
     found = dict(decoder.generate(items))
     assert sorted(found) == list(range(len(items)))
     for index, completion in found.items():
@@ -205,11 +208,11 @@ def test_running_out_of_memory_loses_nothing(
             raise torch.OutOfMemoryError("out of memory")
         return forward(self, input_ids, *args, **kwargs)
 
-    head = Head(checkpoint.model)
+    head, narrowing = Head(checkpoint.model), Narrowing(checkpoint.model)
     monkeypatch.setattr(type(base), "forward", small)
-    scorer = TreeScorer(checkpoint, head, Budget(512))
+    scorer = TreeScorer(checkpoint, head, narrowing, Budget(512))
     found = dict(scorer.score(questions(1)))
-    decoder = TreeDecoder(checkpoint, head, Budget(512), rows=8)
+    decoder = TreeDecoder(checkpoint, head, narrowing, Budget(512), rows=8)
     made = dict(decoder.generate(prompts(1)))
     assert refused
     for index, score in enumerate(expected):
@@ -233,7 +236,8 @@ def test_decoding_goes_on_with_fewer_rows(
         return begin(self)
 
     monkeypatch.setattr(Slots, "begin_step", small)
-    decoder = TreeDecoder(checkpoint, Head(checkpoint.model), Budget(512), rows=8)
+    model = checkpoint.model
+    decoder = TreeDecoder(checkpoint, Head(model), Narrowing(model), Budget(512), rows=8)
     found = dict(decoder.generate(items))
     assert {i: c.tokens for i, c in found.items()} == {i: c.tokens for i, c in expected.items()}
 
