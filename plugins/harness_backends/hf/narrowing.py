@@ -30,9 +30,8 @@ class Narrowing:
     """
 
     def __init__(self, model: Any) -> None:
-        self._modules = _find(model)
-        rows = torch.tensor([2, TRIAL - 1], device=model.device)
-        if self._modules and not _comes_out(model, self, rows):
+        self._modules, expected = _find(model)
+        if self._modules and not self._comes_out(model, expected):
             self._modules = []
 
     @contextmanager
@@ -50,6 +49,15 @@ class Narrowing:
             for module in self._modules if len(kept) < tokens else ():
                 hooks.enter_context(_narrowed(module, kept, tokens))
             yield
+
+    def _comes_out(self, model: Any, expected: torch.Tensor) -> bool:
+        """Whether two tokens' hidden states are still those of ``expected``, shape as there."""
+        rows = torch.tensor([2, TRIAL - 1], device=expected.device)
+        with self.to(rows, TRIAL):
+            found = _hidden(model, _Causal())
+        # Rounding, which depends on how many tokens there are; a layer that mixes them is far off.
+        apart = 1e-3 if model.dtype == torch.float32 else 0.05
+        return torch.allclose(found[rows].float(), expected[rows].float(), rtol=apart, atol=apart)
 
 
 @contextmanager
@@ -72,31 +80,32 @@ def _narrowed(module: nn.Module, rows: torch.Tensor, tokens: int) -> Iterator[No
 
 
 class _Causal:
-    """The attention of one sequence; notes when the last layer has come to it."""
+    """The attention of one sequence; ``passed`` is the layer that came to it last."""
 
-    def __init__(self, last: int) -> None:
-        self._last = last
-        self.passed = False
+    def __init__(self) -> None:
+        self.passed = -1
 
     def layer(
         self, index: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, rules: Rules
     ) -> torch.Tensor:
         """See ``Attention``."""
-        self.passed = index == self._last
+        self.passed = index
         return attend_block(query, key, value, rules, causal=True)[0]
 
 
-def _find(model: Any) -> list[nn.Module]:
-    """Modules with matrices that are called after the last attention, and no part of another."""
+def _find(model: Any) -> tuple[list[nn.Module], torch.Tensor]:
+    """Modules with matrices that are called after the last attention, and no part of another.
+
+    Returns:
+        These, and the last hidden states of the short text, shape [tokens, width].
+    """
     layers = getattr(model.config.get_text_config(), "num_hidden_layers", 0)
     stacks = [
         module
         for module in model.base_model.modules()
         if isinstance(module, nn.ModuleList) and len(module) == layers
     ]
-    if not stacks:
-        return []
-    attention = _Causal(layers - 1)
+    attention = _Causal()
     found: dict[str, nn.Module] = {}
 
     def watch(name: str, module: nn.Module) -> Any:
@@ -106,19 +115,21 @@ def _find(model: Any) -> list[nn.Module]:
 
         def begin(_: nn.Module, __: tuple[Any, ...]) -> None:
             inside = any(name.startswith(f"{other}.") for other in found)
-            if attention.passed and not inside and any(w.dim() > 1 for w in module.parameters()):
+            after = attention.passed == layers - 1
+            if after and not inside and any(w.dim() > 1 for w in module.parameters()):
                 found[name] = module
 
         return module.register_forward_pre_hook(begin), module.register_forward_hook(note)
 
-    hooks = [watch(name, module) for name, module in stacks[0][-1].named_modules() if name]
+    parts = stacks[0][-1].named_modules() if stacks else ()
+    hooks = [watch(name, module) for name, module in parts if name]
     try:
-        _hidden(model, attention)
+        hidden = _hidden(model, attention)
     finally:
         for pair in hooks:
             for hook in pair:
                 hook.remove()
-    return list(found.values())
+    return list(found.values()), hidden
 
 
 def _takes_tokens(args: tuple[Any, ...], out: object) -> bool:
@@ -128,16 +139,6 @@ def _takes_tokens(args: tuple[Any, ...], out: object) -> bool:
         and all(isinstance(each, torch.Tensor) for each in (args[0], out))
         and args[0].shape[:2] == out.shape[:2] == (1, TRIAL)  # type: ignore[attr-defined]
     )
-
-
-def _comes_out(model: Any, narrowing: Narrowing, rows: torch.Tensor) -> bool:
-    last = model.config.get_text_config().num_hidden_layers - 1
-    expected = _hidden(model, _Causal(last))[rows].float()
-    with narrowing.to(rows, TRIAL):
-        found = _hidden(model, _Causal(last))[rows].float()
-    # Rounding, which depends on how many tokens there are; a layer that mixes them is far off.
-    apart = 1e-3 if model.dtype == torch.float32 else 0.05
-    return torch.allclose(found, expected, rtol=apart, atol=apart)
 
 
 @torch.inference_mode()

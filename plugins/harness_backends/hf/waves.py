@@ -14,7 +14,7 @@ from harness.types import Generate, KeyedRequest, Loglikelihood, Request, Rollin
 
 REQUESTS = 4096
 CHARACTERS = 1 << 20
-"""Of text to be scored: its token ids take about ten megabytes."""
+"""Of contexts and texts to be scored: their token ids take about ten megabytes."""
 
 
 def cut_waves(requests: Sequence[KeyedRequest]) -> list[Sequence[KeyedRequest]]:
@@ -27,14 +27,15 @@ def cut_waves(requests: Sequence[KeyedRequest]) -> list[Sequence[KeyedRequest]]:
 def _cut(
     requests: Sequence[KeyedRequest], characters: int | None
 ) -> Iterator[Sequence[KeyedRequest]]:
-    ordered = sorted(requests, key=lambda item: _beginning(item.request))
-    texts = [_beginning(item.request) for item in ordered]
+    beginnings = [_beginning(item.request) for item in requests]
+    order = sorted(range(len(requests)), key=beginnings.__getitem__)
+    texts = [beginnings[index] for index in order]
     start = 0
-    while start < len(ordered):
+    while start < len(order):
         end = _furthest(texts, start, characters)
-        if end < len(ordered):
+        if end < len(order):
             end = _parting(texts, (start + end + 1) // 2, end)
-        yield ordered[start:end]
+        yield [requests[index] for index in order[start:end]]
         start = end
 
 
