@@ -4,6 +4,8 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export HF_HUB_DISABLE_TELEMETRY = 1
+# Two test workers with all of torch's threads each fight for the cores.
+export OMP_NUM_THREADS = 1
 
 .PHONY: demo test lint types imports unit slow clean
 
