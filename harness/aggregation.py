@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
-from harness import fairness, predictions
-from harness.errors import HarnessError, PluginError
+from harness import fairness, predictions, validity
+from harness.errors import PluginError, plugin_call
 from harness.protocols import Metric, Task
 from harness.types import (
     Estimate,
@@ -44,12 +44,8 @@ def score(task: Task, sample: Sample, responses: Sequence[Response]) -> Mapping[
     for response in responses:
         if isinstance(response, Failed):
             return dict.fromkeys(names, Unscored(response.reason))
-    try:
+    with plugin_call(task, f"task {task.name!r} failed to score sample {sample.id!r}"):
         given = task.score(sample, responses)
-    except Exception as error:
-        raise PluginError(
-            f"task {task.name!r} failed to score sample {sample.id!r}: {error!r}"
-        ) from error
     for name in given:
         if name not in names:
             raise PluginError(f"task {task.name!r} scored {name!r}, which is not among its metrics")
@@ -57,9 +53,12 @@ def score(task: Task, sample: Sample, responses: Sequence[Response]) -> Mapping[
 
 
 def _checked(value: ScoreValue) -> ScoreValue:
-    if isinstance(value, Unscored | tuple):
+    if isinstance(value, Unscored):
         return value
-    return float(value) if math.isfinite(value) else Unscored(f"the score is {value}")
+    if isinstance(value, tuple):
+        numbers = (each for each in value if not isinstance(each, str))
+        return value if all(map(math.isfinite, numbers)) else Unscored(validity.NOT_A_NUMBER)
+    return float(value) if math.isfinite(value) else Unscored(validity.NOT_A_NUMBER)
 
 
 def scores_of(record: SampleRecord) -> Iterator[Score]:
@@ -88,6 +87,7 @@ def summarize(
     originals = [record for record in records if record.probe is None]
     metrics = plan.task.metrics
     groups = _members(originals)
+    failure = _failure(originals)
     notes = (*plan.notes, *_small_groups(groups))
     if len(originals) < plan.sample_count:
         notes = (*notes, f"ended after {len(originals):,} of {plan.sample_count:,} samples")
@@ -111,7 +111,19 @@ def summarize(
         settings=plan.settings,
         notes=notes,
         fairness=_fairness(metrics, groups, more_measures),
+        failure=failure,
     )
+
+
+def _failure(records: Sequence[SampleRecord]) -> str | None:
+    """Why none of the records has a score, the commonest reason; None where one has."""
+    if not records or any(
+        not isinstance(value, Unscored) for record in records for value in record.scores.values()
+    ):
+        return None
+    reasons = Counter(record.error or "the task gave no score" for record in records)
+    (reason, count), *others = reasons.most_common()
+    return f"{reason} ({count:,} of {len(records):,} samples)" if others else reason
 
 
 def estimate(metrics: Sequence[Metric], records: Iterable[SampleRecord]) -> MetricResults:
@@ -133,15 +145,9 @@ def estimate(metrics: Sequence[Metric], records: Iterable[SampleRecord]) -> Metr
 
 
 def _aggregate(metric: Metric, rows: Sequence[Score]) -> Estimate:
-    try:
+    hint = "The answers are kept: with the metric mended, the same command asks nothing again."
+    with plugin_call(metric, f"metric {metric.name!r} failed on {len(rows):,} scores", hint):
         return metric.aggregate(rows)
-    except HarnessError:
-        raise
-    except Exception as error:
-        raise PluginError(
-            f"metric {metric.name!r} failed on {len(rows):,} scores: {error!r}",
-            "The answers are kept: with the metric mended, the same command asks nothing again",
-        ) from error
 
 
 def _applying(metrics: Sequence[Metric], records: Sequence[SampleRecord]) -> list[Metric]:

@@ -11,7 +11,7 @@ from harness.plan import Plan, PlannedSample, TaskPlan
 from harness.plugins import Registry
 from harness.protocols import ModelBackend
 from harness.responses import ResponseStore
-from harness.types import Estimate, KeyedRequest, Response, SampleRecord, Usage
+from harness.types import Estimate, Failed, KeyedRequest, Response, SampleRecord, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,11 @@ class Asking:
     def done(self) -> int:
         """Distinct requests answered."""
         return len(self._responses)
+
+    @property
+    def answered(self) -> int:
+        """Distinct requests that got an answer; a failure is none."""
+        return sum(not isinstance(each, Failed) for each in self._responses.values())
 
     @property
     def usage(self) -> Usage:

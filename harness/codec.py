@@ -40,6 +40,8 @@ from harness.types import (
 )
 
 JSON = Any
+_IMPOSSIBLE = "-inf"
+"""The log-probability of an impossible text; NaN is null."""
 SCHEMA = 1
 """The version of results.json."""
 
@@ -129,18 +131,27 @@ def request_key(request: Request) -> str:
 # --------------------------------------------------------------------------- responses
 
 
+def _log_probability(value: float | None) -> float | str | None:
+    return _IMPOSSIBLE if value == -math.inf else number(value)
+
+
+def _log_probability_back(value: float | str | None) -> float | None:
+    return -math.inf if value == _IMPOSSIBLE else value  # type: ignore[return-value]
+
+
 def response_to_json(response: Response) -> JSON:
     """A JSON object with the response's type under ``type``."""
     match response:
         case Logprob(total, token_count, is_greedy):
             return {
                 "type": "logprob",
-                "total": number(total),
+                "total": _log_probability(total),
                 "token_count": token_count,
                 "is_greedy": is_greedy,
             }
-        case Completion():
-            return {"type": "completion", **dataclasses.asdict(response)}
+        case Completion(logprob=logprob):
+            fields = dataclasses.asdict(response)
+            return {"type": "completion", **fields, "logprob": _log_probability(logprob)}
         case ClassProbs(probabilities):
             return {"type": "classprobs", "probabilities": list(probabilities)}
         case Failed(reason):
@@ -148,13 +159,14 @@ def response_to_json(response: Response) -> JSON:
 
 
 def response_from_json(data: JSON) -> Response:
-    """The inverse of ``response_to_json``; a log-probability without a number is −∞."""
+    """The inverse of ``response_to_json``; a log-probability of null is not a number."""
     match data["type"]:
         case "logprob":
-            total = -math.inf if data["total"] is None else data["total"]
+            total = _number_back(_log_probability_back(data["total"]))
             return Logprob(total, data["token_count"], data["is_greedy"])
         case "completion":
-            return Completion(data["text"], data["finish_reason"], data["tokens"], data["logprob"])
+            logprob = _log_probability_back(data["logprob"])
+            return Completion(data["text"], data["finish_reason"], data["tokens"], logprob)
         case "classprobs":
             return ClassProbs(tuple(data["probabilities"]))
         case "failed":
@@ -312,6 +324,7 @@ def _task(task: TaskResult) -> JSON:
         "version": task.version,
         "n": task.n,
         "errors": task.errors,
+        "failure": task.failure,
         "data": _source(task.data, task.data_sha256),
         "settings": dict(task.settings),
         "notes": list(task.notes),
@@ -335,6 +348,7 @@ def _task_back(name: str, data: JSON) -> TaskResult:
         version=data["version"],
         n=data["n"],
         errors=data["errors"],
+        failure=data.get("failure"),
         data=_source_back(data["data"]),
         data_sha256=data["data"]["sha256"],
         metrics={key: _metric_back(value) for key, value in data["metrics"].items()},

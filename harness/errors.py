@@ -16,7 +16,11 @@ from __future__ import annotations
 
 import copyreg
 import difflib
-from collections.abc import Iterable
+import sys
+import traceback
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 
@@ -106,6 +110,46 @@ class MissingExtraError(HarnessError):
 
 class PluginError(HarnessError):
     """A plugin cannot be loaded or breaks its contract."""
+
+
+def place_of(error: BaseException, owner: object = None) -> str:
+    """``FILE, line N`` of where an error was raised.
+
+    Args:
+        error: An error that was caught.
+        owner: A plugin's object; the innermost line of its own folder is named where there is
+            one, because a library that it calls says less to its author.
+    """
+    frames = list(traceback.extract_tb(error.__traceback__))
+    file = getattr(sys.modules.get(type(owner).__module__), "__file__", None)
+    if owner is not None and file is not None:
+        folder = Path(file).parent
+        frames = [frame for frame in frames if folder in Path(frame.filename).parents] or frames
+    return f"{frames[-1].filename}, line {frames[-1].lineno}" if frames else "an unknown place"
+
+
+@contextmanager
+def plugin_call(owner: object, failure: str, hint: str | None = None) -> Iterator[None]:
+    """Turns whatever a plugin's method raises into an error that names it and the line.
+
+    Args:
+        owner: The plugin's object.
+        failure: What failed, such as ``task 'echo' failed to score sample '3'``.
+        hint: What to do about it.
+
+    Raises:
+        PluginError: The method raised anything but an error of the harness.
+    """
+    try:
+        yield
+    except HarnessError:
+        raise
+    except Exception as error:
+        plugin = type(owner).__module__.partition(".")[0]
+        where = f"Raised by plugin {plugin} in {place_of(error, owner)}."
+        raise PluginError(
+            f"{failure}: {type(error).__name__}: {error}", f"{where}\n{hint}" if hint else where
+        ) from error
 
 
 class RunFailedError(HarnessError):

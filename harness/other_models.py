@@ -67,7 +67,7 @@ class OtherModels:
         found: dict[str, Response] = {}
         with ResponseStore(store_path(self._spec.cache, backend)) as store:
             if self._stored_only:
-                found = store.get_many(backend.fingerprint, [each.key for each in work])
+                found = scheduler.stored(work, backend, store)
             else:
                 for answer in scheduler.answers(work, backend, store):
                     found[answer.key] = answer.response

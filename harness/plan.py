@@ -11,7 +11,7 @@ from itertools import islice
 
 from harness import fewshot, scheduler, sources
 from harness.config import RunSpec
-from harness.errors import DataError, UnknownNameError, UsageError
+from harness.errors import DataError, UnknownNameError, UsageError, plugin_call
 from harness.other_models import OtherModels
 from harness.plugins import Registry
 from harness.protocols import (
@@ -116,6 +116,7 @@ def build(
         tasks = [
             _plan_task(spec, each, source, probes, backend, others) for each, source in located
         ]
+    tasks = _with_notes_on_groups(tasks, spec.group_by)
     plan = Plan(tuple(replace(each, notes=each.notes + left_out) for each in tasks))
     check = getattr(backend, "check", None)
     if check is not None:
@@ -144,7 +145,9 @@ def _plan_task(
         )
         for each in probe_specs
     }
-    samples = [_grouped(each, spec.group_by) for each in islice(task.samples(source), spec.limit)]
+    with plugin_call(task, f"task {task.name!r} failed to read its data"):
+        read = list(islice(task.samples(source), spec.limit))
+    samples = [_grouped(each, spec.group_by) for each in read]
     _check_samples(task.name, source, samples)
     probes = {name: _prepared(probe, samples, task, others) for name, probe in probes.items()}
     shots = _ShotDrawer(spec, task_spec, task, source, options)
@@ -169,7 +172,8 @@ def _plan_task(
     for name, probe in probes.items():
         found: Mapping[str, str] = getattr(probe, "settings", {})
         settings |= {f"{name}.{key}": value for key, value in found.items()}
-    notes = (sources.SAMPLE_NOTE,) if source.kind == "sample" else ()
+    of_data = (sources.SAMPLE_NOTE,) if source.kind == "sample" else ()
+    notes = (*of_data, *_equal_variants(planned, len(samples)))
     sha256 = sources.fingerprint(source, samples)
     return TaskPlan(
         task, task_spec, source, sha256, tuple(planned), probes, skipped, settings, notes
@@ -189,7 +193,9 @@ def _variants(
     tasks: Sequence[Task] = getattr(probe, "tasks", ())
     for number, other in enumerate(tasks):
         yield number, other, sample
-    for number, variant in enumerate(probe.perturb(sample, rng), start=len(tasks)):
+    with plugin_call(probe, f"probe {probe.name!r} failed on sample {sample.id!r} of {task.name}"):
+        variants = list(probe.perturb(sample, rng))
+    for number, variant in enumerate(variants, start=len(tasks)):
         if variant is not None:
             yield number, task, variant
 
@@ -202,7 +208,8 @@ def ask(
     Raises:
         UsageError: The backend cannot answer one.
     """
-    requests = tuple(task.requests(sample, shots))
+    with plugin_call(task, f"task {task.name!r} failed to ask about sample {sample.id!r}"):
+        requests = tuple(task.requests(sample, shots))
     for request in requests:
         if type(request) not in backend.supports:
             raise UsageError(
@@ -227,6 +234,52 @@ def _checked_options(spec: RunSpec, name: str, known: Mapping[str, str]) -> dict
 def _grouped(sample: Sample, group_by: Sequence[str]) -> Sample:
     extra = {name: str(sample.metadata[name]) for name in group_by if name in sample.metadata}
     return replace(sample, groups={**sample.groups, **extra}) if extra else sample
+
+
+def _with_notes_on_groups(tasks: Sequence[TaskPlan], group_by: Sequence[str]) -> list[TaskPlan]:
+    """The tasks, each with a note on samples that lack one of the columns to group by.
+
+    Raises:
+        UnknownNameError: No sample of any task has such a column.
+    """
+    samples = {
+        each.task.name: [planned.sample for planned in each.planned if planned.probe is None]
+        for each in tasks
+    }
+    every = [sample for of_task in samples.values() for sample in of_task]
+    for name in group_by:
+        if not any(name in sample.groups for sample in every):
+            known = {key for sample in every for key in (*sample.metadata, *sample.groups)}
+            raise UnknownNameError("column in --group-by", name, known)
+    return [
+        replace(each, notes=(*each.notes, *_ungrouped(samples[each.task.name], group_by)))
+        for each in tasks
+    ]
+
+
+def _ungrouped(samples: Sequence[Sample], group_by: Sequence[str]) -> Iterator[str]:
+    for name in group_by:
+        lacking = sum(name not in sample.groups for sample in samples)
+        if lacking:
+            yield f"{lacking:,} of {len(samples):,} samples have no {name!r} and are in no group"
+
+
+def _equal_variants(planned: Sequence[PlannedSample], samples: int) -> Iterator[str]:
+    """A note on each probe of which several variants of a sample ask the same."""
+    seen: dict[tuple[str, str], set[tuple[str, ...]]] = {}
+    equal: dict[str, set[str]] = {}
+    for each in planned:
+        if each.probe is None:
+            continue
+        known = seen.setdefault((each.probe, each.sample.id), set())
+        if each.keys in known:
+            equal.setdefault(each.probe, set()).add(each.sample.id)
+        known.add(each.keys)
+    for probe, names in equal.items():
+        yield (
+            f"{probe}: on {len(names):,} of {samples:,} samples several of its variants are the "
+            "same text"
+        )
 
 
 def _check_samples(task: str, source: DataSource, samples: Sequence[Sample]) -> None:

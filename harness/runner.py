@@ -14,7 +14,13 @@ from harness import aggregation, gating, models, provenance, runfolder
 from harness import plan as planning
 from harness.asking import Asking, Progress
 from harness.config import RunSpec
-from harness.errors import HarnessError, PluginError, RunFailedError, RunInterruptedError
+from harness.errors import (
+    HarnessError,
+    PluginError,
+    RunFailedError,
+    RunInterruptedError,
+    place_of,
+)
 from harness.gate import GateVerdict, SequentialGate
 from harness.gating import Gating
 from harness.plan import Plan
@@ -31,6 +37,21 @@ class Run:
     result: RunResult
     folder: Path
     verdict: GateVerdict | None = None
+
+
+class NothingScoredError(RunFailedError):
+    """No sample of a task could be scored; ``run`` is written and holds everything else."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        super().__init__(
+            "\n".join(
+                f"no sample of {task.name} could be scored: {task.failure}"
+                for task in run.result.tasks.values()
+                if task.failure is not None
+            ),
+            f"The run is in {run.folder}. Failed requests are asked again by the same command.",
+        )
 
 
 def run(
@@ -53,6 +74,7 @@ def run(
         HarnessError: Something asked for does not exist or cannot be read; nothing was written.
         RunFailedError: The run stopped early; its folder holds what was finished, marked
             incomplete, and the response store what was answered.
+        NothingScoredError: The run came to its end, and a task has no scored sample.
     """
     started = datetime.now(UTC)
     gate = Gating.of(spec)
@@ -84,8 +106,11 @@ def run(
         journal.write(result.status)
     registry.notify("harness_run_finished", result=result)
     if stopped is not None:
-        raise _with_way_on(stopped, asking, folder) from stopped
-    return Run(result, folder, verdict)
+        raise _with_way_on(stopped, asking, folder, store.path is not None) from stopped
+    finished = Run(result, folder, verdict)
+    if any(task.failure for task in result.tasks.values()):
+        raise NothingScoredError(finished)
+    return finished
 
 
 def _ask(asking: Asking, stepping: SequentialGate | None) -> BaseException | None:
@@ -171,18 +196,27 @@ def _result(asking: Asking, journal: _Journal, complete: bool) -> RunResult:
     )
 
 
-def _with_way_on(stopped: BaseException, asking: Asking, folder: Path) -> RunFailedError:
-    way_on = (
-        f"{asking.done} of {asking.total} requests are answered and kept; "
-        f"what is scored so far is in {folder}, marked incomplete.\n"
-        "Give the same command again to go on from there."
-    )
+def _with_way_on(
+    stopped: BaseException, asking: Asking, folder: Path, kept: bool
+) -> RunFailedError:
+    """The error that ends a stopped run; ``kept``: its answers are in the response store."""
+    count = f"{asking.answered:,} of {asking.total:,} requests are answered"
+    scored = f"what is scored so far is in {folder}, marked incomplete."
+    if not asking.answered:
+        way_on = f"No request was answered. The run folder is {folder}."
+    elif kept:
+        way_on = f"{count} and kept; {scored}\nGive the same command again to go on from there."
+    else:
+        way_on = f"{count}, and none is kept for another run; {scored}"
     if isinstance(stopped, KeyboardInterrupt):
         return RunInterruptedError("interrupted", way_on)
     if isinstance(stopped, HarnessError):
         hint = f"{stopped.hint}\n{way_on}" if stopped.hint else way_on
         return RunFailedError(stopped.message, hint)
-    return RunFailedError(f"the model failed: {type(stopped).__name__}: {stopped}", way_on)
+    return RunFailedError(
+        f"the model failed: {type(stopped).__name__}: {stopped}",
+        f"Raised in {place_of(stopped)}.\n{way_on}",
+    )
 
 
 def _slug(spec: RunSpec) -> str:

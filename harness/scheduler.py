@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from harness import codec
+from harness import codec, validity
 from harness.errors import PluginError
 from harness.protocols import ModelBackend
 from harness.responses import ResponseStore
-from harness.types import KeyedRequest, Request, Response
+from harness.types import Failed, KeyedRequest, Request, Response
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,26 +48,51 @@ def answers(
 ) -> Iterator[Answer]:
     """Answers every distinct key exactly once: stored ones first, then as the backend gives them.
 
-    Each new response is in the store before it is yielded.
+    Each new response is in the store before it is yielded. One that holds not-a-number is a
+    failure, and a stored one that its request cannot have is asked for again.
 
     Raises:
-        PluginError: The backend answered a key twice, one it was not asked, or left one out.
+        PluginError: The backend answered a key twice, one it was not asked, one with a response
+            of another kind, or left one out.
     """
     distinct = unique(requests)
-    known = store.get_many(backend.fingerprint, [request.key for request in distinct])
+    known = stored(distinct, backend, store)
     for key, response in known.items():
         yield Answer(key, response, cached=True)
-    open_keys = {request.key for request in distinct} - known.keys()
-    if not open_keys:
+    pending = {request.key: request for request in distinct if request.key not in known}
+    if not pending:
         return
-    pending = [request for request in distinct if request.key in open_keys]
-    for key, response in backend.run(pending):
-        if key not in open_keys:
+    asked = len(pending)
+    for key, given in backend.run(list(pending.values())):
+        request = pending.pop(key, None)
+        if request is None:
             raise PluginError(f"the backend answered {key!r} twice or unasked")
-        open_keys.remove(key)
+        if not validity.fits(request.request, given):
+            raise PluginError(
+                f"the backend answered a {type(request.request).__name__} request of sample "
+                f"{request.sample_id!r} of {request.task} with {given!r:.200}"
+            )
+        response = validity.checked(given)
         store.put(backend.fingerprint, key, response)
         yield Answer(key, response, cached=False)
-    if open_keys:
-        raise PluginError(
-            f"the backend left {len(open_keys)} of {len(pending)} requests unanswered"
-        )
+    if pending:
+        raise PluginError(f"the backend left {len(pending)} of {asked} requests unanswered")
+
+
+def stored(
+    requests: Sequence[KeyedRequest], backend: ModelBackend, store: ResponseStore
+) -> dict[str, Response]:
+    """The stored responses, by key, in the order of the requests.
+
+    A row that its request cannot have, or that holds not-a-number, is as good as absent.
+    """
+    rows = store.get_many(backend.fingerprint, [request.key for request in requests])
+    return {
+        request.key: rows[request.key]
+        for request in requests
+        if request.key in rows and _usable(request.request, rows[request.key])
+    }
+
+
+def _usable(request: Request, response: Response) -> bool:
+    return validity.fits(request, response) and not isinstance(validity.checked(response), Failed)

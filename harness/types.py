@@ -321,6 +321,7 @@ class TaskResult:
         notes: What a reader must know, such as that sample data was used.
         fairness: Attribute → metric name → measure between groups (``gap``, …) → estimate.
         skipped_variants: Probe → reason → variants that were not asked.
+        failure: The commonest reason where samples were evaluated and none could be scored.
     """
 
     name: str
@@ -336,6 +337,7 @@ class TaskResult:
     notes: tuple[str, ...] = ()
     fairness: Comparisons = field(default_factory=dict)
     skipped_variants: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    failure: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

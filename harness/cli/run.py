@@ -42,8 +42,12 @@ def command(context: click.Context, /, quiet: bool, **given: Any) -> int:
     for name in spec.formats:
         registry.reporter(name)  # an unknown format is an error before the model is opened
     command_line = shlex.join(["harness", *sys.argv[1:]])
-    with progress.display(quiet) as shown:
-        finished = runner.run(spec, registry, command_line, shown.planned, shown.update)
+    try:
+        with progress.display(quiet) as shown:
+            finished = runner.run(spec, registry, command_line, shown.planned, shown.update)
+    except runner.NothingScoredError as error:
+        rendering.render(registry, spec.formats, error.run.result, error.run.folder, quiet)
+        raise
     rendering.render(registry, spec.formats, finished.result, finished.folder, quiet)
     if finished.verdict is None:
         return 0

@@ -43,6 +43,7 @@ def _parts(run: RunView) -> list[RenderableType]:
     parts: list[RenderableType] = [_title(run)]
     if not run.complete:
         parts.append(Text("The run is incomplete.", style="yellow"))
+    parts.extend(_text(failure, "bold red") for failure in run.failures)
     parts.append(_metrics(run))
     parts.extend(_note(names, note) for names, note in notes(run.tasks))
     for task in run.tasks:

@@ -57,8 +57,9 @@ def text(result: RunResult) -> str:
     """The XML document."""
     run = view(result)
     suites = [_gate_suite(run.gate)] if run.gate else [_task_suite(task) for task in run.tasks]
-    if not run.complete:
-        suites.append(_incomplete_suite())
+    failures = (() if run.complete else ("The run stopped before its end",)) + run.failures
+    if failures:
+        suites.append(_Suite("run", [_Case("complete", "run", "error", "; ".join(failures))]))
     duration = result.timing.get("seconds")
     seconds = f"{duration if isinstance(duration, float | int) else 0.0:.3f}"
     started = str(result.timing.get("started", ""))
@@ -117,11 +118,6 @@ def _task_suite(task: TaskView) -> _Suite:
         output="\n".join([*lines, *task.notes]),
     )
     return _Suite(task.name, [case], properties)
-
-
-def _incomplete_suite() -> _Suite:
-    message = "the run stopped before its end"
-    return _Suite("run", [_Case("complete", "run", "error", message)])
 
 
 def _add_suite(root: ElementTree.Element, suite: _Suite, started: str, seconds: str) -> None:

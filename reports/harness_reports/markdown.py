@@ -67,6 +67,8 @@ def _head(run: RunView) -> Iterable[str]:
         yield f"Model {escape(run.model)}"
     if not run.complete:
         yield "> **This run is incomplete.** The numbers cover what was answered."
+    for failure in run.failures:
+        yield f"> **{escape(failure)}**"
 
 
 def _gate(gate: GateView) -> Iterable[str]:

@@ -98,6 +98,8 @@ class RunView:
     model_facts: Facts
     usage: Facts
     timing: Facts
+    failures: tuple[str, ...] = ()
+    """Sentences on tasks of which no sample could be scored."""
 
 
 def view(result: RunResult) -> RunView:
@@ -117,6 +119,11 @@ def view(result: RunResult) -> RunView:
         model_facts=facts("Model", result.model),
         usage=_usage(result),
         timing=_timing(result.timing),
+        failures=tuple(
+            f"No sample of {task.name} could be scored: {task.failure}"
+            for task in tasks
+            if task.failure is not None
+        ),
     )
 
 

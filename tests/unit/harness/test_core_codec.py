@@ -46,9 +46,10 @@ requests = st.one_of(
     st.builds(PseudoLoglikelihood, text, text),
     st.builds(ExtractAnswer, text, text, st.booleans()),
 )
+log_probabilities = floats | st.just(-math.inf)
 responses = st.one_of(
-    st.builds(Logprob, floats, st.integers(0, 99), st.booleans()),
-    st.builds(Completion, text, text, st.none() | st.integers(0, 9), st.none() | floats),
+    st.builds(Logprob, log_probabilities, st.integers(0, 99), st.booleans()),
+    st.builds(Completion, text, text, st.none() | st.integers(0, 9), st.none() | log_probabilities),
     st.builds(ClassProbs, st.lists(floats, max_size=3).map(tuple)),
     st.builds(Failed, text),
 )

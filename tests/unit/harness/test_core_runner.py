@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -13,9 +14,9 @@ from harness.config import RunSpec
 from harness.errors import HarnessError, PluginError, RunFailedError, RunInterruptedError
 from harness.metrics import Mean
 from harness.plugins import Registry
-from harness.protocols import BackendSpec
+from harness.protocols import BackendSpec, TaskOptions
 from harness.testing import FakeBackend
-from harness.types import Completion, Failed, KeyedRequest, Response, Unscored
+from harness.types import Completion, Failed, KeyedRequest, Logprob, Response, Unscored
 
 
 def spec(path: Path, out: Path, **settings: object) -> RunSpec:
@@ -180,10 +181,85 @@ def test_lifecycle_hooks_are_called_and_a_broken_one_does_no_harm(registry, echo
     assert "'watcher' failed in harness_run_finished" in str(caught[0].message)
 
 
-def test_a_task_that_raises_is_named(registry, echo_rows, tmp_path) -> None:
-    backend = FakeBackend(lambda request: [])  # no response at all
-    with pytest.raises(PluginError, match="'echo' failed to score sample"):
+def test_a_task_that_raises_is_named_with_its_line(
+    registry, echo_rows, tmp_path, monkeypatch
+) -> None:
+    echo = registry.tasks["echo"].open(TaskOptions())
+
+    def broken(self: object, sample: object, responses: object) -> dict[str, float]:
+        return {}["no such key"]
+
+    monkeypatch.setattr(type(echo), "score", broken)
+    with pytest.raises(
+        PluginError, match=r"'echo' failed to score sample '\d+': KeyError"
+    ) as caught:
+        runner.run(spec(echo_rows, tmp_path / "o", cache=False), registry)
+    line = broken.__code__.co_firstlineno + 1
+    assert f"test_core_runner.py, line {line}" in str(caught.value)
+
+
+def test_a_response_of_another_kind_is_the_backends_fault(registry, echo_rows, tmp_path) -> None:
+    backend = FakeBackend(lambda request: Logprob(-1.0, 1, True))
+    with pytest.raises(
+        PluginError, match=r"the backend answered a Generate request of sample '\d+'"
+    ):
         runner.run(spec(echo_rows, tmp_path / "o", cache=False), with_backend(registry, backend))
+
+
+def test_a_task_without_a_scored_sample_fails_the_run_which_is_still_written(
+    registry, echo_rows, tmp_path
+) -> None:
+    def answer(request: object) -> Response:
+        return Failed("quota" if request.prompt.endswith("0") else "refused")
+
+    with pytest.raises(runner.NothingScoredError) as caught:
+        runner.run(spec(echo_rows, tmp_path / "o"), with_backend(registry, FakeBackend(answer)))
+    assert caught.value.exit_code == 3
+    reason = "no sample of echo could be scored: refused (10 of 12 samples)"
+    assert reason in str(caught.value)
+    written = runfolder.read_result(tmp_path / "o")
+    assert written.tasks["echo"].errors == caught.value.run.result.tasks["echo"].errors == 12
+    assert written.tasks["echo"].failure == "refused (10 of 12 samples)"
+    assert json.loads((tmp_path / "o" / "run.json").read_text("utf-8"))["status"] == "complete"
+
+
+def test_without_the_cache_an_interrupted_run_does_not_promise_to_go_on(
+    registry, echo_rows, tmp_path
+) -> None:
+    with pytest.raises(RunInterruptedError) as caught:
+        backend = Stopping(5, KeyboardInterrupt())
+        runner.run(spec(echo_rows, tmp_path / "o", cache=False), with_backend(registry, backend))
+    assert "none is kept" in str(caught.value)
+    assert "go on" not in str(caught.value)
+
+
+def test_not_a_number_fails_live_and_stored_alike(registry, echo_rows, tmp_path) -> None:
+    def answer(request: object) -> Response:
+        return Completion("text 0", logprob=math.nan if "text 3" in request.prompt else -1.0)
+
+    backend = FakeBackend(answer)
+    results = [
+        runner.run(spec(echo_rows, tmp_path / name), with_backend(registry, backend)).result
+        for name in ("live", "stored")
+    ]
+    assert results[0].tasks == results[1].tasks
+    assert results[0].tasks["echo"].errors == 1
+    records = {r.sample.id: r for r in runfolder.read_samples(tmp_path / "stored", "echo")}
+    assert records["4"].error == "not a number"
+
+
+def test_a_column_to_group_by_that_no_sample_has_is_refused_before_anything_is_asked(
+    registry, backend, tmp_path
+) -> None:
+    path = tmp_path / "g.jsonl"
+    path.write_text('{"text": "a", "side": "left"}\n{"text": "b"}\n', "utf-8")
+    with pytest.raises(
+        HarnessError, match="unknown column in --group-by 'sied'\nDid you mean side"
+    ):
+        runner.run(spec(path, tmp_path / "o", group_by=("sied",)), registry)
+    assert not backend.asked
+    run = runner.run(spec(path, tmp_path / "o", group_by=("side",)), registry)
+    assert "1 of 2 samples have no 'side' and are in no group" in run.result.tasks["echo"].notes
 
 
 def test_a_metric_that_raises_is_named_and_its_scores_are_kept(

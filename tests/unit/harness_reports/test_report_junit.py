@@ -101,7 +101,7 @@ def test_a_task_without_a_score_and_an_incomplete_run_are_errors(tmp_path: Path)
     messages = [case.result[0].message for suite in parsed for case in suite]
     assert messages == [
         "no score: 4 of 4 samples are errors",
-        "the run stopped before its end",
+        "The run stopped before its end",
     ]
     assert all(isinstance(case.result[0], Error) for suite in parsed for case in suite)
 
