@@ -55,7 +55,7 @@ def compare(metric: Metric, groups: Groups, confidence: float = 0.95) -> dict[st
 def _estimate(metric: Metric, rows: Sequence[Score], level: float) -> Estimate:
     clusters = clusters_of(rows)
     if isinstance(metric, Resamplable):
-        statistics = statistics_of(rows)
+        statistics = statistics_of(rows, metric)
         return estimates.bootstrap(statistics, metric.compute, clusters, confidence=level)
     if all(isinstance(row.value, float | int) for row in rows):
         bounds = getattr(metric, "bounds", None)

@@ -181,7 +181,7 @@ def infer_rows(scores: Sequence[Score], metric: Metric | None) -> Inference:
     """The inference from rows: bootstrap where the metric can be resampled, else a mean."""
     clusters = clusters_of(scores)
     if isinstance(metric, Resamplable):
-        return estimates.infer_bootstrap(statistics_of(scores), metric.compute, clusters)
+        return estimates.infer_bootstrap(statistics_of(scores, metric), metric.compute, clusters)
     return estimates.infer_mean(values_of(scores), clusters, getattr(metric, "bounds", None))
 
 
@@ -226,7 +226,8 @@ def difference_of(pairs: Pairs, metric: Metric | None, full: str) -> Difference:
     """
     clusters = clusters_of(pairs.baseline)
     if isinstance(metric, Resamplable):
-        before, after = statistics_of(pairs.baseline), statistics_of(pairs.candidate)
+        before = statistics_of(pairs.baseline, metric)
+        after = statistics_of(pairs.candidate, metric)
         inference, p_value = paired.paired_bootstrap(before, after, metric.compute, clusters)
         return Difference(pairs, checked(inference, full), p_value)
     inference = paired.infer_paired(values_of(pairs.baseline), values_of(pairs.candidate), clusters)
@@ -242,7 +243,8 @@ def significance(difference: Difference, metric: Metric | None) -> tuple[float, 
     """
     pairs, inference = difference.pairs, difference.inference
     if isinstance(metric, Resamplable):
-        before, after = statistics_of(pairs.baseline), statistics_of(pairs.candidate)
+        before = statistics_of(pairs.baseline, metric)
+        after = statistics_of(pairs.candidate, metric)
         clusters = clusters_of(pairs.baseline)
         p_value = paired.approximate_randomization(before, after, metric.compute, clusters)
         return p_value, "approximate randomization"

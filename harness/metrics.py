@@ -19,7 +19,12 @@ if TYPE_CHECKING:  # tasks name their metrics when they are registered: numpy mu
 
 @runtime_checkable
 class Resamplable(Protocol):
-    """A corpus metric that can be resampled: a function of summed per-sample statistics."""
+    """A corpus metric that can be resampled: a function of summed per-sample statistics.
+
+    An optional attribute ``expand`` maps samples' values as they are stored, shape (n, j), to the
+    statistics that may be summed, shape (n, k): a value may then be much shorter than those (the
+    number of a class, instead of a column for each class).
+    """
 
     @property
     def compute(self) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
@@ -54,7 +59,8 @@ class Corpus:
 
     ``compute`` maps sums of shape (r, k) to values of shape (r,); it must be vectorised and
     give NaN where a value is undefined. ``ideal`` is the best value where neither direction is
-    better.
+    better; ``bounds`` the smallest and the largest that ``compute`` can give; ``expand`` as in
+    ``Resamplable``, None where the values are the statistics.
     """
 
     name: str
@@ -62,12 +68,14 @@ class Corpus:
     higher_is_better: bool | None = True
     signature: str | None = None
     ideal: float | None = None
+    bounds: tuple[float, float] | None = None
+    expand: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None
 
     def aggregate(self, rows: Sequence[Score]) -> Estimate:
         """See ``harness.stats.estimates.bootstrap``."""
         from harness.stats import estimates
 
-        return estimates.bootstrap(statistics_of(rows), self.compute, clusters_of(rows))
+        return estimates.bootstrap(statistics_of(rows, self), self.compute, clusters_of(rows))
 
 
 def ratio(
@@ -90,13 +98,16 @@ def values_of(rows: Sequence[Score]) -> NDArray[np.float64]:
     return np.array([row.value for row in rows], dtype=np.float64)
 
 
-def statistics_of(rows: Sequence[Score]) -> NDArray[np.float64]:
-    """The rows' sufficient statistics, shape (n, k)."""
+def statistics_of(rows: Sequence[Score], metric: object) -> NDArray[np.float64]:
+    """The rows' sufficient statistics, shape (n, k), as ``metric`` expands their values."""
     import numpy as np
 
     if not rows:  # an interrupted run may not have reached a task
         return np.empty((0, 0))
-    return np.array([row.value for row in rows], dtype=np.float64).reshape(len(rows), -1)
+    values = np.array([row.value for row in rows], dtype=np.float64).reshape(len(rows), -1)
+    expand: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None
+    expand = getattr(metric, "expand", None)
+    return values if expand is None else expand(values)
 
 
 def clusters_of(rows: Sequence[Score]) -> list[str | None] | None:

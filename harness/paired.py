@@ -111,7 +111,7 @@ def measures(
 
 def _basic(metric: Metric, pairs: Pairs) -> dict[str, Estimate]:
     if isinstance(metric, Resamplable):
-        return _of_corpus(metric.compute, pairs)
+        return _of_corpus(metric, pairs)
     if not pairs.numeric:
         return _without_interval(metric, pairs)
     before, clusters = pairs.before(), pairs.clusters
@@ -126,12 +126,12 @@ def _basic(metric: Metric, pairs: Pairs) -> dict[str, Estimate]:
     return found
 
 
-def _of_corpus(compute: Compute, pairs: Pairs) -> dict[str, Estimate]:
-    before = statistics_of(pairs.originals)
-    after = np.stack([statistics_of(rows).mean(axis=0) for rows in pairs.variants])
-    change, _ = compare.paired_bootstrap(before, after, compute, pairs.clusters)
+def _of_corpus(metric: Resamplable, pairs: Pairs) -> dict[str, Estimate]:
+    before = statistics_of(pairs.originals, metric)
+    after = np.stack([statistics_of(rows, metric).mean(axis=0) for rows in pairs.variants])
+    change, _ = compare.paired_bootstrap(before, after, metric.compute, pairs.clusters)
     return {
-        "score": estimates.bootstrap(after, compute, pairs.clusters),
+        "score": estimates.bootstrap(after, metric.compute, pairs.clusters),
         "mean_change": estimate(change, len(before)),
     }
 
@@ -232,12 +232,11 @@ def spread(
     ]
     if not whole or not all(isinstance(value, float | int | tuple) for value in _values(whole)):
         return {}
-    with_mean = not isinstance(metric, Resamplable)
     compute: Compute = metric.compute if isinstance(metric, Resamplable) else _mean_of_sums
-    if with_mean and not pairs.numeric:
+    if not isinstance(metric, Resamplable) and not pairs.numeric:
         return {}
-    columns = [_columns([rows[0] for rows in whole], with_mean)]
-    columns += [_columns([rows[1][i] for rows in whole], with_mean) for i in range(len(numbers))]
+    columns = [_columns([rows[0] for rows in whole], metric)]
+    columns += [_columns([rows[1][i] for rows in whole], metric) for i in range(len(numbers))]
     width = columns[0].shape[1]
 
     def range_of(sums: Array) -> Array:
@@ -253,10 +252,12 @@ def _values(whole: Sequence[tuple[Score, Sequence[Score]]]) -> list[object]:
     return [row.value for first, rows in whole for row in (first, *rows)]
 
 
-def _columns(rows: Sequence[Score], with_count: bool) -> Array:
+def _columns(rows: Sequence[Score], metric: Metric) -> Array:
     """Sufficient statistics, shape (n, k); for a mean the value and a count."""
-    values = statistics_of(rows)
-    return np.hstack([values, np.ones((len(rows), 1))]) if with_count else values
+    values = statistics_of(rows, metric)
+    if isinstance(metric, Resamplable):
+        return values
+    return np.hstack([values, np.ones((len(rows), 1))])
 
 
 def _mean_of_sums(sums: Array) -> Array:

@@ -78,4 +78,5 @@ def softmax(totals: Sequence[float]) -> list[float]:
     if top == -math.inf:
         return [1 / len(totals)] * len(totals)
     weights = [math.exp(total - top) for total in totals]
-    return [weight / sum(weights) for weight in weights]
+    whole = sum(weights)
+    return [weight / whole for weight in weights]

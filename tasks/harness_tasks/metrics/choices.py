@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,14 +16,13 @@ from harness.types import ScoreValue
 Array = NDArray[np.float64]
 BINS = 15
 """Equal-width confidence bins of the calibration error."""
+SHARE = (0.0, 1.0)
 
 
 def metrics() -> tuple[Metric, ...]:
     """The metrics that log-probabilities give, in the order they are shown."""
     return (
-        Mean("acc"),
-        Mean("acc_norm"),
-        Mean("acc_bytes"),
+        *(Mean(name, bounds=SHARE) for name in ("acc", "acc_norm", "acc_bytes")),
         *calibration_metrics(),
     )
 
@@ -32,14 +30,14 @@ def metrics() -> tuple[Metric, ...]:
 def calibration_metrics() -> tuple[Metric, ...]:
     """How well probabilities of the options fit what is right."""
     return (
-        Corpus("ece", calibration_error, higher_is_better=False),
+        Corpus("ece", calibration_error, higher_is_better=False, bounds=SHARE, expand=binned),
         Mean("brier", higher_is_better=False, bounds=(0.0, 2.0)),
     )
 
 
 def generated_metrics() -> tuple[Metric, ...]:
     """The metrics that remain when the choice is read from generated text."""
-    return (Mean("acc"),)
+    return (Mean("acc", bounds=SHARE),)
 
 
 def values(totals: Sequence[float], texts: Sequence[str], right: int) -> dict[str, ScoreValue]:
@@ -67,7 +65,7 @@ def calibration(probabilities: Sequence[float], right: int) -> dict[str, ScoreVa
     """A sample's values of ``calibration_metrics``, from the options' probabilities."""
     chosen = best(probabilities)
     return {
-        "ece": binned(probabilities[chosen], float(chosen == right)),
+        "ece": (probabilities[chosen], float(chosen == right)),
         "brier": brier(probabilities, right),
     }
 
@@ -77,15 +75,26 @@ def brier(probabilities: Sequence[float], right: int) -> float:
     return sum((p - (index == right)) ** 2 for index, p in enumerate(probabilities))
 
 
-def binned(confidence: float, correct: float) -> tuple[float, ...]:
-    """A sample's statistics for ``calibration_error``: count, confidence, hits in its bin.
+def binned(stored: Array) -> Array:
+    """The statistics of ``calibration_error``: count, confidence and hits in each sample's bin.
 
     Bins are open below and closed above, as in Guo et al. 2017; the first holds 0 too.
+
+    Args:
+        stored: Shape (n, 2): the chosen option's probability, and whether it is right; or shape
+            (n, 3·BINS), the statistics themselves, which earlier versions' run folders hold.
+
+    Returns:
+        Shape (n, 3·BINS).
     """
-    bin_ = min(max(math.ceil(confidence * BINS) - 1, 0), BINS - 1)
-    statistics = [0.0] * (3 * BINS)
-    statistics[3 * bin_ : 3 * bin_ + 3] = [1.0, confidence, correct]
-    return tuple(statistics)
+    if stored.shape[1] == 3 * BINS:
+        return stored
+    confidence, correct = stored.T
+    bins = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
+    statistics = np.zeros((len(stored), BINS, 3))
+    ones = np.ones(len(stored))
+    statistics[np.arange(len(stored)), bins] = np.stack([ones, confidence, correct], axis=1)
+    return statistics.reshape(len(stored), -1)
 
 
 def calibration_error(sums: Array) -> Array:

@@ -1,46 +1,82 @@
 """Accuracy, macro precision, recall and F1, and MCC, as scikit-learn defines them.
 
-A sample's statistics are its one-hot confusion matrix; the sums of those are the matrix of the
-whole set, from which every metric follows.
+A sample's value is its true and its predicted class. What is summed are counts per class (found,
+true, predicted), from which every metric follows: their size grows with the classes, not with
+the square of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.errors import HarnessError
 from harness.metrics import Corpus, Mean, ratio
 from harness.protocols import Metric
 from harness.types import ScoreValue
 
 Array = NDArray[np.float64]
+SHARE = (0.0, 1.0)
 
 
 def metrics() -> tuple[Metric, ...]:
     """The metrics, in the order they are shown."""
     return (
-        Mean("accuracy"),
-        Corpus("precision_macro", precision_macro),
-        Corpus("recall_macro", recall_macro),
-        Corpus("f1_macro", f1_macro),
-        Corpus("mcc", matthews),
+        Mean("accuracy", bounds=SHARE),
+        Corpus("precision_macro", precision_macro, bounds=SHARE, expand=expand),
+        Corpus("recall_macro", recall_macro, bounds=SHARE, expand=expand),
+        Corpus("f1_macro", f1_macro, bounds=SHARE, expand=expand),
+        Corpus("mcc", matthews, bounds=(-1.0, 1.0), expand=expand),
     )
 
 
-def values(truth: int, predicted: int, classes: int) -> dict[str, ScoreValue]:
-    """A sample's values of ``metrics``, from its true and predicted class, from 0."""
-    confusion = [0.0] * (classes * classes)
-    confusion[truth * classes + predicted] = 1.0
-    statistics = tuple(confusion)
-    return {
-        "accuracy": float(truth == predicted),
-        "precision_macro": statistics,
-        "recall_macro": statistics,
-        "f1_macro": statistics,
-        "mcc": statistics,
-    }
+def values(truth: int, predicted: int | None, classes: int) -> dict[str, ScoreValue]:
+    """A sample's values of ``metrics``.
+
+    Args:
+        truth: Its true class, from 0.
+        predicted: The class that was answered; None where the answer is none of them, which is
+            wrong, and adds to no class's answers.
+        classes: How many there are.
+    """
+    value = (float(truth), -1.0 if predicted is None else float(predicted), float(classes))
+    names = ("precision_macro", "recall_macro", "f1_macro", "mcc")
+    return {"accuracy": float(truth == predicted), **dict.fromkeys(names, value)}
+
+
+def expand(stored: Array) -> Array:
+    """Counts per class of each sample: found, true and predicted.
+
+    Args:
+        stored: Shape (n, 3), from ``values``; or shape (n, classes²), the one-hot confusion
+            matrices that run folders of earlier versions hold.
+
+    Returns:
+        Shape (n, 3·classes).
+
+    Raises:
+        HarnessError: The values have another shape.
+    """
+    count, width = stored.shape
+    classes = math.isqrt(width)
+    if width == 3:
+        true, predicted = stored[:, 0].astype(int), stored[:, 1].astype(int)
+        classes = int(stored[:, 2].max())
+    elif width == classes**2 and classes > 1:
+        true, predicted = np.divmod(stored.argmax(axis=1), classes)
+    else:
+        raise HarnessError(
+            f"a classification score holds {width} numbers, which no version of it does",
+            "Run the task again: a run folder that is as it was written has 3, or labels².",
+        )
+    counts, rows = np.zeros((count, 3, classes)), np.arange(count)
+    counts[rows, 0, true] = true == predicted
+    counts[rows, 1, true] = 1
+    answered = predicted >= 0
+    counts[rows[answered], 2, predicted[answered]] = 1
+    return counts.reshape(count, -1)
 
 
 def precision_macro(sums: Array) -> Array:
@@ -64,26 +100,23 @@ def f1_macro(sums: Array) -> Array:
 def matthews(sums: Array) -> Array:
     """Matthews' correlation coefficient for many classes (Gorodkin 2004, R_K), in [−1, 1].
 
-    0 where truth or prediction is a single class, as in scikit-learn.
+    0 where truth or prediction is a single class, as in scikit-learn. What names no class is a
+    class of its own, which is never true.
     """
     hits, true, predicted = _margins(sums)
     total, right = true.sum(axis=1), hits.sum(axis=1)
+    nameless = total - predicted.sum(axis=1)
     covariance = right * total - (true * predicted).sum(axis=1)
     spread_true = total**2 - (true**2).sum(axis=1)
-    spread_predicted = total**2 - (predicted**2).sum(axis=1)
+    spread_predicted = total**2 - (predicted**2).sum(axis=1) - nameless**2
     scale = np.sqrt(spread_true * spread_predicted)
     return ratio(covariance, scale, undefined=0.0)
 
 
-def _margins(sums: Array) -> Sequence[Array]:
-    """Hits, true and predicted counts per class, each of shape (r, classes)."""
-    classes = round(sums.shape[1] ** 0.5)
-    matrices = sums.reshape(-1, classes, classes)
-    return (
-        np.diagonal(matrices, axis1=1, axis2=2),
-        matrices.sum(axis=2),
-        matrices.sum(axis=1),
-    )
+def _margins(sums: Array) -> tuple[Array, Array, Array]:
+    """Found, true and predicted counts per class, each of shape (r, classes)."""
+    found, true, predicted = np.split(sums, 3, axis=1)
+    return found, true, predicted
 
 
 def _macro(numerator: Array, denominator: Array, occurs: NDArray[np.bool_]) -> Array:

@@ -54,11 +54,22 @@ def test_calibration_error_equals_its_definition(answers: list[tuple[float, bool
             accuracy = np.mean([hit for _, hit in inside])
             confidence = np.mean([confidence for confidence, _ in inside])
             expected += len(inside) / len(answers) * abs(accuracy - confidence)
-    rows = np.array([binned(confidence, float(hit)) for confidence, hit in answers])
+    rows = binned(np.array(answers, dtype=np.float64))
     got = calibration_error(rows.sum(axis=0, keepdims=True))[0]
     assert got == pytest.approx(expected, abs=1e-9)
 
 
 def test_calibration_error_of_a_sure_and_wrong_answer_is_one() -> None:
-    assert calibration_error(np.array([binned(1.0, 0.0)]))[0] == 1
+    assert calibration_error(binned(np.array([[1.0, 0.0]])))[0] == 1
     assert math.isnan(calibration_error(np.zeros((1, 3 * BINS)))[0])
+
+
+def test_a_sample_s_value_is_short_and_its_earlier_form_is_still_read() -> None:
+    stored = values([math.log(0.7), math.log(0.3)], ["a", "b"], 1)["ece"]
+    assert stored == (pytest.approx(0.7), 0.0)
+    statistics = binned(np.array([stored]))
+    assert statistics.shape == (1, 3 * BINS)
+    # A confidence of 0.7 falls into the eleventh of 15 bins, (10/15, 11/15].
+    assert list(statistics[0, 30:33]) == pytest.approx([1.0, 0.7, 0.0])
+    assert statistics.sum() == pytest.approx(1.7)
+    assert np.array_equal(binned(statistics), statistics)

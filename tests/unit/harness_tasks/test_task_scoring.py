@@ -328,7 +328,7 @@ def test_without_letters_a_letter_is_no_answer() -> None:
 def test_sentiment_scores(supports: type, responses: list[Response], correct: float) -> None:
     values = open_task("sst2", frozenset({supports})).score(FILM, responses)
     assert values["accuracy"] == correct
-    assert values["mcc"] == ((0.0, 0.0, 0.0, 1.0) if correct else (0.0, 0.0, 1.0, 0.0))
+    assert values["mcc"] == (1.0, correct, 2.0)  # the true class, the chosen one, of two
 
 
 @pytest.mark.parametrize(
@@ -343,11 +343,7 @@ def test_sentiment_is_calibrated_where_there_are_probabilities(
 ) -> None:
     values = open_task("sst2", frozenset({supports})).score(FILM, responses)
     assert values["brier"] == pytest.approx(0.25**2 + 0.25**2)
-    statistics = values["ece"]
-    assert isinstance(statistics, tuple)
-    # A confidence of 0.75 falls into the twelfth of 15 bins, (11/15, 12/15].
-    assert statistics[33:36] == pytest.approx((1.0, 0.75, 1.0))
-    assert sum(map(float, statistics)) == pytest.approx(2.75)
+    assert values["ece"] == pytest.approx((0.75, 1.0))
     generated = open_task("sst2", GENERATE)
     assert not {"ece", "brier"} & {metric.name for metric in generated.metrics}
 
