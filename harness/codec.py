@@ -165,8 +165,13 @@ def response_from_json(data: JSON) -> Response:
             total = _number_back(_log_probability_back(data["total"]))
             return Logprob(total, data["token_count"], data["is_greedy"])
         case "completion":
-            logprob = _log_probability_back(data["logprob"])
-            return Completion(data["text"], data["finish_reason"], data["tokens"], logprob)
+            return Completion(
+                data["text"],
+                data["finish_reason"],
+                data["tokens"],
+                _log_probability_back(data["logprob"]),
+                data.get("thinking"),  # absent in what older versions stored
+            )
         case "classprobs":
             return ClassProbs(tuple(data["probabilities"]))
         case "failed":

@@ -164,12 +164,26 @@ class Logprob:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """Generated or extracted text; ``tokens`` and ``logprob`` where the backend knows them."""
+    """Generated or extracted text.
+
+    Attributes:
+        text: The answer alone: free of thinking, cut at its first stop string.
+        finish_reason: ``stop``, or ``length`` where the tokens ran out.
+        tokens: How many were generated, thinking included, where the backend knows.
+        logprob: Their log-probability, where the backend knows.
+        thinking: What the model said to itself before the answer; None where it said nothing so.
+    """
 
     text: str
     finish_reason: str = "stop"
     tokens: int | None = None
     logprob: float | None = None
+    thinking: str | None = None
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether the tokens ran out before the answer began: such an answer is no empty one."""
+        return self.finish_reason == "length" and not self.text.strip()
 
 
 @dataclass(frozen=True, slots=True)
