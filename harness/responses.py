@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 
 from harness import codec
+from harness.answers import thinking
 from harness.errors import HarnessError
 from harness.protocols import ModelBackend
 from harness.types import Failed, Response
@@ -67,7 +68,7 @@ class ResponseStore:
             self._connection.execute(_SCHEMA)
 
     def get_many(self, model: str, keys: Sequence[str]) -> dict[str, Response]:
-        """The stored responses among ``keys``."""
+        """The stored responses among ``keys``; one that an older rule may have cut is as absent."""
         found: dict[str, Response] = {}
         with self._explained():
             for start in range(0, len(keys), _LOOKUP_SIZE):
@@ -75,7 +76,9 @@ class ResponseStore:
                 marks = ",".join("?" * len(part))
                 query = f"SELECT request, response FROM responses WHERE model = ? AND request IN ({marks})"  # noqa: S608, E501  (only question marks are inserted)
                 for key, text in self._connection.execute(query, (model, *part)):
-                    found[key] = codec.response_from_json(json.loads(text))
+                    data = json.loads(text)
+                    if not thinking.is_outdated(data):
+                        found[key] = codec.response_from_json(data)
         return found
 
     def put(self, model: str, key: str, response: Response) -> None:

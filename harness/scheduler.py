@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness import codec, validity
+from harness.answers import thinking
 from harness.errors import PluginError
 from harness.protocols import ModelBackend
 from harness.responses import ResponseStore
@@ -48,8 +49,8 @@ def answers(
 ) -> Iterator[Answer]:
     """Answers every distinct key exactly once: stored ones first, then as the backend gives them.
 
-    Each new response is in the store before it is yielded. One that holds not-a-number is a
-    failure, and a stored one that its request cannot have is asked for again.
+    Each new response is in the store before it is yielded, and free of thinking. One that holds
+    not-a-number is a failure, and a stored one that its request cannot have is asked for again.
 
     Raises:
         PluginError: The backend answered a key twice, one it was not asked, one with a response
@@ -58,7 +59,7 @@ def answers(
     distinct = unique(requests)
     known = stored(distinct, backend, store)
     for key, response in known.items():
-        yield Answer(key, response, cached=True)
+        yield Answer(key, thinking.set_aside(response), cached=True)
     pending = {request.key: request for request in distinct if request.key not in known}
     if not pending:
         return
@@ -72,7 +73,7 @@ def answers(
                 f"the backend answered a {type(request.request).__name__} request of sample "
                 f"{request.sample_id!r} of {request.task} with {given!r:.200}"
             )
-        response = validity.checked(given)
+        response = validity.checked(thinking.set_aside(given))
         store.put(backend.fingerprint, key, response)
         yield Answer(key, response, cached=False)
     if pending:

@@ -14,7 +14,7 @@ The rule, for every backend:
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.types import Completion, Response
@@ -64,7 +64,7 @@ _UNCLOSED = re.compile(rf"(?<![`'\"“‘])(?:{_OPENING.pattern})", re.IGNORECAS
 _OPEN_AT_END = re.compile(rf"({_OPENING.pattern})\s*$", re.IGNORECASE)
 _MESSAGE = re.compile(
     r"<\|channel\|>\s*(\w+)[^<]*<\|message\|>(.*?)"
-    r"(?P<end><\|end\|>|<\|return\|>|<\|call\|>|(?=<\|start\|>)|$)",
+    r"(?P<end><\|end\|>|<\|return\|>|<\|call\|>|(?=<\|start\|>)|\Z)",
     re.DOTALL,
 )
 _UNMARKED = re.compile(r"^\s*analysis(?=[A-Z\W])(.*?)assistant\s*final(.*)$", re.DOTALL)
@@ -210,6 +210,20 @@ def set_aside(response: Response) -> Response:
         response.logprob,
         response.thinking,
     )
+
+
+def is_outdated(stored: Mapping[str, object]) -> bool:
+    """Whether a stored answer may have been cut by an older rule, and must be asked for again.
+
+    Before answers had a field for thinking, stop strings cut inside it, and before the first
+    visible character.
+
+    Args:
+        stored: The response's JSON.
+    """
+    if stored.get("type") != "completion" or "thinking" in stored:
+        return False
+    return needs_whole(str(stored["text"]), str(stored["finish_reason"]), ("\n",))
 
 
 def needs_whole(text: str, finish_reason: str, stop: Sequence[str]) -> bool:

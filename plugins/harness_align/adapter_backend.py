@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from harness import codec, data
+from harness.answers import thinking
+from harness.answers.decoding import Decoder
 from harness.errors import MissingExtraError, ModelError, UsageError
 from harness.protocols import BackendOptions
 from harness.types import (
-    Completion,
     Failed,
     Generate,
     KeyedRequest,
@@ -196,8 +197,7 @@ class AdapterBackend:
                 **drawn,
             )
         tokens = made[0, len(ids) :].tolist()
-        text = self._tokenizer.decode(tokens, skip_special_tokens=True)
-        ends = [place for stop in sampling.stop if (place := text.find(stop)) >= 0]
-        cut = min(ends, default=len(text))
-        full = len(tokens) >= sampling.max_tokens and not ends
-        return Completion(text[:cut], "length" if full else "stop", len(tokens))
+        decoder = Decoder(self._tokenizer)
+        reason = "length" if len(tokens) >= sampling.max_tokens else "stop"
+        text = decoder.opening(ids) + decoder.text(tokens)
+        return thinking.completion(text, reason, sampling.stop, len(tokens))

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.answers.thinking import cut_at_stop
 from harness.types import Completion
 from harness_backends.api.budget import Spent
 from harness_backends.api.failures import Kind, RequestError
-from harness_backends.hf.stopping import cut_at_stop
 
 LONGEST_TEXT = 4_000_000
 """Characters; more than any model writes, little enough to keep."""

@@ -167,7 +167,7 @@ class HuggingFaceBackend:
             if isinstance(prefix, EncodingError):
                 wave.failed(key, str(prefix))
             else:
-                wave.generate(key, prefix, generate)
+                wave.generate(key, prefix, generate, self._stops.opening(prefix.tokens))
         return wave
 
     def _answer(self, wave: _Wave) -> Iterator[tuple[str, Response]]:
@@ -184,7 +184,10 @@ class HuggingFaceBackend:
             key, item = wave.continued[index]
             self._books.prompt_tokens += len(item.tokens)
             self._books.completion_tokens += len(said.tokens)
-            yield key, self._stops.completion(said.tokens, item.sampling.stop, said.logprob)
+            yield (
+                key,
+                self._stops.completion(said.tokens, item.sampling.stop, said.logprob, item.opening),
+            )
 
 
 @dataclass(slots=True)
@@ -209,8 +212,8 @@ class _Wave:
         self.scored.extend((key, window) for window in windows)
         self.truncated += sum(window.truncated for window in windows)
 
-    def generate(self, key: str, prefix: Prefix, request: Generate) -> None:
-        self.continued.append((key, Continue(prefix.tokens, request.sampling)))
+    def generate(self, key: str, prefix: Prefix, request: Generate, opening: str) -> None:
+        self.continued.append((key, Continue(prefix.tokens, request.sampling, opening)))
         self.truncated += prefix.truncated
 
 

@@ -229,7 +229,7 @@ class _Session:
             draft.logprob += logprob
             sampling = draft.item.sampling
             if len(draft.tokens) >= sampling.max_tokens or self._decoder._stops.finished(
-                draft.tokens, sampling.stop
+                draft.tokens, sampling.stop, draft.item.opening
             ):
                 done.append(row.index)
         self._slots.remove(set(done))

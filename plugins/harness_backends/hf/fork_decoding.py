@@ -118,7 +118,7 @@ class ForkDecoder:
             draft.tokens.append(token)
             draft.logprob += float(logits[row, token].float() - totals[row])
             done = len(draft.tokens) >= sampling.max_tokens or self._stops.finished(
-                draft.tokens, sampling.stop
+                draft.tokens, sampling.stop, draft.item.opening
             )
             following.append(None if done else token)
         return following

@@ -23,10 +23,14 @@ from harness_backends.hf.stopping import StopRules
 
 @dataclass(frozen=True, slots=True)
 class Continue:
-    """A prompt's token ids and how to continue them."""
+    """A prompt's token ids and how to continue them.
+
+    ``opening`` is the mark with which the prompt opens a block of thinking at its end.
+    """
 
     tokens: Tokens
     sampling: Sampling
+    opening: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +174,7 @@ class Rows:
             tokens.append(token)
             self._logprobs[row] += float(log_softmax(scores[row].float(), dim=-1)[token])
             self._done[row] = len(tokens) >= item.sampling.max_tokens or self._stops.finished(
-                tokens, item.sampling.stop
+                tokens, item.sampling.stop, item.opening
             )
         return forced
 

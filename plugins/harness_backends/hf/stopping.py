@@ -1,8 +1,9 @@
 """When a generation ends, and what its text is.
 
-The rule: decode all new tokens (special tokens skipped), cut at the first stop string. Watching
-is cheap: text is decoded only after a token that can complete a stop string, and only then is
-the whole looked at, so what is found is always what the rule says.
+The rule: decode all new tokens, set the thinking aside, cut the rest at the first stop string
+(``harness.answers.thinking``). Watching is cheap: text is decoded only after a token that can
+complete a stop string, and only then is the whole looked at, so what is found is always what the
+rule says.
 """
 
 from __future__ import annotations
@@ -10,13 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from harness.answers import thinking
+from harness.answers.decoding import Decoder
 from harness.types import Completion
-
-
-def cut_at_stop(text: str, stop: Sequence[str]) -> tuple[str, bool]:
-    """``text`` up to its first stop string, and whether there was one."""
-    positions = [at for term in stop if term and (at := text.find(term)) >= 0]
-    return (text[: min(positions)], True) if positions else (text, False)
 
 
 class StopRules:
@@ -28,28 +25,39 @@ class StopRules:
     """
 
     def __init__(self, tokenizer: Any, eos_ids: frozenset[int]) -> None:
-        self._tokenizer = tokenizer
+        self._decoder = Decoder(tokenizer)
         self.eos_ids = eos_ids
         self._texts: dict[int, str] = {}
 
     def text(self, tokens: Sequence[int]) -> str:
-        """The decoded tokens, special ones skipped."""
-        decoded: str = self._tokenizer.decode(list(tokens), skip_special_tokens=True)
-        return decoded
+        """The decoded tokens; special ones are skipped, unless they mark thinking."""
+        return self._decoder.text(tokens)
 
-    def finished(self, tokens: Sequence[int], stop: Sequence[str]) -> bool:
-        """Whether the last of ``tokens`` ends the generation (length aside)."""
+    def opening(self, prompt: Sequence[int]) -> str:
+        """The mark with which a prompt opens a block of thinking at its end; else empty."""
+        return self._decoder.opening(prompt)
+
+    def finished(self, tokens: Sequence[int], stop: Sequence[str], opening: str = "") -> bool:
+        """Whether the last of ``tokens`` ends the generation (length aside).
+
+        Args:
+            tokens: All that was generated.
+            stop: The request's stop strings.
+            opening: Of the prompt, as the method of that name gives it.
+        """
         if tokens[-1] in self.eos_ids:
             return True
         if not any(self._may_complete(tokens[-1], term) for term in stop):
             return False
-        return cut_at_stop(self.text(tokens), stop)[1]
+        return thinking.has_ended(opening + self.text(tokens), stop)
 
-    def completion(self, tokens: Sequence[int], stop: Sequence[str], logprob: float) -> Completion:
+    def completion(
+        self, tokens: Sequence[int], stop: Sequence[str], logprob: float, opening: str = ""
+    ) -> Completion:
         """The answer: ``finish_reason`` is ``stop`` for EOS and stop strings, else ``length``."""
-        text, stopped = cut_at_stop(self.text(tokens), stop)
-        ended = stopped or (len(tokens) > 0 and tokens[-1] in self.eos_ids)
-        return Completion(text, "stop" if ended else "length", len(tokens), logprob)
+        ended = len(tokens) > 0 and tokens[-1] in self.eos_ids
+        reason = "stop" if ended else "length"
+        return thinking.completion(opening + self.text(tokens), reason, stop, len(tokens), logprob)
 
     def _may_complete(self, token: int, term: str) -> bool:
         """Whether the token's text can hold the end of ``term``.

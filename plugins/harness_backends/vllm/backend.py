@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+from harness.answers import thinking
+from harness.answers.decoding import Decoder
 from harness.errors import MissingExtraError, ModelError, UsageError
 from harness.protocols import BackendOptions
 from harness.types import (
@@ -22,7 +24,6 @@ from harness.types import (
 )
 from harness_backends.hf.encoding import Encoder, EncodingError, Scored, Tokens
 from harness_backends.hf.settings import Settings
-from harness_backends.hf.stopping import cut_at_stop
 from harness_backends.hf.tree import build_tree
 
 _WAVE = 1024
@@ -113,6 +114,7 @@ class VLLMBackend:
         self._name, self._model, self._sampling_params = name, model, sampling_params
         self._max_length, self._chat = max_length, chat
         self.fingerprint = f"vllm:{fingerprint}"
+        self._decoder = Decoder(tokenizer)
         self._continuing = Encoder(tokenizer, max_length, chat)
         # Scoring keeps one token more than it feeds, but the engine is fed them all, and has to
         # have room for one new token.
@@ -232,23 +234,44 @@ class VLLMBackend:
     def _continue(
         self, continued: Sequence[tuple[str, Tokens, Sampling]]
     ) -> Iterator[tuple[str, Response]]:
+        """Continues all prompts, and those again that the engine stopped before an answer.
+
+        The engine looks for stop strings in all that it writes. A chat model may think first, so
+        it is sent none.
+        """
+        again = []
+        stops = not self._chat
+        for item, text, answer in self._continuations(continued, stops):
+            key, _, sampling = item
+            reason = answer.finish_reason or "stop"
+            if stops and thinking.needs_whole(text, reason, sampling.stop):
+                again.append(item)
+            else:
+                yield key, _completion(text, answer, sampling)
+        for (key, _, sampling), text, answer in self._continuations(again, stops=False):
+            yield key, _completion(text, answer, sampling)
+
+    def _continuations(
+        self, continued: Sequence[tuple[str, Tokens, Sampling]], stops: bool
+    ) -> Iterator[tuple[tuple[str, Tokens, Sampling], str, Any]]:
+        """(what was asked, the text with the marks of thinking, the engine's answer) of each."""
         parameters = [
             self._sampling_params(
                 max_tokens=sampling.max_tokens,
                 temperature=sampling.temperature,
                 top_p=sampling.top_p,
                 seed=sampling.seed,
-                stop=[text for text in sampling.stop if text],
+                stop=[text for text in sampling.stop if text] if stops else [],
             )
             for _, _, sampling in continued
         ]
         outputs = self._generate([tokens for _, tokens, _ in continued], parameters)
-        for (key, _, sampling), output in zip(continued, outputs, strict=True):
+        for item, output in zip(continued, outputs, strict=True):
             (answer,) = output.outputs
-            text, stopped = cut_at_stop(answer.text, sampling.stop)
-            reason = "stop" if stopped else answer.finish_reason or "stop"
-            self._completion_tokens += len(answer.token_ids)
-            yield key, Completion(text, reason, len(answer.token_ids))
+            ids = answer.token_ids
+            self._completion_tokens += len(ids)
+            text = self._decoder.text(ids) if self._decoder.has_marks(ids) else answer.text
+            yield item, self._decoder.opening(item[1]) + text, answer
 
     def _generate(self, prompts: Sequence[Tokens], parameters: Any) -> Sequence[Any]:
         if not prompts:
@@ -258,6 +281,11 @@ class VLLMBackend:
         self._prompt_tokens += sum(map(len, prompts))
         self._reused += sum(output.num_cached_tokens or 0 for output in outputs)
         return outputs
+
+
+def _completion(text: str, answer: Any, sampling: Sampling) -> Completion:
+    reason = answer.finish_reason or "stop"
+    return thinking.completion(text, reason, sampling.stop, len(answer.token_ids))
 
 
 def _logprob(position: Mapping[int, Any], token: int) -> tuple[float, bool]:
