@@ -88,7 +88,7 @@ def summarize(
     metrics = plan.task.metrics
     groups = _members(originals)
     failure = _failure(originals)
-    notes = (*plan.notes, *_small_groups(groups))
+    notes = (*plan.notes, *_remarks(plan.task, originals), *_small_groups(groups))
     if len(originals) < plan.sample_count:
         notes = (*notes, f"ended after {len(originals):,} of {plan.sample_count:,} samples")
     return TaskResult(
@@ -191,6 +191,12 @@ def _fairness(
         if measures:
             found[attribute] = measures
     return found
+
+
+def _remarks(task: Task, records: Sequence[SampleRecord]) -> Iterable[str]:
+    """What the task itself says of scores on these samples."""
+    remarks = getattr(task, "remarks", None)
+    return [] if remarks is None else remarks([record.sample for record in records])
 
 
 def _small_groups(members: Members) -> Iterator[str]:

@@ -62,7 +62,9 @@ class Task(Protocol):
     """Samples, what to ask about each, and how to score the answers.
 
     ``version`` changes whenever a score could. An optional attribute ``settings``
-    (``Mapping[str, str]``) says in words how the model is asked; reports show it.
+    (``Mapping[str, str]``) says in words how the model is asked; reports show it. An optional
+    method ``remarks(samples: Sequence[Sample]) -> Iterable[str]`` says what a reader must know of
+    scores on just these samples; reports show it as notes.
     """
 
     @property

@@ -61,6 +61,7 @@ class GenerationTask:
     graders: tuple[Grader, ...]
     notes: Mapping[str, str]
     version: str = VERSION
+    remark: Callable[[Sequence[Sample]], Iterable[str]] = lambda _: ()
 
     @property
     def metrics(self) -> Sequence[Metric]:
@@ -81,6 +82,10 @@ class GenerationTask:
     def samples(self, data: DataSource) -> Iterable[Sample]:
         """See ``harness.protocols.Task``."""
         return self.reader(data)
+
+    def remarks(self, samples: Sequence[Sample]) -> Iterable[str]:
+        """See ``harness.protocols.Task``."""
+        return self.remark(samples)
 
     def requests(self, sample: Sample, shots: Sequence[Sample]) -> Sequence[Request]:
         """One text to generate."""

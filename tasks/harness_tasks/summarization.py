@@ -14,6 +14,7 @@ from harness_tasks.base import GenerationTask
 from harness_tasks.rows import Place, aligned, identifier, read, shared
 
 SAMPLES = Path(__file__).parent / "samples"
+VERSION = "2"
 FIELDS = frozenset({"document", "summary"})
 HELM_FIELDS = FIELDS | {
     "article", "summary_gt", "logprobs", "max_tokens", "n", "stop", "temperature", "top_p",
@@ -38,6 +39,8 @@ ONE_SENTENCE = _templates("1 sentence")
 THREE_SENTENCES = _templates("3 sentences")
 OPTIONS = {
     "max_tokens": "longest summary in tokens (default 64; cnn_dailymail 128)",
+    "tokenizer": "ROUGE's words: unicode (any script; default) or rouge-score (a to z alone)",
+    "split": "rougeLsum's sentences: lines (default), or sentences (full stops end one too)",
     "metrics": "further metrics: evaluate:NAME_OR_PATH, separated by commas",
 }
 
@@ -59,9 +62,11 @@ def open_summarization(chosen: TaskOptions) -> Task:
 
 def _open(name: str, known: Mapping[str, str], max_tokens: int, chosen: TaskOptions) -> Task:
     from harness_tasks.metrics.evaluate_library import with_library_metrics
-    from harness_tasks.metrics.rouge import Rouge
+    from harness_tasks.metrics.rouge import SPLITS, TOKENIZERS, Rouge
 
     template, source = prompts.choose(known, chosen)
+    tokenizer = options.one_of(chosen, "tokenizer", TOKENIZERS, TOKENIZERS[0])
+    split = options.one_of(chosen, "split", SPLITS, SPLITS[0])
     return GenerationTask(
         name=name,
         reader=read_documents,
@@ -75,8 +80,9 @@ def _open(name: str, known: Mapping[str, str], max_tokens: int, chosen: TaskOpti
         sampling=Sampling(
             max_tokens=options.integer(chosen, "max_tokens", max_tokens), stop=("###",)
         ),
-        graders=with_library_metrics([Rouge()], chosen),
-        notes={},
+        graders=with_library_metrics([Rouge(tokenizer, split)], chosen),
+        notes={"tokenizer": tokenizer, "split": split},
+        version=VERSION,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +11,12 @@ from harness.data import Row
 from harness.errors import DataError
 from harness.protocols import Task, TaskOptions, TaskSpec
 from harness.types import DataSource, HubDataset, Sample, Sampling
-from harness_tasks import prompts
+from harness_tasks import languages, prompts
 from harness_tasks.base import GenerationTask
 from harness_tasks.rows import Place, aligned, identifier, read, shared
 
 SAMPLES = Path(__file__).parent / "samples"
+VERSION = "2"
 FIELDS = frozenset({"source", "target", "targets"})
 
 TEMPLATES = {
@@ -29,13 +30,14 @@ TEMPLATES = {
 OPTIONS = {
     "source_language": "name of the language to translate from (default English)",
     "target_language": "name of the language to translate into (default German)",
-    "tokenize": "BLEU's tokenizer (default 13a; zh, ja-mecab, ko-mecab for those languages)",
+    "tokenize": "BLEU's tokenizer (default 13a; zh, ja-mecab, ko-mecab for those languages, char "
+    "for others without blanks)",
     "max_tokens": "longest translation in tokens (default 256)",
     "metrics": "further metrics: evaluate:NAME_OR_PATH, separated by commas",
 }
-TOKENIZERS = {"chinese": "zh", "japanese": "ja-mecab", "korean": "ko-mecab"}
-"""Languages written without blanks between words, which 13a cannot split."""
-KNOWN_TOKENIZERS = ("13a", "char", "intl", "ja-mecab", "ko-mecab", "none", "zh")
+KNOWN_TOKENIZERS = (
+    "13a", "char", "flores101", "flores200", "intl", "ja-mecab", "ko-mecab", "none", "spm", "zh",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +78,10 @@ def _open(preset: Preset, chosen: TaskOptions) -> Task:
     source_language = chosen.values.get("source_language", preset.source)
     target_language = chosen.values.get("target_language", preset.target)
     tokenize = options.one_of(
-        chosen, "tokenize", KNOWN_TOKENIZERS, TOKENIZERS.get(target_language.lower(), "13a")
+        chosen, "tokenize", KNOWN_TOKENIZERS, languages.tokenizer_of(target_language)
     )
     template, source = prompts.choose(TEMPLATES, chosen)
-    languages = {"source_language": source_language, "target_language": target_language}
+    names = {"source_language": source_language, "target_language": target_language}
     return GenerationTask(
         name=preset.name,
         reader=lambda data: read_pairs(data, preset),
@@ -88,12 +90,29 @@ def _open(preset: Preset, chosen: TaskOptions) -> Task:
             source,
             "source",
             lambda sample: sample.targets[0],
-            more=lambda _: languages,
+            more=lambda _: names,
         ),
         sampling=Sampling(max_tokens=options.integer(chosen, "max_tokens", 256), stop=("\n",)),
         graders=with_library_metrics([Sacrebleu(tokenize)], chosen),
-        notes={"languages": f"{source_language} to {target_language}"},
+        notes={"languages": f"{source_language} to {target_language}", "tokenize": tokenize},
+        version=VERSION,
+        remark=lambda samples: remarks(samples, preset.name, tokenize),
     )
+
+
+def remarks(samples: Sequence[Sample], task: str, tokenize: str) -> Iterator[str]:
+    """What to know where references are written without blanks between words."""
+    texts = [target for sample in samples for target in sample.targets]
+    if whole := languages.scripts_not_split(tokenize, texts):
+        yield (
+            f"bleu: the tokenizer {tokenize} does not split references in {languages.named(whole)}"
+            f"; choose one that does with --set {task}.target_language=… or {task}.tokenize=char"
+        )
+    if whole := languages.scripts_not_split("none", texts):
+        yield (
+            "ter: its words are pieces between blanks, which references in "
+            f"{languages.named(whole)} do not have; chrf counts characters"
+        )
 
 
 # --------------------------------------------------------------------------- readers

@@ -2,36 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
 from harness.errors import MissingExtraError
 from harness.metrics import Mean
 from harness.protocols import Metric
 from harness.types import Sample, ScoreValue
+from harness_tasks.languages import CHARACTERS
 
 NAMES = ("rouge1", "rouge2", "rougeL", "rougeLsum")
+TOKENIZERS = ("unicode", "rouge-score")
+SPLITS = ("lines", "sentences")
+_STEMMED_FROM = 4  # letters; the package leaves shorter words as they are
 
 
 class Rouge:
     """Per-summary F1 in [0, 1]; the best over the references, each type for itself.
 
-    For rougeLsum both texts are split into sentences at line ends, as the package does.
+    Args:
+        tokenizer: ``unicode`` takes words of any script, and each character with its marks where
+            a script has no blanks; ASCII text gives what ``rouge-score`` gives. ``rouge-score``
+            is the package's own, to which every letter but a to z is a blank.
+        split: What rougeLsum takes for a sentence: ``lines``, as the package does, or
+            ``sentences``, which also ends one at its full stop.
 
     Raises:
         MissingExtraError: ``rouge-score`` is not installed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tokenizer: str = "unicode", split: str = "lines") -> None:
         try:
             from importlib.metadata import version
 
             from rouge_score import rouge_scorer
         except ImportError as error:
             raise MissingExtraError("ROUGE", "tasks") from error
-        self._scorer = rouge_scorer.RougeScorer(list(NAMES), tokenizer=_RememberingTokenizer())
-        signature = f"rouge-score|stemmer:porter|version:{version('rouge-score')}"
-        self._metrics = tuple(Mean(name, signature=signature, bounds=(0.0, 1.0)) for name in NAMES)
+        chosen = _Remembering(_unicode() if tokenizer == "unicode" else _of_the_package())
+        self._scorer = rouge_scorer.RougeScorer(list(NAMES), tokenizer=chosen)
+        self._split = sentences if split == "sentences" else None
+        parts = [f"tokenizer:{tokenizer}", "stemmer:porter", f"version:{version('rouge-score')}"]
+        self._metrics = tuple(
+            Mean(
+                name,
+                signature="|".join(
+                    ["rouge-score", *([f"split:{split}"] if name == "rougeLsum" else []), *parts]
+                ),
+                bounds=(0.0, 1.0),
+            )
+            for name in NAMES
+        )
 
     @property
     def metrics(self) -> Sequence[Metric]:
@@ -40,19 +61,60 @@ class Rouge:
 
     def grade(self, prediction: str, sample: Sample) -> Mapping[str, ScoreValue]:
         """See ``harness_tasks.base.Grader``."""
-        scores = self._scorer.score_multi(sample.targets, prediction)
+        targets = sample.targets
+        if self._split is not None:  # line ends mean nothing to the other types
+            prediction = self._split(prediction)
+            targets = tuple(map(self._split, targets))
+        scores = self._scorer.score_multi(targets, prediction)
         return {name: float(scores[name].fmeasure) for name in NAMES}
 
 
-class _RememberingTokenizer:
-    """The package's tokenizer with each stem and recent text worked out once.
+def sentences(text: str) -> str:
+    """A sentence a line.
 
-    Stemming is most of ROUGE's time, and each text is asked for once per ROUGE type.
+    A sentence ends at a line's end, at ``。！？｡।``, and at ``.``, ``!`` or ``?`` (with the quotes
+    and brackets that close it) before white space and what can begin one: no small letter. Titles,
+    initials and the like (``Mr.``, ``J.``, ``U.S.``) end none.
     """
+    import regex
 
-    def __init__(self) -> None:
-        from nltk.stem import porter
-        from rouge_score import tokenize
+    pattern = regex.compile(
+        r"(?<=[。！？｡।۔؟][」』”’）)]*)(?![」』”’）)])\s*"
+        r"|(?<!\b(?:\p{L}|Mr|Mrs|Ms|Dr|Prof|Sr|Jr|St|Gen|Gov|Sen|Rep|Lt|Col|Sgt|Capt|No|vs)\.)"
+        r"(?<=[.!?…][\"'”’)\]»]*)\s+(?=[\"'“‘(\[«]*[\p{Lu}\p{Lt}\p{Lo}\p{N}])"
+    )
+    return "\n".join(filter(None, (part.strip() for part in pattern.sub("\n", text).split("\n"))))
 
-        self.stem = lru_cache(maxsize=1 << 16)(porter.PorterStemmer().stem)
-        self.tokenize = lru_cache(maxsize=64)(lambda text: tokenize.tokenize(text, self))
+
+class _Remembering:
+    """A tokenizer that works out each recent text once: each is asked for once a ROUGE type."""
+
+    def __init__(self, tokenize: Callable[[str], list[str]]) -> None:
+        self.tokenize = lru_cache(maxsize=64)(tokenize)
+
+
+def _unicode() -> Callable[[str], list[str]]:
+    import regex
+    from nltk.stem import porter
+
+    stem = lru_cache(maxsize=1 << 16)(porter.PorterStemmer().stem)
+    letter = rf"[{CHARACTERS}--\P{{L}}]"
+    pattern = regex.compile(rf"{letter}\p{{M}}*|[\p{{L}}\p{{M}}\p{{N}}--{letter}]+", regex.VERSION1)
+
+    def tokenize(text: str) -> list[str]:
+        words = pattern.findall(unicodedata.normalize("NFKC", text).lower())
+        return [
+            stem(word) if len(word) >= _STEMMED_FROM and word.isascii() else word for word in words
+        ]
+
+    return tokenize
+
+
+def _of_the_package() -> Callable[[str], list[str]]:
+    from nltk.stem import porter
+    from rouge_score import tokenize
+
+    class Stemmer:
+        stem = staticmethod(lru_cache(maxsize=1 << 16)(porter.PorterStemmer().stem))
+
+    return lambda text: list(tokenize.tokenize(text, Stemmer))

@@ -6,6 +6,7 @@ the last step, sums → score, is written again for arrays, so that a bootstrap 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -89,6 +90,7 @@ class SacrebleuMetric:
     scorer: SacrebleuScorer
     compute: Callable[[Array], Array]
     higher_is_better: bool
+    bounds: tuple[float, float]
     reference_counts: set[int] = field(default_factory=set)
 
     def statistics(self, prediction: str, references: Sequence[str]) -> tuple[float, ...]:
@@ -109,18 +111,18 @@ class SacrebleuMetric:
 
     def aggregate(self, rows: Sequence[Score]) -> Estimate:
         """See ``harness.metrics.Corpus``."""
-        return Corpus(self.name, self.compute).aggregate(rows)
+        return Corpus(self.name, self.compute, bounds=self.bounds).aggregate(rows)
 
 
 class Sacrebleu:
     """``bleu``, ``chrf``, ``chrf++`` and ``ter`` at sacrebleu's defaults.
 
     Args:
-        tokenize: BLEU's tokenizer: ``13a``, ``intl``, ``zh``, ``ja-mecab``, ``ko-mecab``, ….
+        tokenize: BLEU's tokenizer: ``13a``, ``intl``, ``zh``, ``ja-mecab``, ``char``, ….
 
     Raises:
         MissingExtraError: ``sacrebleu`` is not installed.
-        HarnessError: The tokenizer needs a package that is not installed.
+        HarnessError: The tokenizer needs a package or a model that is not here.
     """
 
     def __init__(self, tokenize: str) -> None:
@@ -132,17 +134,16 @@ class Sacrebleu:
             raise MissingExtraError("translation metrics", "tasks") from error
         try:
             bleu_scorer = BLEU(tokenize=tokenize, force=True)
-        except (ImportError, RuntimeError) as error:
+        except (ImportError, RuntimeError, OSError, SystemExit) as error:
             raise HarnessError(
-                f"sacrebleu's tokenizer {tokenize!r} cannot be used: {error}".strip(),
-                "Install what it needs (pip install 'sacrebleu[ja]' or 'sacrebleu[ko]'), or "
-                "choose another with --set TASK.tokenize=13a",
+                f"sacrebleu's tokenizer {tokenize!r} cannot be used: {str(error).strip()}",
+                f"{_needs(tokenize)}; or choose another with --set TASK.tokenize=char",
             ) from error
         self._metrics = (
-            SacrebleuMetric("bleu", bleu_scorer, bleu, True),
-            SacrebleuMetric("chrf", CHRF(), chrf, True),
-            SacrebleuMetric("chrf++", CHRF(word_order=2), chrf, True),
-            SacrebleuMetric("ter", TER(), ter, False),
+            SacrebleuMetric("bleu", bleu_scorer, bleu, True, (0.0, 100.0)),
+            SacrebleuMetric("chrf", CHRF(), chrf, True, (0.0, 100.0)),
+            SacrebleuMetric("chrf++", CHRF(word_order=2), chrf, True, (0.0, 100.0)),
+            SacrebleuMetric("ter", TER(), ter, False, (0.0, math.inf)),
         )
 
     @property
@@ -155,3 +156,14 @@ class Sacrebleu:
         return {
             metric.name: metric.statistics(prediction, sample.targets) for metric in self._metrics
         }
+
+
+def _needs(tokenize: str) -> str:
+    """How to get what a tokenizer needs."""
+    if tokenize in ("ja-mecab", "ko-mecab"):
+        return f"Install what it needs: pip install 'sacrebleu[{tokenize[:2]}]'"
+    folder = "~/.sacrebleu/models, or $SACREBLEU/models"
+    return (
+        "It needs sentencepiece and its model, which sacrebleu fetches once into "
+        f"{folder}: run once where the network is, or copy that file"
+    )

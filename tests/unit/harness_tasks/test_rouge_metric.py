@@ -1,24 +1,96 @@
 """ROUGE through the task's grader against the package itself and by hand."""
 
+from collections.abc import Mapping
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from rouge_score.rouge_scorer import RougeScorer
 
-from harness.types import Sample
-from harness_tasks.metrics.rouge import NAMES, Rouge
+from harness.types import Sample, ScoreValue
+from harness_tasks.metrics.rouge import NAMES, Rouge, sentences
 
 TEXTS = [
     ("The cat sat on the mat.", "A cat was sitting on the mats"),
     ("First line here.\nSecond line there.", "Second line there.\nThird one."),
     ("", "something"),
-    ("…", "Größe über alles"),
 ]
 
 
 @pytest.mark.parametrize(("reference", "prediction"), TEXTS)
 def test_equals_the_package_with_its_stemmer(reference: str, prediction: str) -> None:
+    assert scores(prediction, reference) == of_the_package(prediction, reference)
+
+
+@settings(deadline=None)
+@given(st.text(st.characters(codec="ascii")), st.text(st.characters(codec="ascii")))
+def test_ascii_text_gives_exactly_the_package_s_words(prediction: str, reference: str) -> None:
+    assert scores(prediction, reference) == of_the_package(prediction, reference)
+
+
+@settings(deadline=None)
+@given(st.text(), st.text())
+def test_the_package_s_own_tokenizer_can_be_chosen(prediction: str, reference: str) -> None:
+    got = scores(prediction, reference, tokenizer="rouge-score")
+    assert got == of_the_package(prediction, reference)
+
+
+def scores(prediction: str, reference: str, **options: str) -> Mapping[str, ScoreValue]:
+    return Rouge(**options).grade(prediction, Sample("1", "", (reference,)))
+
+
+def of_the_package(prediction: str, reference: str) -> Mapping[str, float]:
     expected = RougeScorer(list(NAMES), use_stemmer=True).score(reference, prediction)
-    got = Rouge().grade(prediction, Sample("1", "", (reference,)))
-    assert got == {name: expected[name].fmeasure for name in NAMES}
+    return {name: expected[name].fmeasure for name in NAMES}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "河边有一座旧木桥。",
+        "สวนนี้มีต้นไม้ใหญ่",
+        "川のそばに古い橋がある。",
+        "المكتبة مفتوحة اليوم",
+        "पुराना पुल नदी पर है",
+        "старый мост через реку",
+        "η παλιά γέφυρα",
+        "ស្ពានចាស់",
+        "오래된 다리",
+        "Größe über Café",
+    ],
+)
+def test_a_text_in_any_script_equals_itself_alone(text: str) -> None:
+    assert scores(text, text) == dict.fromkeys(NAMES, pytest.approx(1.0))
+    assert scores("12 old bridges", text)["rouge1"] == 0
+
+
+def test_words_and_characters_by_hand() -> None:
+    # words: two of three are shared; vowel signs stay with their letters
+    assert scores("पुराना पुल यहाँ", "पुराना पुल वहाँ")["rouge1"] == pytest.approx(2 / 3)
+    # characters: 4 of 5 are shared
+    assert scores("河边有旧桥", "河边有木桥")["rouge1"] == pytest.approx(4 / 5)
+    # a number or a word of letters among characters stays whole: 3 of 4
+    assert scores("2024年ABC桥", "2023年abc桥")["rouge1"] == pytest.approx(3 / 4)
+
+
+def test_sentences_end_at_full_stops_where_that_is_asked_for() -> None:
+    text = 'Mr. J. Smith left at 3.5 km. "Why?" he asked. Nobody knew! 旧桥。新桥！「好。」走'
+    assert sentences(text).split("\n") == [
+        "Mr. J. Smith left at 3.5 km.",
+        '"Why?" he asked.',
+        "Nobody knew!",
+        "旧桥。",
+        "新桥！",
+        "「好。」",
+        "走",
+    ]
+    one, other = "The cat sat. A dog ran.", "A dog ran. The cat sat."
+    assert scores(one, other)["rougeLsum"] == pytest.approx(0.5)
+    split = scores(one, other, split="sentences")
+    assert split["rougeLsum"] == pytest.approx(1)
+    assert split["rougeL"] == pytest.approx(0.5)
+    by_lines = scores(one.replace(". ", ".\n"), other.replace(". ", ".\n"))
+    assert by_lines["rougeLsum"] == split["rougeLsum"]
 
 
 def test_by_hand() -> None:
@@ -34,7 +106,7 @@ def test_the_best_reference_counts_for_each_type() -> None:
     assert Rouge().grade("x y", one) == Rouge().grade("x y", two)
 
 
-def test_the_signature_says_version_and_stemmer() -> None:
-    assert {getattr(metric, "signature", None) for metric in Rouge().metrics} == {
-        "rouge-score|stemmer:porter|version:0.1.2"
-    }
+def test_the_signature_says_version_tokenizer_stemmer_and_split() -> None:
+    whole = "rouge-score|tokenizer:unicode|stemmer:porter|version:0.1.2"
+    signatures = [getattr(metric, "signature", None) for metric in Rouge().metrics]
+    assert signatures == [whole] * 3 + [whole.replace("e|t", "e|split:lines|t", 1)]
