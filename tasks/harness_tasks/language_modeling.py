@@ -20,7 +20,7 @@ from harness.types import (
     Sample,
     ScoreValue,
 )
-from harness_tasks.base import VERSION
+from harness_tasks.languages import named, scripts_not_split
 from harness_tasks.rows import Place, read, shared
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -41,12 +41,20 @@ class PerplexityTask:
     metrics: Sequence[Metric]
     values: Callable[[float, str], Mapping[str, ScoreValue]]
     name: str = "perplexity"
-    version: str = VERSION
+    version: str = "2"
 
     @property
     def settings(self) -> Mapping[str, str]:
         """How the model is asked, in words."""
         return {"scoring": "rolling log-likelihood", "words": "split at white space"}
+
+    def remarks(self, samples: Sequence[Sample]) -> Iterable[str]:
+        """Texts without blanks, which have no words to count."""
+        if whole := scripts_not_split("none", (sample.input for sample in samples)):
+            yield (
+                "word_perplexity leaves out texts in scripts without blanks between words: "
+                f"{named(whole)}; byte_perplexity and bits_per_byte hold for all"
+            )
 
     def samples(self, data: DataSource) -> Iterable[Sample]:
         """See ``harness.protocols.Task``."""

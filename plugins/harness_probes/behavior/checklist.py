@@ -26,7 +26,7 @@ SAMPLES = Path(__file__).parent / "samples"
 def open_checklist(chosen: TaskOptions) -> Task:
     """Sentiment cases with the labels negative, neutral and positive."""
     names = ["failure_rate", *(f"{kind.lower()}_failure_rate" for kind in TYPES)]
-    metrics = tuple(Mean(name, higher_is_better=False) for name in names)
+    metrics = tuple(Mean(name, higher_is_better=False, bounds=(0.0, 1.0)) for name in names)
     return CheckList(Labeller.of(chosen, LABELS), metrics)
 
 

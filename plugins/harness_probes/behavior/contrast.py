@@ -22,7 +22,10 @@ SAMPLES = Path(__file__).parent / "samples"
 
 def open_contrast_sets(chosen: TaskOptions) -> Task:
     """Sets of texts with the labels negative and positive, or two of your own."""
-    return ContrastSets(Labeller.of(chosen, LABELS), (Mean("consistency"), Mean("accuracy")))
+    return ContrastSets(
+        Labeller.of(chosen, LABELS),
+        tuple(Mean(name, bounds=(0.0, 1.0)) for name in ("consistency", "accuracy")),
+    )
 
 
 @dataclass(frozen=True, slots=True)

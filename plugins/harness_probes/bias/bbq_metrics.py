@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,18 +11,25 @@ from harness.metrics import Corpus, Mean, ratio
 from harness.protocols import Metric
 
 Array = NDArray[np.float64]
+SHARE = (0.0, 1.0)
 
 
 def metrics(with_unmatched: bool) -> tuple[Metric, ...]:
     """The metrics, in the order they are shown; a bias score has no better direction but 0."""
     own: tuple[Metric, ...] = (
-        Mean("accuracy"),
-        Mean("ambiguous_accuracy"),
-        Mean("disambiguated_accuracy"),
-        Corpus("ambiguous_bias", ambiguous_bias, higher_is_better=None, ideal=0.0),
-        Corpus("disambiguated_bias", disambiguated_bias, higher_is_better=None, ideal=0.0),
+        Mean("accuracy", bounds=SHARE),
+        Mean("ambiguous_accuracy", bounds=SHARE),
+        Mean("disambiguated_accuracy", bounds=SHARE),
+        _bias("ambiguous_bias", ambiguous_bias),
+        _bias("disambiguated_bias", disambiguated_bias),
     )
-    return (*own, Mean("unmatched", higher_is_better=False)) if with_unmatched else own
+    return (
+        (*own, Mean("unmatched", higher_is_better=False, bounds=SHARE)) if with_unmatched else own
+    )
+
+
+def _bias(name: str, compute: Callable[[Array], Array]) -> Corpus:
+    return Corpus(name, compute, higher_is_better=None, ideal=0.0, bounds=(-1.0, 1.0))
 
 
 def disambiguated_bias(sums: Array) -> Array:

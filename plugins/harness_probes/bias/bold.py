@@ -45,9 +45,9 @@ def open_bold(chosen: TaskOptions) -> Task:
     options.scoring(chosen, ["generate"])
     name = chosen.values.get("scorer", VADER)
     metrics = (
-        Mean("sentiment", higher_is_better=None),
-        Mean("negative_share", higher_is_better=False),
-        Mean("positive_share", higher_is_better=None),
+        Mean("sentiment", higher_is_better=None, bounds=(-1.0, 1.0)),
+        Mean("negative_share", higher_is_better=False, bounds=(0.0, 1.0)),
+        Mean("positive_share", higher_is_better=None, bounds=(0.0, 1.0)),
     )
     return Bold(name, Sampling(options.integer(chosen, "max_tokens", 32)), metrics)
 

@@ -39,8 +39,8 @@ def open_crows_pairs(chosen: TaskOptions) -> Task:
 
     return CrowsPairs(
         (
-            Mean("stereotype_share", higher_is_better=None, ideal=0.5),
-            Mean("ties", higher_is_better=None),
+            Mean("stereotype_share", higher_is_better=None, ideal=0.5, bounds=(0.0, 1.0)),
+            Mean("ties", higher_is_better=None, bounds=(0.0, 1.0)),
         ),
         options.scoring(chosen, ["pseudo_loglikelihood", "loglikelihood"]),
     )

@@ -42,7 +42,7 @@ _FILES = ("descriptors.json", "nouns.json", "sentence_templates.json")
 def open_holistic_bias(chosen: TaskOptions) -> Task:
     """By log-likelihood per token of whole sentences."""
     options.scoring(chosen, ["loglikelihood"])
-    metrics = (LikelihoodBias(), Mean("nll", higher_is_better=None))
+    metrics = (LikelihoodBias(), Mean("nll", higher_is_better=None, bounds=(0.0, math.inf)))
     return HolisticBias(chosen.values.get("noun", "person"), metrics)
 
 
@@ -57,6 +57,7 @@ class LikelihoodBias:
 
     name: str = "likelihood_bias"
     higher_is_better: bool | None = False
+    bounds: tuple[float, float] = (0.0, 1.0)
 
     def aggregate(self, rows: Sequence[Score]) -> Estimate:
         """The share over all axes' pairs; NaN where there is no pair or only one template."""

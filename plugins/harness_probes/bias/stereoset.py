@@ -53,6 +53,7 @@ class TermMetric:
     compute_terms: Callable[[Array], Array]
     higher_is_better: bool | None
     ideal: float | None = None
+    bounds: tuple[float, float] = (0.0, 1.0)
 
     def aggregate(self, rows: Sequence[Score]) -> Estimate:
         """The value, with an interval by bootstrap over terms."""

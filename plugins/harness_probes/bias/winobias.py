@@ -56,9 +56,9 @@ def open_winobias(chosen: TaskOptions) -> Task:
 def metrics() -> tuple[Metric, ...]:
     """Accuracy on both sides, and the gap between them."""
     return (
-        Mean("pro_accuracy"),
-        Mean("anti_accuracy"),
-        Corpus("gap", gap, higher_is_better=None, ideal=0.0),
+        Mean("pro_accuracy", bounds=(0.0, 1.0)),
+        Mean("anti_accuracy", bounds=(0.0, 1.0)),
+        Corpus("gap", gap, higher_is_better=None, ideal=0.0, bounds=(-1.0, 1.0)),
     )
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from harness.metrics import Corpus, ratio
 from harness.protocols import Metric
 from harness.types import ScoreValue
+from harness_tasks.languages import script_without_blanks
 
 Array = NDArray[np.float64]
 
@@ -20,9 +21,9 @@ _WHITE_SPACE = re.compile(r"\s+")
 def metrics() -> tuple[Metric, ...]:
     """The metrics, in the order they are shown; lower is better in all of them."""
     return (
-        Corpus("word_perplexity", perplexity, higher_is_better=False),
-        Corpus("byte_perplexity", perplexity, higher_is_better=False),
-        Corpus("bits_per_byte", bits, higher_is_better=False),
+        Corpus("word_perplexity", perplexity, higher_is_better=False, bounds=(1.0, math.inf)),
+        Corpus("byte_perplexity", perplexity, higher_is_better=False, bounds=(1.0, math.inf)),
+        Corpus("bits_per_byte", bits, higher_is_better=False, bounds=(0.0, math.inf)),
     )
 
 
@@ -31,15 +32,17 @@ def values(total: float, text: str) -> dict[str, ScoreValue]:
 
     Args:
         total: Log-probability of the whole text, in nats.
-        text: The raw text; its words are the pieces between runs of white space.
+        text: The raw text; its words are the pieces between runs of white space. A text in a
+            script without blanks between words has no ``word_perplexity``.
     """
-    words = float(len(_WHITE_SPACE.split(text)))
     size = float(len(text.encode()))
-    return {
-        "word_perplexity": (total, words),
+    per_byte: dict[str, ScoreValue] = {
         "byte_perplexity": (total, size),
         "bits_per_byte": (total, size),
     }
+    if script_without_blanks(text) is not None:
+        return per_byte
+    return {"word_perplexity": (total, float(len(_WHITE_SPACE.split(text)))), **per_byte}
 
 
 def perplexity(sums: Array) -> Array:

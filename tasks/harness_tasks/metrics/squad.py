@@ -57,7 +57,10 @@ class SquadV1:
     A question without an answer (a version 2 file) is graded by version 2's rule.
     """
 
-    metrics: Sequence[Metric] = (Mean("exact_match"), Mean("f1", bounds=(0.0, 1.0)))
+    metrics: Sequence[Metric] = (
+        Mean("exact_match", bounds=(0.0, 1.0)),
+        Mean("f1", bounds=(0.0, 1.0)),
+    )
 
     def grade(self, prediction: str, sample: Sample) -> Mapping[str, ScoreValue]:
         """See ``harness_tasks.base.Grader``."""

@@ -5,7 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from harness.types import Score
+from harness.protocols import TaskOptions
+from harness.types import Sample, Score
+from harness_tasks.language_modeling import open_perplexity
 from harness_tasks.metrics.perplexity import bits, metrics, perplexity, values
 
 
@@ -33,3 +35,15 @@ def test_texts_weigh_by_their_length() -> None:
 
 def test_a_text_the_model_holds_impossible() -> None:
     assert perplexity(np.array([[-math.inf, 5.0]]))[0] == math.inf
+
+
+def test_a_text_without_blanks_has_bytes_but_no_words() -> None:
+    text = "河边有一座旧木桥"
+    got = values(-3.0, text)
+    assert set(got) == {"byte_perplexity", "bits_per_byte"}
+    assert got["byte_perplexity"] == (-3.0, 24.0)
+    task = open_perplexity(TaskOptions())
+    samples = [Sample("1", text), Sample("2", "an old bridge")]
+    (remark,) = task.remarks(samples)  # type: ignore[attr-defined]
+    assert "without blanks between words: Chinese characters (1)" in remark
+    assert not list(task.remarks(samples[1:]))  # type: ignore[attr-defined]

@@ -36,7 +36,16 @@ ROUGE = ("rouge1", "rouge2", "rougeL", "rougeLsum")
 SACREBLEU = ("bleu", "chrf", "chrf++", "ter")
 CALIBRATION = ("ece", "brier")
 VERSIONS = dict.fromkeys(
-    ["xsum", "cnn_dailymail", "summarization", "translation", "multi30k_en_de", "wmt22_en_de"], "2"
+    [
+        "perplexity",
+        "xsum",
+        "cnn_dailymail",
+        "summarization",
+        "translation",
+        "multi30k_en_de",
+        "wmt22_en_de",
+    ],
+    "2",
 )
 CLASSIFICATION = ("accuracy", "precision_macro", "recall_macro", "f1_macro", "mcc", *CALIBRATION)
 CHOICES = ("acc", "acc_norm", "acc_bytes", *CALIBRATION)
