@@ -39,7 +39,8 @@ ONE_SENTENCE = _templates("1 sentence")
 THREE_SENTENCES = _templates("3 sentences")
 OPTIONS = {
     "max_tokens": "longest summary in tokens (default 64; cnn_dailymail 128)",
-    "tokenizer": "ROUGE's words: unicode (any script; default) or rouge-score (a to z alone)",
+    "tokenizer": "ROUGE's words: rouge-score (a to z alone), unicode (any script), or auto "
+    "(default: rouge-score for references in Latin letters, else unicode)",
     "split": "rougeLsum's sentences: lines (default), or sentences (full stops end one too)",
     "metrics": "further metrics: evaluate:NAME_OR_PATH, separated by commas",
 }
@@ -62,7 +63,7 @@ def open_summarization(chosen: TaskOptions) -> Task:
 
 def _open(name: str, known: Mapping[str, str], max_tokens: int, chosen: TaskOptions) -> Task:
     from harness_tasks.metrics.evaluate_library import with_library_metrics
-    from harness_tasks.metrics.rouge import SPLITS, TOKENIZERS, Rouge
+    from harness_tasks.metrics.rouge import SPLITS, TOKENIZERS, Rouge, remarks
 
     template, source = prompts.choose(known, chosen)
     tokenizer = options.one_of(chosen, "tokenizer", TOKENIZERS, TOKENIZERS[0])
@@ -83,6 +84,7 @@ def _open(name: str, known: Mapping[str, str], max_tokens: int, chosen: TaskOpti
         graders=with_library_metrics([Rouge(tokenizer, split)], chosen),
         notes={"tokenizer": tokenizer, "split": split},
         version=VERSION,
+        remark=lambda samples: remarks(samples, name, tokenizer),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from harness.errors import MissingExtraError
@@ -13,8 +13,9 @@ from harness.types import Sample, ScoreValue
 from harness_tasks.languages import CHARACTERS
 
 NAMES = ("rouge1", "rouge2", "rougeL", "rougeLsum")
-TOKENIZERS = ("unicode", "rouge-score")
+TOKENIZERS = ("auto", "unicode", "rouge-score")
 SPLITS = ("lines", "sentences")
+_LATIN = 0.9  # share of letters from which a text counts as written in Latin letters
 _STEMMED_FROM = 4  # letters; the package leaves shorter words as they are
 
 
@@ -22,9 +23,11 @@ class Rouge:
     """Per-summary F1 in [0, 1]; the best over the references, each type for itself.
 
     Args:
-        tokenizer: ``unicode`` takes words of any script, and each character with its marks where
-            a script has no blanks; ASCII text gives what ``rouge-score`` gives. ``rouge-score``
-            is the package's own, to which every letter but a to z is a blank.
+        tokenizer: ``rouge-score`` is the package's own, to which every letter but a to z is a
+            blank. ``unicode`` takes words of any script, and each character with its marks where
+            a script has no blanks; the two agree on ASCII text. ``auto`` takes the package's
+            where the references are in Latin letters, so that scores are those of the field, and
+            ``unicode`` elsewhere.
         split: What rougeLsum takes for a sentence: ``lines``, as the package does, or
             ``sentences``, which also ends one at its full stop.
 
@@ -32,15 +35,18 @@ class Rouge:
         MissingExtraError: ``rouge-score`` is not installed.
     """
 
-    def __init__(self, tokenizer: str = "unicode", split: str = "lines") -> None:
+    def __init__(self, tokenizer: str = "auto", split: str = "lines") -> None:
         try:
             from importlib.metadata import version
 
             from rouge_score import rouge_scorer
         except ImportError as error:
             raise MissingExtraError("ROUGE", "tasks") from error
-        chosen = _Remembering(_unicode() if tokenizer == "unicode" else _of_the_package())
-        self._scorer = rouge_scorer.RougeScorer(list(NAMES), tokenizer=chosen)
+        self._tokenizer = tokenizer
+        self._scorers = {
+            name: rouge_scorer.RougeScorer(list(NAMES), tokenizer=_Remembering(make()))
+            for name, make in (("unicode", _unicode), ("rouge-score", _of_the_package))
+        }
         self._split = sentences if split == "sentences" else None
         parts = [f"tokenizer:{tokenizer}", "stemmer:porter", f"version:{version('rouge-score')}"]
         self._metrics = tuple(
@@ -65,8 +71,47 @@ class Rouge:
         if self._split is not None:  # line ends mean nothing to the other types
             prediction = self._split(prediction)
             targets = tuple(map(self._split, targets))
-        scores = self._scorer.score_multi(targets, prediction)
+        name = tokenizer_for(sample.targets) if self._tokenizer == "auto" else self._tokenizer
+        scores = self._scorers[name].score_multi(targets, prediction)
         return {name: float(scores[name].fmeasure) for name in NAMES}
+
+
+def tokenizer_for(references: Sequence[str]) -> str:
+    """``rouge-score`` for references in Latin letters (or without any), else ``unicode``."""
+    letters = [character for text in references for character in text if character.isalpha()]
+    latin = sum(_is_latin(character) for character in letters)
+    return "rouge-score" if latin >= _LATIN * len(letters) else "unicode"
+
+
+def remarks(samples: Sequence[Sample], task: str, tokenizer: str) -> Iterator[str]:
+    """What was tokenized how, where that is not the package's way, or where its way cuts words."""
+    used = [
+        tokenizer_for(sample.targets) if tokenizer == "auto" else tokenizer for sample in samples
+    ]
+    if tokenizer == "auto" and (count := used.count("unicode")):
+        yield (
+            f"rouge: references of {count:,} of {len(used):,} samples are not in Latin letters: "
+            "there its tokens are Unicode words, and characters in scripts without blanks"
+        )
+    texts = [
+        text
+        for sample, name in zip(samples, used, strict=True)
+        for text in sample.targets
+        if name == "rouge-score"
+    ]
+    letters = sum(map(str.isalpha, "".join(texts)))
+    other = sum(letter.isalpha() and not letter.isascii() for letter in "".join(texts))
+    if other > 0.01 * letters:
+        yield (
+            f"rouge: rouge-score's tokenizer drops {100 * other / letters:.0f} % of the "
+            "references' letters (all but a to z) and cuts words there; "
+            f"--set {task}.tokenizer=unicode keeps them whole"
+        )
+
+
+@lru_cache(maxsize=1 << 12)
+def _is_latin(letter: str) -> bool:
+    return letter.isascii() or unicodedata.name(letter, "").startswith("LATIN")
 
 
 def sentences(text: str) -> str:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rouge_score.rouge_scorer import RougeScorer
 
 from harness.types import Sample, ScoreValue
-from harness_tasks.metrics.rouge import NAMES, Rouge, sentences
+from harness_tasks.metrics.rouge import NAMES, Rouge, remarks, sentences
 
 TEXTS = [
     ("The cat sat on the mat.", "A cat was sitting on the mats"),
@@ -25,7 +25,9 @@ def test_equals_the_package_with_its_stemmer(reference: str, prediction: str) ->
 @settings(deadline=None)
 @given(st.text(st.characters(codec="ascii")), st.text(st.characters(codec="ascii")))
 def test_ascii_text_gives_exactly_the_package_s_words(prediction: str, reference: str) -> None:
-    assert scores(prediction, reference) == of_the_package(prediction, reference)
+    expected = of_the_package(prediction, reference)
+    assert scores(prediction, reference) == expected
+    assert scores(prediction, reference, tokenizer="unicode") == expected
 
 
 @settings(deadline=None)
@@ -60,8 +62,22 @@ def of_the_package(prediction: str, reference: str) -> Mapping[str, float]:
     ],
 )
 def test_a_text_in_any_script_equals_itself_alone(text: str) -> None:
-    assert scores(text, text) == dict.fromkeys(NAMES, pytest.approx(1.0))
+    for tokenizer in ("auto", "unicode"):
+        got = scores(text, text, tokenizer=tokenizer)
+        assert got == dict.fromkeys(NAMES, pytest.approx(1.0))
     assert scores("12 old bridges", text)["rouge1"] == 0
+
+
+def test_latin_letters_are_scored_as_the_package_does_and_what_it_cuts_is_said() -> None:
+    german, name = "Größe über alles", "The mayor of São Paulo opened a bridge over the river."
+    assert scores("Große", german) == of_the_package("Große", german)
+    assert scores("Größe", german, tokenizer="unicode")["rouge1"] == pytest.approx(1 / 2)
+    samples = [Sample(str(n), "", (text,)) for n, text in enumerate([german, "河边", name])]
+    scripts, cut = remarks(samples, "xsum", "auto")
+    assert "1 of 3 samples are not in Latin letters" in scripts
+    assert "--set xsum.tokenizer=unicode" in cut
+    assert not list(remarks([Sample("1", "", (name * 2,))] * 2, "xsum", "unicode"))
+    assert not list(remarks([Sample("1", "", ("An old bridge",))], "xsum", "auto"))
 
 
 def test_words_and_characters_by_hand() -> None:
@@ -107,6 +123,6 @@ def test_the_best_reference_counts_for_each_type() -> None:
 
 
 def test_the_signature_says_version_tokenizer_stemmer_and_split() -> None:
-    whole = "rouge-score|tokenizer:unicode|stemmer:porter|version:0.1.2"
+    whole = "rouge-score|tokenizer:auto|stemmer:porter|version:0.1.2"
     signatures = [getattr(metric, "signature", None) for metric in Rouge().metrics]
     assert signatures == [whole] * 3 + [whole.replace("e|t", "e|split:lines|t", 1)]
