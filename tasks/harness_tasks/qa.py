@@ -24,7 +24,6 @@ from harness.types import (
 )
 from harness_tasks import prompts
 from harness_tasks.base import (
-    VERSION,
     GenerationTask,
     Grader,
     completion,
@@ -34,6 +33,7 @@ from harness_tasks.base import (
 from harness_tasks.rows import Place, read, shared
 
 SAMPLES = Path(__file__).parent / "samples"
+VERSION = "2"
 FIELDS = frozenset({"context", "question", "answers", "title"})
 NO_ANSWER = "unanswerable"
 
@@ -52,6 +52,8 @@ TEMPLATES_UNANSWERABLE = {
 OPTIONS = {
     "scoring": "generate, or extract (a span of the passage, by a question-answering head)",
     "max_tokens": "longest generated answer in tokens (default 64)",
+    "language": "whose articles are dropped and how words are split: en, de, es, vi, ar, zh, hi, "
+    "other, or auto (default: by the script of each question; Latin letters: en)",
     "metrics": "further metrics: evaluate:NAME_OR_PATH, separated by commas",
 }
 
@@ -73,16 +75,19 @@ def open_qa(chosen: TaskOptions) -> Task:
 
 def _open(name: str, chosen: TaskOptions) -> Task:
     from harness_tasks.metrics.evaluate_library import with_library_metrics
-    from harness_tasks.metrics.squad import SquadV1, SquadV2
+    from harness_tasks.metrics.squad import AUTO, LANGUAGES, SquadV1, SquadV2
 
     answerable = name == "squad"
     known = TEMPLATES if answerable else TEMPLATES_UNANSWERABLE
     template, source = prompts.choose(known, chosen)
-    grader = SquadV1() if answerable else SquadV2(split=name == "squad_v2")
+    language = options.one_of(chosen, "language", LANGUAGES, AUTO)
+    grader = SquadV1(language) if answerable else SquadV2(name == "squad_v2", language)
     graders = with_library_metrics([grader], chosen)
     if options.scoring(chosen, ["generate", "extract"]) == "extract":
-        return ExtractionTask(name, graders, answerable)
-    notes = {} if answerable else {"unanswerable": f"empty or the word {NO_ANSWER!r}"}
+        return ExtractionTask(name, graders, answerable, language)
+    notes = {"language": language}
+    if not answerable:
+        notes["unanswerable"] = f"empty or the word {NO_ANSWER!r}"
     return GenerationTask(
         name=name,
         reader=read_questions,
@@ -90,6 +95,7 @@ def _open(name: str, chosen: TaskOptions) -> Task:
         sampling=Sampling(max_tokens=options.integer(chosen, "max_tokens", 64), stop=("\n",)),
         graders=graders,
         notes=notes,
+        version=VERSION,
     )
 
 
@@ -103,6 +109,7 @@ class ExtractionTask:
     name: str
     graders: tuple[Grader, ...]
     answerable: bool
+    language: str
     version: str = VERSION
 
     @property
@@ -113,7 +120,7 @@ class ExtractionTask:
     @property
     def settings(self) -> Mapping[str, str]:
         """How the model is asked, in words."""
-        how = {"scoring": "extract"}
+        how = {"scoring": "extract", "language": self.language}
         return how if self.answerable else {**how, "unanswerable": "the empty span"}
 
     def samples(self, data: DataSource) -> Iterable[Sample]:

@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.types import Sample
-from harness_tasks.metrics.squad import SquadV1, SquadV2, exact_match, f1, normalize
+from harness_tasks.metrics.squad import (
+    SquadV1,
+    SquadV2,
+    exact_match,
+    f1,
+    language_of,
+    normalize,
+)
 
 PUNCTUATION = set("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
 
@@ -103,3 +110,31 @@ def test_v2_without_the_split_metrics() -> None:
     grader = SquadV2(split=False)
     assert [metric.name for metric in grader.metrics] == ["exact_match", "f1"]
     assert set(grader.grade("x", Sample("q", "?", ("x",)))) == {"exact_match", "f1"}
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "normal"),
+    [
+        ("de", "Der „alte“ Turm!", "alte turm"),
+        ("es", "¿La torre del puente?", "torre del puente"),
+        ("zh", "旧桥，2024年 ABC。", "旧 桥 2024 年 abc"),
+        ("hi", "पुराना पुल।", "पुराना पुल"),
+        ("other", "Старый «мост»", "старый мост"),
+        ("en", "Der „alte“ Turm!", "der „alte“ turm"),  # SQuAD drops ASCII punctuation alone
+    ],
+)
+def test_other_languages_are_normalized_as_mlqa_does(language: str, text: str, normal: str) -> None:
+    assert normalize(text, language) == normal
+
+
+def test_the_language_is_told_by_the_question_s_script() -> None:
+    assert language_of("When was the bridge built?") == language_of("") == "en"
+    assert language_of("Где стоит старый мост?") == "other"
+    assert language_of("أين الجسر القديم؟") == "ar"
+    chinese = Sample("q", "桥在哪里？", ("北京城",))
+    # two characters of three, of two: P = 1, R = 2/3
+    for grader in (SquadV1(), SquadV2(split=False)):
+        got = grader.grade("北京。", chinese)
+        assert got == {"exact_match": 0.0, "f1": pytest.approx(0.8)}
+    assert SquadV1("en").grade("北京。", chinese)["f1"] == 0
+    assert SquadV1("de").grade("der Turm", Sample("q", "Was?", ("ein Turm",)))["f1"] == 1

@@ -38,6 +38,9 @@ CALIBRATION = ("ece", "brier")
 VERSIONS = dict.fromkeys(
     [
         "perplexity",
+        "squad",
+        "squad_v2",
+        "qa",
         "xsum",
         "cnn_dailymail",
         "summarization",
