@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.answers.thinking import cut_at_stop
+from harness.answers import thinking
 from harness.types import Completion
 from harness_backends.api.budget import Spent
 from harness_backends.api.failures import Kind, RequestError
@@ -43,11 +43,10 @@ def clean(text: str) -> str:
 def completion(
     text: str, finish_reason: str, stop: Sequence[str], tokens: int | None
 ) -> Completion:
-    """The answer, cut at the first stop string whether or not the server did."""
+    """The answer without thinking, cut at the first stop string whether or not the server did."""
     if len(text) > LONGEST_TEXT:
         raise _malformed(f"the answer has {len(text):,} characters")
-    text, stopped = cut_at_stop(clean(text), stop)
-    return Completion(text, "stop" if stopped else finish_reason, tokens)
+    return thinking.completion(clean(text), finish_reason, stop, tokens)
 
 
 # --------------------------------------------------------------------------- OpenAI's formats

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import openai
 
+from harness.answers import thinking
 from harness.errors import HarnessError, MissingExtraError, ModelError, UsageError
 from harness.protocols import BackendOptions
 from harness.types import (
@@ -185,6 +187,10 @@ class OpenAIProvider:
             prompt = as_text(request.prompt)
             answer = await self._text(prompt=prompt, **self._sampling(sampling))
             text, reason = answers.text_of(answers.openai_choice(answer))
+            if thinking.needs_whole(text, reason, sampling.stop):
+                whole_sampling = replace(sampling, stop=())
+                answer = await self._text(prompt=prompt, **self._sampling(whole_sampling))
+                text, reason = answers.text_of(answers.openai_choice(answer))
         spent = answers.openai_usage(answer)
         tokens = spent.completion if spent is not None else None
         return answers.completion(text, reason, sampling.stop, tokens)
@@ -199,13 +205,17 @@ class OpenAIProvider:
         return answers.vllm_logprobs(answer)
 
     def _sampling(self, sampling: Sampling) -> dict[str, Any]:
-        """Decoding parameters; what only says "as usual" is not sent, since some servers balk."""
+        """Decoding parameters; what only says "as usual" is not sent, since some servers balk.
+
+        Nor are stop strings sent to a chat endpoint: servers look for them in the model's
+        thinking, too. A chat model ends its turn itself, and the answer is cut here.
+        """
         parameters: dict[str, Any] = {
             self._limit_name(self._endpoint): sampling.max_tokens,
             "temperature": sampling.temperature,
         }
         stop = [text for text in sampling.stop if text]
-        if stop:
+        if stop and self._endpoint != "chat":
             parameters["stop"] = stop[:MOST_STOPS]
         if sampling.temperature > 0:
             parameters |= {"top_p": sampling.top_p, "seed": sampling.seed}

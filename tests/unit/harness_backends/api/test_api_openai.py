@@ -45,7 +45,7 @@ def test_sampling_parameters_pass_through(connect: Any, serve: Any, chat: Any) -
     only(connect(server.url), Generate("p", sampling))
     body = server.calls[0].body
     assert (body["temperature"], body["top_p"], body["seed"]) == (0.7, 0.9, 11)
-    assert body["stop"] == ["a", "b", "c", "d"]
+    assert "stop" not in body  # a chat model may think first, and servers look there, too
 
 
 def test_the_text_is_cut_at_every_stop_string(connect: Any, serve: Any, chat: Any) -> None:
