@@ -115,6 +115,8 @@ class ModelBackend(Protocol):
     running any: prompt tokens, those computed and reused, completion tokens (and cost) at most;
     or None where it cannot tell. ``forecast_basis`` (optional) says in words how it counts,
     where it estimates.
+    ``notes`` (optional) says in words, once requests are answered, what a reader of the results
+    must know of how they were: it stands beside each task's numbers.
     ``check(requests)`` (optional) raises a ``HarnessError`` where requests of these types cannot
     be answered all the same (labels that a classifier does not have), before anything is written.
     """

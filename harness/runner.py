@@ -179,9 +179,9 @@ def _result(asking: Asking, journal: _Journal, complete: bool) -> RunResult:
     finished = datetime.now(UTC)
     tasks: dict[str, TaskResult] = {}
     for task in asking.plan.tasks:
-        tasks[task.task.name] = aggregation.summarize(
-            task, list(asking.records(task)), asking.group_measures
-        )
+        found = aggregation.summarize(task, list(asking.records(task)), asking.group_measures)
+        notes = found.notes + tuple(getattr(journal.backend, "notes", ()))
+        tasks[task.task.name] = dataclasses.replace(found, notes=notes)
     return RunResult(
         run_id=journal.folder.name,
         status="complete" if complete else "incomplete",

@@ -1,10 +1,11 @@
 """Models behind an API, through the providers' official SDKs; the scheduling is ours.
 
 Reading order: ``failures`` (what can go wrong) → ``retrying`` → ``budget`` → ``scheduling``
-(adaptive concurrency) → ``loop`` → ``backend``, which joins them around a provider. The
-providers are ``openai_backend`` and ``anthropic_backend``, with ``settings``, ``sdk``,
-``prompts``, ``answers``, ``probing``, ``loglikelihood`` and ``counting``. No SDK is imported
-until one opens.
+(adaptive concurrency) → ``loop`` → ``backend``, which joins them around a provider. A call:
+``server`` (whom, and no secrets) → ``bodies`` and ``refusals`` (what came back instead of an
+answer) → ``sdk``. The providers are ``openai_backend`` and ``anthropic_backend``, with
+``settings``, ``prompts``, ``answers``, ``remarks``, ``adapting``, ``probing``,
+``loglikelihood`` and ``counting``. No SDK is imported until one opens.
 """
 
 from __future__ import annotations

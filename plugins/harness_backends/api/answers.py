@@ -1,12 +1,11 @@
 """Reading what servers send: JSON that may be anything.
 
 Each reader says by ``RequestError`` (malformed answer) what is missing, so that the request is
-asked again, and by ``RequestError`` (content filter) that the provider held the answer back.
+asked again.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,10 +13,14 @@ from typing import Any
 from harness.answers import thinking
 from harness.types import Completion
 from harness_backends.api.budget import Spent
-from harness_backends.api.failures import Kind, RequestError
+from harness_backends.api.failures import malformed
+from harness_backends.api.server import Server
 
 LONGEST_TEXT = 4_000_000
 """Characters; more than any model writes, little enough to keep."""
+_LONGEST_REASON = 40
+_MOST_TOKENS = 1 << 40
+"""A count beyond this is no count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +31,22 @@ class TokenLogprob:
     is_greedy: bool
 
 
-def as_object(content: object) -> dict[str, Any]:
-    """The JSON object of a response's body."""
-    if not isinstance(content, dict):
-        raise _malformed("the answer is not a JSON object")
-    return content
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a model wrote.
+
+    Attributes:
+        text: The answer itself.
+        finish_reason: ``stop``, ``length``, ``content_filter`` (the provider held back what is
+            not there), or another word of the server's.
+        reasoning: What it thought before, where the server keeps that apart.
+        called_tool: Whether it called a tool in place of an answer.
+    """
+
+    text: str
+    finish_reason: str
+    reasoning: str = ""
+    called_tool: bool = False
 
 
 def clean(text: str) -> str:
@@ -41,12 +55,20 @@ def clean(text: str) -> str:
 
 
 def completion(
-    text: str, finish_reason: str, stop: Sequence[str], tokens: int | None
+    written: Written, stop: Sequence[str], tokens: int | None, server: Server
 ) -> Completion:
-    """The answer without thinking, cut at the first stop string whether or not the server did."""
-    if len(text) > LONGEST_TEXT:
-        raise _malformed(f"the answer has {len(text):,} characters")
-    return thinking.completion(clean(text), finish_reason, stop, tokens)
+    """The answer without thinking and free of the key, cut at the first stop string.
+
+    It is cut whether or not the server did.
+    """
+    if len(written.text) > LONGEST_TEXT:
+        raise malformed(f"the answer has {len(written.text):,} characters")
+    text, reasoning = (
+        server.without_key(clean(part)) for part in (written.text, written.reasoning)
+    )
+    return thinking.completion(
+        text, written.finish_reason, stop, tokens, thinking=reasoning[:LONGEST_TEXT] or None
+    )
 
 
 # --------------------------------------------------------------------------- OpenAI's formats
@@ -64,75 +86,119 @@ def openai_usage(answer: dict[str, Any]) -> Spent | None:
 
 
 def openai_choice(answer: dict[str, Any]) -> dict[str, Any]:
-    """The first choice."""
+    """The choice of index 0: the first one where none says so."""
     choices = answer.get("choices")
-    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-        raise _malformed("the answer holds no choices")
-    return choices[0]
+    found = (
+        [each for each in choices if isinstance(each, dict)] if isinstance(choices, list) else []
+    )
+    if not found:
+        raise malformed("the answer holds no choices")
+    return next((each for each in found if each.get("index") == 0), found[0])
 
 
-def chat_text(choice: dict[str, Any]) -> tuple[str, str]:
-    """Text and finish reason of a chat choice.
+def chat_text(choice: dict[str, Any]) -> Written:
+    """What a chat choice says.
 
-    A refusal in words is an answer. So is nothing at all where the tokens ran out (a model may
-    spend them on reasoning).
+    A refusal in words is an answer. So is nothing at all where the tokens ran out, or where there
+    is reasoning or the call of a tool: the model has ended its turn without a word.
     """
-    reason = _finish_reason(choice)
     message = choice.get("message")
     if not isinstance(message, dict):
-        raise _malformed("the choice holds no message")
-    content = message.get("content")
-    if isinstance(content, list):
-        parts = [part.get("text") for part in content if isinstance(part, dict)]
-        content = "".join(part for part in parts if isinstance(part, str))
-    if content is None:
-        content = message.get("refusal")
-    if content is None and reason == "length":
+        raise malformed("the choice holds no message")
+    reason = _finish_reason(choice)
+    reasoning = next(filter(None, (_joined(message.get(name)) for name in _REASONING)), "") or ""
+    called = bool(message.get("tool_calls") or message.get("function_call"))
+    content = _joined(message.get("content"))
+    if not content and isinstance(message.get("refusal"), str):
+        content = message["refusal"]
+    if content is None and (reasoning or called or reason in ("length", "content_filter")):
         content = ""
-    if not isinstance(content, str):
-        raise _malformed("an answer without content")
-    return content, reason
+    if content is None:
+        raise malformed("an answer without content")
+    return Written(content, reason, reasoning, called)
 
 
-def text_of(choice: dict[str, Any]) -> tuple[str, str]:
-    """Text and finish reason of a text completion's choice."""
+_REASONING = ("reasoning_content", "reasoning", "thinking")
+"""Where servers put what a model thought: vLLM and DeepSeek, OpenRouter and newer vLLM, Ollama."""
+
+
+def _joined(content: object) -> str | None:
+    """A text, or the texts of a list of parts; None where it is neither."""
+    if isinstance(content, list):
+        parts = [part.get("text") if isinstance(part, dict) else part for part in content]
+        return "".join(part for part in parts if isinstance(part, str))
+    return content if isinstance(content, str) else None
+
+
+def text_of(choice: dict[str, Any]) -> Written:
+    """What a text completion's choice says."""
     reason = _finish_reason(choice)
     text = choice.get("text")
+    if text is None and reason in ("length", "content_filter"):
+        text = ""
     if not isinstance(text, str):
-        raise _malformed("the choice holds no text")
-    return text, reason
+        raise malformed("the choice holds no text")
+    return Written(text, reason)
 
 
 def _finish_reason(choice: dict[str, Any]) -> str:
     reason = choice.get("finish_reason")
-    if reason == "content_filter":
-        raise RequestError(Kind.FILTERED, "the provider held the answer back")
-    return reason if isinstance(reason, str) else "stop"
+    if reason == "error":
+        raise malformed("the answer breaks off with finish_reason error")
+    return clean(reason)[:_LONGEST_REASON] if isinstance(reason, str) and reason else "stop"
 
 
 # --------------------------------------------------------------------------- log-probabilities
 
 
-def echoed_logprobs(answer: dict[str, Any], prompt_tokens: int | None) -> list[TokenLogprob | None]:
+def echoed_logprobs(
+    answer: dict[str, Any], prompt_tokens: int | None, prompt: str | None = None
+) -> list[TokenLogprob | None]:
     """OpenAI's ``echo=True, logprobs=1``: of each prompt token; None for the first.
+
+    Servers that do not know ``echo`` ignore it and give those of the new token alone, so it is
+    checked that the prompt came back: the first token has no log-probability, since nothing is
+    before it, and there are as many as the server counted.
 
     Args:
         answer: Of a request for one new token, which is dropped.
         prompt_tokens: How many there are, where known; else the server's own count.
+        prompt: The text that was sent; None where it was token ids.
     """
-    logprobs = openai_choice(answer).get("logprobs")
+    choice = openai_choice(answer)
+    logprobs = choice.get("logprobs")
     values = logprobs.get("token_logprobs") if isinstance(logprobs, dict) else None
     tops = logprobs.get("top_logprobs") if isinstance(logprobs, dict) else None
     usage = openai_usage(answer)
     counted = usage.prompt if usage is not None else 0
     if prompt_tokens is not None and counted not in (0, prompt_tokens):
-        raise _malformed(f"the server counts {counted} tokens where {prompt_tokens} were sent")
+        raise malformed(f"the server counts {counted} tokens where {prompt_tokens} were sent")
     count = prompt_tokens if prompt_tokens is not None else counted
     if not isinstance(values, list) or not isinstance(tops, list) or not count:
-        raise _malformed("the answer echoes no log-probabilities")
+        raise malformed("the answer echoes no log-probabilities")
     if len(values) < count or len(tops) < count:
-        raise _malformed(f"{len(values)} log-probabilities for {count} prompt tokens")
+        raise malformed(f"{len(values)} log-probabilities for {count} prompt tokens")
+    if values[0] is not None:
+        raise malformed("the answer does not echo the prompt: its first token has a predecessor")
+    made = usage.completion if usage is not None else 0
+    if len(values) > count + max(made, 1) or not _ends_with(choice, count, prompt):
+        raise malformed(f"{len(values)} log-probabilities for {count} + {made} tokens")
     return [_echoed(value, top) for value, top in zip(values[:count], tops[:count], strict=True)]
+
+
+def _ends_with(choice: dict[str, Any], count: int, prompt: str | None) -> bool:
+    """Whether the first ``count`` echoed tokens end where the prompt does, as far as can be told.
+
+    A server that does not count its BOS token would lose the last token of the prompt.
+    """
+    tokens = choice["logprobs"].get("tokens")
+    if prompt is None or not isinstance(tokens, list) or not prompt.isascii():
+        return True
+    texts = tokens[:count]
+    if not all(isinstance(text, str) and text.isascii() for text in texts):
+        return True
+    echoed, sent = "".join("".join(texts).split()), "".join(prompt.split())
+    return echoed.lower().endswith(sent[-20:].lower())
 
 
 def _echoed(value: object, top: object) -> TokenLogprob | None:
@@ -147,7 +213,10 @@ def vllm_logprobs(answer: dict[str, Any]) -> list[TokenLogprob | None]:
     """vLLM's ``prompt_logprobs=1``: of each prompt token; None for the first."""
     positions = openai_choice(answer).get("prompt_logprobs")
     if not isinstance(positions, list) or not positions:
-        raise _malformed("the answer holds no prompt_logprobs")
+        raise malformed("the answer holds no prompt_logprobs")
+    usage = openai_usage(answer)
+    if usage is not None and usage.prompt not in (0, len(positions)):
+        raise malformed(f"{len(positions)} log-probabilities for {usage.prompt} prompt tokens")
     return [_of_position(position) for position in positions]
 
 
@@ -159,7 +228,7 @@ def _of_position(position: object) -> TokenLogprob | None:
     if position is None:
         return None
     if not isinstance(position, dict) or not position:
-        raise _malformed("a position of prompt_logprobs is empty")
+        raise malformed("a position of prompt_logprobs is empty")
     values = [
         _logprob(entry.get("logprob") if isinstance(entry, dict) else entry)
         for entry in position.values()
@@ -168,9 +237,16 @@ def _of_position(position: object) -> TokenLogprob | None:
 
 
 def _logprob(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
-        raise _malformed(f"{value!r} is no log-probability")
-    return float(value)
+    """A natural logarithm of a probability; the least excess over 0 is a rounding error."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise malformed(f"{str(value)[:40]!r} is no log-probability")
+    if not -_LARGEST_LOGPROB < value < _ROUNDING:
+        raise malformed(f"{str(value)[:40]} is no log-probability")
+    return min(float(value), 0.0)
+
+
+_LARGEST_LOGPROB = 1e9
+_ROUNDING = 1e-3
 
 
 # --------------------------------------------------------------------------- Anthropic's format
@@ -187,25 +263,35 @@ def message_usage(answer: dict[str, Any]) -> Spent | None:
     return Spent(prompt, _count(usage.get("output_tokens")), cached)
 
 
-def message_text(answer: dict[str, Any]) -> tuple[str, str]:
-    """Text and finish reason of a message."""
+def message_text(answer: dict[str, Any]) -> Written:
+    """What a message says."""
     reason = answer.get("stop_reason")
-    if reason == "refusal":
-        raise RequestError(Kind.FILTERED, "the provider held the answer back")
     blocks = answer.get("content")
     if not isinstance(blocks, list):
-        raise _malformed("an answer without content")
-    texts = [block.get("text") for block in blocks if isinstance(block, dict)]
-    text = "".join(part for part in texts if isinstance(part, str))
-    full = reason in ("max_tokens", "model_context_window_exceeded")
-    if not text and not full and reason != "end_turn" and reason != "stop_sequence":
-        raise _malformed("an answer without content")
-    return text, "length" if full else "stop"
+        raise malformed("an answer without content")
+    blocks = [block for block in blocks if isinstance(block, dict)]
+    text = "".join(block["text"] for block in blocks if isinstance(block.get("text"), str))
+    thought = [block.get("thinking") for block in blocks]
+    reasoning = "".join(part for part in thought if isinstance(part, str))
+    called = any(block.get("type") == "tool_use" for block in blocks)
+    finish = _FINISH_OF_STOP.get(reason, "stop") if isinstance(reason, str) else "stop"
+    ended = reason in ("end_turn", "stop_sequence") or finish != "stop"
+    if not text and not ended and not reasoning and not called:
+        raise malformed("an answer without content")
+    return Written(text, finish, reasoning, called)
+
+
+_FINISH_OF_STOP = {
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "refusal": "content_filter",
+    "tool_use": "tool_calls",
+}
 
 
 def _count(value: object) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
-
-
-def _malformed(what: str) -> RequestError:
-    return RequestError(Kind.MALFORMED, what)
+    """A number of tokens; 0 where it is none."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return value if is_number and 0 < value < _MOST_TOKENS else 0  # type: ignore[return-value,operator]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,13 +9,16 @@ import anthropic
 
 from harness.errors import UsageError
 from harness.protocols import BackendOptions
-from harness.types import Completion, Generate, Prompt, Request, Response, Sampling
+from harness.types import Generate, Prompt, Request, Response, Sampling
 from harness_backends.api import answers
 from harness_backends.api.backend import ApiBackend, new_meter
 from harness_backends.api.budget import Meter
 from harness_backends.api.counting import ByBytes, TokenCounter
+from harness_backends.api.failures import Kind, RequestError
 from harness_backends.api.prompts import as_messages
-from harness_backends.api.sdk import Server, http_client, read_key, translate
+from harness_backends.api.remarks import Remarks
+from harness_backends.api.sdk import http_client, post
+from harness_backends.api.server import Server, read_key
 from harness_backends.api.settings import ApiSettings, choice
 
 DEFAULT_URL = "https://api.anthropic.com"
@@ -56,12 +58,12 @@ class AnthropicProvider:
         self, server: Server, settings: ApiSettings, meter: Meter, send_sampling: bool
     ) -> None:
         self._server, self._settings, self._meter = server, settings, meter
-        self._send_sampling = send_sampling
+        self._send_sampling, self._remarks = send_sampling, Remarks()
         self._client = anthropic.AsyncAnthropic(
             api_key=server.key,
             base_url=server.address,
             max_retries=0,
-            http_client=http_client(anthropic, settings.timeout),
+            http_client=http_client(anthropic, settings.timeout, server),
         )
 
     @property
@@ -76,12 +78,17 @@ class AnthropicProvider:
         }
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know of the answers."""
+        return self._remarks.notes
+
+    @property
     def facts(self) -> Mapping[str, object]:
         """For reports."""
         return {
             "backend": "anthropic",
             "name": self._server.model,
-            "base_url": self._server.address,
+            "base_url": self._server.shown,
             "endpoint": "messages",
             "sampling": "as requested" if self._send_sampling else "the provider's own",
         }
@@ -107,25 +114,24 @@ class AnthropicProvider:
             parameters["temperature"] = sampling.temperature
             if sampling.temperature > 0:
                 parameters["top_p"] = sampling.top_p
-        answer = await self._call(max_tokens=sampling.max_tokens, **parameters)
-        text, reason = answers.message_text(answer)
-        spent = answers.message_usage(answer)
-        tokens = spent.completion if spent is not None else None
-        completion: Completion = answers.completion(text, reason, sampling.stop, tokens)
-        return completion
-
-    async def _call(self, **parameters: Any) -> dict[str, Any]:
-        """One call, JSON in and out, so that parameters the SDK no longer types can be sent."""
-        body = self._settings.body(model=self._server.model, **parameters)
+        body = self._settings.body(
+            model=self._server.model, max_tokens=sampling.max_tokens, **parameters
+        )
+        seconds = self._settings.timeout
         try:
-            # The SDK's time-out is for silence; this one is for the whole, drop by drop.
-            async with asyncio.timeout(self._settings.timeout):
-                content = await self._client.post("/v1/messages", cast_to=object, body=body)
-        except (anthropic.AnthropicError, TimeoutError, ValueError) as error:
-            raise translate(error, anthropic, self._server) from None
-        answer = answers.as_object(content)
-        self._meter.add(answers.message_usage(answer))
-        return answer
+            answer = await post(
+                self._client, anthropic, self._server, "/v1/messages", body, seconds
+            )
+        except RequestError as error:
+            if error.kind is Kind.TOO_LONG:
+                self._remarks.too_long()
+            raise
+        spent = answers.message_usage(answer)
+        self._meter.add(spent)
+        written = answers.message_text(answer)
+        self._remarks.answer(written)
+        tokens = spent.completion if spent is not None else None
+        return answers.completion(written, sampling.stop, tokens, self._server)
 
 
 def _prompt(prompt: Prompt) -> dict[str, Any]:

@@ -38,6 +38,11 @@ class Provider(Protocol):
         ...
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the results must know of the answers so far; free of secrets."""
+        ...
+
+    @property
     def counter(self) -> TokenCounter:
         """Counts tokens before they are sent."""
         ...
@@ -94,6 +99,11 @@ class ApiBackend:
     def usage(self) -> Usage:
         """Tokens and cost so far."""
         return self._meter.usage
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the results must know of how they were asked for."""
+        return self._provider.notes + self._dispatcher.notes
 
     def describe(self) -> Mapping[str, object]:
         """Facts for reports: the server, how it is asked, and what went wrong on the way."""

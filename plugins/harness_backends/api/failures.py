@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from harness.errors import ModelError
+from harness.errors import HarnessError, ModelError, RunFailedError
 
 
 class Kind(StrEnum):
@@ -18,7 +18,10 @@ class Kind(StrEnum):
     SERVER = "server error"
     MALFORMED = "malformed answer"
     REFUSED = "refused"
+    TOO_LONG = "too long"
     FILTERED = "content filter"
+    DENIED = "access denied"
+    NOT_OFFERED = "not offered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +33,15 @@ class Treatment:
         counted: Whether each time counts towards ``max_retries``. A server that says "later"
             has not failed: such requests wait until the run's patience ends.
         slows: Whether fewer requests should be open at a time.
+        of_server: Whether it tells of the server or the account rather than of the request. One
+            such failure among answers is a lost request; where the first ones all fail so, no
+            request can succeed.
     """
 
     retried: bool
     counted: bool = True
     slows: bool = False
+    of_server: bool = False
 
 
 TREATMENTS = {
@@ -45,7 +52,10 @@ TREATMENTS = {
     Kind.SERVER: Treatment(retried=True),
     Kind.MALFORMED: Treatment(retried=True),
     Kind.REFUSED: Treatment(retried=False),
+    Kind.TOO_LONG: Treatment(retried=False),
     Kind.FILTERED: Treatment(retried=False),
+    Kind.DENIED: Treatment(retried=False, of_server=True),
+    Kind.NOT_OFFERED: Treatment(retried=False, of_server=True),
 }
 
 
@@ -56,13 +66,34 @@ class RequestError(Exception):
         kind: Decides the treatment.
         reason: In words, free of secrets.
         retry_after: Seconds the server asked to wait.
+        hint: What the user can do about it.
+        parameter: The parameter of the request that the server refuses, where it names one.
     """
 
-    def __init__(self, kind: Kind, reason: str, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        reason: str,
+        retry_after: float | None = None,
+        hint: str | None = None,
+        parameter: str | None = None,
+    ) -> None:
         super().__init__(f"{kind}: {reason}" if reason else str(kind))
-        self.kind = kind
-        self.retry_after = retry_after
+        self.kind, self.reason = kind, reason
+        self.retry_after, self.hint, self.parameter = retry_after, hint, parameter
+
+    @property
+    def of_server(self) -> bool:
+        """Whether no request of this kind can succeed there."""
+        return TREATMENTS[self.kind].of_server or self.parameter is not None
+
+    def ending(self) -> HarnessError:
+        """The error that ends a run in which nothing else happens."""
+        if TREATMENTS[self.kind].of_server:
+            return ModelError(self.reason, self.hint)
+        return RunFailedError(str(self), self.hint)
 
 
-class NotOfferedError(ModelError):
-    """The server has no such model or no such endpoint."""
+def malformed(what: str, hint: str | None = None) -> RequestError:
+    """The server answered, but not as the protocol says."""
+    return RequestError(Kind.MALFORMED, what, hint=hint)

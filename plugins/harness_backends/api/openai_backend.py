@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -17,19 +16,24 @@ from harness.types import (
     Completion,
     Generate,
     Loglikelihood,
+    Prompt,
     Request,
     Response,
     RollingLoglikelihood,
     Sampling,
 )
 from harness_backends.api import answers, probing
-from harness_backends.api.answers import TokenLogprob
+from harness_backends.api.adapting import Adaptations
+from harness_backends.api.answers import TokenLogprob, Written
 from harness_backends.api.backend import ApiBackend, new_meter
-from harness_backends.api.budget import Meter
+from harness_backends.api.budget import Meter, Spent
 from harness_backends.api.counting import ByBytes, ByTokenizer, TokenCounter
+from harness_backends.api.failures import Kind, RequestError
 from harness_backends.api.loglikelihood import Scorer, TextScorer, TokenIds, TokenScorer
-from harness_backends.api.prompts import as_messages, as_text
-from harness_backends.api.sdk import Server, http_client, read_key, translate
+from harness_backends.api.prompts import as_messages, as_text, size
+from harness_backends.api.remarks import Remarks
+from harness_backends.api.sdk import http_client, post
+from harness_backends.api.server import Server, read_key
 from harness_backends.api.settings import ApiSettings, choice, whole
 from harness_backends.hf.encoding import Encoder
 
@@ -77,11 +81,13 @@ class OpenAIProvider:
         self._tokenizer = _load_tokenizer(values["tokenizer"]) if "tokenizer" in values else None
         self._max_length = whole(values, "max_length", 8) or None
         self._scorer: Scorer | None = None
+        self._adaptations, self._remarks = Adaptations(), Remarks()
+        self._prompt_counter: TokenCounter | None = None
         self._client = openai.AsyncOpenAI(
             api_key=server.key or "none",  # servers without keys ignore it; the SDK wants one
             base_url=server.address,
             max_retries=0,
-            http_client=http_client(openai, settings.timeout),
+            http_client=http_client(openai, settings.timeout, server),
         )
 
     # ---- what it is
@@ -104,7 +110,13 @@ class OpenAIProvider:
             "tokenizer": _tokenizer_hash(self._tokenizer),
             "max_length": self._max_length,
             **self._settings.identity,
+            **self._adaptations.identity,
         }
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know of the answers."""
+        return self._adaptations.notes + self._remarks.notes
 
     @property
     def facts(self) -> Mapping[str, object]:
@@ -112,7 +124,7 @@ class OpenAIProvider:
         facts: dict[str, object] = {
             "backend": "openai",
             "name": self._server.model,
-            "base_url": self._server.address,
+            "base_url": self._server.shown,
             "endpoint": self._endpoint,
             "logprobs": self._logprobs,
         }
@@ -133,6 +145,10 @@ class OpenAIProvider:
 
     async def prepare(self) -> None:
         """Settles what is ``auto`` by asking for a token or two."""
+        await self._settle()
+        self._adaptations.opening = False
+
+    async def _settle(self) -> None:
         if self._endpoint == "auto":
             self._endpoint = await probing.find_endpoint(self._probe_chat, self._probe_text)
         if self._endpoint == "chat" and self._tokenizer is None:
@@ -178,29 +194,49 @@ class OpenAIProvider:
         raise AssertionError(f"{request} is not among what this backend supports")
 
     async def _generate(self, request: Generate) -> Completion:
-        sampling = request.sampling
-        if self._endpoint == "chat":
-            messages = as_messages(request.prompt)
-            answer = await self._chat(messages=messages, **self._sampling(sampling))
-            text, reason = answers.chat_text(answers.openai_choice(answer))
-        else:
-            prompt = as_text(request.prompt)
-            answer = await self._text(prompt=prompt, **self._sampling(sampling))
-            text, reason = answers.text_of(answers.openai_choice(answer))
-            if thinking.needs_whole(text, reason, sampling.stop):
-                whole_sampling = replace(sampling, stop=())
-                answer = await self._text(prompt=prompt, **self._sampling(whole_sampling))
-                text, reason = answers.text_of(answers.openai_choice(answer))
+        stop = request.sampling.stop
+        try:
+            answer, written = await self._write(request.prompt, request.sampling)
+            if self._endpoint != "chat" and thinking.needs_whole(
+                written.text, written.finish_reason, stop
+            ):
+                whole = replace(request.sampling, stop=())
+                answer, written = await self._write(request.prompt, whole)
+        except RequestError as error:
+            if error.kind is Kind.TOO_LONG:
+                self._remarks.too_long()
+            raise
         spent = answers.openai_usage(answer)
+        self._remark(request, written, spent)
         tokens = spent.completion if spent is not None else None
-        return answers.completion(text, reason, sampling.stop, tokens)
+        return answers.completion(written, stop, tokens, self._server)
+
+    async def _write(self, prompt: Prompt, sampling: Sampling) -> tuple[dict[str, Any], Written]:
+        """The server's whole answer to a prompt, and what the model wrote."""
+        parameters = self._sampling(sampling)
+        if self._endpoint == "chat":
+            answer = await self._chat(messages=as_messages(prompt), **parameters)
+            return answer, answers.chat_text(answers.openai_choice(answer))
+        answer = await self._text(prompt=as_text(prompt), **parameters)
+        return answer, answers.text_of(answers.openai_choice(answer))
+
+    def _remark(self, request: Generate, written: Written, spent: Spent | None) -> None:
+        self._remarks.answer(written)
+        if spent is None:
+            return
+        if self._prompt_counter is None:
+            self._prompt_counter = self.counter
+        exact = self._prompt_counter.basis is None
+        expected = self._prompt_counter.prompts([request]) if exact else None
+        self._remarks.prompt(size(request.prompt), spent.prompt, expected)
 
     async def _prompt_logprobs(self, prompt: str | TokenIds) -> list[TokenLogprob | None]:
         ids = None if isinstance(prompt, str) else list(prompt)
         parameters: dict[str, Any] = {"prompt": prompt if ids is None else ids, "max_tokens": 1}
         if self._logprobs == "echo":
             answer = await self._text(**parameters, echo=True, logprobs=1, temperature=0)
-            return answers.echoed_logprobs(answer, None if ids is None else len(ids))
+            text = prompt if isinstance(prompt, str) else None
+            return answers.echoed_logprobs(answer, None if ids is None else len(ids), text)
         answer = await self._text(**parameters, temperature=0, prompt_logprobs=1)
         return answers.vllm_logprobs(answer)
 
@@ -228,16 +264,16 @@ class OpenAIProvider:
 
     # ---- probing
 
-    async def _probe_chat(self) -> None:
-        limit = {self._limit_name("chat"): 1}
+    async def _probe_chat(self, tokens: int) -> None:
+        limit = {self._limit_name("chat"): tokens}
         await self._chat(messages=as_messages("Hi"), temperature=0, **limit)
 
     async def _probe_text(self) -> None:
-        await self._text(prompt="Hi", max_tokens=1)
+        await self._text(prompt="Hi", max_tokens=1, temperature=0, stop=["\n\n"])
 
     async def _probe_logprobs(self, extra: Mapping[str, Any]) -> dict[str, Any]:
         return await self._text(
-            prompt="a", max_tokens=1, temperature=0, echo=True, logprobs=1, **extra
+            prompt=probing.PROMPT, max_tokens=1, temperature=0, echo=True, logprobs=1, **extra
         )
 
     # ---- the SDK
@@ -249,17 +285,22 @@ class OpenAIProvider:
         return await self._call("/completions", parameters)
 
     async def _call(self, path: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        """One call, JSON in and out: servers differ from the SDK's types in both directions."""
-        body = self._settings.body(model=self._server.model, **parameters)
-        try:
-            # The SDK's time-out is for silence; this one is for the whole, drop by drop.
-            async with asyncio.timeout(self._settings.timeout):
-                content = await self._client.post(path, cast_to=object, body=body)
-        except (openai.OpenAIError, TimeoutError, ValueError) as error:
-            raise translate(error, openai, self._server) from None
-        answer = answers.as_object(content)
-        self._meter.add(answers.openai_usage(answer))
-        return answer
+        """One call, in the form that the server takes; what it is found not to take is changed."""
+        given = self._settings.extra_body
+        while True:
+            body = self._settings.body(
+                **self._adaptations.apply({"model": self._server.model, **parameters})
+            )
+            try:
+                answer = await post(
+                    self._client, openai, self._server, path, body, self._settings.timeout
+                )
+            except RequestError as error:
+                if not self._adaptations.learn(error, body, given):
+                    raise
+            else:
+                self._meter.add(answers.openai_usage(answer))
+                return answer
 
 
 def _load_tokenizer(name: str) -> Any:

@@ -25,3 +25,8 @@ def as_text(prompt: Prompt) -> str:
         "chat messages need a chat endpoint, which is not used here",
         "Set endpoint=chat, or use a task template that gives plain text.",
     )
+
+
+def size(prompt: Prompt) -> int:
+    """Bytes of a prompt's text."""
+    return sum(len(turn["content"].encode("utf-8", "replace")) for turn in as_messages(prompt))

@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 
 LONGEST_DELAY = 60.0
 """Seconds; the bound of a delay that the server did not ask for."""
+A_DAY = 86_400.0
+"""Seconds; who asks to wait so long means a quota, not a busy moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +68,14 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
 
     try:
         until = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, TypeError, OverflowError, IndexError):
         return None
     if until.tzinfo is None:
         until = until.replace(tzinfo=UTC)
-    return max(0.0, (until - (now or datetime.now(UTC))).total_seconds())
+    try:
+        return max(0.0, (until - (now or datetime.now(UTC))).total_seconds())
+    except OverflowError:  # an offset that leaves the calendar
+        return None
 
 
 def _number(value: str | None) -> float | None:
@@ -79,3 +84,17 @@ def _number(value: str | None) -> float | None:
     except ValueError:
         return None
     return number if math.isfinite(number) and number >= 0 else None
+
+
+def in_words(seconds: float) -> str:
+    """A span of time for people: "45 s", "2 h 5 min", "1 day"."""
+    if seconds < 120:
+        return f"{seconds:,.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 120:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        return f"{hours} h {minutes} min"
+    days = hours // 24
+    return "1 day" if days == 1 else f"{days:,} days"

@@ -9,11 +9,11 @@ import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
 
-from harness.errors import RunFailedError, RunInterruptedError
+from harness.errors import HarnessError, RunFailedError, RunInterruptedError
 from harness.types import Failed, KeyedRequest, Response
 from harness_backends.api.budget import Meter
 from harness_backends.api.failures import TREATMENTS, Kind, RequestError
-from harness_backends.api.retrying import LONGEST_DELAY, RetryPolicy
+from harness_backends.api.retrying import A_DAY, LONGEST_DELAY, RetryPolicy, in_words
 
 Ask = Callable[[KeyedRequest], Awaitable[Response]]
 Deliver = Callable[[tuple[str, Response]], None]
@@ -23,6 +23,8 @@ PACE = 0.001
 each is handled only when all are: what one costs here is then added to every answer's time."""
 LOST_IN_A_ROW = 20
 """Requests lost one after the other, without an answer between them, that end a run."""
+FIRST_DENIED = 8
+"""Requests that end a run where they are the first ones, and the server lets none in."""
 
 
 class AdaptiveLimit:
@@ -98,6 +100,18 @@ class Dispatcher:
         self.limit, self._retries, self._meter = limit, retries, meter
         self._patience, self._clock = patience, clock
         self.failures: Counter[Kind] = Counter()
+        self._any_answer = False
+        self._longest_asked = 0.0
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was not done as the server asked."""
+        if self._longest_asked <= self._patience:
+            return ()
+        return (
+            f"the server asked to wait {in_words(self._longest_asked)} (Retry-After); it was "
+            f"asked again after at most {in_words(self._patience)}",
+        )
 
     async def run(self, requests: Sequence[KeyedRequest], ask: Ask, deliver: Deliver) -> None:
         """Delivers exactly one response for each request, in the order they come.
@@ -105,12 +119,13 @@ class Dispatcher:
         Raises:
             RunInterruptedError: A limit of the meter is reached; what was open is delivered
                 first, unless it is the limit on time.
-            RunFailedError: The server answers nothing any more.
-            ModelError: A failure that concerns every request, such as a wrong key.
+            RunFailedError: The server answers nothing any more, or asks to wait too long.
+            ModelError: The server lets none of the first requests in, as with a wrong key.
         """
         self._meter.start()
         work = _Work(requests, self._clock)
-        state = _Health(self._patience, self._clock)
+        denied = min(FIRST_DENIED, len(requests))
+        state = _Health(self._patience, denied, self._any_answer, self._clock)
         running: dict[asyncio.Task[Response], _Attempt] = {}
         bell = asyncio.Event()
         try:
@@ -171,11 +186,12 @@ class Dispatcher:
                 if attempt.tries == 0:
                     self.limit.succeeded()
                 state.answered()
+                self._any_answer = True
                 deliver((attempt.request.key, response))
             except RequestError as error:
                 try:
                     self._fail(error, attempt, work, state, deliver)
-                except RunFailedError as failure:
+                except HarnessError as failure:
                     fatal = failure
             except Exception as error:  # raised below: what was answered beside it is kept
                 fatal = error
@@ -201,11 +217,30 @@ class Dispatcher:
             # "Later" from a server that goes on answering others is about how many are open,
             # which the limit sees to: such a request need not wait longer than the server did.
             longest = state.seconds_without_answer() if treatment.slows else LONGEST_DELAY
-            wait = self._retries.delay(attempt.tries, error.retry_after, longest)
-            work.delay(attempt, wait)
+            asked = self._bounded(error)
+            work.delay(attempt, self._retries.delay(attempt.tries, asked, longest))
             return
         deliver((attempt.request.key, Failed(str(error))))
         state.lost(error)
+
+    def _bounded(self, error: RequestError) -> float | None:
+        """Seconds to wait because the server asked for them.
+
+        Raises:
+            RunFailedError: It asks for a day or more; or, having answered nothing yet, for more
+                than the patience there is.
+        """
+        asked = error.retry_after
+        if asked is None:
+            return None
+        if asked >= A_DAY or (asked > self._patience and not self._any_answer):
+            raise RunFailedError(
+                f"the server asks to wait {in_words(asked)} before the next request "
+                f"(Retry-After): {error}",
+                "Give the same command again after that time.",
+            )
+        self._longest_asked = max(asked, self._longest_asked)
+        return min(asked, self._patience)
 
 
 class _Attempt:
@@ -244,19 +279,29 @@ class _Work:
 
 
 class _Health:
-    """Notices when a server answers nothing any more."""
+    """Notices when a server answers nothing any more.
 
-    def __init__(self, patience: float, clock: Callable[[], float]) -> None:
+    Args:
+        patience: Seconds without an answer after which the run fails.
+        first_denied: Requests that the server does not let in, one after the other and before
+            its first answer, that end the run.
+        any_answer: Whether the server has answered before.
+        clock: Seconds.
+    """
+
+    def __init__(
+        self, patience: float, first_denied: int, any_answer: bool, clock: Callable[[], float]
+    ) -> None:
         self._patience, self._clock = patience, clock
+        self._first_denied, self._any_answer = first_denied, any_answer
         self._last_answer = clock()
-        self._any_answer = False
-        self._lost = 0
+        self._lost = self._denied = 0
         self._last_error: RequestError | None = None
 
     def answered(self) -> None:
         self._any_answer = True
         self._last_answer = self._clock()
-        self._lost = 0
+        self._lost = self._denied = 0
 
     def failed(self, error: RequestError) -> None:
         self._last_error = error
@@ -265,17 +310,24 @@ class _Health:
         """A request is given up.
 
         Raises:
-            RunFailedError: One of too many; refusals count only before the first answer,
-                because they tell of the request (too long, say), not of the server.
+            HarnessError: One of too many. Refusals of a request (too long, say) count only
+                before the first answer, since they do not tell of the server.
         """
         if not TREATMENTS[error.kind].retried:
             self._last_answer = self._clock()
-            if self._any_answer or error.kind is Kind.FILTERED:
-                return
+        if error.of_server:
+            self._denied += 1
+            if not self._any_answer and self._denied >= self._first_denied:
+                raise error.ending()
+        elif error.kind in (Kind.FILTERED, Kind.TOO_LONG) or (
+            error.kind is Kind.REFUSED and self._any_answer
+        ):
+            return
         self._lost += 1
         if self._lost >= LOST_IN_A_ROW:
             raise RunFailedError(
-                f"{self._lost} requests in a row could not be answered; the last one: {error}"
+                f"{self._lost} requests in a row could not be answered; the last one: {error}",
+                error.hint,
             )
 
     def seconds_without_answer(self) -> float:
