@@ -275,7 +275,7 @@ def message_text(answer: dict[str, Any]) -> Written:
     reasoning = "".join(part for part in thought if isinstance(part, str))
     called = any(block.get("type") == "tool_use" for block in blocks)
     finish = _FINISH_OF_STOP.get(reason, "stop") if isinstance(reason, str) else "stop"
-    ended = reason in ("end_turn", "stop_sequence") or finish != "stop"
+    ended = reason in ("end_turn", "stop_sequence") or finish in ("length", "content_filter")
     if not text and not ended and not reasoning and not called:
         raise malformed("an answer without content")
     return Written(text, finish, reasoning, called)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
 import threading
 import time
@@ -61,6 +62,44 @@ def answer(body: bytes) -> Callable[[socket.socket], None]:
     return lambda connection: connection.sendall(head(len(body)) + body)
 
 
+def raw(content: bytes) -> Callable[[socket.socket], None]:
+    return lambda connection: connection.sendall(content)
+
+
+def packed(body: bytes) -> Callable[[socket.socket], None]:
+    """A body that says it is gzip, whether or not it is."""
+    start = head(len(body)).replace(b"\r\n\r\n", b"\r\ncontent-encoding: gzip\r\n\r\n")
+    return raw(start + body)
+
+
+BAD_HTTP = {
+    "bad-status-line": (raw(b"HTTP/1.1 two hundred\r\n\r\n"), "malformed answer"),
+    "no-http": (raw(b"SSH-2.0-OpenSSH_9.6\r\n"), "malformed answer"),
+    "bad-chunk": (raw(head(None) + b"zz\r\n{}\r\n0\r\n\r\n"), ""),
+    "cut-chunk": (raw(head(None) + b"ff\r\n{}"), ""),
+    "large-header": (
+        raw(head(2).replace(b"\r\n\r\n", b"\r\nx-long: " + b"x" * 100_000 + b"\r\n\r\n{}")),
+        "malformed answer",
+    ),
+    "negative-length": (raw(head(-1) + b"{}"), "malformed answer"),
+    "two-lengths": (
+        raw(head(2).replace(b"\r\n\r\n", b"\r\ncontent-length: 7\r\n\r\n{}")),
+        "malformed answer",
+    ),
+    "deep-json": (answer(b"[" * 200_000), "nested too deeply"),
+    "long-number": (answer(b'{"choices": %s}' % (b"9" * 5_000)), "too many digits"),
+    "truncated-gzip": (packed(gzip.compress(GOOD)[:-20]), "malformed answer"),
+    "no-gzip": (packed(GOOD), "malformed answer"),
+    "gzip-bomb": (packed(gzip.compress(b" " * (32 << 20))), "more than"),
+    "latin-1": (answer(GOOD.replace(b"fine", b"f\xfcr")), "malformed answer"),
+    "events": (answer(b'data: {"choices": []}\n\ndata: [DONE]\n\n'), "streams its answer"),
+    "page": (
+        answer(b"<!doctype html><title>Chat</title><script>x()</script><p>Log in"),
+        "a web page instead of JSON: Chat Log in",
+    ),
+}
+
+
 @pytest.fixture
 def serve_bytes() -> Iterator[Callable[[Callable[[socket.socket], None]], str]]:
     """Starts servers on loopback that answer "bad" as told, byte by byte, and all else well."""
@@ -106,6 +145,7 @@ def serve_bytes() -> Iterator[Callable[[Callable[[socket.socket], None]], str]]:
         (answer(b'{"choices": [{"message": {"content": 7}}]}'), "malformed answer"),
         (answer(b'{"error": {"message": "none today"}}'), "malformed answer"),
         (answer(b"<html>gateway</html>"), "malformed answer"),
+        *(pytest.param(*case, id=name) for name, case in BAD_HTTP.items()),
     ],
     ids=lambda value: getattr(value, "__name__", str(value)),
 )
