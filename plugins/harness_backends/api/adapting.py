@@ -18,6 +18,12 @@ _CAN_BE_LEFT_OUT = {
     "stop": "texts are cut here, after all of their tokens are paid for",
     "stop_sequences": "texts are cut here, after all of their tokens are paid for",
 }
+_NO_SUCH_NAME = re.compile(
+    r"unsupported|not support|unknown|unrecogni|unexpected|extra |not permitted|not allowed"
+    r"|deprecated|use \W?max_",
+    re.IGNORECASE,
+)
+"""A limit that is too large is refused, too, and no other name helps then."""
 _WANTS_POSITIVE = re.compile(r"positive|greater than 0|> ?0(?!\.)", re.IGNORECASE)
 
 
@@ -120,7 +126,7 @@ class Adaptations:
 
     def _change(self, parameter: str, sent: Mapping[str, Any], reason: str) -> Change | None:
         other = _OTHER_LIMIT.get(parameter)
-        if other is not None and other not in self._changes:
+        if other is not None and other not in self._changes and _NO_SUCH_NAME.search(reason):
             return Change(parameter, other, None, reason)
         is_greedy = parameter == "temperature" and sent.get(parameter) == 0
         if is_greedy and _WANTS_POSITIVE.search(reason):

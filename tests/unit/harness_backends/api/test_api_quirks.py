@@ -188,6 +188,16 @@ def test_a_renamed_parameter_is_sent_under_its_new_name(
     assert backend.fingerprint == plain.fingerprint  # it means the same
 
 
+def test_a_limit_that_is_too_large_keeps_its_name(
+    connect: Any, serve: Any, chat: Any, reply: Any
+) -> None:
+    words = "max_tokens is too large: 300. This model supports at most 256 completion tokens."
+    server = serve(refusing(chat, reply, lambda b: words if b["max_tokens"] > 256 else None))
+    work = [Generate("p", Sampling(max_tokens=tokens)) for tokens in (9, 300, 8)]
+    answers = list(dict(connect(server.url, max_concurrency="1").run(keyed(work))).values())
+    assert [isinstance(answer, Failed) for answer in answers] == [False, True, False]
+
+
 @pytest.mark.parametrize(
     ("words", "sent"),
     [
