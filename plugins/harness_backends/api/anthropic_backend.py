@@ -14,7 +14,7 @@ from harness_backends.api import answers
 from harness_backends.api.backend import ApiBackend, new_meter
 from harness_backends.api.budget import Meter
 from harness_backends.api.counting import ByBytes, TokenCounter
-from harness_backends.api.failures import Kind, RequestError
+from harness_backends.api.failures import RequestError
 from harness_backends.api.prompts import as_messages
 from harness_backends.api.remarks import Remarks
 from harness_backends.api.sdk import http_client, post
@@ -123,8 +123,7 @@ class AnthropicProvider:
                 self._client, anthropic, self._server, "/v1/messages", body, seconds
             )
         except RequestError as error:
-            if error.kind is Kind.TOO_LONG:
-                self._remarks.too_long()
+            self._remarks.failure(error)
             raise
         spent = answers.message_usage(answer)
         self._meter.add(spent)

@@ -28,7 +28,7 @@ from harness_backends.api.answers import TokenLogprob, Written
 from harness_backends.api.backend import ApiBackend, new_meter
 from harness_backends.api.budget import Meter, Spent
 from harness_backends.api.counting import ByBytes, ByTokenizer, TokenCounter
-from harness_backends.api.failures import Kind, RequestError
+from harness_backends.api.failures import RequestError
 from harness_backends.api.loglikelihood import Scorer, TextScorer, TokenIds, TokenScorer
 from harness_backends.api.prompts import as_messages, as_text, size
 from harness_backends.api.remarks import Remarks
@@ -186,26 +186,25 @@ class OpenAIProvider:
 
     async def ask(self, request: Request) -> Response:
         """One try at one request."""
-        match request:
-            case Generate():
-                return await self._generate(request)
-            case Loglikelihood() | RollingLoglikelihood() if self._scorer is not None:
-                return await self._scorer.score(request)
+        try:
+            match request:
+                case Generate():
+                    return await self._generate(request)
+                case Loglikelihood() | RollingLoglikelihood() if self._scorer is not None:
+                    return await self._scorer.score(request)
+        except RequestError as error:
+            self._remarks.failure(error)
+            raise
         raise AssertionError(f"{request} is not among what this backend supports")
 
     async def _generate(self, request: Generate) -> Completion:
         stop = request.sampling.stop
-        try:
-            answer, written = await self._write(request.prompt, request.sampling)
-            if self._endpoint != "chat" and thinking.needs_whole(
-                written.text, written.finish_reason, stop
-            ):
-                whole = replace(request.sampling, stop=())
-                answer, written = await self._write(request.prompt, whole)
-        except RequestError as error:
-            if error.kind is Kind.TOO_LONG:
-                self._remarks.too_long()
-            raise
+        answer, written = await self._write(request.prompt, request.sampling)
+        if self._endpoint != "chat" and thinking.needs_whole(
+            written.text, written.finish_reason, stop
+        ):
+            whole = replace(request.sampling, stop=())
+            answer, written = await self._write(request.prompt, whole)
         spent = answers.openai_usage(answer)
         self._remark(request, written, spent)
         tokens = spent.completion if spent is not None else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from harness_backends.api.answers import Written
+from harness_backends.api.failures import Kind, RequestError
 
 _SAME_COUNT = 3
 """Prompts of clearly different lengths and one count that make it suspicious."""
@@ -30,9 +31,9 @@ class Remarks:
         elif not written.text.strip() and written.reasoning:
             self._seen["reasoning"] += 1
 
-    def too_long(self) -> None:
-        """A prompt was refused for its length."""
-        self._seen["too long"] += 1
+    def failure(self, error: RequestError) -> None:
+        """A request was not answered."""
+        self._seen["too long"] += error.kind is Kind.TOO_LONG
 
     def prompt(self, size: int, counted: int, expected: int | None) -> None:
         """The server has counted a prompt.

@@ -158,7 +158,7 @@ def test_long_texts_are_cut_on_the_left_or_windowed_by_tokens(
     expected = ask(local(checkpoint, chat_template="off", max_length=room), requests)
     assert_same(ask(backend, requests), expected)
     by_text = connect(server.url, endpoint="completions", logprobs="auto")
-    reason = "refused: status 400: maximum context length is 1024"
+    reason = "too long: status 400: maximum context length is 1024"
     assert ask(by_text, requests[:1]) == [Failed(reason)]
     assert by_text.supports == {Generate, Loglikelihood}
 
