@@ -46,6 +46,9 @@ _OUTPUT_LIMIT = re.compile(
     r"(?:at least|minimum|>=|greater|below|too (?:small|low|few))",
     re.IGNORECASE,
 )
+_ABOUT_KEY = re.compile(
+    r"(?:invalid|incorrect).{0,20}api.?key|api.?key.{0,20}(?:not |in)valid", re.IGNORECASE
+)
 _REFUSING = re.compile(
     r"support|unknown|unrecogni|unexpected|extra |not permitted|not allowed|invalid|only|must"
     r"|deprecated|cannot|can't|not available|not implemented|does not accept|use '",
@@ -141,7 +144,7 @@ def failure(
         )
     if number is None:
         return RequestError(Kind.MALFORMED, f"an error instead of an answer: {words}")
-    if number in (401, 403):
+    if number in (401, 403) or (number == 400 and _ABOUT_KEY.search(words)):
         return _denied(number, words, server)
     if number in (404, 405):
         return RequestError(
@@ -156,7 +159,7 @@ def failure(
 
 
 def _denied(status: int, words: str, server: Server) -> RequestError:
-    what = "refuses the key" if status == 401 else "refuses access"
+    what = "refuses access" if status == 403 else "refuses the key"
     return RequestError(
         Kind.DENIED,
         f"{server.shown} {what} (status {status}): {words}",

@@ -9,7 +9,7 @@ from harness_backends.api.failures import Kind, RequestError
 
 _SAME_COUNT = 3
 """Prompts of clearly different lengths and one count that make it suspicious."""
-_LONG_PROMPT = 400
+_LONG_PROMPT = 160
 """Bytes; under this, a chat format's own tokens hide the differences."""
 
 

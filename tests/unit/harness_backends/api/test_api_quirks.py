@@ -43,6 +43,7 @@ def only(backend: Any, request: Any) -> Any:
         ({"error": {"message": "none today"}}, Kind.MALFORMED),
         ({"error": {"message": "none today", "code": 10**30}}, Kind.MALFORMED),
         ({"detail": "Not Found"}, Kind.NOT_OFFERED),
+        ({"error": {"message": "API key not valid. Give one.", "code": 400}}, Kind.DENIED),
     ],
 )
 def test_an_error_inside_a_200_is_of_the_kind_it_names(body: dict[str, Any], kind: Kind) -> None:
