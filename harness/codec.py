@@ -296,12 +296,15 @@ def _source(source: DataSource, sha256: str) -> JSON:
         data["paths"] = list(source.paths)
     if source.hub is not None:
         data["hub"] = dataclasses.asdict(source.hub)
+    if source.columns:
+        data["columns"] = dict(source.columns)
     return data
 
 
 def _source_back(data: JSON) -> DataSource:
     hub = HubDataset(**data["hub"]) if "hub" in data else None
-    return DataSource(data["kind"], data["source"], tuple(data.get("paths", ())), hub)
+    columns = tuple(data.get("columns", {}).items())
+    return DataSource(data["kind"], data["source"], tuple(data.get("paths", ())), hub, columns)
 
 
 def _comparisons(compared: Comparisons) -> JSON:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 
-from harness import fewshot, scheduler, sources
+from harness import fewshot, rows, scheduler, sources
 from harness.config import RunSpec
 from harness.errors import DataError, UnknownNameError, UsageError, plugin_call
 from harness.other_models import OtherModels
@@ -31,6 +31,7 @@ COMMON_OPTIONS = {
     "num_fewshot": "solved examples before each question, for this task",
     "fewshot": "`fixed` (the same examples for every sample) or `per_sample`",
     "shots": "file with few-shot examples, in the task's own format",
+    "columns": "the data's names for the task's fields: FIELD:COLUMN, separated by commas",
 }
 """Options that every task has: ``--set TASK.KEY=VALUE``."""
 
@@ -145,6 +146,7 @@ def _plan_task(
         )
         for each in probe_specs
     }
+    source = _with_columns(source, options.get("columns"))
     with plugin_call(task, f"task {task.name!r} failed to read its data"):
         read = list(islice(task.samples(source), spec.limit))
     samples = [_grouped(each, spec.group_by) for each in read]
@@ -178,6 +180,10 @@ def _plan_task(
     return TaskPlan(
         task, task_spec, source, sha256, tuple(planned), probes, skipped, settings, notes
     )
+
+
+def _with_columns(source: DataSource, text: str | None) -> DataSource:
+    return source if text is None else replace(source, columns=rows.parse_columns(text))
 
 
 def _prepared(probe: Probe, samples: Sequence[Sample], task: Task, others: OtherModels) -> Probe:

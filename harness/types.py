@@ -274,13 +274,15 @@ class DataSource:
     """Where a task's samples come from.
 
     ``paths`` is empty for the hub; two paths are line-aligned source and reference;
-    ``hub.split`` is the split to read. ``label`` is what reports show.
+    ``hub.split`` is the split to read. ``label`` is what reports show. ``columns`` holds
+    (field, column) pairs: the field of a row that the task reads, and the data's name for it.
     """
 
     kind: Literal["path", "sample", "hub"]
     label: str
     paths: tuple[str, ...] = ()
     hub: HubDataset | None = None
+    columns: tuple[tuple[str, str], ...] = ()
 
 
 # --------------------------------------------------------------------------- results

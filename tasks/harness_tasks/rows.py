@@ -2,79 +2,47 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from harness import data
+from harness import data, rows
 from harness.data import Row
 from harness.errors import DataError
+from harness.rows import Header, Place
 from harness.types import DataSource, Sample
 
-RowReader: TypeAlias = Callable[[Row, "Place"], Sample]
+RowReader: TypeAlias = Callable[[Row, Place], Sample]
 """Makes a sample of one row; raises DataError for a row it cannot use."""
 
-FileReader: TypeAlias = Callable[[Path], Iterator[Sample]]
-"""Streams the samples of one file."""
+FileReader: TypeAlias = Callable[[Path], Iterator[Sample] | None]
+"""Streams the samples of one file; None where it is not of the reader's format."""
 
 SHARED = frozenset({"id", "cluster", "groups", "prompt"})
 """Fields that any own-data row may have."""
 
 
-class Place:
-    """Where a row stands, for error messages and for ids that default to its number."""
-
-    __slots__ = ("line", "path")
-
-    def __init__(self, path: str | Path, line: int) -> None:
-        self.path = path
-        self.line = line
-
-    def field(self, row: Row, name: str, kind: type | tuple[type, ...]) -> Any:
-        """A field that must be there and of a type; see ``harness.data.field``."""
-        return data.field(row, name, kind, self.path, self.line)
-
-    def text(self, row: Row, name: str) -> str:
-        """A field that must be a text with something in it."""
-        value: str = self.field(row, name, str)
-        if not value.strip():
-            raise self.error(f"field {name!r} is empty", f"some text in {name!r}")
-        return value
-
-    def texts(self, row: Row, name: str) -> tuple[str, ...]:
-        """A field that must be a list of texts."""
-        values = self.field(row, name, list)
-        if not all(isinstance(value, str) for value in values):
-            raise self.error(f"field {name!r} holds something other than texts", "a list of texts")
-        return tuple(values)
-
-    def error(self, message: str, expected: str) -> DataError:
-        """An error that names this place."""
-        return DataError(message, path=self.path, line=self.line, expected=expected)
-
-
 def read(
     source: DataSource,
     row_reader: RowReader,
+    header: Header | None = None,
     files: Mapping[str, FileReader] | None = None,
     lines: Callable[[tuple[str, ...]], Iterator[Sample]] | None = None,
 ) -> Iterator[Sample]:
     """Streams a source's samples.
 
     Args:
-        source: The hub's rows and JSONL files go to ``row_reader``.
-        row_reader: Reads one row of JSONL or of the hub's data set.
-        files: Suffix (``.json``) → reader of a published format that is not JSONL.
+        source: The hub's rows and files of any format of ``harness.rows`` go to ``row_reader``.
+        row_reader: Makes a sample of one row.
+        header: The columns of a table that may have no header.
+        files: Suffix (``.txt``) → reader of a published format of another kind. It gives None
+            for a file that is of rows after all.
         lines: Reader of line-aligned files, for a source of several paths.
 
     Raises:
         DataError: A file or row cannot be read.
     """
-    if source.kind == "hub":
-        assert source.hub is not None
-        for number, row in data.read_hub(source.hub):
-            yield row_reader(row, Place(source.hub.path, number))
-        return
     if len(source.paths) > 1:
         if lines is None:
             raise DataError(
@@ -84,13 +52,15 @@ def read(
             )
         yield from lines(source.paths)
         return
-    path = Path(source.paths[0])
-    file_reader = (files or {}).get(path.suffix.lower())
-    if file_reader is not None:
-        yield from file_reader(path)
-        return
-    for number, row in data.read_jsonl(path):
-        yield row_reader(row, Place(path, number))
+    if source.paths:
+        path = Path(source.paths[0])
+        file_reader = (files or {}).get(rows.suffix(path))
+        found = file_reader(path) if file_reader is not None and not path.is_dir() else None
+        if found is not None:
+            yield from found
+            return
+    for row, place in rows.read(source, header):
+        yield row_reader(row, place)
 
 
 def aligned(paths: tuple[str, ...]) -> Iterator[tuple[int, tuple[str, ...]]]:
@@ -122,14 +92,16 @@ def shared(row: Row, place: Place, input_text: str, known: frozenset[str]) -> di
 
     Args:
         row: The row.
-        place: Where it stands; an absent ``id`` is its line number.
+        place: Where it stands; an absent ``id`` is its number from 1.
         input_text: The sample's input, which a verbatim prompt is expected to contain.
         known: The fields that the task itself reads; further plain ones become metadata.
     """
     metadata: dict[str, object] = {
         name: value
         for name, value in row.items()
-        if name not in known | SHARED and isinstance(value, str | int | float)
+        if name not in known | SHARED
+        and isinstance(value, str | int | float)
+        and not (isinstance(value, float) and not math.isfinite(value))
     }
     if row.get("prompt") is not None:
         metadata["prompt"] = place.text(row, "prompt")
@@ -144,9 +116,9 @@ def shared(row: Row, place: Place, input_text: str, known: frozenset[str]) -> di
 
 
 def identifier(row: Row, name: str, place: Place) -> str:
-    """The row's own id as text; its line number where it has none."""
-    if row.get(name) is None:
-        return str(place.line)
+    """The row's own id as text; its number from 1 where it has none."""
+    if row.get(name) in (None, ""):
+        return str(place.ordinal)
     return str(place.field(row, name, (str, int)))
 
 
