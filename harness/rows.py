@@ -168,6 +168,11 @@ def suffix(path: str | Path) -> str:
     return Path(_IN_SUFFIX.sub("", str(path))).suffix.lower()
 
 
+def is_known(path: str | Path) -> bool:
+    """Whether a file's suffix names a format of rows."""
+    return suffix(path) in _READERS
+
+
 def row_files(path: str | Path, pattern: str = "*") -> list[Path]:
     """The file itself, a folder saved by ``datasets``, or a folder's files of rows in order.
 

@@ -1,9 +1,10 @@
-"""Readers of questions with options: own JSONL, and HellaSwag as published and as converted."""
+"""Readers of questions with options: own rows, ARC, MMLU, and HellaSwag in its two forms."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,39 +12,124 @@ from harness import data
 from harness.choices import LETTERS
 from harness.data import Row
 from harness.errors import DataError
+from harness.rows import Header, Place
+from harness.tables import is_json_lines
 from harness.types import DataSource, Sample
-from harness_tasks.rows import Place, read, shared
+from harness_tasks.rows import read, shared
 
-FIELDS = frozenset({"question", "choices", "answer"})
+ANSWERS = ("answer", "answerKey", "AnswerKey", "label")
+FIELDS = frozenset({"question", "choices", *ANSWERS})
+HEADER = Header(FIELDS - {"label"}, absent=("question", "A", "B", "C", "D", "answer"))
+_LETTER_COLUMN = re.compile(r"[A-Z]")
+_COLUMNS = (_LETTER_COLUMN, re.compile(r"(?:choice|option|ending)_?\w", re.IGNORECASE))
+"""Names of columns that hold an option each."""
 HELLASWAG_FIELDS = frozenset(
     {"ctx", "ctx_a", "ctx_b", "activity_label", "endings", "label", "ind", "source_id", "split",
      "split_type"}
 )  # fmt: skip
+HELLASWAG_HEADER = Header(HELLASWAG_FIELDS | FIELDS)
 SPLITS = ("dev", "test")
 
 _BRACKETS = re.compile(r"\[.*?\]")
 
 
 def read_questions(source: DataSource) -> Iterator[Sample]:
-    """Streams own JSONL: ``question``, ``choices`` and ``answer``.
+    """Streams questions with options from rows of any format; see ``read_row``.
 
     Raises:
         DataError: A row cannot be read.
     """
-    return read(source, read_row)
+    return read(source, read_row, HEADER)
 
 
 def read_row(row: Row, place: Place) -> Sample:
-    """A question; its ``answer`` is an index from 0, a letter, or the choice's text."""
-    question = place.text(row, "question")
-    texts = _checked(place.texts(row, "choices"), place)
-    answer = place.field(row, "answer", (str, int))
+    """A question with its options and the right one.
+
+    The options are a list ``choices``; ARC's ``choices`` with ``text`` and ``label``, beside the
+    question or in it; a column for each (``A, B, …`` as MMLU has them, ``choice1, …``,
+    ``option1, …``, ``ending0, …``); or, as in ARC's CSV, marked in the question: ``… (A) … (B) …``.
+    ``answer`` (ARC: ``answerKey``) is a label among these, a choice's text, a letter, or an index
+    from 0.
+    """
+    options = _options(row, place)
+    texts = _checked(options.texts, place)
+    name = next((each for each in ANSWERS if each in row), "answer")
+    answer = place.field(row, name, (str, int))
+    if isinstance(answer, str) and answer.strip() in options.labels:
+        right = options.labels.index(answer.strip())
+    else:
+        right = _index(answer, texts, place)
     return Sample(
-        input=question,
-        targets=(texts[_index(answer, texts, place)],),
+        input=options.question,
+        targets=(texts[right],),
         choices=texts,
-        **shared(row, place, question, FIELDS),
+        **shared(row, place, options.question, FIELDS | options.columns),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """A question, its options, their labels where the data has some, and the columns read."""
+
+    question: str
+    texts: tuple[str, ...]
+    labels: tuple[str, ...] = ()
+    columns: frozenset[str] = frozenset()
+
+
+def _options(row: Row, place: Place) -> _Options:
+    asked = row.get("question")
+    if isinstance(asked, dict):  # ARC's JSONL
+        return _labelled(place.text(asked, "stem"), place.field(asked, "choices", list), place)
+    question = place.text(row, "question")
+    if "choices" in row:
+        given = place.field(row, "choices", (list, dict))
+        if isinstance(given, dict):  # ARC on the hub
+            texts, labels = place.texts(given, "text"), place.texts(given, "label")
+            return _Options(question, texts, labels)
+        if given and all(isinstance(each, dict) for each in given):
+            return _labelled(question, given, place)
+        return _Options(question, place.texts({"choices": given}, "choices"))
+    for pattern in _COLUMNS:
+        columns = [name for name in row if pattern.fullmatch(name) and row[name] not in (None, "")]
+        if len(columns) > 1:
+            columns.sort(key=lambda name: (len(name), name))
+            texts = tuple(str(row[name]) for name in columns)
+            labels = tuple(columns) if pattern is _LETTER_COLUMN else ()
+            return _Options(question, texts, labels, frozenset(columns))
+    found = _marked(question)
+    if found is None:
+        place.field(row, "choices", list)  # says that it is missing
+    assert found is not None
+    return found
+
+
+def _labelled(question: str, given: list[Any], place: Place) -> _Options:
+    """Options of the form ``{"text": …, "label": …}``."""
+    holders = [each if isinstance(each, dict) else {} for each in given]
+    texts = tuple(place.text(each, "text") for each in holders)
+    labels = tuple(str(each.get("label", "")) for each in holders)
+    return _Options(question, texts, labels if all(labels) else ())
+
+
+def _marked(question: str) -> _Options | None:
+    """The options of ``Question? (A) … (B) …``, or with ``(1) … (2) …``; None without such."""
+    for labels in (LETTERS, "123456789"):
+        marks: list[tuple[int, int]] = []
+        for label in labels:
+            found = re.compile(rf"(?:^|\s)\({label}\)\s").search(
+                question, marks[-1][1] if marks else 0
+            )
+            if found is None:
+                break
+            marks.append(found.span())
+        if len(marks) > 1:
+            ends = [start for start, _ in marks[1:]] + [len(question)]
+            texts = tuple(
+                question[start:end].strip() for (_, start), end in zip(marks, ends, strict=True)
+            )
+            return _Options(question[: marks[0][0]].strip(), texts, tuple(labels[: len(marks)]))
+    return None
 
 
 def read_hellaswag(source: DataSource, split: str) -> Iterator[Sample]:
@@ -58,7 +144,14 @@ def read_hellaswag(source: DataSource, split: str) -> Iterator[Sample]:
     Raises:
         DataError: A file or row cannot be read.
     """
-    return read(source, _hellaswag_row, files={".json": lambda path: _read_converted(path, split)})
+
+    def read_parts(path: Path) -> Iterator[Sample] | None:
+        document = None if is_json_lines(path) else data.read_json(path)
+        if not isinstance(document, dict) or not set(SPLITS) & document.keys():
+            return None
+        return _read_converted(document, path, split)
+
+    return read(source, _hellaswag_row, HELLASWAG_HEADER, files={".json": read_parts})
 
 
 def clean(text: str) -> str:
@@ -80,15 +173,14 @@ def _hellaswag_row(row: Row, place: Place) -> Sample:
     label = place.field(row, "label", (str, int))
     if label == "":
         raise place.error("field 'label' is empty", "a labelled split: validation, not test")
-    right = endings[_index(int(label) if str(label).isdigit() else label, endings, place)]
+    right = endings[_index(int(label) if str(label).isdecimal() else label, endings, place)]
     arguments = shared(row, place, query, HELLASWAG_FIELDS)
     return Sample(input=query, targets=(right,), choices=endings, **arguments)
 
 
-def _read_converted(path: Path, split: str) -> Iterator[Sample]:
+def _read_converted(document: dict[str, Any], path: Path, split: str) -> Iterator[Sample]:
     """JSON with lists ``dev`` and ``test`` of {question, choices: {A: …}, answer: letter}."""
-    document = data.read_json(path)
-    rows = document.get(split) if isinstance(document, dict) else None
+    rows = document.get(split)
     if not isinstance(rows, list):
         raise DataError(f"no list {split!r}", path=path, expected=f"lists {' and '.join(SPLITS)}")
     for number, row in enumerate(rows, start=1):
@@ -126,13 +218,8 @@ def _checked(texts: tuple[str, ...], place: Place) -> tuple[str, ...]:
 
 def _index(answer: str | int, texts: tuple[str, ...], place: Place) -> int:
     """The right choice's index, from its index, its text or its letter."""
-    if isinstance(answer, str):
-        if answer in texts:
-            return texts.index(answer)
-        letter = answer.strip().upper()
-        index = LETTERS.index(letter) if len(letter) == 1 and letter in LETTERS else -1
-    else:
-        index = answer
+    text = isinstance(answer, str)
+    index = _index_of_text(str(answer).strip(), texts, place) if text else int(answer)
     if 0 <= index < len(texts):
         return index
     raise place.error(
@@ -140,3 +227,24 @@ def _index(answer: str | int, texts: tuple[str, ...], place: Place) -> int:
         f"an index from 0 to {len(texts) - 1}, a letter from A to {LETTERS[len(texts) - 1]}, "
         "or a choice's text",
     )
+
+
+def _index_of_text(answer: str, texts: tuple[str, ...], place: Place) -> int:
+    """The index of a choice given by its text, its letter, or its index as text; −1 if by none.
+
+    Raises:
+        DataError: In a table of text, where numbers are no different from texts, two are possible.
+    """
+    bare = [text.strip() for text in texts]
+    named = bare.index(answer) if answer in bare else -1
+    index = int(answer) if answer.isdecimal() and len(answer) < 4 else -1
+    if not place.typed and named >= 0 and 0 <= index < len(texts) and index != named:
+        raise place.error(
+            f"answer {answer!r} is the text of choice {named} and the index of another",
+            'letters as answers, or a format with types: JSONL, where 1 is an index and "1" a text',
+        )
+    if named >= 0:
+        return named
+    if len(answer) == 1 and answer.upper() in LETTERS:
+        return LETTERS.index(answer.upper())
+    return index

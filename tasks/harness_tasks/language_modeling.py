@@ -10,6 +10,7 @@ from harness import data
 from harness.data import Row
 from harness.errors import DataError
 from harness.protocols import Metric, Task, TaskOptions, TaskSpec
+from harness.rows import Header, Place
 from harness.types import (
     DataSource,
     HubDataset,
@@ -21,7 +22,7 @@ from harness.types import (
     ScoreValue,
 )
 from harness_tasks.languages import named, scripts_not_split
-from harness_tasks.rows import Place, read, shared
+from harness_tasks.rows import read, shared
 
 SAMPLES = Path(__file__).parent / "samples"
 FIELDS = frozenset({"text", "page"})
@@ -72,12 +73,12 @@ class PerplexityTask:
 
 
 def read_texts(source: DataSource) -> Iterator[Sample]:
-    """Streams own JSONL (``text``), a ``.txt`` file as one text, or the hub's rows (``page``).
+    """Streams rows (``text``; the hub's ``page``) of any format, or a ``.txt`` file as one text.
 
     Raises:
         DataError: A file or row cannot be read.
     """
-    return read(source, read_row, files={".txt": _read_file})
+    return read(source, read_row, Header(FIELDS), files={".txt": _read_file})
 
 
 def read_row(row: Row, place: Place) -> Sample:

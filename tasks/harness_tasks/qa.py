@@ -12,6 +12,8 @@ from harness import data, options
 from harness.data import Row
 from harness.errors import DataError
 from harness.protocols import Metric, Task, TaskOptions, TaskSpec
+from harness.rows import Header, Place
+from harness.tables import is_json_lines
 from harness.types import (
     DataSource,
     ExtractAnswer,
@@ -30,11 +32,12 @@ from harness_tasks.base import (
     grade_all,
     metrics_of,
 )
-from harness_tasks.rows import Place, read, shared
+from harness_tasks.rows import read, shared
 
 SAMPLES = Path(__file__).parent / "samples"
 VERSION = "2"
-FIELDS = frozenset({"context", "question", "answers", "title"})
+FIELDS = frozenset({"context", "question", "answers", "answer", "title"})
+HEADER = Header(FIELDS)
 NO_ANSWER = "unanswerable"
 
 TEMPLATES = {
@@ -145,39 +148,63 @@ def _answer(sample: Sample) -> str:
 
 
 def read_questions(source: DataSource) -> Iterator[Sample]:
-    """Streams SQuAD's JSON, own JSONL (``context, question, answers``) or the hub's rows.
+    """Streams SQuAD's JSON, rows of any format (``context, question, answers``) or the hub's.
 
     Raises:
         DataError: A file or question cannot be read.
     """
-    return read(source, read_row, files={".json": read_squad})
+    return read(source, read_row, HEADER, files={".json": _read_published})
 
 
 def read_row(row: Row, place: Place) -> Sample:
-    """A question of own JSONL or of the hub's ``squad``, ``squad_v2``."""
+    """A question of own rows or of the hub's ``squad``, ``squad_v2``."""
     question, context = place.text(row, "question"), place.text(row, "context")
     arguments = shared(row, place, question, FIELDS)
     title = row.get("title") or ""
-    if isinstance(
-        row.get("answers"), dict
-    ):  # the hub's columns: {"text": […], "answer_start": […]}
-        answers = place.texts(row["answers"], "text")
-    else:
-        answers = place.texts(row, "answers")
     if arguments["cluster"] is None:
         digest = hashlib.sha256(context.encode()).hexdigest()[:12]
         arguments["cluster"] = f"{title}#{digest}" if title else digest
     arguments["metadata"] |= {"context": context, "title": str(title)}
-    return Sample(input=question, targets=_distinct(answers), **arguments)
+    return Sample(input=question, targets=_distinct(_answers(row, place)), **arguments)
 
 
-def read_squad(path: Path) -> Iterator[Sample]:
+def _answers(row: Row, place: Place) -> tuple[str, ...]:
+    """A list of ``answers``, the hub's ``{"text": […], …}``, or one text ``answer``.
+
+    In a table of text, ``answers`` may hold one answer as it is; empty, the question has none.
+    """
+    if "answers" not in row and "answer" in row:
+        single = row["answer"]
+        return () if single is None else (place.field(row, "answer", str),) if single else ()
+    given = row.get("answers")
+    if not place.typed and isinstance(given, str) and given.strip()[:1] not in ("[", "{"):
+        return (given,) if given.strip() else ()
+    answers = place.field(row, "answers", (list, dict))
+    if isinstance(answers, dict):
+        return place.texts(answers, "text")
+    return place.texts({"answers": answers}, "answers")
+
+
+def _read_published(path: Path) -> Iterator[Sample] | None:
+    """SQuAD's samples; None where a JSON file holds rows."""
+    if is_json_lines(path):
+        return None
+    document = data.read_json(path)
+    articles = document.get("data") if isinstance(document, dict) else document
+    first = articles[0] if isinstance(articles, list) and articles else None
+    if isinstance(document, list) or (isinstance(first, dict) and "question" in first):
+        return None
+    if isinstance(document, dict) and "question" in document:  # columns
+        return None
+    return read_squad(document, path)
+
+
+def read_squad(document: Any, path: Path) -> Iterator[Sample]:
     """The published JSON of SQuAD 1.1 and 2.0; a passage is a cluster.
 
     Raises:
         DataError: The document has another shape.
     """
-    document = data.read_json(path)
     if not isinstance(document, dict):
         raise _shape(path, "the document", "{'data': [{'title', 'paragraphs'}]}")
     for article in _items(path, "the document", document, "data"):

@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import choices, data, options, predictions
+from harness import choices, data, options, predictions, rows
 from harness.data import Row
-from harness.errors import UsageError
+from harness.errors import DataError, UsageError
+from harness.labels import OPTION as LABEL_MAP
+from harness.labels import Labels
 from harness.protocols import Metric, Task, TaskOptions, TaskSpec
+from harness.rows import Header, Place
 from harness.types import (
     Classify,
     ClassProbs,
@@ -25,10 +28,11 @@ from harness.types import (
 )
 from harness_tasks import prompts
 from harness_tasks.base import VERSION, Grader, completion, grade_all, metrics_of
-from harness_tasks.rows import Place, read, shared
+from harness_tasks.rows import read, shared
 
 SAMPLES = Path(__file__).parent / "samples"
 FIELDS = frozenset({"text", "label", "sentence", "idx"})
+HEADER = Header(FIELDS, absent=("text", "label"))
 SST2_LABELS = ("negative", "positive")
 
 SST2_TEMPLATES = {
@@ -46,6 +50,7 @@ TEMPLATES = {
 }
 OPTIONS = {
     "scoring": "loglikelihood of the labels, classify (a classification head) or generate",
+    **LABEL_MAP,
     "max_tokens": "longest generated answer in tokens (default 16)",
     "metrics": "further metrics: evaluate:NAME_OR_PATH, separated by commas",
 }
@@ -77,7 +82,7 @@ def _open(
     own = metrics() if scoring == "generate" else (*metrics(), *calibration_metrics())
     return SentimentTask(
         name=name,
-        labels=labels,
+        known=Labels.of(labels, chosen),
         scoring=scoring,
         prompt=prompts.Prompt(
             template,
@@ -99,7 +104,7 @@ class SentimentTask:
     """The label of a text, by the labels' log-probabilities, a classification head or text."""
 
     name: str
-    labels: tuple[str, ...]
+    known: Labels
     scoring: str
     prompt: prompts.Prompt
     sampling: Sampling
@@ -108,6 +113,11 @@ class SentimentTask:
     calibration: Callable[[Sequence[float], int], dict[str, ScoreValue]]
     graders: tuple[Grader, ...]
     version: str = VERSION
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels in their order."""
+        return self.known.names
 
     @property
     def metrics(self) -> Sequence[Metric]:
@@ -128,7 +138,7 @@ class SentimentTask:
 
     def samples(self, data: DataSource) -> Iterable[Sample]:
         """See ``harness.protocols.Task``."""
-        return read_texts(data, self.labels)
+        return read_texts(data, self.known)
 
     def requests(self, sample: Sample, shots: Sequence[Sample]) -> Sequence[Request]:
         """One request, or one a label with ``scoring=loglikelihood``."""
@@ -173,50 +183,48 @@ class SentimentTask:
 # --------------------------------------------------------------------------- readers
 
 
-def read_texts(source: DataSource, labels: Sequence[str]) -> Iterator[Sample]:
-    """Streams ``text<TAB>label`` files (``.tsv``, ``.txt``), own JSONL or the hub's rows.
-
-    A label is one of ``labels`` or its number from 0.
+def read_texts(source: DataSource, labels: Labels) -> Iterator[Sample]:
+    """Streams rows of any format (``text`` or ``sentence``, ``label``), or TEXT<TAB>LABEL lines.
 
     Raises:
         DataError: A file or row cannot be read, or has another label.
     """
 
-    def read_tabbed(path: Path) -> Iterator[Sample]:
-        for number, line in data.lines(path):
-            if not line.strip():
-                continue
-            place = Place(path, number)
-            text, tab, label = line.rpartition("\t")
-            if not (tab and text.strip()):
-                raise place.error(f"no text before a tab: {line[:60]!r}", "TEXT<TAB>LABEL")
-            yield Sample(str(number), text, (_label(label.strip(), labels, place),))
+    def read_tabbed(path: Path) -> Iterator[Sample] | None:
+        _, first = next(data.lines(path), (1, ""))
+        headed = not FIELDS.isdisjoint(each.strip() for each in first.split("\t"))
+        if rows.suffix(path) == ".tsv" and (headed or source.columns):
+            return None
+        return _read_tabbed(path, labels)
 
     def read_row(row: Row, place: Place) -> Sample:
         text = place.text(row, "sentence" if "sentence" in row else "text")
-        label = place.field(row, "label", (str, int))
+        label = place.field(row, "label", (str, int, float, bool))
         if "id" not in row and "idx" in row:
             row = {**row, "id": row["idx"]}
         arguments = shared(row, place, text, FIELDS)
-        return Sample(input=text, targets=(_label(label, labels, place),), **arguments)
+        return Sample(input=text, targets=(labels.name(label, place),), **arguments)
 
-    return read(source, read_row, files={".tsv": read_tabbed, ".txt": read_tabbed})
+    return read(source, read_row, HEADER, files={".tsv": read_tabbed, ".txt": read_tabbed})
 
 
-def _label(label: str | int, labels: Sequence[str], place: Place) -> str:
-    if isinstance(label, str) and label in labels:
-        return label
-    try:
-        number = int(label)
-    except ValueError:
-        number = -1
-    if 0 <= number < len(labels):
-        return labels[number]
-    raise place.error(
-        f"label {label!r}",
-        f"one of {', '.join(labels)}, or its number from 0 to {len(labels) - 1}; "
-        "the task sentiment takes other labels with --set sentiment.labels=…",
-    )
+def _read_tabbed(path: Path, labels: Labels) -> Iterator[Sample]:
+    """A text a line, and its label after the last tab: a text may hold tabs, too."""
+    filled = [(number, line) for number, line in data.lines(path) if line.strip()]
+    tabs = {line.count("\t") for _, line in filled}
+    if len(filled) > 1 and len(tabs) == 1 and tabs != {1} and tabs != {0}:
+        raise DataError(
+            f"{tabs.pop() + 1} columns without a header",
+            path=path,
+            line=filled[0][0],
+            expected="TEXT<TAB>LABEL, or a first line that names the columns: text, label, …",
+        )
+    for number, line in filled:
+        place = Place(path, number)
+        text, tab, label = line.rpartition("\t")
+        if not (tab and text.strip()):
+            raise place.error(f"no text before a tab: {line[:60]!r}", "TEXT<TAB>LABEL")
+        yield Sample(str(number), text, (labels.name(label.strip(), place),))
 
 
 SPECS = (

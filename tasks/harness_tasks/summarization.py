@@ -8,10 +8,11 @@ from pathlib import Path
 from harness import options
 from harness.data import Row
 from harness.protocols import Task, TaskOptions, TaskSpec
+from harness.rows import Header, Place
 from harness.types import DataSource, HubDataset, Sample, Sampling
 from harness_tasks import prompts
 from harness_tasks.base import GenerationTask
-from harness_tasks.rows import Place, aligned, identifier, read, shared
+from harness_tasks.rows import aligned, identifier, read, shared
 
 SAMPLES = Path(__file__).parent / "samples"
 VERSION = "2"
@@ -19,6 +20,7 @@ FIELDS = frozenset({"document", "summary"})
 HELM_FIELDS = FIELDS | {
     "article", "summary_gt", "logprobs", "max_tokens", "n", "stop", "temperature", "top_p",
 }  # fmt: skip
+HEADER = Header(FIELDS | {"article", "highlights", "summary_gt"})
 HELM_START = "Article: "
 HELM_END = "\n\nSummarize the above article"
 
@@ -92,12 +94,12 @@ def _open(name: str, known: Mapping[str, str], max_tokens: int, chosen: TaskOpti
 
 
 def read_documents(source: DataSource) -> Iterator[Sample]:
-    """Streams own JSONL, HELM's XSum JSONL, line-aligned files or the hub's rows.
+    """Streams rows of any format, HELM's XSum among them, line-aligned files or the hub's rows.
 
     Raises:
         DataError: A file or row cannot be read.
     """
-    return read(source, read_row, lines=_read_aligned)
+    return read(source, read_row, HEADER, lines=_read_aligned)
 
 
 def read_row(row: Row, place: Place) -> Sample:

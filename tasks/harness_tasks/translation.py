@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import options
-from harness.data import Row
+from harness.data import Row, others
 from harness.errors import DataError
 from harness.protocols import Task, TaskOptions, TaskSpec
+from harness.rows import FORMATS, Header, Place, is_known
 from harness.types import DataSource, HubDataset, Sample, Sampling
 from harness_tasks import languages, prompts
 from harness_tasks.base import GenerationTask
-from harness_tasks.rows import Place, aligned, identifier, read, shared
+from harness_tasks.rows import aligned, identifier, read, shared
 
 SAMPLES = Path(__file__).parent / "samples"
 VERSION = "2"
@@ -119,18 +120,22 @@ def remarks(samples: Sequence[Sample], task: str, tokenize: str) -> Iterator[str
 
 
 def read_pairs(source: DataSource, preset: Preset = GENERIC) -> Iterator[Sample]:
-    """Streams line-aligned ``SOURCE:REFERENCE[:REFERENCE…]``, own JSONL or the hub's rows.
+    """Streams line-aligned ``SOURCE:REFERENCE[:REFERENCE…]``, rows of any format or the hub's.
 
     Raises:
         DataError: A file or row cannot be read.
     """
-    if source.kind == "path" and len(source.paths) == 1 and _is_plain_text(source.paths[0]):
+    if len(source.paths) == 1 and _is_plain_text(Path(source.paths[0])):
         raise DataError(
             "one file of plain text",
             path=source.paths[0],
-            expected="two line-aligned files, SOURCE:REFERENCE, or JSONL with 'source', 'target'",
+            expected="two line-aligned files, SOURCE:REFERENCE, or rows with 'source', 'target': "
+            f"{FORMATS}",
         )
-    return read(source, lambda row, place: read_row(row, place, preset), lines=_read_aligned)
+    header = Header(FIELDS | {preset.source_code, preset.target_code})
+    return read(
+        source, lambda row, place: read_row(row, place, preset), header, lines=_read_aligned
+    )
 
 
 def read_row(row: Row, place: Place, preset: Preset = GENERIC) -> Sample:
@@ -157,23 +162,23 @@ def _read_hub(row: Row, place: Place, preset: Preset) -> Sample:
     )
     if preset.source_code not in columns:
         raise place.error(
-            f"no field 'source' (fields: {', '.join(map(repr, row))})",
+            "field 'source' is missing",
             "the fields 'id', 'source', 'target', "
-            f"or columns {preset.source_code!r}, {preset.target_code!r}",
+            f"or columns {preset.source_code!r}, {preset.target_code!r}{others(row)}",
         )
     text = place.text(columns, preset.source_code)
     target = place.text(columns, preset.target_code)
     return Sample(identifier(row, "id", place), text, (target,))
 
 
+def _is_plain_text(path: Path) -> bool:
+    return not path.is_dir() and not is_known(path)
+
+
 def _read_aligned(paths: tuple[str, ...]) -> Iterator[Sample]:
     """One text a line; the further files hold its translations on the same line."""
     for number, (text, *references) in aligned(paths):
         yield Sample(str(number), text, tuple(references))
-
-
-def _is_plain_text(path: str) -> bool:
-    return Path(path).suffix.lower() not in {".jsonl", ".json", ".ndjson"}
 
 
 SPECS = (

@@ -31,7 +31,9 @@ def write_jsonl(path: Path, rows: list[Mapping[str, Any]]) -> Path:
     return path
 
 
-texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip)
+texts = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1
+).filter(str.strip)
 
 ROWS: dict[str, dict[str, Any]] = {
     "squad": {"context": "c", "question": "q", "answers": ["a"]},
@@ -116,10 +118,10 @@ def test_an_answer_is_an_index_a_letter_or_a_text(
         assert sample.targets == (texts[index],)
 
 
-def test_an_id_defaults_to_the_line_number(tmp_path: Path) -> None:
+def test_an_id_defaults_to_the_number_of_the_row(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text('{"text": "x"}\n\n{"text": "y"}\n')
-    assert [sample.id for sample in read(_task("perplexity"), path)] == ["1", "3"]
+    assert [sample.id for sample in read(_task("perplexity"), path)] == ["1", "2"]
 
 
 def test_further_plain_columns_become_template_variables(tmp_path: Path) -> None:
@@ -164,7 +166,7 @@ def test_an_unanswerable_question_wants_an_empty_answer(tmp_path: Path, name: st
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        ([], "the document is not as SQuAD publishes it"),
+        ({"data": 1}, "Expected a list of objects 'data'"),
         ({"data": [{"title": "T"}]}, "article 'T' .*\nExpected a list of objects 'paragraphs'"),
         (squad_document(answers="Me"), "question 'q1' .*\nExpected a list of objects 'answers'"),
         (squad_document(question=None), "article 'T', paragraph 0 .*\nExpected a text 'question'"),
@@ -290,10 +292,11 @@ def test_a_text_file_is_one_text(tmp_path: Path) -> None:
         ("xsum", {"article": "x", "summary_gt": "y"}, "is not HELM's prompt"),
         ("translation", {"source": "s"}, "field 'target' is missing"),
         ("translation", {"source": "s", "targets": []}, "field 'targets' is empty"),
-        ("translation", {"x": "s"}, "no field 'source' .*\nExpected the fields"),
-        ("sst2", {"text": "t", "label": 2}, "label 2\nExpected one of negative, positive"),
+        ("translation", {"x": "s"}, "'source' is missing\nExpected the fields .*has x"),
+        ("sst2", {"text": "t", "label": 2}, "label 2\nExpected one of the labels negative, pos"),
         ("sst2", {"text": "t", "label": "neutral"}, "label 'neutral'"),
-        ("sst2", {"text": "t", "label": True}, "field 'label' is bool"),
+        ("sst2", {"text": "t", "label": 0.5}, "label 0.5"),
+        ("sst2", {"text": "t", "label": None}, "field 'label' has no value"),
         ("multiple_choice", {**ROWS["multiple_choice"], "answer": 2}, "answer 2 is none of the 2"),
         ("multiple_choice", {**ROWS["multiple_choice"], "answer": -1}, "answer -1 is none"),
         ("multiple_choice", {**ROWS["multiple_choice"], "answer": "C"}, "answer 'C' is none"),
