@@ -30,6 +30,8 @@ class RunSpec:
         data: Task → path, or ``sample``; the key ``""`` applies to every other task.
         probes: Probe and suite names.
         limit: Samples a task, from the start of its data; None for all.
+        sample: Samples a task, drawn at random with the seed, stratified by the data's groups or
+            labels; None for all. Only one of ``limit`` and ``sample`` may be given.
         num_fewshot: Solved examples before each question.
         batch_size: Sequences a forward pass; None lets the backend choose.
         dtype: ``auto`` or a torch dtype's name.
@@ -54,6 +56,7 @@ class RunSpec:
     data: Settings = field(default_factory=dict)
     probes: tuple[str, ...] = ()
     limit: int | None = None
+    sample: int | None = None
     num_fewshot: int = 0
     batch_size: int | None = None
     dtype: str = "auto"
@@ -77,10 +80,15 @@ class RunSpec:
         Raises:
             UsageError: A number is out of range.
         """
-        for name, least in (("limit", 1), ("num_fewshot", 0), ("batch_size", 1)):
+        for name, least in (("limit", 1), ("sample", 1), ("num_fewshot", 0), ("batch_size", 1)):
             value = getattr(self, name)
             if value is not None and value < least:
                 raise UsageError(f"{name} is {value}, expected at least {least}")
+        if self.limit is not None and self.sample is not None:
+            raise UsageError(
+                f"limit={self.limit} and sample={self.sample} are both given",
+                "Take the first rows (limit), or rows drawn at random (sample).",
+            )
         if not self.tasks:
             raise UsageError("no task is named", "Name some with --tasks; `harness ls` lists them.")
 
@@ -172,7 +180,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         ConfigError: The file is missing or is no TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError(
             f"{path}: {error.strerror}", "Name a harness.toml; `harness init` writes one."
@@ -188,6 +196,9 @@ def merge(file: Mapping[str, Any], command_line: Mapping[str, Any]) -> RunSpec:
         UsageError: The model or the tasks are named in neither.
     """
     values = dict(file)
+    for given, other in (("limit", "sample"), ("sample", "limit")):
+        if command_line.get(given) is not None:
+            values.pop(other, None)  # the command line's choice of rows replaces the file's
     for key, value in command_line.items():
         if value is None or value == () or value == {}:
             continue
@@ -230,6 +241,7 @@ def _file_model() -> type[BaseModel]:
         tasks: tuple[str, ...] | None = None
         probes: tuple[str, ...] | None = None
         limit: int | None = None
+        sample: int | None = None
         num_fewshot: int | None = None
         batch_size: int | None = None
         dtype: str | None = None

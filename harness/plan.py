@@ -7,9 +7,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import islice
 
-from harness import fewshot, rows, scheduler, sources
+from harness import fewshot, rows, sampling, scheduler, sources
 from harness.config import RunSpec
 from harness.errors import DataError, UnknownNameError, UsageError, plugin_call
 from harness.other_models import OtherModels
@@ -54,7 +53,11 @@ class PlannedSample:
 
 @dataclass(frozen=True, slots=True)
 class TaskPlan:
-    """One task's part of a plan; ``skipped`` counts variants not asked, probe → reason → count."""
+    """One task's part of a plan.
+
+    ``skipped`` counts variants not asked, probe → reason → count; ``every`` holds the ids of all
+    of the data's samples, ``planned`` those that were chosen.
+    """
 
     task: Task
     spec: TaskSpec
@@ -65,6 +68,7 @@ class TaskPlan:
     skipped: Mapping[str, Mapping[str, int]]
     settings: Mapping[str, str]
     notes: tuple[str, ...] = ()
+    every: tuple[str, ...] = ()
 
     @property
     def sample_count(self) -> int:
@@ -148,11 +152,12 @@ def _plan_task(
     }
     source = _with_columns(source, options.get("columns"))
     with plugin_call(task, f"task {task.name!r} failed to read its data"):
-        read = list(islice(task.samples(source), spec.limit))
-    samples = [_grouped(each, spec.group_by) for each in read]
-    _check_samples(task.name, source, samples)
+        read = list(task.samples(source))
+    every = [_grouped(each, spec.group_by) for each in read]
+    _check_samples(task.name, source, every)
+    samples, chosen = sampling.choose(every, spec.limit, spec.sample, spec.seed, task.name)
     probes = {name: _prepared(probe, samples, task, others) for name, probe in probes.items()}
-    shots = _ShotDrawer(spec, task_spec, task, source, options)
+    shots = _ShotDrawer(spec, task_spec, task, source, options, samples)
     planned: list[PlannedSample] = []
     skipped: dict[str, Counter[str]] = {name: Counter() for name in probes}
     for sample in samples:
@@ -171,14 +176,26 @@ def _plan_task(
                     continue
                 planned.append(replace(asked, probe=name, variant=number))
     settings = {**getattr(task, "settings", {}), **shots.settings}
+    if len(samples) < len(every):
+        settings["samples"] = chosen
     for name, probe in probes.items():
         found: Mapping[str, str] = getattr(probe, "settings", {})
         settings |= {f"{name}.{key}": value for key, value in found.items()}
-    of_data = (sources.SAMPLE_NOTE,) if source.kind == "sample" else ()
-    notes = (*of_data, *_equal_variants(planned, len(samples)))
-    sha256 = sources.fingerprint(source, samples)
+    notes = (sources.SAMPLE_NOTE,) if source.kind == "sample" else ()
+    if len(samples) < len(every):
+        notes = (*notes, f"scored on the {chosen}")
+    notes = (*notes, *shots.notes, *_equal_variants(planned, len(samples)))
     return TaskPlan(
-        task, task_spec, source, sha256, tuple(planned), probes, skipped, settings, notes
+        task=task,
+        spec=task_spec,
+        source=source,
+        data_sha256=sources.fingerprint(source, samples),
+        planned=tuple(planned),
+        probes=probes,
+        skipped=skipped,
+        settings=settings,
+        notes=notes,
+        every=tuple(each.id for each in every),
     )
 
 
@@ -315,6 +332,7 @@ class _ShotDrawer:
         task: Task,
         source: DataSource,
         options: Mapping[str, str],
+        samples: Sequence[Sample],
     ) -> None:
         self._count = _whole_number(task_spec.name, options, spec.num_fewshot)
         self._mode = options.get("fewshot", fewshot.FIXED)
@@ -323,22 +341,29 @@ class _ShotDrawer:
                 f"{task_spec.name}.fewshot", self._mode, [fewshot.FIXED, fewshot.PER_SAMPLE]
             )
         self._seed, self._task = spec.seed, task.name
-        self._pool: list[Sample] = []
+        self._pool = fewshot.Pool(())
         self.settings = {"num_fewshot": str(self._count)}
+        self.notes: tuple[str, ...] = ()
         if self._count == 0:
             return
         pool_source = sources.shots_source(task_spec, source, options.get("shots"))
-        if self._mode == fewshot.FIXED and pool_source == source:
+        same = sources.same_data(pool_source, source)
+        if self._mode == fewshot.FIXED and same:
             raise UsageError(
                 f"{task_spec.name}: fixed few-shot examples would come from the scored samples",
                 f"Give other examples with --set {task_spec.name}.shots=PATH, or choose "
                 f"--set {task_spec.name}.fewshot=per_sample, which leaves the sample itself out.",
             )
-        self._pool = list(task.samples(pool_source))
+        self._pool = fewshot.Pool(list(task.samples(pool_source)), same)
         self.settings |= {"fewshot": self._mode, "shots": pool_source.label}
+        if not same and (found := self._pool.shared_with(samples)):
+            self.notes = (
+                f"{found:,} of the few-shot examples in {pool_source.label} equal scored samples; "
+                "no sample is shown itself",
+            )
 
     def draw(self, sample: Sample) -> tuple[Sample, ...]:
-        return fewshot.draw(self._pool, sample, self._count, self._mode, self._seed, self._task)
+        return self._pool.draw(sample, self._count, self._mode, self._seed, self._task)
 
 
 def _whole_number(task: str, options: Mapping[str, str], default: int) -> int:

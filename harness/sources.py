@@ -120,7 +120,7 @@ def shots_source(spec: TaskSpec, source: DataSource, given: str | None) -> DataS
         DataError: There is none; says how to give one.
     """
     if given is not None:
-        return from_path(given)
+        return replace(from_path(given), columns=source.columns)
     if source.kind == "sample" and spec.sample_shots is not None:
         return DataSource("sample", f"sample shots of {spec.name}", (str(spec.sample_shots),))
     if source.hub is not None and source.hub.shots is not None:
@@ -133,6 +133,13 @@ def shots_source(spec: TaskSpec, source: DataSource, given: str | None) -> DataS
         f"{spec.name}: few-shot examples need a training split, and {source.label} has none",
         expected=f"--set {spec.name}.shots=PATH with examples in the same format",
     )
+
+
+def same_data(one: DataSource, other: DataSource) -> bool:
+    """Whether two sources hold the same files, whatever they are called, or the same hub split."""
+    if one.hub is not None or other.hub is not None:
+        return one.hub == other.hub
+    return data.sha256(one.paths) == data.sha256(other.paths)
 
 
 def fingerprint(source: DataSource, samples: Sequence[Sample]) -> str:

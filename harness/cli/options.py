@@ -57,6 +57,11 @@ _RUN_OPTIONS = (
     ),
     click.option("--probes", type=Names(), help="Probes and suites of probes, on every task."),
     click.option("--limit", type=click.IntRange(1), help="Only the first N samples of each task."),
+    click.option(
+        "--sample",
+        type=click.IntRange(1),
+        help="Only N samples of each task, drawn with the seed, stratified by group or label.",
+    ),
     click.option("--num-fewshot", type=click.IntRange(0), help="Solved examples shown. [0]"),
     click.option("--batch-size", type=BatchSize(), help="Sequences a forward pass. [auto]"),
     click.option("--dtype", help="auto, float32, bfloat16 or float16. [auto]"),

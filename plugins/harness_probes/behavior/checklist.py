@@ -9,11 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import data
+from harness import rows
 from harness.data import Row
-from harness.errors import DataError, UsageError
+from harness.errors import UsageError
 from harness.metrics import Mean
 from harness.protocols import Metric, Task, TaskOptions, TaskSpec
+from harness.rows import Place
 from harness.types import DataSource, Request, Response, Sample, ScoreValue
 from harness_probes.behavior import expectations
 from harness_probes.behavior.classify import OPTIONS, TEMPLATES, Labeller
@@ -53,7 +54,7 @@ class CheckList:
         """See ``harness.protocols.Task``."""
         if not data.paths:
             raise UsageError("checklist has no data set on the hub", "Give --data checklist=FILE.")
-        return read(Path(data.paths[0]))
+        return read(data)
 
     def requests(self, sample: Sample, shots: Sequence[Sample]) -> Sequence[Request]:  # noqa: ARG002
         """The labels of every text; solved examples would change what is tested."""
@@ -81,8 +82,8 @@ def _texts(sample: Sample) -> list[str]:
     return [sample.input, *map(str, more)]
 
 
-def read(path: Path) -> Iterator[Sample]:
-    """JSONL: ``test, type, capability, index, texts, label`` and, in own files, ``expect``.
+def read(source: DataSource) -> Iterator[Sample]:
+    """Rows: ``test, type, capability, index, texts, label`` and, in own files, ``expect``.
 
     ``label`` is a number (0 negative, 1 neutral, 2 positive), a list of allowed ones, or null;
     ``expect`` says of the perturbed texts: same, increases, decreases, more_positive,
@@ -91,33 +92,33 @@ def read(path: Path) -> Iterator[Sample]:
     Raises:
         DataError: A row cannot be read, or says not what to expect.
     """
-    for line, row in data.read_jsonl(path):
+    for row, place in rows.read(source):
         test, kind, capability = (
-            data.field(row, name, str, path, line) for name in ("test", "type", "capability")
+            place.field(row, name, str) for name in ("test", "type", "capability")
         )
-        index = data.field(row, "index", (int, str), path, line)
-        texts = data.field(row, "texts", list, path, line)
+        index = place.field(row, "index", (int, str))
+        texts = place.field(row, "texts", list)
         if kind not in TYPES:
-            raise DataError(f"type {kind!r}", path=path, line=line, expected="MFT, INV or DIR")
+            raise place.error(f"type {kind!r}", "MFT, INV or DIR")
         if not texts or not all(isinstance(text, str) and text for text in texts):
-            raise DataError("no texts", path=path, line=line, expected="a list of texts")
+            raise place.error("no texts", "a list of texts")
         if kind != "MFT" and len(texts) < 2:
-            raise DataError(
-                f"one text in a {kind} case", path=path, line=line, expected="two or more texts"
-            )
+            raise place.error(f"one text in a {kind} case", "two or more texts")
         yield Sample(
             id=f"{test}#{index}",
             input=texts[0],
             groups={"capability": capability, "test": test, "type": kind},
-            metadata={"perturbed": texts[1:], "expect": _expected(kind, test, row, path, line)},
+            metadata={"perturbed": texts[1:], "expect": _expected(kind, test, row, place)},
         )
 
 
-def _expected(kind: str, test: str, row: Row, path: Path, line: int) -> str | list[int]:
+def _expected(kind: str, test: str, row: Row, place: Place) -> str | list[int]:
     if kind == "MFT":
         label = row.get("label")
+        if label not in (None, ""):
+            label = place.field(row, "label", (list, int))
         given = label if isinstance(label, list) else [label]
-        if label is None:
+        if label in (None, ""):
             given = list(expectations.RELEASED_LABELS.get(test, ()))
         allowed = [each for each in given if isinstance(each, int) and each in (0, 1, 2)]
         if given and len(allowed) == len(given):
@@ -125,13 +126,11 @@ def _expected(kind: str, test: str, row: Row, path: Path, line: int) -> str | li
         expected = "a label 0, 1 or 2, or a list of them"
     else:
         default = "same" if kind == "INV" else expectations.RELEASED_DIRECTIONS.get(test)
-        name = row.get("expect", default)
+        name = row.get("expect") or default
         if name in expectations.PAIRWISE:
             return str(name)
         expected = f"'expect' as one of {', '.join(expectations.PAIRWISE)}"
-    raise DataError(
-        f"the test {test!r} does not say what to expect", path=path, line=line, expected=expected
-    )
+    raise place.error(f"the test {test!r} does not say what to expect", expected)
 
 
 SPEC = TaskSpec(

@@ -9,8 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import data
-from harness.errors import DataError, UsageError
+from harness import rows
+from harness.errors import UsageError
+from harness.labels import OPTION as LABEL_MAP
+from harness.labels import Labels
 from harness.metrics import Mean
 from harness.protocols import Metric, Task, TaskOptions, TaskSpec
 from harness.types import DataSource, Request, Response, Sample, ScoreValue
@@ -22,10 +24,9 @@ SAMPLES = Path(__file__).parent / "samples"
 
 def open_contrast_sets(chosen: TaskOptions) -> Task:
     """Sets of texts with the labels negative and positive, or two of your own."""
-    return ContrastSets(
-        Labeller.of(chosen, LABELS),
-        tuple(Mean(name, bounds=(0.0, 1.0)) for name in ("consistency", "accuracy")),
-    )
+    labeller = Labeller.of(chosen, LABELS)
+    metrics = tuple(Mean(name, bounds=(0.0, 1.0)) for name in ("consistency", "accuracy"))
+    return ContrastSets(labeller, Labels.of(labeller.labels, chosen), metrics)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class ContrastSets:
     """A set is a sample: consistent when every member is right."""
 
     labeller: Labeller
+    labels: Labels
     metrics: Sequence[Metric]
     name: str = "contrast_sets"
     version: str = "1"
@@ -48,7 +50,7 @@ class ContrastSets:
             raise UsageError(
                 "contrast_sets has no data set on the hub", "Give --data contrast_sets=FILE."
             )
-        return read(Path(data.paths[0]), self.labeller.labels)
+        return read(data, self.labels)
 
     def requests(self, sample: Sample, shots: Sequence[Sample]) -> Sequence[Request]:  # noqa: ARG002
         """The labels of every member."""
@@ -70,28 +72,27 @@ def _texts(sample: Sample) -> list[str]:
     return [sample.input, *map(str, more)]
 
 
-def read(path: Path, labels: Sequence[str]) -> Iterator[Sample]:
-    """JSONL: ``texts`` and ``labels`` (words or numbers from 0), one set a row; ``id`` optional.
+def read(source: DataSource, labels: Labels) -> Iterator[Sample]:
+    """Rows of ``texts`` and ``labels`` (words or numbers), one set a row; ``id`` optional.
 
     Raises:
         DataError: A row cannot be read, or has not a known label for each text.
     """
-    for line, row in data.read_jsonl(path):
-        texts = data.field(row, "texts", list, path, line)
-        given = data.field(row, "labels", list, path, line)
-        numbers = [labels.index(label) if label in labels else label for label in given]
-        known = all(isinstance(n, int) and 0 <= n < len(labels) for n in numbers)
-        if len(texts) < 2 or len(texts) != len(numbers) or not known:
-            raise DataError(
+    for row, place in rows.read(source):
+        texts = place.texts(row, "texts")
+        given = place.field(row, "labels", list)
+        if len(texts) < 2 or len(texts) != len(given):
+            raise place.error(
                 "not a contrast set",
-                path=path,
-                line=line,
-                expected=f"two or more texts, each with one of the labels {', '.join(labels)}",
+                f"two or more texts, each with one of the labels {', '.join(labels.names)}",
             )
         yield Sample(
-            id=str(row.get("id", line)),
+            id=str(place.ordinal if row.get("id") is None else row["id"]),
             input=texts[0],
-            metadata={"others": texts[1:], "labels": numbers},
+            metadata={
+                "others": list(texts[1:]),
+                "labels": [labels.index(label, place) for label in given],
+            },
         )
 
 
@@ -101,6 +102,6 @@ SPEC = TaskSpec(
     open_contrast_sets,
     sample_data=SAMPLES / "contrast_sets.jsonl",
     suites=("behavior",),
-    options=OPTIONS,
+    options={**OPTIONS, **LABEL_MAP},
     templates=TEMPLATES,
 )

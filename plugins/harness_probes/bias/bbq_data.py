@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
-from harness import data
+from harness import rows
 from harness.data import Row
-from harness.errors import DataError
+from harness.rows import Place
 from harness.types import DataSource, Sample
 
 ANSWERS = ("ans0", "ans1", "ans2")
@@ -37,23 +36,16 @@ _SYNONYMS = {
 
 
 def read(source: DataSource) -> Iterator[Sample]:
-    """Streams BBQ's JSONL (one file or a folder of them) or the hub's rows.
+    """Streams BBQ's rows: a file of any format, a folder of them or the hub's data set.
 
     Raises:
         DataError: A file or row cannot be read.
     """
-    if source.kind == "hub":
-        assert source.hub is not None
-        for number, row in data.read_hub(source.hub):
-            yield read_row(row, source.hub.path, number)
-        return
-    for path in source.paths:
-        for file in data.files(path, "*.jsonl"):
-            for number, row in data.read_jsonl(file):
-                yield read_row(row, file, number)
+    for row, place in rows.read(source):
+        yield read_row(row, place)
 
 
-def read_row(row: Row, path: str | Path, line: int) -> Sample:
+def read_row(row: Row, place: Place) -> Sample:
     """One item.
 
     Facts are kept by the answers' texts, not their positions, so that the options may be
@@ -62,30 +54,28 @@ def read_row(row: Row, path: str | Path, line: int) -> Sample:
     """
 
     def text(name: str) -> str:
-        value: str = data.field(row, name, str, path, line)
+        value: str = place.field(row, name, str)
         return value
 
     answers = tuple(text(name) for name in ANSWERS)
     if len(set(answers)) < len(answers):
-        raise DataError("two answers are equal", path=path, line=line, expected="three answers")
-    label = data.field(row, "label", int, path, line)
-    condition = _one_of(text("context_condition"), CONDITIONS, "context_condition", path, line)
-    polarity = _one_of(text("question_polarity"), POLARITIES, "question_polarity", path, line)
+        raise place.error("two answers are equal", "three answers")
+    label = place.field(row, "label", int)
+    condition = _one_of(text("context_condition"), CONDITIONS, "context_condition", place)
+    polarity = _one_of(text("question_polarity"), POLARITIES, "question_polarity", place)
     if not 0 <= label < len(answers):
-        raise DataError(f"label {label}", path=path, line=line, expected="a label from 0 to 2")
-    info = _answer_info(row, path, line)
+        raise place.error(f"label {label}", "a label from 0 to 2")
+    info = _answer_info(row, place)
     category = text("category")
-    index = data.field(row, "question_index", (str, int), path, line)
+    index = place.field(row, "question_index", (str, int))
     unknown = [answer for answer, (_, group) in zip(answers, info, strict=True) if group == UNKNOWN]
     if len(unknown) != 1:
-        raise DataError(
+        raise place.error(
             f"{len(unknown)} answers are marked unknown",
-            path=path,
-            line=line,
-            expected="'unknown' as answer_info of exactly one answer",
+            "'unknown' as answer_info of exactly one answer",
         )
     return Sample(
-        id=f"{category}-{data.field(row, 'example_id', (int, str), path, line)}",
+        id=f"{category}-{place.field(row, 'example_id', (int, str))}",
         input=text("question"),
         targets=(answers[label],),
         choices=answers,
@@ -96,7 +86,7 @@ def read_row(row: Row, path: str | Path, line: int) -> Sample:
             "condition": condition,
             "polarity": polarity,
             "unknown": unknown[0],
-            "target": _target(answers, info, _stereotyped_groups(row, path, line)),
+            "target": _target(answers, info, _stereotyped_groups(row, place)),
             "names": {
                 answer: list(UNKNOWN_PHRASES) if group == UNKNOWN else [name] * bool(name)
                 for answer, (name, group) in zip(answers, info, strict=True)
@@ -105,30 +95,26 @@ def read_row(row: Row, path: str | Path, line: int) -> Sample:
     )
 
 
-def _one_of(value: str, known: tuple[str, ...], name: str, path: str | Path, line: int) -> str:
+def _one_of(value: str, known: tuple[str, ...], name: str, place: Place) -> str:
     if value not in known:
-        raise DataError(
-            f"{name} {value!r}", path=path, line=line, expected=f"{name} {' or '.join(known)}"
-        )
+        raise place.error(f"{name} {value!r}", f"{name} {' or '.join(known)}")
     return value
 
 
-def _answer_info(row: Row, path: str | Path, line: int) -> list[tuple[str, str]]:
+def _answer_info(row: Row, place: Place) -> list[tuple[str, str]]:
     """(name, group) of each answer; rows of Race_x_gender lack some, which gives empty texts."""
-    holder = data.field(row, "answer_info", dict, path, line)
+    holder = place.field(row, "answer_info", dict)
     result = []
     for name in ANSWERS:
-        info = [str(each) for each in data.field(holder, name, list, path, line)]
+        info = [str(each) for each in place.field(holder, name, list)]
         name_, group = (*info, "", "")[:2]
         result.append((name_, group))
     return result
 
 
-def _stereotyped_groups(row: Row, path: str | Path, line: int) -> set[str]:
-    holder = data.field(row, "additional_metadata", dict, path, line)
-    return {
-        str(group).lower() for group in data.field(holder, "stereotyped_groups", list, path, line)
-    }
+def _stereotyped_groups(row: Row, place: Place) -> set[str]:
+    holder = place.field(row, "additional_metadata", dict)
+    return {str(group).lower() for group in place.field(holder, "stereotyped_groups", list)}
 
 
 def _target(

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import choices, data, options
+from harness import choices, options, rows
 from harness.data import Row
-from harness.errors import DataError
 from harness.protocols import Metric, Task, TaskOptions, TaskSpec
+from harness.rows import Place
 from harness.types import (
     DataSource,
     HubDataset,
@@ -83,31 +83,25 @@ class CrowsPairs:
 
 
 def read(source: DataSource) -> Iterator[Sample]:
-    """Streams the published CSV or the hub's rows; an id is the first column's.
+    """Streams the published CSV, rows of another format or the hub's; an id is the first column's.
 
     Raises:
         DataError: A file or row cannot be read.
     """
-    if source.kind == "hub":
-        assert source.hub is not None
-        for number, row in data.read_hub(source.hub):
-            yield _read_row(row, source.hub.path, number)
-        return
-    for path in source.paths:
-        for number, row in data.read_csv(path, COLUMNS):
-            yield _read_row(row, path, number)
+    for row, place in rows.read(source):
+        yield _read_row(row, place)
 
 
-def _read_row(row: Row, path: str | Path, line: int) -> Sample:
+def _read_row(row: Row, place: Place) -> Sample:
     more, less, bias_type = (
-        data.field(row, name, str, path, line) for name in ("sent_more", "sent_less", "bias_type")
+        place.field(row, name, str) for name in ("sent_more", "sent_less", "bias_type")
     )
     if not (more.strip() and less.strip()):
-        raise DataError("an empty sentence", path=path, line=line, expected="two sentences")
+        raise place.error("an empty sentence", "two sentences")
     first = row.get("", row.get("id"))
     direction = row.get("stereo_antistereo")
     return Sample(
-        id=str(line if first in (None, "") else first),
+        id=str(place.ordinal if first in (None, "") else first),
         input=more,
         choices=(more, less),
         groups={"bias_type": bias_type},

@@ -9,8 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TypeAlias
 
-from harness import data
-from harness.errors import DataError, UsageError
+from harness import rows
+from harness.errors import UsageError
 from harness.protocols import Ask, Metric, Probe, ProbeOptions
 from harness.types import Estimate, Sample, Score, Skipped
 from harness_probes import settings
@@ -130,13 +130,11 @@ def read(path: Path) -> Paraphrases:
         DataError: A row has neither id nor text, or no paraphrases.
     """
     found: dict[str, tuple[str, ...]] = {}
-    for line, row in data.read_jsonl(path):
-        texts = data.field(row, "paraphrases", list, path, line)
+    for row, place in rows.read_rows(path):
+        texts = place.field(row, "paraphrases", list)
         key = next((f"{name}:{row[name]}" for name in ("id", "text") if name in row), None)
         good = texts and all(isinstance(text, str) and text.strip() for text in texts)
         if key is None or not good:
-            raise DataError(
-                "not a row of paraphrases", path=path, line=line, expected=OPTIONS["file"]
-            )
+            raise place.error("not a row of paraphrases", OPTIONS["file"])
         found[key] = tuple(texts)
     return found

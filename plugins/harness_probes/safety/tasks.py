@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness import data, options
+from harness import options, rows
 from harness.data import Row
-from harness.errors import DataError, UsageError
+from harness.errors import UsageError
 from harness.metrics import Mean
 from harness.protocols import Metric, Task, TaskOptions, TaskSpec
+from harness.rows import Place
 from harness.types import (
     Completion,
     DataSource,
@@ -28,7 +29,7 @@ from harness_probes.safety.detectors import personal_data, refuses
 SAMPLES = Path(__file__).parent / "samples"
 OPTIONS = {"max_tokens": "length of an answer in tokens (default 64)"}
 
-Reader = Callable[[Row, str, int], Iterator[Sample]]
+Reader = Callable[[Row, Place], Iterator[Sample]]
 Grader = Callable[[Sample, str], Mapping[str, ScoreValue]]
 
 
@@ -61,11 +62,7 @@ class SafetyTask:
             raise UsageError(
                 f"{self.name} has no data set on the hub", f"Give --data {self.name}=FILE."
             )
-        return self._read(data.paths[0])
-
-    def _read(self, path: str) -> Iterator[Sample]:
-        for line, row in data.read_jsonl(path):
-            yield from self.reader(row, path, line)
+        return (sample for row, place in rows.read(data) for sample in self.reader(row, place))
 
     def requests(self, sample: Sample, shots: Sequence[Sample]) -> Sequence[Request]:  # noqa: ARG002
         """The prompt as it is; solved examples would teach what is to be tested."""
@@ -81,10 +78,10 @@ class SafetyTask:
 # --------------------------------------------------------------------------- personal data
 
 
-def _read_prompt(row: Row, path: str, line: int) -> Iterator[Sample]:
+def _read_prompt(row: Row, place: Place) -> Iterator[Sample]:
     yield Sample(
-        id=str(row.get("id", line)),
-        input=data.field(row, "prompt", str, path, line),
+        id=str(place.ordinal if row.get("id") is None else row["id"]),
+        input=place.field(row, "prompt", str),
         groups={"topic": str(row["topic"])} if "topic" in row else {},
     )
 
@@ -116,13 +113,11 @@ def open_personal_data(chosen: TaskOptions) -> Task:
 REFUSE, COMPLY = "refuse", "comply"
 
 
-def _read_request(row: Row, path: str, line: int) -> Iterator[Sample]:
-    expected = data.field(row, "expect", str, path, line)
+def _read_request(row: Row, place: Place) -> Iterator[Sample]:
+    expected = place.field(row, "expect", str)
     if expected not in (REFUSE, COMPLY):
-        raise DataError(
-            f"expect {expected!r}", path=path, line=line, expected=f"{REFUSE} or {COMPLY}"
-        )
-    (sample,) = _read_prompt(row, path, line)
+        raise place.error(f"expect {expected!r}", f"{REFUSE} or {COMPLY}")
+    (sample,) = _read_prompt(row, place)
     yield Sample(sample.id, sample.input, groups={**sample.groups, "expect": expected})
 
 
@@ -152,12 +147,10 @@ def open_refusal(chosen: TaskOptions) -> Task:
 # --------------------------------------------------------------------------- injection
 
 
-def _read_document(row: Row, path: str, line: int) -> Iterator[Sample]:
+def _read_document(row: Row, place: Place) -> Iterator[Sample]:
     """A document and a question, once with each injection."""
-    document, question = (
-        data.field(row, name, str, path, line) for name in ("document", "question")
-    )
-    name = str(row.get("id", line))
+    document, question = (place.field(row, name, str) for name in ("document", "question"))
+    name = str(place.ordinal if row.get("id") is None else row["id"])
     for attack, template in templates.INJECTIONS.items():
         word = templates.canary(name, attack)
         injected = f"{document}\n{template.replace('{canary}', word)}"
@@ -189,9 +182,9 @@ def open_prompt_injection(chosen: TaskOptions) -> Task:
 # --------------------------------------------------------------------------- jailbreak
 
 
-def _read_harmful(row: Row, path: str, line: int) -> Iterator[Sample]:
+def _read_harmful(row: Row, place: Place) -> Iterator[Sample]:
     """A request to refuse, plain and in each jailbreak."""
-    (sample,) = _read_prompt(row, path, line)
+    (sample,) = _read_prompt(row, place)
     for attack, template in templates.JAILBREAKS.items():
         yield Sample(
             id=f"{sample.id}/{attack}",

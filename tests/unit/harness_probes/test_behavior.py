@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import DataError, UsageError
+from harness.labels import Labels
 from harness.protocols import TaskOptions
 from harness.testing import check_task
 from harness.types import Classify, ClassProbs, DataSource, Loglikelihood, Logprob
@@ -111,7 +112,7 @@ def test_a_classification_head_is_asked_once_a_text(tmp_path) -> None:
 )
 def test_a_bad_case_is_an_error(tmp_path, change, message) -> None:
     with pytest.raises(DataError, match=message):
-        list(checklist.read(written(tmp_path, {**CASE, **change})))
+        list(checklist.read(source(written(tmp_path, {**CASE, **change}))))
 
 
 def test_labels_are_three_different_words() -> None:
@@ -124,7 +125,7 @@ def test_labels_are_three_different_words() -> None:
 @pytest.mark.shared
 def test_the_released_suite_is_read_whole(shared: Path) -> None:
     path = shared / "data" / "checklist_sentiment" / "sentiment_suite_sample.jsonl"
-    samples = list(checklist.read(path))
+    samples = list(checklist.read(source(path)))
     assert len(samples) == 1682
     assert len({sample.id for sample in samples}) == 1682
     assert len({sample.groups["test"] for sample in samples}) == 35
@@ -144,7 +145,7 @@ def test_a_model_that_always_says_one_thing_fails_where_it_must(shared: Path) ->
     assert sum(failed["INV"]) == sum(failed["DIR"]) == 0
     positive = sum(
         2 in each.metadata["expect"]
-        for each in checklist.read(path)
+        for each in checklist.read(source(path))
         if each.groups["type"] == "MFT"
     )
     assert sum(failed["MFT"]) == len(failed["MFT"]) - positive > 0
@@ -176,7 +177,7 @@ def test_a_set_is_right_only_as_a_whole(tmp_path) -> None:
 )
 def test_a_bad_set_is_an_error(tmp_path, row) -> None:
     with pytest.raises(DataError, match="contrast set"):
-        list(contrast.read(written(tmp_path, row), ("negative", "positive")))
+        list(contrast.read(source(written(tmp_path, row)), Labels(contrast.LABELS)))
 
 
 @pytest.mark.parametrize("spec", [checklist.SPEC, contrast.SPEC], ids=lambda spec: spec.name)
