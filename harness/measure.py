@@ -40,11 +40,14 @@ class TaskIdentity:
     num_fewshot: str | None = None
     template: str | None = None
     scoring: str | None = None
+    samples: str | None = None
 
     @classmethod
     def of(cls, version: str, data_sha256: str, settings: Mapping[str, str]) -> TaskIdentity:
         """From what a plan or a result says of a task."""
-        asked = {name: settings.get(name) for name in ("num_fewshot", "template", "scoring")}
+        asked = {
+            name: settings.get(name) for name in ("num_fewshot", "template", "scoring", "samples")
+        }
         return cls(version, data_sha256, **asked)
 
     @classmethod
@@ -61,10 +64,13 @@ def incomparable(baseline: TaskIdentity, candidate: TaskIdentity) -> str | None:
         "num_fewshot": "number of few-shot examples",
         "template": "prompt template",
         "scoring": "scoring",
+        "samples": "samples",
     }
     reasons = []
     for attribute, name in names.items():
         before, after = getattr(baseline, attribute), getattr(candidate, attribute)
+        if attribute == "samples" and None in (before, after):
+            continue  # all of the data: what they have in common can be compared
         if before != after:
             length = 12 if attribute == "data_sha256" else None
             before, after = ("none" if each is None else each[:length] for each in (before, after))

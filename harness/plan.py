@@ -123,6 +123,15 @@ def build(
         ]
     tasks = _with_notes_on_groups(tasks, spec.group_by)
     plan = Plan(tuple(replace(each, notes=each.notes + left_out) for each in tasks))
+    match = getattr(backend, "match", None)
+    if match is not None:
+        notes = match({each.task.name: each.every for each in tasks}, list(plan.requests()))
+        plan = Plan(
+            tuple(
+                replace(each, notes=(*each.notes, *notes.get(each.task.name, ())))
+                for each in plan.tasks
+            )
+        )
     check = getattr(backend, "check", None)
     if check is not None:
         check([keyed.request for keyed in plan.requests()])

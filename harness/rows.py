@@ -336,11 +336,11 @@ def _from_text(text: str, kinds: tuple[type, ...]) -> Any:
             except ValueError:
                 continue
     if (list in kinds and bare.startswith("[")) or (dict in kinds and bare.startswith("{")):
-        return _structure(bare)
+        return structure(bare)
     return text
 
 
-def _structure(text: str) -> Any:
+def structure(text: str) -> Any:
     """A list or object written as JSON or as Python writes it; the text itself where neither."""
     try:
         return data.parse_json(text)

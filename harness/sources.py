@@ -143,7 +143,8 @@ def same_data(one: DataSource, other: DataSource) -> bool:
 
 
 def fingerprint(source: DataSource, samples: Sequence[Sample]) -> str:
-    """SHA-256 of the files read; for the hub, of the samples themselves."""
+    """SHA-256 of the files read, and of how columns are mapped; for the hub, of the samples."""
     if source.paths:
-        return data.sha256(source.paths)
+        files = data.sha256(source.paths)
+        return codec.canonical_hash([files, *source.columns]) if source.columns else files
     return codec.canonical_hash([codec.sample_to_json(sample) for sample in samples])

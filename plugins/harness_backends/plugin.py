@@ -37,7 +37,7 @@ def harness_register_backends() -> list[BackendSpec]:
         BackendSpec("vllm", "vLLM's engine in this process", open_vllm, VLLM_OPTIONS),
         BackendSpec(
             "replay",
-            "saved outputs: JSON, JSONL or a text file",
+            "saved outputs, in a file of any usual format",
             replay.open_replay,
             replay.OPTIONS,
             replicable=False,

@@ -1,106 +1,118 @@
 """``--model replay:FILE``: score outputs that were saved elsewhere, without a model.
 
-A JSON map id → text, JSONL rows ``id, response``, or a text file with a line per sample.
+A map id → text (JSON), rows of any format that ``harness.rows`` reads, lm-evaluation-harness's
+``samples_*.jsonl`` among them, or a text file with a line per sample. See ``saved_outputs`` for
+how a file is read and ``matching`` for which output belongs to which sample.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from harness import data
-from harness.errors import DataError, UnknownNameError
+from harness.errors import DataError
 from harness.protocols import BackendOptions
-from harness.types import Completion, Failed, Generate, KeyedRequest, Response, Usage
+from harness.types import (
+    Completion,
+    ExtractAnswer,
+    Failed,
+    Generate,
+    KeyedRequest,
+    Loglikelihood,
+    Logprob,
+    PseudoLoglikelihood,
+    Response,
+    RollingLoglikelihood,
+    Usage,
+)
+from harness_backends import matching, saved_outputs
+from harness_backends.saved_outputs import Output, Saved
 
-OPTIONS = {
-    "replay_field": "field of a JSONL row that holds the text (default: response)",
-    "replay_id": "field of a JSONL row that holds the sample id (default: id, or BBQ's "
-    "category-example_id)",
-}
-_ID_FIELDS = ("id", "sample_id")
+OPTIONS = saved_outputs.OPTIONS
+_TEXTS = frozenset({Generate, ExtractAnswer})
+_NUMBERS = frozenset({Loglikelihood, RollingLoglikelihood, PseudoLoglikelihood})
 
 
 def open_replay(options: BackendOptions) -> Replay:
     """Reads the saved outputs.
 
     Raises:
-        DataError: The file is missing, malformed or empty.
+        DataError: The file is missing, malformed, empty or of no known format.
     """
-    paths = data.files(options.model, "*.json*")
-    texts: dict[str, str] = {}
-    by_line = False
-    for path in paths:
-        by_line = path.suffix not in (".json", ".jsonl")
-        for identifier, text in _read(path, options.values):
-            if identifier in texts:
-                raise DataError(
-                    f"the id {identifier!r} occurs twice", path=path, expected="one output a sample"
-                )
-            texts[identifier] = text
-    if not texts:
-        raise DataError("holds no outputs", path=options.model, expected="one output a sample")
-    digest = hashlib.sha256(json.dumps(texts, sort_keys=True).encode()).hexdigest()
-    return Replay(options.model, texts, by_line, digest)
-
-
-def _read(path: Path, options: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    if path.suffix == ".jsonl":
-        yield from _read_rows(path, options)
-    elif path.suffix == ".json":
-        content = data.read_json(path)
-        if not isinstance(content, dict) or not all(isinstance(v, str) for v in content.values()):
-            raise DataError("is not a map", path=path, expected="a JSON map from sample id to text")
-        yield from content.items()
-    else:
-        for number, text in data.lines(path):
-            yield str(number), text
-
-
-def _read_rows(path: Path, options: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    name = options.get("replay_field", "response")
-    for line, row in data.read_jsonl(path):
-        if name not in row:
-            raise UnknownNameError(
-                f"field in {path}, line {line}:",
-                name,
-                row,
-                "Choose the field with the outputs by --set replay_field=NAME.",
-            )
-        yield _identifier(row, options.get("replay_id"), path, line), str(row[name])
-
-
-def _identifier(row: data.Row, chosen: str | None, path: Path, line: int) -> str:
-    if chosen is not None:
-        return str(data.field(row, chosen, (str, int), path, line))
-    if "category" in row and "example_id" in row:  # BBQ's published files
-        return f"{row['category']}-{row['example_id']}"
-    for name in _ID_FIELDS:
-        if name in row:
-            return str(data.field(row, name, (str, int), path, line))
-    return str(line)
+    return Replay(options.model, saved_outputs.read(options.model, options.values))
 
 
 class Replay:
-    """Answers by sample id; the prompt is not looked at.
+    """Answers by sample; the prompt is not looked at.
 
-    A text file has one output a line in the order of the samples; such ids are line numbers,
-    so a sample whose own id is no line number is answered by its place in the order asked.
+    Args:
+        source: The file or folder, for reports.
+        saved: What was read from it.
     """
 
     by_sample = True
-    supports = frozenset({Generate})
 
-    def __init__(
-        self, source: str, texts: Mapping[str, str], by_line: bool, fingerprint: str
-    ) -> None:
-        self._source, self._texts, self._by_line = source, texts, by_line
-        self.fingerprint = f"replay:{fingerprint}"
+    def __init__(self, source: str, saved: Saved) -> None:
+        self._source, self._saved = source, saved
+        content = [[output.id, output.texts, output.numbers] for output in saved.outputs]
+        digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()
+        self.fingerprint = f"replay:{digest}"
         self.usage = Usage()
-        self._used: set[str] = set()
+        self._of_sample: dict[tuple[str, str], Output] | None = None
         self._unmatched = 0
+        self._without = 0
+
+    @property
+    def supports(self) -> frozenset[type]:
+        """What the saved outputs can answer: texts, log-likelihoods, or both."""
+        outputs = self._saved.outputs
+        texts = _TEXTS if any(each.texts is not None for each in outputs) else frozenset()
+        numbers = _NUMBERS if any(each.numbers is not None for each in outputs) else frozenset()
+        return texts | numbers or _TEXTS
+
+    def match(
+        self, every: Mapping[str, Sequence[str]], requests: Sequence[KeyedRequest]
+    ) -> Mapping[str, Sequence[str]]:
+        """Finds each sample's output; see ``harness.protocols.ModelBackend``.
+
+        Raises:
+            DataError: The outputs do not fit the samples, or hold another number of answers.
+        """
+        asked: dict[str, dict[str, int]] = {task: {} for task in every}
+        for request in requests:
+            counts = asked[request.task]
+            counts[request.sample_id] = counts.get(request.sample_id, 0) + 1
+        found, used = matching.match(
+            self._saved, every, {task: list(counts) for task, counts in asked.items()}
+        )
+        self._of_sample = found
+        self._unmatched = len(self._saved.outputs) - len(used)
+        notes: dict[str, list[str]] = defaultdict(list)
+        for task, counts in asked.items():
+            absent = [each for each in counts if (task, each) not in found]
+            self._without += len(absent)
+            if absent:
+                notes[task].append(
+                    f"{len(absent):,} of {len(counts):,} samples have no saved output, such as "
+                    f"{absent[0]!r}: counted as errors"
+                )
+            if self._unmatched:
+                notes[task].append(
+                    f"{self._unmatched:,} of {len(self._saved.outputs):,} saved outputs belong "
+                    f"to no sample, such as {self._saved.outputs[self._first_unused(used)].where}"
+                )
+        for request in requests:
+            output = found.get((request.task, request.sample_id))
+            if output is not None:
+                _check_count(output, request, asked[request.task][request.sample_id])
+        return notes
+
+    def _first_unused(self, used: set[int]) -> int:
+        return next(at for at in range(len(self._saved.outputs)) if at not in used)
 
     def describe(self) -> Mapping[str, object]:
         """What was read, and how much of it matched."""
@@ -108,29 +120,69 @@ class Replay:
             "backend": "replay",
             "name": Path(self._source).name,
             "source": self._source,
-            "outputs": len(self._texts),
-            "outputs_matching_no_sample": len(self._texts) - len(self._used),
-            "samples_without_output": self._unmatched,
+            "outputs": len(self._saved.outputs),
+            "outputs_matching_no_sample": self._unmatched,
+            "samples_without_output": self._without,
         }
 
     def run(self, requests: Sequence[KeyedRequest]) -> Iterator[tuple[str, Response]]:
         """The saved output of each request's sample; a sample without one fails."""
-        places = {name: index for index, name in enumerate(_in_order(requests), start=1)}
+        if self._of_sample is None:  # asked without a plan: these are all samples there are
+            every: dict[str, dict[str, None]] = defaultdict(dict)
+            for request in requests:
+                every[request.task][request.sample_id] = None
+            self.match({task: list(ids) for task, ids in every.items()}, requests)
+        assert self._of_sample is not None
+        places: Counter[tuple[str, str]] = Counter()
         for request in requests:
-            identifier = request.sample_id
-            if self._by_line and identifier not in self._texts:
-                identifier = str(places[request.task, request.sample_id])
-            text = self._texts.get(identifier)
-            if text is None:
-                self._unmatched += 1
-                yield request.key, Failed(f"no saved output has the id {request.sample_id!r}")
-                continue
-            self._used.add(identifier)
-            yield request.key, Completion(text)
+            sample = (request.task, request.sample_id)
+            index = places[sample]
+            places[sample] += 1
+            output = self._of_sample.get(sample)
+            if output is None:
+                yield (
+                    request.key,
+                    Failed(f"no answer saved: no output belongs to {request.sample_id!r}"),
+                )
+            elif type(request.request) in _TEXTS:
+                yield request.key, _text(output, index)
+            else:
+                yield request.key, _number(output, index)
 
     def close(self) -> None:
         """Holds nothing."""
 
 
-def _in_order(requests: Sequence[KeyedRequest]) -> dict[tuple[str, str], None]:
-    return dict.fromkeys((request.task, request.sample_id) for request in requests)
+def _check_count(output: Output, request: KeyedRequest, asked: int) -> None:
+    """One answer for each of a sample's requests.
+
+    Raises:
+        DataError: There are more or fewer.
+    """
+    texts = type(request.request) in _TEXTS
+    answers: Sequence[object] | None = output.texts if texts else output.numbers
+    if answers is not None and len(answers) != asked:
+        what = "texts" if texts else "log-likelihoods"
+        raise DataError(
+            f"{len(answers)} {what} for sample {request.sample_id!r} of {request.task}",
+            path=output.where,
+            expected=f"{asked}: one for each of the sample's {asked} questions"
+            if asked > 1
+            else "one; choose among several with --set replay_field=NAME or replay_filter=NAME",
+        )
+
+
+def _text(output: Output, index: int) -> Response:
+    text = None if output.texts is None else output.texts[index]
+    return Failed(f"no answer saved ({output.where})") if text is None else Completion(text)
+
+
+def _number(output: Output, index: int) -> Response:
+    value = None if output.numbers is None else output.numbers[index]
+    if value is None:
+        return Failed(f"no log-likelihood saved ({output.where})")
+    if math.isnan(value) or value == math.inf:
+        return Failed("not a number")
+    greedy = output.greedy is not None and output.greedy[index]
+    count = 1 if output.counts is None else output.counts[index]
+    return Logprob(value, count, greedy)

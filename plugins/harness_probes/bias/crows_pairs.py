@@ -30,7 +30,6 @@ SCORING = {
 }
 DECIMALS = 3
 """To which the published script rounds pseudo-log-likelihoods before it compares them."""
-COLUMNS = ("sent_more", "sent_less", "stereo_antistereo", "bias_type")
 
 
 def open_crows_pairs(chosen: TaskOptions) -> Task:

@@ -186,18 +186,40 @@ def pool(count: int) -> list[Sample]:
 
 def test_fixed_shots_are_the_same_for_all() -> None:
     draws = [
-        fewshot.draw(pool(20), Sample(f"q{i}", "q"), 3, fewshot.FIXED, 0, "t") for i in range(9)
+        fewshot.Pool(pool(20)).draw(Sample(f"q{i}", "q"), 3, fewshot.FIXED, 0, "t")
+        for i in range(9)
     ]
     assert all(drawn == draws[0] for drawn in draws)
-    assert draws[0] != fewshot.draw(pool(20), Sample("q", "q"), 3, fewshot.FIXED, 1, "t")
+    assert draws[0] != fewshot.Pool(pool(20)).draw(Sample("q", "q"), 3, fewshot.FIXED, 1, "t")
 
 
 def test_shots_of_a_sample_leave_out_itself_and_its_cluster() -> None:
     for sample in pool(10):
-        drawn = fewshot.draw(pool(10), sample, 8, fewshot.PER_SAMPLE, 0, "t")
+        drawn = fewshot.Pool(pool(10)).draw(sample, 8, fewshot.PER_SAMPLE, 0, "t")
         assert sample.cluster not in {shot.cluster for shot in drawn}
     with pytest.raises(UsageError, match="8 to draw from"):
-        fewshot.draw(pool(10), pool(10)[0], 9, fewshot.PER_SAMPLE, 0, "t")
+        fewshot.Pool(pool(10)).draw(pool(10)[0], 9, fewshot.PER_SAMPLE, 0, "t")
+
+
+@pytest.mark.parametrize("mode", [fewshot.FIXED, fewshot.PER_SAMPLE])
+def test_no_shot_has_the_content_of_the_sample(mode: str) -> None:
+    examples = [Sample(f"s{i}", f"What is  X{i}?") for i in range(4)]
+    asked = [Sample(str(i), f"what is x{i}? ") for i in range(4)]
+    drawn = [fewshot.Pool(examples).draw(sample, 3, mode, 0, "t") for sample in asked]
+    for number, shots in enumerate(drawn):
+        assert {shot.id for shot in shots} == {f"s{i}" for i in range(4)} - {f"s{number}"}
+    with pytest.raises(UsageError, match="3 to draw from for sample '0'"):
+        fewshot.Pool(examples).draw(asked[0], 4, mode, 0, "t")
+    assert fewshot.Pool(examples).shared_with(asked[:3]) == 3
+
+
+def test_a_sample_s_place_in_a_fixed_draw_goes_to_one_that_is_not_in_it() -> None:
+    whole = fewshot.Pool(pool(9))
+    usual = whole.draw(Sample("q", "q"), 4, fewshot.FIXED, 0, "t")
+    for number, shot in enumerate(usual):
+        drawn = whole.draw(Sample("other", shot.input), 4, fewshot.FIXED, 0, "t")
+        assert drawn[:3] == usual[:number] + usual[number + 1 :]
+        assert drawn[3] not in usual
 
 
 def test_shots_do_not_depend_on_the_limit(registry, backend, echo_rows, tmp_path) -> None:

@@ -46,7 +46,7 @@ def test_a_row(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("id,sent_more,sent_less\n", "no column 'stereo_antistereo'"),
+        ("id,sent_more,sent_less\n1,a,b\n", "'bias_type' is missing\\nExpected.*has id, sent_more"),
         (HEADER + "1,x\n", "line 2: too few fields"),
         (HEADER + "1,x, ,stereo,age,[]\n", "line 2: an empty sentence"),
     ],

@@ -1,0 +1,270 @@
+"""Reading saved outputs: from files as people have them to one ``Output`` a sample."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness import data, rows
+from harness.data import Row
+from harness.errors import DataError
+from harness.rows import Place
+from harness.tables import is_json_lines
+
+OPTIONS = {
+    "replay_field": "column that holds the output (default: response; lm-evaluation-harness: "
+    "filtered_resps)",
+    "replay_id": "column that holds the sample's id (default: id, sample_id, doc_id, or BBQ's "
+    "category-example_id)",
+    "replay_filter": "of lm-evaluation-harness's rows, the filter whose answers to take",
+}
+FIELDS = (
+    "response", "prediction", "output", "completion", "generated_text", "filtered_resps", "resps"
+)  # fmt: skip
+"""Columns that hold an output, where ``replay_field`` names none; the first that is there."""
+NUMBERS = "loglikelihoods"
+COUNTS = "token_counts"
+DOC_ID = "doc_id"
+_IDS = ("id", "sample_id", DOC_ID)
+_FORMATS = f"a JSON map from sample id to text; a text file with an output a line; {rows.FORMATS}"
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What was saved of one sample; each list has an entry a question, None where none is saved.
+
+    Attributes:
+        where: File and line, for messages.
+        id: The sample's id; None where the file has none.
+        texts: Generated texts; None where the file has none of them.
+        numbers: Log-likelihoods in nats; None likewise.
+        greedy: Whether each continuation was the likeliest; None where unknown.
+        counts: Tokens of each continuation; None where unknown.
+    """
+
+    where: str
+    id: str | None
+    texts: tuple[str | None, ...] | None = None
+    numbers: tuple[float | None, ...] | None = None
+    greedy: tuple[bool, ...] | None = None
+    counts: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A file's outputs in its order; ``numbered``: their ids count the rows of the data from 0."""
+
+    source: str
+    outputs: tuple[Output, ...]
+    numbered: bool = False
+
+    @property
+    def by_id(self) -> bool:
+        """Whether they have ids."""
+        return all(each.id is not None for each in self.outputs)
+
+
+def read(source: str, options: Mapping[str, str]) -> Saved:
+    """The outputs of a file or folder.
+
+    Raises:
+        DataError: It is missing, malformed, empty or of no known format, or only some rows have
+            an id, or two have the same.
+    """
+    path = Path(source)
+    suffix = rows.suffix(path)
+    numbered = False
+    if (
+        path.is_dir()
+        or suffix not in (".json", ".txt")
+        or (suffix == ".json" and is_json_lines(path))
+    ):
+        if not path.is_dir() and path.exists() and not rows.is_known(path):
+            raise DataError(
+                f"the suffix {suffix!r} names no format of saved outputs",
+                path=path,
+                expected=_FORMATS,
+            )
+        found, numbered = _from_rows(list(rows.read_rows(path)), options)
+    elif suffix == ".txt":
+        found = [
+            Output(f"{path}, line {number}", None, (text,)) for number, text in data.lines(path)
+        ]
+    else:
+        found, numbered = _from_json(path, options)
+    if not found:
+        raise DataError("holds no outputs", path=source, expected=_FORMATS)
+    _check_ids(found)
+    return Saved(source, tuple(found), numbered)
+
+
+def _from_json(path: Path, options: Mapping[str, str]) -> tuple[list[Output], bool]:
+    content = data.read_json(path)
+    if isinstance(content, dict) and not any(
+        isinstance(each, list) and each and isinstance(each[0], dict) for each in content.values()
+    ):
+        shape = (str, int, float, bool, list)
+        if all(each is None or isinstance(each, shape) for each in content.values()):
+            if set(content) & {*FIELDS, NUMBERS, *filter(None, [options.get("replay_field")])}:
+                return _from_rows(list(rows.read_rows(path)), options)  # columns
+            return [
+                Output(f"{path}, {name!r}", name, _texts(value, f"{path}, {name!r}"))
+                for name, value in content.items()
+            ], False
+        raise DataError("is not a map from sample id to text", path=path, expected=_FORMATS)
+    if isinstance(content, list) and not any(isinstance(each, dict) for each in content):
+        return [
+            Output(f"{path}, item {at}", None, _texts(value, f"{path}, item {at}"))
+            for at, value in enumerate(content, start=1)
+        ], False
+    return _from_rows(list(rows.read_rows(path)), options)
+
+
+def _check_ids(found: Sequence[Output]) -> None:
+    seen: dict[str, Output] = {}
+    without = [each for each in found if each.id is None]
+    if without and len(without) < len(found):
+        raise DataError(
+            "has no id, while others have one", path=without[0].where, expected="an id in each row"
+        )
+    for output in found:
+        if output.id is None:
+            return
+        if output.id in seen:
+            raise DataError(
+                f"the id {output.id!r} occurs twice, first in {seen[output.id].where}",
+                path=output.where,
+                expected="one output a sample; of several filters choose one with "
+                "--set replay_filter=NAME",
+            )
+        seen[output.id] = output
+
+
+# --------------------------------------------------------------------------- rows
+
+
+def _from_rows(
+    found: Sequence[tuple[Row, Place]], options: Mapping[str, str]
+) -> tuple[list[Output], bool]:
+    """The outputs, and whether their ids are places."""
+    wanted = options.get("replay_filter")
+    if wanted is not None:
+        found = [(row, place) for row, place in found if row.get("filter") == wanted]
+    if not found:
+        return [], False
+    columns = {name for row, _ in found for name in row}
+    name = _answer_column(columns, options, found[0])
+    identifier = options.get("replay_id") or _id_column(columns)
+    outputs = [
+        _output(row, place, name, _identifier(row, place, identifier)) for row, place in found
+    ]
+    return outputs, identifier == DOC_ID
+
+
+def _answer_column(
+    columns: set[str], options: Mapping[str, str], first: tuple[Row, Place]
+) -> str | None:
+    """The column with texts; None where there are log-likelihoods alone."""
+    chosen = options.get("replay_field")
+    name = chosen or next((each for each in FIELDS if each in columns), None)
+    if name is not None and name in columns:
+        return name
+    if chosen is None and NUMBERS in columns:
+        return None
+    row, place = first
+    raise place.error(
+        f"there is no column {name or FIELDS[0]!r} with outputs; the columns are "
+        f"{', '.join(map(repr, row))}",
+        "the column with the outputs, chosen with --set replay_field=NAME",
+    )
+
+
+def _id_column(columns: set[str]) -> str | None:
+    if {"category", "example_id"} <= columns:
+        return "example_id"
+    return next((name for name in _IDS if name in columns), None)
+
+
+def _identifier(row: Row, place: Place, name: str | None) -> str | None:
+    if name is None:
+        return None
+    if row.get(name) is None:
+        raise place.error(f"there is no id in {name!r}", "an id in each row")
+    value = str(place.field(row, name, (str, int)))
+    bbq = name == "example_id" and "category" in row  # BBQ's published files
+    return f"{row['category']}-{value}" if bbq else value
+
+
+def _output(row: Row, place: Place, name: str | None, identifier: str | None) -> Output:
+    where = f"{place.path}, {'row' if place.line is None else 'line'} {place.line or place.ordinal}"
+    numbers: tuple[float | None, ...] | None = None
+    greedy: tuple[bool, ...] | None = None
+    counts: tuple[int, ...] | None = None
+    value = None if name is None else row.get(name)
+    if NUMBERS in row and row[NUMBERS] is not None:
+        given = place.field(row, NUMBERS, list)
+        numbers = tuple(_log_likelihood(each, where) for each in given)
+        if row.get(COUNTS) is not None:
+            counts = tuple(int(each) for each in place.field(row, COUNTS, list))
+            if len(counts) != len(numbers) or min(counts, default=1) < 1:
+                raise place.error(f"{COUNTS} does not fit {NUMBERS}", "a count of 1 or more each")
+    elif (pairs := _pairs(value)) is not None:
+        numbers = tuple(_log_likelihood(each, where) for each, _ in pairs)
+        greedy = tuple(flag for _, flag in pairs)
+        value = name = None
+    if not place.typed and isinstance(value, str) and value.strip().startswith("["):
+        value = rows.structure(value.strip())
+        if (pairs := _pairs(value)) is not None:
+            return _output({**row, str(name): value}, place, name, identifier)
+    texts = None if name is None else _texts(value, where)
+    return Output(where, identifier, texts, numbers, greedy, counts)
+
+
+def _pairs(value: Any) -> list[tuple[Any, bool]] | None:
+    """(log-likelihood, is greedy) of each option, as lm-evaluation-harness saves them; or None."""
+    if not isinstance(value, list) or not value:
+        return None
+    found = []
+    for each in value:
+        pair = each[0] if isinstance(each, list) and len(each) == 1 else each
+        if not isinstance(pair, list) or len(pair) != 2 or str(pair[1]) not in ("True", "False"):
+            return None
+        found.append((pair[0], str(pair[1]) == "True"))
+    return found
+
+
+def _log_likelihood(value: Any, where: str) -> float | None:
+    """A number, or its text; None for a missing one. NaN stays, and fails when asked for."""
+    if value is None:
+        return None
+    if isinstance(value, int | float | str) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except (ValueError, OverflowError):
+            pass
+    raise DataError(f"{str(value)[:60]!r} is no log-likelihood", path=where, expected="a number")
+
+
+def _texts(value: Any, where: str) -> tuple[str | None, ...]:
+    """The texts of one output: a list of lists of one counts as a list."""
+    if isinstance(value, list):
+        found = [each[0] if isinstance(each, list) and len(each) == 1 else each for each in value]
+        if len(found) == 1 and isinstance(found[0], list):
+            found = found[0]
+        return tuple(_one_text(each, where) for each in found) or (None,)
+    return (_one_text(value, where),)
+
+
+def _one_text(value: Any, where: str) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool | int | float):
+        return json.dumps(value)
+    raise DataError(
+        f"a JSON {type(value).__name__} is no text",
+        path=where,
+        expected="a text, a list of one text, or null where no answer is saved",
+    )
