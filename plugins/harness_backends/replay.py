@@ -33,6 +33,8 @@ from harness_backends import matching, saved_outputs
 from harness_backends.saved_outputs import Output, Saved
 
 OPTIONS = saved_outputs.OPTIONS
+MISSING = "missing"
+"""The finish reason of an answer that is null in the file."""
 _TEXTS = frozenset({Generate, ExtractAnswer})
 _NUMBERS = frozenset({Loglikelihood, RollingLoglikelihood, PseudoLoglikelihood})
 
@@ -91,28 +93,36 @@ class Replay:
         )
         self._of_sample = found
         self._unmatched = len(self._saved.outputs) - len(used)
-        notes: dict[str, list[str]] = defaultdict(list)
+        notes: dict[str, list[str]] = {}
         for task, counts in asked.items():
-            absent = [each for each in counts if (task, each) not in found]
-            self._without += len(absent)
-            if absent:
-                notes[task].append(
-                    f"{len(absent):,} of {len(counts):,} samples have no saved output, such as "
-                    f"{absent[0]!r}: counted as errors"
-                )
-            if self._unmatched:
-                notes[task].append(
-                    f"{self._unmatched:,} of {len(self._saved.outputs):,} saved outputs belong "
-                    f"to no sample, such as {self._saved.outputs[self._first_unused(used)].where}"
-                )
+            notes[task] = list(self._notes(task, list(counts), used))
+            self._without += sum((task, each) not in found for each in counts)
         for request in requests:
             output = found.get((request.task, request.sample_id))
             if output is not None:
                 _check_count(output, request, asked[request.task][request.sample_id])
         return notes
 
-    def _first_unused(self, used: set[int]) -> int:
-        return next(at for at in range(len(self._saved.outputs)) if at not in used)
+    def _notes(self, task: str, asked: Sequence[str], used: set[int]) -> Iterator[str]:
+        """What a reader must know of how the outputs fit a task's samples."""
+        assert self._of_sample is not None
+        outputs = self._saved.outputs
+        found = [self._of_sample.get((task, each)) for each in asked]
+        if None in found:
+            yield (
+                f"{found.count(None):,} of {len(asked):,} samples have no saved output, such as "
+                f"{asked[found.index(None)]!r}: counted as errors"
+            )
+        null = sum(each is not None and each.texts is not None and None in each.texts
+                   for each in found)  # fmt: skip
+        if null:
+            yield f"{null:,} of {len(asked):,} saved outputs are null: scored as empty answers"
+        if len(used) < len(outputs):
+            first = next(at for at in range(len(outputs)) if at not in used)
+            yield (
+                f"{len(outputs) - len(used):,} of {len(outputs):,} saved outputs belong to no "
+                f"sample, such as that of {outputs[first].where}"
+            )
 
     def describe(self) -> Mapping[str, object]:
         """What was read, and how much of it matched."""
@@ -173,8 +183,11 @@ def _check_count(output: Output, request: KeyedRequest, asked: int) -> None:
 
 
 def _text(output: Output, index: int) -> Response:
-    text = None if output.texts is None else output.texts[index]
-    return Failed(f"no answer saved ({output.where})") if text is None else Completion(text)
+    """The text; null, which logs hold where a model gave none, is the empty answer."""
+    if output.texts is None:
+        return Failed(f"no answer saved ({output.where})")
+    text = output.texts[index]
+    return Completion("", finish_reason=MISSING) if text is None else Completion(text)
 
 
 def _number(output: Output, index: int) -> Response:

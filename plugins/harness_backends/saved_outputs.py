@@ -219,7 +219,7 @@ def _output(row: Row, place: Place, name: str | None, identifier: str | None) ->
         value = rows.structure(value.strip())
         if (pairs := _pairs(value)) is not None:
             return _output({**row, str(name): value}, place, name, identifier)
-    texts = None if name is None else _texts(value, where)
+    texts = None if name is None or name not in row else _texts(value, where)
     return Output(where, identifier, texts, numbers, greedy, counts)
 
 

@@ -176,7 +176,7 @@ def test_a_set_is_right_only_as_a_whole(tmp_path) -> None:
     ],
 )
 def test_a_bad_set_is_an_error(tmp_path, row) -> None:
-    with pytest.raises(DataError, match="line 1: (not a contrast set|label .*\nExpected one of)"):
+    with pytest.raises(DataError, match=r"line 1: (not a contrast set|label .*\nExpected one of)"):
         list(contrast.read(source(written(tmp_path, row)), Labels(contrast.LABELS)))
 
 
