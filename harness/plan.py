@@ -192,7 +192,7 @@ def _plan_task(
         settings |= {f"{name}.{key}": value for key, value in found.items()}
     notes = (sources.SAMPLE_NOTE,) if source.kind == "sample" else ()
     if len(samples) < len(every):
-        notes = (*notes, f"scored on the {chosen}")
+        notes = (*notes, f"scored: {chosen}")
     notes = (*notes, *shots.notes, *_equal_variants(planned, len(samples)))
     return TaskPlan(
         task=task,

@@ -1,7 +1,6 @@
 """A task that asks for a greeting, with two metrics, and a backend that greets."""
 
-from harness import hookimpl
-from harness.data import field, read_jsonl
+from harness import hookimpl, rows
 from harness.metrics import Mean
 from harness.protocols import BackendSpec, TaskSpec
 from harness.types import Completion, Generate, Sample, Usage
@@ -12,8 +11,8 @@ class Hello:
     metrics = (Mean("greets"), Mean("shouting", higher_is_better=False))
 
     def samples(self, data):
-        for line, row in read_jsonl(data.paths[0]):
-            yield Sample(str(line), field(row, "name", str, data.paths[0], line))
+        for row, place in rows.read(data):
+            yield Sample(str(place.ordinal), place.text(row, "name"))
 
     def requests(self, sample, shots):
         return [Generate(f"Greet {sample.input}.")]
