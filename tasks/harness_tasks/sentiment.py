@@ -32,6 +32,8 @@ from harness_tasks.rows import read, shared
 
 SAMPLES = Path(__file__).parent / "samples"
 FIELDS = frozenset({"text", "label", "sentence", "idx"})
+VERSIONS = {"sst2": VERSION, "sentiment": "2"}
+"""Version 2 of sentiment: a number names the label of that numeral, where labels are numerals."""
 HEADER = Header(FIELDS, absent=("text", "label"))
 SST2_LABELS = ("negative", "positive")
 
@@ -112,7 +114,11 @@ class SentimentTask:
     values: Callable[[int, int, int], dict[str, ScoreValue]]
     calibration: Callable[[Sequence[float], int], dict[str, ScoreValue]]
     graders: tuple[Grader, ...]
-    version: str = VERSION
+
+    @property
+    def version(self) -> str:
+        """Changes whenever a score could."""
+        return VERSIONS[self.name]
 
     @property
     def labels(self) -> tuple[str, ...]:
