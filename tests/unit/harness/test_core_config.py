@@ -159,3 +159,14 @@ def test_a_probe_has_a_table_of_its_own(tmp_path) -> None:
     path.write_text("[probes.x]\na = 1\n[tasks.x]\nb = 1\n")
     with pytest.raises(ConfigError, match=r"under \[tasks\] and under \[probes\]"):
         config.read_config(path)
+
+
+def test_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:
+    assert config.read_config(written(tmp_path, "\ufeff" + FULL))["limit"] == 100
+
+
+@pytest.mark.parametrize("name", ["limit", "sample"])
+def test_the_command_line_s_choice_of_rows_replaces_the_file_s(name: str) -> None:
+    other = {"limit": "sample", "sample": "limit"}[name]
+    spec = config.merge({"model": "m", "tasks": ("t",), other: 5}, {name: 7})
+    assert (getattr(spec, name), getattr(spec, other)) == (7, None)

@@ -9,6 +9,7 @@ import pytest
 from harness import fewshot, plan
 from harness.config import RunSpec
 from harness.errors import DataError, HarnessError, UsageError
+from harness.measure import TaskIdentity, incomparable
 from harness.plugins import Registry
 from harness.protocols import ProbeOptions, ProbeSpec
 from harness.testing import FakeBackend
@@ -24,6 +25,49 @@ def test_limit_takes_the_first(registry, backend, echo_rows) -> None:
     task = build(registry, backend, echo_rows, limit=3).tasks[0]
     assert [each.sample.input for each in task.planned] == ["text 0", "text 1", "text 2"]
     assert task.sample_count == 3
+
+
+def test_a_sample_is_drawn_of_all_rows_and_said(registry, backend, echo_rows) -> None:
+    task = build(registry, backend, echo_rows, sample=3).tasks[0]
+    assert task.sample_count == 3
+    assert len(task.every) > 3
+    how = f"sample of 3 of {len(task.every)} rows, seed 0"
+    assert task.settings["samples"] == how
+    assert f"scored: {how}" in task.notes
+    other = build(registry, backend, echo_rows, sample=3, seed=1).tasks[0]
+    one, two = (TaskIdentity.of("1", each.data_sha256, each.settings) for each in (task, other))
+    assert "samples" in str(incomparable(one, two))
+    whole = build(registry, backend, echo_rows).tasks[0]
+    assert incomparable(one, TaskIdentity.of("1", whole.data_sha256, whole.settings)) is None
+
+
+def test_the_first_rows_and_a_sample_are_not_both_taken() -> None:
+    with pytest.raises(UsageError, match="limit=2 and sample=3 are both given"):
+        RunSpec("fake:", ("echo",), limit=2, sample=3)
+
+
+@pytest.mark.parametrize("copy", ["other.jsonl", "link.jsonl"])
+def test_the_scored_file_is_known_under_any_name(
+    registry, backend, echo_rows, tmp_path, copy
+) -> None:
+    path = tmp_path / copy
+    if copy.startswith("link"):
+        path.symlink_to(echo_rows)
+    else:
+        path.write_bytes(Path(echo_rows).read_bytes())
+    settings = {"echo": {"shots": str(path)}}
+    with pytest.raises(UsageError, match="would come from the scored samples"):
+        build(registry, backend, echo_rows, num_fewshot=2, task_settings=settings)
+
+
+def test_scored_samples_among_the_examples_are_said(registry, backend, echo_rows, tmp_path) -> None:
+    path = tmp_path / "shots.jsonl"
+    path.write_text("".join(json.dumps({"text": f" TEXT {i}"}) + "\n" for i in range(4)), "utf-8")
+    settings = {"echo": {"shots": str(path)}}
+    task = build(registry, backend, echo_rows, num_fewshot=3, task_settings=settings).tasks[0]
+    assert any(note.startswith("4 of the few-shot examples") for note in task.notes)
+    for each in task.planned:
+        assert f"{each.sample.input}\n".upper() not in str(each.requests[0].prompt).upper()
 
 
 def test_a_suite_stands_for_its_tasks(registry, backend, echo_rows) -> None:

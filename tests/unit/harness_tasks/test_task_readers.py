@@ -1,5 +1,6 @@
 """Readers of the tasks' data: published formats, own JSONL, hub columns, and their errors."""
 
+import csv
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -397,3 +398,89 @@ def test_the_sample_set_that_ships_is_read(name: str) -> None:
         samples = list(_task(name).samples(DataSource("sample", "sample", (str(path),))))
         assert samples
         assert len({sample.id for sample in samples}) == len(samples)
+
+
+def table(path: Path, rows: list[list[str]], delimiter: str) -> Path:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, delimiter=delimiter).writerows(rows)
+    return path
+
+
+def test_labels_are_the_same_in_every_format(tmp_path: Path) -> None:
+    task = open_task("sentiment", labels="1,0")
+    rows = [("bad", 0), ("good", 1), ("fine", 1)]
+    written = [[text, str(label)] for text, label in rows]
+    paths = [
+        write_jsonl(tmp_path / "a.jsonl", [{"text": t, "label": n} for t, n in rows]),
+        table(tmp_path / "a.csv", [["text", "label"], *written], ","),
+        table(tmp_path / "b.csv", written, ","),
+        table(tmp_path / "a.tsv", [["text", "label"], *written], "\t"),
+        table(tmp_path / "b.tsv", written, "\t"),
+    ]
+    for path in paths:
+        assert [each.targets for each in read(task, path)] == [("0",), ("1",), ("1",)]
+
+
+def test_a_label_map(tmp_path: Path) -> None:
+    task = open_task("sst2", label_map="1:negative,2:positive")
+    path = write_jsonl(tmp_path / "rows.jsonl", [{"text": "x", "label": n} for n in (2, 1)])
+    assert [each.targets for each in read(task, path)] == [("positive",), ("negative",)]
+
+
+def test_tables_of_three_columns_without_header_are_refused(tmp_path: Path) -> None:
+    path = table(tmp_path / "rows.tsv", [["1", "good", "1"], ["2", "bad", "0"]], "\t")
+    with pytest.raises(DataError, match="line 1: 3 columns without a header"):
+        read(_task("sst2"), path)
+
+
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [
+        ("mmlu.csv", [["2, doubled?", "3", "4", "5", "6", "B"]]),
+        (
+            "mmlu2.csv",
+            [
+                ["question", "A", "B", "C", "D", "answer"],
+                ["2, doubled?", "3", "4", "5", "6", "b"],
+            ],
+        ),
+        (
+            "options.csv",
+            [
+                ["question", "option1", "option2", "option3", "answer"],
+                ["2, doubled?", "3", "4", "5", "1"],
+            ],
+        ),
+        ("list.csv", [["question", "choices", "answer"], ["2, doubled?", "['3', '4']", "B"]]),
+        ("arc.csv", [["AnswerKey", "question"], ["2", "2, doubled? (1) 3 (2) 4 (3) 5"]]),
+    ],
+)
+def test_questions_with_choices_in_tables(name: str, rows: list[list[str]], tmp_path: Path) -> None:
+    (sample,) = read(_task("multiple_choice"), table(tmp_path / name, rows, ","))
+    assert (sample.input, sample.choices[:2]) == ("2, doubled?", ("3", "4"))
+    assert sample.targets == ("4",)
+
+
+def test_questions_with_choices_as_arc_has_them(tmp_path: Path) -> None:
+    labelled = [{"text": "iron", "label": "1"}, {"text": "salt", "label": "2"}]
+    columns = {"text": ["iron", "salt"], "label": ["1", "2"]}
+    rows = [
+        {"question": {"stem": "q", "choices": labelled}, "answerKey": "2"},
+        {"question": "q", "choices": columns, "answerKey": "2"},
+        {"question": "q", "choices": labelled, "answerKey": "2"},
+    ]
+    for sample in read(_task("multiple_choice"), write_jsonl(tmp_path / "arc.jsonl", rows)):
+        assert (sample.choices, sample.targets) == (("iron", "salt"), ("salt",))
+
+
+def test_an_answer_that_is_a_text_and_an_index_in_a_table_is_refused(tmp_path: Path) -> None:
+    rows = [["question", "choices", "answer"], ["q", '["2", "1", "0"]', "2"]]
+    with pytest.raises(DataError, match="'2' is the text of choice 0 and the index of another"):
+        read(_task("multiple_choice"), table(tmp_path / "rows.csv", rows, ","))
+
+
+def test_answers_in_tables(tmp_path: Path) -> None:
+    header = ["context", "question", "answers"]
+    rows = [["c", "q", '["a", "b"]'], ["c", "q", "a, b"], ["c", "q", "[]"], ["c", "q", ""]]
+    samples = read(_task("qa"), table(tmp_path / "rows.csv", [header, *rows], ","))
+    assert [each.targets for each in samples] == [("a", "b"), ("a, b",), (), ()]
