@@ -117,10 +117,10 @@ class ModelBackend(Protocol):
     where it estimates.
     ``notes`` (optional) says in words, once requests are answered, what a reader of the results
     must know of how they were: it stands beside each task's numbers.
-    ``match(every, requests)`` (optional, for such backends) is told before the first question the
-    ids of all samples of each task's data (task → ids, in their order) and the keyed requests of
-    those that are asked; it raises a ``HarnessError`` where its answers do not fit, and returns
-    task → notes for the report.
+    ``match(every, requests)`` (optional, for backends that answer by sample) is told before the
+    first question the ids of all samples of each task's data (task → ids, in their order) and the
+    keyed requests of those that are asked; it raises a ``HarnessError`` where its answers do not
+    fit, and returns task → notes for the report.
     ``check(requests)`` (optional) raises a ``HarnessError`` where requests of these types cannot
     be answered all the same (labels that a classifier does not have), before anything is written.
     """
