@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness import codec, runfolder
+from harness import codec, manifest, runfolder
 from harness.errors import DataError
 from harness.types import (
     Classify,
@@ -101,36 +101,51 @@ def _read_folder(path: Path, texts: bool) -> ScoredRun:
     result = runfolder.read_result(path)
     folder = path if path.is_dir() else path.parent
     samples = {
-        task: {sample.id: sample for sample in _scored(folder, task, texts)}
+        task: _scored(folder, task, texts)
         for task in result.tasks
         if (folder / "samples" / f"{task}.jsonl").is_file()
     }
-    return ScoredRun(result, samples, _spec(folder / "run.json"))
+    if not runfolder.is_checked(folder):
+        for task, read in samples.items():
+            _check_count(folder, task, len(read), result.tasks[task].n)
+    run = folder / "run.json"
+    return ScoredRun(result, samples, manifest.read_run(run)["spec"] if run.is_file() else {})
 
 
-def _scored(folder: Path, task: str, texts: bool) -> Iterator[ScoredSample]:
-    for record in runfolder.read_samples(folder, task):
-        if record.probe is None:
-            sample = record.sample
-            yield ScoredSample(
-                sample.id,
+def _check_count(folder: Path, task: str, found: int, n: int) -> None:
+    """What can be told of a folder that was written before there were manifests."""
+    if found != n:
+        raise DataError(
+            f"{found:,} samples, and results.json counts {n:,}",
+            path=folder / "samples" / f"{task}.jsonl",
+            expected="the folder as the run wrote it; run it again",
+        )
+
+
+def _scored(folder: Path, task: str, texts: bool) -> dict[str, ScoredSample]:
+    """The original samples; a hundred thousand lines are read in seconds, so no records are made.
+
+    Only texts need them.
+    """
+    if texts:
+        return {
+            record.sample.id: ScoredSample(
+                record.sample.id,
                 record.scores,
-                sample.cluster,
-                sample.groups,
+                record.sample.cluster,
+                record.sample.groups,
                 record.error,
-                prompt_text(record) if texts else None,
-                response_text(record) if texts else None,
+                prompt_text(record),
+                response_text(record),
             )
-
-
-def _spec(path: Path) -> Mapping[str, Any]:
-    if not path.is_file():
-        return {}
-    from harness.data import read_json
-
-    document = read_json(path)
-    spec = document.get("spec", {}) if isinstance(document, dict) else {}
-    return spec if isinstance(spec, dict) else {}
+            for record in runfolder.read_samples(folder, task)
+            if record.probe is None
+        }
+    return {
+        row["id"]: _sample_back(row, texts)
+        for row in runfolder.read_scores(folder, task)
+        if row["probe"] is None
+    }
 
 
 def _read_baseline(path: Path, texts: bool) -> ScoredRun:

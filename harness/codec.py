@@ -42,8 +42,8 @@ from harness.types import (
 JSON = Any
 _IMPOSSIBLE = "-inf"
 """The log-probability of an impossible text; NaN is null."""
-SCHEMA = 1
-"""The version of results.json."""
+SCHEMA = 2
+"""The version of results.json; 2: its folder ends with a manifest. All earlier ones are read."""
 
 
 def dumps(value: JSON, indent: int | None = None) -> str:
@@ -393,10 +393,10 @@ def result_from_json(data: JSON) -> RunResult:
     """The inverse of ``result_to_json``.
 
     Raises:
-        ValueError: The file has another schema.
+        ValueError: The file has a newer schema.
     """
-    if data.get("schema") != SCHEMA:
-        raise ValueError(f"schema {data.get('schema')!r}, expected {SCHEMA}")
+    if not data["schema"] <= SCHEMA:
+        raise ValueError(f"schema {data['schema']!r}, expected at most {SCHEMA}")
     return RunResult(
         run_id=data["run_id"],
         status=data["status"],

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from harness import aggregation, gating, models, provenance, runfolder
 from harness import plan as planning
@@ -78,32 +79,32 @@ def run(
     """
     started = datetime.now(UTC)
     gate = Gating.of(spec)
-    with closing(models.open_backend(spec, registry)) as backend:
+    written_spec = runfolder.spec_to_json(spec)
+    runfolder.check(spec.out, written_spec)
+    with ExitStack() as opened:
+        backend = opened.enter_context(closing(models.open_backend(spec, registry)))
         plan = planning.build(spec, registry, backend)
         stepping = None if gate is None else gate.sequential(plan, spec.seed)
-        folder = runfolder.claim(spec.out, started, _slug(spec), runfolder.spec_to_json(spec))
-        journal = _Journal(folder, spec, command, started, plan, backend)
-        journal.write("running")
+        store = opened.enter_context(ResponseStore(store_path(spec.cache, backend)))
+        folder = opened.enter_context(
+            runfolder.claimed(spec.out, started, _slug(spec), written_spec)
+        )
+        journal = opened.enter_context(_Journal(folder, spec, command, started, plan, backend))
         if on_planned is not None:
             on_planned(plan)
         registry.notify("harness_run_started", plan=plan)
-        with ResponseStore(store_path(spec.cache, backend)) as store:
-            asking = Asking(plan, backend, store, registry, on_progress)
-            stopped = _ask(asking, stepping)
+        asking = Asking(plan, backend, store, registry, on_progress)
+        stopped = _ask(asking, stepping)
         for task in plan.tasks:
             runfolder.write_samples(folder, task.task.name, asking.records(task))
-        try:
-            result = _result(asking, journal, complete=stopped is None)
-        except HarnessError:  # a plugin's metric: what it was given is there to be scored again
-            journal.write("incomplete")
-            raise
+        result = _result(asking, journal, complete=stopped is None)
+        journal.write(result.status)
         runfolder.write_result(folder, result)
         verdict = None
         if gate is not None and stopped is None:
             verdict = gate.judge(folder, plan, spec.seed, stepping)
             result = dataclasses.replace(result, gate=verdict.to_json())
             runfolder.write_result(folder, result)
-        journal.write(result.status)
     registry.notify("harness_run_finished", result=result)
     if stopped is not None:
         raise _with_way_on(stopped, asking, folder, store.path is not None) from stopped
@@ -124,14 +125,14 @@ def _ask(asking: Asking, stepping: SequentialGate | None) -> BaseException | Non
         return interrupt
     except PluginError:
         raise
-    except Exception as error:  # whatever a backend raises: what is answered is kept
-        return error
+    except BaseException as error:  # whatever a backend raises, a panic of Rust code too
+        return error  # what is answered is kept
     return None
 
 
 @dataclass(frozen=True, slots=True)
 class _Journal:
-    """run.json: how the run was, or is being, made."""
+    """run.json: how the run was, or is being, made; as a context it never stays "running"."""
 
     folder: Path
     spec: RunSpec
@@ -153,6 +154,20 @@ class _Journal:
         described = dict(self.backend.describe())
         return {"spec": self.spec.model, "fingerprint": self.backend.fingerprint, **described}
 
+    def __enter__(self) -> Self:
+        self.write("running")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is not None and not runfolder.is_checked(self.folder):
+            with suppress(OSError):  # the error that ends the run is the one to tell
+                self.write("incomplete")
+
     def write(self, status: str) -> None:
         now = datetime.now(UTC)
         skipped = {
@@ -172,6 +187,7 @@ class _Journal:
                 "started": self.started.isoformat(timespec="seconds"),
                 "finished": None if status == "running" else now.isoformat(timespec="seconds"),
             },
+            runfolder.PRIVATE,
         )
 
 

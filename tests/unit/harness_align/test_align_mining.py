@@ -41,10 +41,10 @@ def run(tmp_path):
             "0",
             {metric: MetricResult(estimate, higher)},
         )
+        runfolder.write_samples(tmp_path, "task", records)
         runfolder.write_result(
             tmp_path, RunResult("run", "complete", {"name": "m"}, {"task": task})
         )
-        runfolder.write_samples(tmp_path, "task", records)
         return tmp_path
 
     return write

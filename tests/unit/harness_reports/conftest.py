@@ -312,10 +312,10 @@ def build(folder: Path, count: int) -> RunResult:
         usage=Usage(12_000, 300, 2_400_000, 51_000, 1_900_000, 551_000, 1.25),
         gate=GATE,
     )
-    runfolder.write_result(folder, result)
     runfolder.write_json(folder / "run.json", RUN_JSON)
     runfolder.write_samples(folder, "squad", questions)
     runfolder.write_samples(folder, "bbq", choices)
+    runfolder.write_result(folder, result)
     return result
 
 
@@ -359,6 +359,7 @@ def build_candidate(folder: Path, count: int) -> RunResult:
             record, responses=(Completion(text, "stop", 4, -1.5),), scores=scores
         )
     runfolder.write_samples(folder, "squad", records)
+    runfolder.write_result(folder, result)
     return result
 
 
