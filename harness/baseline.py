@@ -14,7 +14,7 @@ import gzip
 import json
 import os
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -149,16 +149,18 @@ def _scored(folder: Path, task: str, texts: bool) -> dict[str, ScoredSample]:
 
 
 def _read_baseline(path: Path, texts: bool) -> ScoredRun:
+    from pydantic import ValidationError
+
+    from harness import schemas
+
     expected = "a file that `harness baseline save` wrote"
     try:
         with gzip.open(path) as file:
             raw = file.read(_LARGEST + 1)
         if len(raw) > _LARGEST:
             raise DataError("more than 2 GiB of content", path=path, expected=expected)
+        schemas.Baseline.model_validate_json(raw)
         document = json.loads(raw)
-        if document["format"] != FORMAT or document["schema"] != SCHEMA:
-            named = f"{document['format']!r}, schema {document['schema']!r}"
-            raise DataError(named, path=path, expected=f"{FORMAT!r}, schema {SCHEMA}")
         content = document["content"]
         if codec.canonical_hash(content) != document["sha256"]:
             raise DataError(
@@ -171,15 +173,11 @@ def _read_baseline(path: Path, texts: bool) -> ScoredRun:
             for task, rows in content["samples"].items()
         }
         return ScoredRun(codec.result_from_json(content["result"]), samples, content["spec"])
-    except (
-        OSError,
-        EOFError,
-        zlib.error,
-        KeyError,
-        TypeError,
-        ValueError,
-        AttributeError,
-    ) as error:
+    except ValidationError as error:
+        raise DataError(
+            f"not a baseline: {schemas.explain(error)}", path=path, expected=expected
+        ) from error
+    except (OSError, EOFError, zlib.error, ValueError) as error:
         raise DataError(f"not a baseline: {error!r}", path=path, expected=expected) from error
 
 

@@ -1,6 +1,7 @@
 """manifest.json: what a run folder holds, written last and checked by everyone who reads one.
 
-    {"schema": 1, "results_sha256": …, "spec_sha256": …, "samples": {TASK: {"rows": …, "sha256": …}}}
+    {"schema": 1, "results_sha256": …, "spec_sha256": …,
+     "samples": {TASK: {"rows": …, "sha256": …}}}
 
 A folder without it was not finished, or was written before there were manifests (schema 1 of
 results.json); one whose files differ from it was changed or damaged afterwards.

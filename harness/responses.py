@@ -2,17 +2,19 @@
 
 One SQLite file in WAL mode, shared by all runs and processes of a user; rows are keyed by the
 model's fingerprint and the request's key, so a changed weight or decoding parameter is a miss.
+What the file holds is not trusted: a row that is no response to its request is a miss too.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from harness import codec
 from harness.answers import thinking
@@ -20,23 +22,39 @@ from harness.errors import HarnessError
 from harness.protocols import ModelBackend
 from harness.types import Failed, Response
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS responses (
-    model TEXT NOT NULL, request TEXT NOT NULL, response TEXT NOT NULL,
-    PRIMARY KEY (model, request)
-) WITHOUT ROWID
-"""
+VERSION = 1
+"""``PRAGMA user_version``; files of version 0 do not know when a row was stored."""
+_SCHEMA = (
+    """CREATE TABLE IF NOT EXISTS responses (
+        model TEXT NOT NULL, request TEXT NOT NULL, response TEXT NOT NULL,
+        PRIMARY KEY (model, request)
+    ) WITHOUT ROWID""",
+    "ALTER TABLE responses ADD COLUMN stored INTEGER NOT NULL DEFAULT 0",
+    "UPDATE responses SET stored = CAST(strftime('%s', 'now') AS INTEGER)",
+    "CREATE TABLE models (fingerprint TEXT PRIMARY KEY, name TEXT NOT NULL) WITHOUT ROWID",
+    f"PRAGMA user_version = {VERSION}",
+)
 _LOOKUP_SIZE = 500  # SQLite allows 999 variables in a statement on old builds
 
 
 def default_path() -> Path:
-    """``$HARNESS_CACHE/responses.sqlite``, else in the platform's cache folder."""
+    """``$HARNESS_CACHE/responses.sqlite``, else in the platform's cache folder.
+
+    Raises:
+        HarnessError: There is no home folder to keep it in.
+    """
     folder = os.environ.get("HARNESS_CACHE")
     if folder:
         return Path(folder) / "responses.sqlite"
     import platformdirs
 
-    return platformdirs.user_cache_path("evalign") / "responses.sqlite"
+    path = platformdirs.user_cache_path("evalign") / "responses.sqlite"
+    if not path.is_absolute():  # `~` stays as it is where nobody knows the home folder
+        raise HarnessError(
+            "there is no home folder to keep responses in",
+            "Set HARNESS_CACHE to a folder, or give --no-cache.",
+        )
+    return path
 
 
 def store_path(keep: bool, backend: ModelBackend) -> Path | None:
@@ -50,35 +68,72 @@ def store_path(keep: bool, backend: ModelBackend) -> Path | None:
 class ResponseStore:
     """Answers by (model fingerprint, request key).
 
+    Attributes:
+        path: The file; None for one in memory.
+        rejected: Rows met so far that are no valid responses.
+
     Args:
         path: The SQLite file, made when missing; None keeps everything in memory.
 
     Raises:
-        HarnessError: The file cannot be opened or is no SQLite database.
+        HarnessError: The file cannot be opened, is no SQLite database, or is of a newer version.
     """
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
-        with self._explained():
+        self.rejected = 0
+        with self.explained():
             if path is not None:
-                path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(path or ":memory:", timeout=60, isolation_level=None)
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = NORMAL")
-            self._connection.execute(_SCHEMA)
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            self.connection = sqlite3.connect(path or ":memory:", timeout=60, isolation_level=None)
+            # Text that is not UTF-8 is one bad row, and must not end the reading of the others.
+            self.connection.text_factory = bytes
+            try:
+                self._prepare()
+            except BaseException:
+                self.connection.close()
+                raise
+
+    def _prepare(self) -> None:
+        self.connection.execute("PRAGMA journal_mode = WAL")
+        self.connection.execute("PRAGMA synchronous = NORMAL")
+        if self._version() == VERSION:
+            return
+        self.connection.execute("BEGIN IMMEDIATE")  # of two processes one brings it up to date
+        version = self._version()
+        if version > VERSION:
+            raise HarnessError(
+                f"the response store {self.path} is of version {version}, made by a newer harness",
+                "Update the harness, or set HARNESS_CACHE to another folder.",
+            )
+        if version < VERSION:
+            for statement in _SCHEMA:
+                self.connection.execute(statement)
+        self.connection.execute("COMMIT")
+
+    def _version(self) -> int:
+        (version,) = self.connection.execute("PRAGMA user_version").fetchone()
+        return int(version)
 
     def get_many(self, model: str, keys: Sequence[str]) -> dict[str, Response]:
-        """The stored responses among ``keys``; one that an older rule may have cut is as absent."""
+        """The stored responses among ``keys``; one that an older rule may have cut is as absent.
+
+        So is a row that is no response; it is counted in ``rejected``, and the new answer
+        overwrites it.
+        """
         found: dict[str, Response] = {}
-        with self._explained():
+        with self.explained():
             for start in range(0, len(keys), _LOOKUP_SIZE):
                 part = keys[start : start + _LOOKUP_SIZE]
                 marks = ",".join("?" * len(part))
                 query = f"SELECT request, response FROM responses WHERE model = ? AND request IN ({marks})"  # noqa: S608, E501  (only question marks are inserted)
-                for key, text in self._connection.execute(query, (model, *part)):
-                    data = json.loads(text)
-                    if not thinking.is_outdated(data):
-                        found[key] = codec.response_from_json(data)
+                for key, raw in self.connection.execute(query, (model, *part)):
+                    row = parse(raw)
+                    if row is None:
+                        self.rejected += 1
+                    elif not thinking.is_outdated(row):
+                        found[key.decode()] = codec.response_from_json(row)
         return found
 
     def put(self, model: str, key: str, response: Response) -> None:
@@ -86,14 +141,24 @@ class ResponseStore:
         if isinstance(response, Failed):
             return
         text = codec.dumps(codec.response_to_json(response))
-        with self._explained():
-            self._connection.execute(
-                "INSERT OR REPLACE INTO responses VALUES (?, ?, ?)", (model, key, text)
+        with self.explained():
+            self.connection.execute(
+                "INSERT OR REPLACE INTO responses (model, request, response, stored) "
+                "VALUES (?, ?, ?, ?)",
+                (model, key, text, int(time.time())),
+            )
+
+    def name_model(self, fingerprint: str, name: str) -> None:
+        """Remembers what users call a model, for ``harness cache``."""
+        with self.explained():
+            self.connection.execute(
+                "INSERT OR REPLACE INTO models (fingerprint, name) VALUES (?, ?)",
+                (fingerprint, name),
             )
 
     def close(self) -> None:
         """Closes the file."""
-        self._connection.close()
+        self.connection.close()
 
     def __enter__(self) -> ResponseStore:
         return self
@@ -107,11 +172,27 @@ class ResponseStore:
         self.close()
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def explained(self) -> Iterator[None]:
+        """Turns SQLite's and the system's errors into one that says what to do."""
         try:
             yield
         except (sqlite3.Error, OSError) as error:
             raise HarnessError(
                 f"the response store {self.path} cannot be used: {error}",
-                "Set HARNESS_CACHE to a writable folder, or delete the file if it is damaged.",
+                "`harness cache verify` examines it. Set HARNESS_CACHE to a writable folder, give "
+                "--no-cache, or delete the file if it is damaged.",
             ) from error
+
+
+def parse(raw: Any) -> dict[str, Any] | None:
+    """A row's response as ``codec.response_from_json`` takes it; None where it is none."""
+    from pydantic import ValidationError
+
+    from harness import schemas
+
+    if not isinstance(raw, str | bytes):
+        return None
+    try:
+        return schemas.STORED_RESPONSE.validate_json(raw)  # type: ignore[no-any-return]
+    except ValidationError:
+        return None

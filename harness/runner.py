@@ -93,8 +93,10 @@ def run(
         if on_planned is not None:
             on_planned(plan)
         registry.notify("harness_run_started", plan=plan)
+        store.name_model(backend.fingerprint, spec.model)
         asking = Asking(plan, backend, store, registry, on_progress)
         stopped = _ask(asking, stepping)
+        journal.rejected = store.rejected
         for task in plan.tasks:
             runfolder.write_samples(folder, task.task.name, asking.records(task))
         result = _result(asking, journal, complete=stopped is None)
@@ -130,7 +132,7 @@ def _ask(asking: Asking, stepping: SequentialGate | None) -> BaseException | Non
     return None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Journal:
     """run.json: how the run was, or is being, made; as a context it never stays "running"."""
 
@@ -140,6 +142,8 @@ class _Journal:
     started: datetime
     plan: Plan
     backend: ModelBackend
+    rejected: int = 0
+    """Rows of the response store that were no responses, and were asked again."""
     facts: dict[str, Any] = field(
         default_factory=lambda: {
             "versions": provenance.versions(),
@@ -183,6 +187,7 @@ class _Journal:
                 **self.facts,
                 "model": self.model,
                 "seeds": {"run": self.spec.seed},
+                **({"rejected_stored_responses": self.rejected} if self.rejected else {}),
                 "skipped_variants": {name: counts for name, counts in skipped.items() if counts},
                 "started": self.started.isoformat(timespec="seconds"),
                 "finished": None if status == "running" else now.isoformat(timespec="seconds"),

@@ -88,11 +88,13 @@ def stored(
     A row that its request cannot have, or that holds not-a-number, is as good as absent.
     """
     rows = store.get_many(backend.fingerprint, [request.key for request in requests])
-    return {
+    usable = {
         request.key: rows[request.key]
         for request in requests
         if request.key in rows and _usable(request.request, rows[request.key])
     }
+    store.rejected += len(rows) - len(usable)
+    return usable
 
 
 def _usable(request: Request, response: Response) -> bool:

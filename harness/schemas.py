@@ -6,9 +6,19 @@ that a field can be added without a new schema.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    with_config,
+)
+from typing_extensions import TypedDict
 
 FileName = Annotated[str, StringConstraints(pattern=r"^[^/\\\x00]+$", max_length=200)]
 """A task's name, which is a file's name under samples/."""
@@ -71,6 +81,7 @@ class Task(_Strict):
     version: str | int
     n: NonNegativeInt
     errors: NonNegativeInt
+    failure: str | None = None
     data: Source
     settings: dict[str, Plain]
     notes: list[str]
@@ -140,24 +151,100 @@ class Manifest(_Strict):
     samples: dict[FileName, Samples]
 
 
-Score = float | list[float | str] | dict[str, str] | None
+# Rows come by the hundred thousand: typed dictionaries are checked without making objects.
+
+_STRICT = ConfigDict(strict=True, allow_inf_nan=False)
 
 
-class SampleScores(_Strict):
+class Reason(TypedDict):
+    """Why there is no score."""
+
+    unscored: str
+
+
+Score = float | list[float | str] | Reason | None
+
+
+@with_config(_STRICT)
+class LogprobRow(TypedDict):
+    """A stored log-probability; null is not a number."""
+
+    type: Literal["logprob"]
+    total: float | Literal["-inf"] | None
+    token_count: NonNegativeInt
+    is_greedy: bool
+
+
+@with_config(_STRICT)
+class CompletionRow(TypedDict):
+    """A stored text."""
+
+    type: Literal["completion"]
+    text: str
+    finish_reason: str
+    tokens: NonNegativeInt | None
+    logprob: float | Literal["-inf"] | None
+    thinking: NotRequired[str | None]
+
+
+@with_config(_STRICT)
+class ClassProbsRow(TypedDict):
+    """Stored probabilities."""
+
+    type: Literal["classprobs"]
+    probabilities: list[float]
+
+
+@with_config(_STRICT)
+class FailedRow(TypedDict):
+    """A failure; in samples only."""
+
+    type: Literal["failed"]
+    reason: str
+
+
+StoredResponse = Annotated[LogprobRow | CompletionRow | ClassProbsRow, Field(discriminator="type")]
+AnyResponse = Annotated[
+    LogprobRow | CompletionRow | ClassProbsRow | FailedRow, Field(discriminator="type")
+]
+
+
+@with_config(_STRICT)
+class ScoresRow(TypedDict):
     """What comparisons and gates need of a line of samples."""
 
     id: str
     scores: dict[str, Score]
-    cluster: str | None = None
-    groups: dict[str, str] = {}
+    cluster: str | None
+    groups: dict[str, str]
+    probe: str | None
+    error: NotRequired[str | None]
 
 
-class BaselineSample(SampleScores):
+@with_config(_STRICT)
+class SampleRow(ScoresRow):
+    """A whole line of samples; requests are checked as they are read."""
+
+    input: str
+    targets: list[str]
+    choices: list[str]
+    metadata: dict[str, Any]
+    variant: int
+    requests: list[dict[str, Any]]
+    responses: list[AnyResponse]
+
+
+@with_config(_STRICT)
+class BaselineRow(TypedDict):
     """A sample of a baseline file."""
 
-    error: str | None = None
-    prompt: str | None = None
-    response: str | None = None
+    id: str
+    scores: dict[str, Score]
+    cluster: NotRequired[str | None]
+    groups: NotRequired[dict[str, str]]
+    error: NotRequired[str | None]
+    prompt: NotRequired[str | None]
+    response: NotRequired[str | None]
 
 
 class BaselineContent(_Strict):
@@ -165,7 +252,21 @@ class BaselineContent(_Strict):
 
     result: Results
     spec: dict[str, Any]
-    samples: dict[FileName, list[BaselineSample]]
+    samples: dict[FileName, list[BaselineRow]]
+
+
+class Baseline(_Strict):
+    """A baseline file."""
+
+    format: Literal["evalign-baseline"]
+    schema_: Literal[1] = Field(alias="schema")
+    sha256: Sha256
+    content: BaselineContent
+
+
+STORED_RESPONSE: TypeAdapter[Any] = TypeAdapter(StoredResponse)
+SCORES_ROW: TypeAdapter[Any] = TypeAdapter(ScoresRow)
+SAMPLE_ROW: TypeAdapter[Any] = TypeAdapter(SampleRow)
 
 
 def explain(error: ValidationError) -> str:

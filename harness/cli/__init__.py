@@ -23,6 +23,7 @@ COMMANDS = {
     "compare": "Compare runs sample by sample, with intervals and p-values.",
     "gate": "Decide whether a run may ship, against a baseline.",
     "baseline": "Save a run as one small file, or show such a file.",
+    "cache": "Show, prune, verify or shrink the response store.",
     "plugins": "List every plugin with its version, hooks, origin and failure.",
     "init": "Write a commented harness.toml, and a CI workflow on request.",
 }

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from harness import literal
 from harness.comparison import FlippedSample, MetricComparison, RunComparison, TaskComparison
 from harness.types import Estimate
 
@@ -45,13 +46,13 @@ def print_tables(comparisons: Sequence[RunComparison], console: Console | None =
 
 def markdown(comparison: RunComparison) -> str:
     """The comparison for a pull request or a file."""
-    lines = [f"# {_escape(_title(comparison))}"]
+    lines = [f"# {literal.markdown(_title(comparison))}"]
     for task in comparison.tasks:
-        lines += ["", f"## {_escape(task.task)}", "", _escape(_counts(task)), ""]
+        lines += ["", f"## {literal.markdown(task.task)}", "", literal.markdown(_counts(task)), ""]
         lines += [_line(HEADINGS), "|---|" + "---:|" * 6 + "---|"]
         lines += [_line(_row(metric)) for metric in task.metrics]
-        lines += ["", *(f"- {_escape(line)}" for line in _remarks(task))]
-    lines += ["", *(f"Note: {_escape(note)}" for note in comparison.notes)]
+        lines += ["", *(f"- {literal.markdown(line)}" for line in _remarks(task))]
+    lines += ["", *(f"Note: {literal.markdown(note)}" for note in comparison.notes)]
     return "\n".join(lines).rstrip()
 
 
@@ -139,11 +140,4 @@ def _short(text: str, limit: int = 60) -> str:
 
 
 def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(_escape(cell) for cell in cells) + " |"
-
-
-def _escape(text: str) -> str:
-    """Keeps a model's answer from becoming markup in a pull request."""
-    for character in "\\`*_[]<>|#":
-        text = text.replace(character, "\\" + character)
-    return text
+    return "| " + " | ".join(literal.markdown(cell) for cell in cells) + " |"

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from harness.literal import one_line
 from harness.types import RunResult
 from harness_reports.groups import GroupTable
-from harness_reports.text import one_line
 from harness_reports.view import GateView, RunView, TaskView, notes, view
 
 if TYPE_CHECKING:

@@ -13,12 +13,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.literal import visible
 from harness.runfolder import write_atomically
 from harness.types import RunResult
 from harness_reports import browser, changes, provenance
 from harness_reports.calibration import CalibrationCollector
 from harness_reports.flips import FlipCollector
-from harness_reports.text import visible
 from harness_reports.view import view
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Literal
 from xml.etree import ElementTree
 
+from harness.literal import visible
 from harness.runfolder import write_atomically
 from harness.types import RunResult
-from harness_reports.text import visible
 from harness_reports.view import GateView, RuleView, TaskView, view
 
 FILE_NAME = "junit.xml"

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from harness import literal
 from harness.runfolder import write_atomically
 from harness.types import RunResult
 from harness_reports.groups import GroupTable
-from harness_reports.text import one_line
 from harness_reports.view import GateView, RunView, TaskView, notes, view
 
 FILE_NAME = "report.md"
 _SIGNS = {"pass": "✅", "block": "❌", "inconclusive": "❔"}
-_SPECIAL = re.compile(r"([\\`*_\[\]|~$])")
-_BLOCK_START = re.compile(r"^(\d{0,9})([-+#=.)])")
 _LENGTH_LIMIT = 500
 COMMENT_LIMIT = 60_000
 """Characters; GitHub refuses comments of more than 65,536, so details beyond it are left out."""
@@ -47,16 +44,8 @@ def text(result: RunResult) -> str:
 
 
 def escape(raw: str) -> str:
-    """``raw`` on one line as literal text: no mark-up, no HTML, no mention of a person."""
-    literal = _SPECIAL.sub(r"\\\1", _escape_html(raw))
-    return _BLOCK_START.sub(r"\1\\\2", literal)
-
-
-def _escape_html(raw: str) -> str:
-    flat = one_line(raw, _LENGTH_LIMIT)
-    flat = flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    # A zero-width space keeps "@name" from notifying whoever bears it.
-    return flat.replace("@", "@\u200b")
+    """``raw`` on one line as literal text."""
+    return literal.markdown(raw, _LENGTH_LIMIT)
 
 
 def _head(run: RunView) -> Iterable[str]:
@@ -215,4 +204,5 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _details(summary: str, body: str) -> str:
     """A folded part; its summary is HTML, where Markdown's backslashes would show."""
-    return f"<details><summary>{_escape_html(summary)}</summary>\n\n{body}\n\n</details>"
+    title = literal.html(summary, _LENGTH_LIMIT)
+    return f"<details><summary>{title}</summary>\n\n{body}\n\n</details>"
