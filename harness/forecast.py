@@ -168,7 +168,7 @@ def _pending(
     requests: list[KeyedRequest], backend: ModelBackend, store: ResponseStore
 ) -> tuple[list[KeyedRequest], int]:
     distinct = scheduler.unique(requests)
-    known = store.get_many(backend.fingerprint, {each.key: each.request for each in distinct})
+    known = scheduler.stored(distinct, backend, store)
     return [request for request in distinct if request.key not in known], len(known)
 
 

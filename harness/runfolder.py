@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from harness import codec, data, manifest
+from harness import codec, data, manifest, secrets
 from harness.errors import DataError, UsageError
 from harness.types import RunResult, SampleRecord
 
@@ -34,10 +34,11 @@ _LOCK = ".lock"
 
 
 def spec_to_json(spec: RunSpec) -> dict[str, Any]:
-    """The spec as run.json holds it; where the run goes is not part of it."""
+    """The spec as run.json holds it, secrets masked; where the run goes is not part of it."""
     fields = {each.name: getattr(spec, each.name) for each in dataclasses.fields(spec)}
     del fields["out"], fields["formats"]
-    return json.loads(json.dumps(fields, default=str))  # type: ignore[no-any-return]
+    plain = json.loads(json.dumps(fields, default=str))
+    return secrets.redact_value(plain)  # type: ignore[no-any-return]
 
 
 def check(out: Path | None, spec: Mapping[str, Any]) -> None:

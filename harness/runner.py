@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from harness import aggregation, gating, models, provenance, runfolder
+from harness import aggregation, gating, models, provenance, runfolder, secrets
 from harness import plan as planning
 from harness.asking import Asking, Progress
 from harness.config import RunSpec
@@ -93,7 +93,7 @@ def run(
         if on_planned is not None:
             on_planned(plan)
         registry.notify("harness_run_started", plan=plan)
-        store.name_model(backend.fingerprint, spec.model)
+        store.name_model(backend.fingerprint, secrets.redact(spec.model))
         asking = Asking(plan, backend, store, registry, on_progress)
         stopped = _ask(asking, stepping)
         journal.rejected = store.rejected
@@ -156,7 +156,8 @@ class _Journal:
     def model(self) -> dict[str, object]:
         """What answered, with what it counted so far."""
         described = dict(self.backend.describe())
-        return {"spec": self.spec.model, "fingerprint": self.backend.fingerprint, **described}
+        named = {"spec": self.spec.model, "fingerprint": self.backend.fingerprint, **described}
+        return secrets.redact_value(named)  # type: ignore[no-any-return]
 
     def __enter__(self) -> Self:
         self.write("running")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import os
 import signal
 import sys
 import traceback
@@ -12,7 +14,10 @@ from typing import Any
 
 import click
 
+from harness import secrets
+from harness.cli import streams
 from harness.errors import HarnessError, RunFailedError, UsageError
+from harness.literal import echo
 from harness.plugins import Registry, load
 
 COMMANDS = {
@@ -141,32 +146,80 @@ def hoisted(arguments: Sequence[str]) -> list[str]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line and exits: 0, 1 blocked, 2 usage, 3 failed, 4 inconclusive."""
     arguments = hoisted(sys.argv[1:] if arguments is None else arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    streams.protect()
+    _hear_signals()
+    code = _run(arguments)
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        code = _told(_of_system(error), arguments)
+    sys.exit(code)
+
+
+def _hear_signals() -> None:
+    """A request to end is as Ctrl-C: what is answered is kept; one that is ignored stays so."""
+    for name in ("SIGTERM", "SIGHUP", "SIGXCPU"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
+
+
+def _run(arguments: list[str]) -> int:
+    """Runs the command; whatever ends it becomes an exit code and one screen of words.
+
+    Python's own exit code for an error is 1, which would say "blocked".
+    """
     try:
         code = app.main(args=arguments, prog_name="harness", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
-        sys.exit(UsageError.exit_code)
+        echo(f"{_usage_of(error)}Error: {error.format_message()}", err=True)
+        return UsageError.exit_code
     except HarnessError as error:
-        if "--debug" in arguments:
-            traceback.print_exc()
-        _show(error)
-        sys.exit(error.exit_code)
+        return _told(error, arguments)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("Interrupted.", err=True)
-        sys.exit(3)
-    except BrokenPipeError:  # the reader of our output, such as `head`, has gone
-        sys.stderr.close()
-        sys.exit(0)
-    except Exception as error:  # a defect: Python's own exit code 1 would say "blocked"
-        if "--debug" in arguments:
-            traceback.print_exc()
-        _show(_unforeseen(error))
-        sys.exit(RunFailedError.exit_code)
-    sys.exit(code if isinstance(code, int) else 0)
+        echo("Interrupted.", err=True)
+        return RunFailedError.exit_code
+    except OSError as error:
+        return _told(_from(_of_system(error), error), arguments)
+    except BaseException as error:  # a panic of Rust code and SystemExit are no Exceptions
+        return _told(_from(_unforeseen(error), error), arguments)
+    return code if isinstance(code, int) else 0
 
 
-def _unforeseen(error: Exception) -> RunFailedError:
+def _usage_of(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    if context is None:
+        return ""
+    return f"{context.get_usage()}\nTry '{context.command_path} --help' for help.\n\n"
+
+
+def _of_system(error: OSError) -> HarnessError:
+    """An error of the user's machine: a folder, a disk, a permission."""
+    what = error.strerror or str(error) or type(error).__name__
+    names = " → ".join(str(name) for name in (error.filename, error.filename2) if name is not None)
+    if not names and isinstance(error, FileNotFoundError) and not os.path.exists(os.curdir):
+        names = "the working folder"
+    hints = {
+        errno.EACCES: "Name a folder that you may write to, such as with --out.",
+        errno.EPERM: "Name a folder that you may write to, such as with --out.",
+        errno.EROFS: "The file system is read-only: name another folder, such as with --out.",
+        errno.ENOSPC: "The disk is full: make room, or name a folder on another one.",
+        errno.EDQUOT: "Your quota is used up: make room, or name a folder elsewhere.",
+        errno.ENAMETOOLONG: "Give a shorter name.",
+        errno.EISDIR: "A file was expected, and this is a folder.",
+        errno.ENOTDIR: "A folder was expected, and a part of this is a file.",
+        errno.EMFILE: "Too many files are open: raise the limit with `ulimit -n`.",
+    }
+    hint = hints.get(error.errno or 0, "Check the path and try again; --debug shows where.")
+    return HarnessError(f"{names}: {what}" if names else what, hint)
+
+
+def _from(told: HarnessError, cause: BaseException) -> HarnessError:
+    told.__cause__ = cause
+    return told
+
+
+def _unforeseen(error: BaseException) -> RunFailedError:
     return RunFailedError(
         f"unforeseen {type(error).__name__}: {error}",
         "This is a defect of the harness or of a plugin: --debug shows where. "
@@ -174,8 +227,12 @@ def _unforeseen(error: Exception) -> RunFailedError:
     )
 
 
-def _show(error: HarnessError) -> None:
+def _told(error: HarnessError, arguments: Sequence[str]) -> int:
+    """Shows an error, its traceback on request; returns its exit code."""
+    if "--debug" in arguments:
+        echo("".join(traceback.format_exception(error.__cause__ or error)), err=True)
     click.secho("Error: ", fg="red", bold=True, err=True, nl=False)
-    click.echo(error.message, err=True)
+    echo(secrets.redact(error.message), err=True)
     if error.hint:
-        click.echo(error.hint, err=True)
+        echo(secrets.redact(error.hint), err=True)
+    return error.exit_code

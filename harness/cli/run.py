@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from typing import Any
 
@@ -34,14 +33,14 @@ def command(context: click.Context, /, quiet: bool, **given: Any) -> int:
     MODEL is a checkpoint folder or hub id, `demo`, or SCHEME:REST such as
     replay:FILE; `harness ls` lists what there is.
     """
-    from harness import runner
+    from harness import runner, secrets
     from harness.cli import progress, rendering
 
     registry = registry_of(context)
     spec = options.run_spec(given)
     for name in spec.formats:
         registry.reporter(name)  # an unknown format is an error before the model is opened
-    command_line = shlex.join(["harness", *sys.argv[1:]])
+    command_line = secrets.redact_command(["harness", *sys.argv[1:]])
     try:
         with progress.display(quiet) as shown:
             finished = runner.run(spec, registry, command_line, shown.planned, shown.update)
