@@ -55,8 +55,12 @@ def check(out: Path | None, spec: Mapping[str, Any]) -> None:
     parent = out.absolute()
     while not parent.exists():
         parent = parent.parent
-    with tempfile.TemporaryFile(dir=parent) as file:
-        file.write(b" " * 4096)
+    try:
+        with tempfile.TemporaryFile(dir=parent) as file:
+            file.write(b" " * 4096)
+    except OSError as error:
+        error.filename = str(out)
+        raise
 
 
 @contextmanager

@@ -152,7 +152,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         sys.stdout.flush()
     except OSError as error:
-        code = _told(_of_system(error), arguments)
+        error.filename = error.filename or "standard output"
+        code = _told(_from(_of_system(error), error), arguments)
     sys.exit(code)
 
 

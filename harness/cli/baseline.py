@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from harness.literal import echo
+
 EPILOG = """\b
 Examples:
   harness baseline save runs/main main.baseline
@@ -33,7 +35,7 @@ def save(run: Path, file: Path, with_prompts: bool) -> int:
     scored = save_baseline(run, file, with_prompts)
     samples = sum(len(each) for each in scored.samples.values())
     size = file.stat().st_size
-    click.echo(f"{file}: {samples} samples of {len(scored.samples)} tasks, {size:,} bytes")
+    echo(f"{file}: {samples} samples of {len(scored.samples)} tasks, {size:,} bytes")
     return 0
 
 
@@ -45,18 +47,18 @@ def show(file: Path) -> int:
 
     run = load_run(file)
     result = run.result
-    click.echo(f"run      {result.run_id} ({result.status})")
-    click.echo(f"model    {result.model.get('spec', result.model.get('name', 'unknown'))}")
-    click.echo(f"started  {result.timing.get('started', 'unknown')}")
+    echo(f"run      {result.run_id} ({result.status})")
+    echo(f"model    {result.model.get('spec', result.model.get('name', 'unknown'))}")
+    echo(f"started  {result.timing.get('started', 'unknown')}")
     if result.gate is not None:
-        click.echo(f"gate     {result.gate.get('verdict')}: {result.gate.get('sentence')}")
+        echo(f"gate     {result.gate.get('verdict')}: {result.gate.get('sentence')}")
     for task in result.tasks.values():
         scored = len(run.samples.get(task.name, {}))
-        click.echo(f"\n{task.name} version {task.version}, data {task.data_sha256[:12]}")
-        click.echo(f"  {task.n} samples, {scored} with scores, {task.errors} errors")
+        echo(f"\n{task.name} version {task.version}, data {task.data_sha256[:12]}")
+        echo(f"  {task.n} samples, {scored} with scores, {task.errors} errors")
         for name, metric in task.metrics.items():
             value = metric.estimate
-            click.echo(
+            echo(
                 f"  {name:<24} {value.value:.4g}  ({value.low:.4g} to {value.high:.4g}, "
                 f"n = {value.n}, {value.method})"
             )

@@ -10,6 +10,7 @@ import click
 
 from harness.cli import registry_of
 from harness.cli.options import Names
+from harness.literal import echo
 
 if TYPE_CHECKING:
     from harness.comparison import ComparisonReporter, RunComparison
@@ -96,21 +97,21 @@ def show(
     if name == "html":
         assert file is not None  # _check
         _html_reporter(registry).render_comparison(comparisons, file)
-        click.echo(f"HTML report: {file}")
+        echo(f"HTML report: {file}")
         return
     if name == "console" and file is None:
         comparison.print_tables(comparisons)
         return
     if name == "json":
         documents = [comparison_to_json(each) for each in comparisons]
-        text = json.dumps(documents, ensure_ascii=False, allow_nan=False, indent=2)
+        text = json.dumps(documents, allow_nan=False, indent=2)
     else:
         text = "\n\n".join(comparison.markdown(each) for each in comparisons)
     if file is None:
-        click.echo(text)
+        click.echo(text)  # escaped already
     else:
         write_atomically(file, text + "\n")
-        click.echo(f"{name} report: {file}")
+        echo(f"{name} report: {file}")
 
 
 def _html_reporter(registry: Registry) -> ComparisonReporter:

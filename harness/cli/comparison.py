@@ -6,8 +6,9 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from harness import literal
+from harness import literal, terminal
 from harness.comparison import FlippedSample, MetricComparison, RunComparison, TaskComparison
+from harness.literal import one_line
 from harness.types import Estimate
 
 if TYPE_CHECKING:
@@ -21,27 +22,28 @@ STYLES = {"better": "green", "worse": "red", "changed": "yellow"}
 
 def print_tables(comparisons: Sequence[RunComparison], console: Console | None = None) -> None:
     """Prints each candidate's comparison."""
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
-    console = console or Console()
+    console = console or terminal.console()
     for comparison in comparisons:
-        console.print(f"[bold]{escape(_title(comparison))}[/bold]")
+        console.print(Text(one_line(_title(comparison)), style="bold"))
         for task in comparison.tasks:
-            console.print(f"\n[bold]{escape(task.task)}[/bold]  {escape(_counts(task))}")
+            console.print()
+            title = (one_line(task.task), "bold")
+            console.print(Text.assemble(title, f"  {one_line(_counts(task))}"))
             table = Table(box=None, pad_edge=False, header_style="dim")
             for heading in HEADINGS:
                 left = heading in ("metric", "")
                 table.add_column(heading, justify="left" if left else "right", no_wrap=True)
             for metric in task.metrics:
                 style = STYLES.get(metric.verdict)
-                table.add_row(*map(escape, _row(metric)), style=style)
-            console.print(table)
+                table.add_row(*(Text(one_line(cell)) for cell in _row(metric)), style=style)
+            terminal.print_table(console, table, names=1)
             for line in _remarks(task):
-                console.print(f"  {escape(line)}", style="dim", highlight=False)
+                console.print(Text(f"  {literal.visible(line)}", style="dim"))
         for note in comparison.notes:
-            console.print(f"Note: {escape(note)}")
+            console.print(Text(f"Note: {one_line(note)}"))
 
 
 def markdown(comparison: RunComparison) -> str:

@@ -9,6 +9,7 @@ import click
 
 from harness.cli import registry_of
 from harness.cli.options import Names
+from harness.literal import echo
 
 if TYPE_CHECKING:
     from harness.gate import GateConfig, GateVerdict
@@ -101,16 +102,16 @@ def _record(registry: Registry, run: Path, verdict: GateVerdict, formats: tuple[
 def show(verdict: GateVerdict, quiet: bool = False) -> None:
     """Prints the verdict; with ``quiet`` its sentence alone."""
     if quiet:
-        click.echo(verdict.sentence)
+        echo(verdict.sentence)
         return
     for each in verdict.rules:
         click.secho(f"{each.verdict:<13}", fg=STYLES[each.verdict], nl=False)
-        click.echo(each.sentence)
+        echo(each.sentence)
     for note in verdict.notes:
-        click.echo(f"Note: {note}")
+        echo(f"Note: {note}")
     for task, planned in verdict.samples_planned.items():
         used = verdict.samples_used.get(task, 0)
         if used < planned:
             saved = 1 - used / planned
-            click.echo(f"{task}: {used} of {planned} samples were needed ({saved:.0%} saved)")
+            echo(f"{task}: {used} of {planned} samples were needed ({saved:.0%} saved)")
     click.secho(verdict.verdict.upper(), fg=STYLES[verdict.verdict], bold=True)

@@ -9,6 +9,7 @@ import click
 
 from harness import runfolder
 from harness.errors import UsageError
+from harness.literal import echo
 
 EPILOG = """\b
 Examples:
@@ -32,5 +33,5 @@ def command(folder: Path, github: bool, force: bool) -> int:
     templates = resources.files("harness.cli") / "templates"
     for path, template in wanted.items():
         runfolder.write_atomically(path, (templates / template).read_text("utf-8"))
-        click.echo(f"Wrote {path}")
+        echo(f"Wrote {path}")
     return 0

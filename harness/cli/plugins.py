@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from harness.cli import registry_of
+from harness.literal import echo
 
 
 @click.command("plugins")
@@ -17,7 +18,7 @@ def command(context: click.Context, as_json: bool) -> int:
         import dataclasses
         import json
 
-        click.echo(json.dumps([dataclasses.asdict(plugin) for plugin in plugins], indent=2))
+        echo(json.dumps([dataclasses.asdict(plugin) for plugin in plugins], indent=2))
         return 0
     from rich.console import Console
     from rich.table import Table

@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Protocol
 
 from harness.asking import Progress
+from harness.literal import one_line
 from harness.plan import Plan
 
 
@@ -41,14 +43,14 @@ def display(quiet: bool) -> Iterator[Display]:
         return
     from rich.console import Console
 
-    console = Console(stderr=True)
+    console = Console(stderr=True, markup=False, highlight=False, emoji=False)
     if not console.is_terminal:
-        yield _Lines(console.print)
+        yield _Lines(partial(console.print, soft_wrap=True))
         return
     from rich import progress as rich
 
     columns = (
-        rich.TextColumn("[bold]{task.description}"),
+        rich.TextColumn("{task.description}", style="bold", markup=False),
         rich.BarColumn(),
         rich.MofNCompleteColumn(),
         rich.TextColumn("{task.fields[rate]}"),
@@ -71,7 +73,9 @@ class _Bar:
     def planned(self, plan: Plan) -> None:
         self._started = time.monotonic()
         names = ", ".join(task.task.name for task in plan.tasks)
-        self._bars.reset(self._task, description=names if len(names) < 40 else "evaluating")
+        self._bars.reset(
+            self._task, description=one_line(names) if len(names) < 40 else "evaluating"
+        )
 
     def update(self, progress: Progress) -> None:
         rate = (progress.done - progress.cached) / max(time.monotonic() - self._started, 1e-6)
@@ -107,7 +111,7 @@ class _Lines:
 
     def planned(self, plan: Plan) -> None:
         parts = ", ".join(f"{task.task.name} ({task.sample_count:,})" for task in plan.tasks)
-        self._print(f"Evaluating {parts}")
+        self._print(f"Evaluating {one_line(parts)}")
 
     def update(self, progress: Progress) -> None:
         now = time.monotonic()

@@ -6,8 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import click
-
+from harness.literal import echo
 from harness.plugins import Registry
 from harness.types import RunResult
 
@@ -38,8 +37,8 @@ def render(
     if "console" in formats:
         registry.reporter("console").open().render(result, folder)
     for path in written:
-        click.echo(f"{path.suffix.removeprefix('.').upper()} report: {path}")
-    click.echo(f"Run folder: {folder}")
+        echo(f"{path.suffix.removeprefix('.').upper()} report: {path}")
+    echo(f"Run folder: {folder}")
 
 
 def _summarize(registry: Registry, result: RunResult, folder: Path) -> None:

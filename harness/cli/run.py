@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from harness.cli import options, registry_of
+from harness.literal import echo
 
 EPILOG = """\b
 Examples:
@@ -51,5 +52,5 @@ def command(context: click.Context, /, quiet: bool, **given: Any) -> int:
     if finished.verdict is None:
         return 0
     if quiet:
-        click.echo(finished.verdict.sentence)
+        echo(finished.verdict.sentence)
     return finished.verdict.exit_code

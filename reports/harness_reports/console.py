@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from harness import terminal
 from harness.literal import one_line
 from harness.types import RunResult
 from harness_reports.groups import GroupTable
@@ -31,12 +31,15 @@ class ConsoleReporter:
     def render(self, result: RunResult, out: Path) -> None:
         """Prints the tables; nothing is read from or written to the run folder ``out``."""
         del out
-        console = Console(file=self._file, highlight=False, emoji=False, markup=False)
+        console = terminal.console(self._file)
         run = view(result)
         for part in _parts(run):
             if isinstance(part, Table):
                 console.print()
-            console.print(part)
+                names = 2 if part.columns[0].header == "task" else 1
+                terminal.print_table(console, part, names)
+            else:
+                console.print(part)
 
 
 def _parts(run: RunView) -> list[RenderableType]:
