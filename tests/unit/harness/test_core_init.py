@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -40,10 +41,37 @@ def test_every_commented_line_is_valid_too(tmp_path: Path) -> None:
 
 def test_a_file_that_is_there_is_kept(tmp_path: Path) -> None:
     (tmp_path / "harness.toml").write_text("mine", "utf-8")
-    result = CliRunner().invoke(command, [str(tmp_path), "--github"])
+    result = CliRunner().invoke(command, [str(tmp_path)])
     assert isinstance(result.exception, UsageError)
     assert (tmp_path / "harness.toml").read_text("utf-8") == "mine"
-    assert not (tmp_path / ".github").exists()
+
+
+def test_the_workflow_takes_the_users_own_configuration(tmp_path: Path) -> None:
+    own = tmp_path / "ci" / "gate.toml"
+    own.parent.mkdir()
+    own.write_text('[gate]\nbaseline = "ci/main.gz"\n[[gate.rule]]\nmetric = "a.b"\nmin = 0.5\n')
+    arguments = [str(tmp_path), "--github", "--config", "ci/gate.toml"]
+    assert CliRunner().invoke(command, arguments).exit_code == 0
+    assert not (tmp_path / "harness.toml").exists()
+    text = (tmp_path / ".github" / "workflows" / "harness.yml").read_text("utf-8")
+    assert '--config "$judge"/ci/gate.toml --baseline "$judge"/ci/main.gz ' in text
+    outside = CliRunner().invoke(command, [str(tmp_path), "--github", "--config", "../x.toml"])
+    assert isinstance(outside.exception, UsageError)
+
+
+def test_every_action_is_pinned_and_no_credentials_are_kept(tmp_path: Path) -> None:
+    yaml = pytest.importorskip("yaml")
+    CliRunner().invoke(command, [str(tmp_path), "--github"])
+    workflow = yaml.safe_load((tmp_path / ".github" / "workflows" / "harness.yml").read_text())
+    steps = workflow["jobs"]["gate"]["steps"]
+    used = [step for step in steps if "uses" in step]
+    assert len(used) == 6
+    for step in used:
+        assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", step["uses"])
+        if step["uses"].startswith("actions/checkout"):
+            assert step["with"]["persist-credentials"] is False
+    assert workflow["permissions"] == {"contents": "read"}
+    assert "concurrency" in workflow
 
 
 def test_the_workflow_is_valid(tmp_path: Path) -> None:
