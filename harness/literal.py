@@ -7,6 +7,7 @@ recolour or reorder what is shown, mention people, or put links and images into 
 from __future__ import annotations
 
 import re
+import sys
 
 _DIRECTION = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 _INVISIBLE = "\u00ad\u200b\u2060\ufeff\u2028\u2029\ufffe\uffff\U000e0000-\U000e007f"
@@ -49,10 +50,11 @@ def html(text: str, limit: int | None = None) -> str:
 
 
 def echo(text: str = "", *, err: bool = False) -> None:
-    """Prints text that may hold anything, as ``click.echo`` does."""
-    import click
+    """Prints a text that may hold anything.
 
-    click.echo(visible(text), err=err)
+    Not by ``click.echo``, which writes UTF-8 to terminals that say they know ASCII alone.
+    """
+    print(visible(text), file=sys.stderr if err else sys.stdout)
 
 
 def _name(match: re.Match[str]) -> str:

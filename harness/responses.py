@@ -48,8 +48,11 @@ def default_path() -> Path:
         return Path(folder) / "responses.sqlite"
     import platformdirs
 
-    path = platformdirs.user_cache_path("evalign") / "responses.sqlite"
-    if not path.is_absolute():  # `~` stays as it is where nobody knows the home folder
+    try:
+        path = platformdirs.user_cache_path("evalign") / "responses.sqlite"
+    except RuntimeError:  # nobody knows the home folder; older versions leave the `~`
+        path = Path("~")
+    if not path.is_absolute():
         raise HarnessError(
             "there is no home folder to keep responses in",
             "Set HARNESS_CACHE to a folder, or give --no-cache.",

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 _ROUNDS = 100_000
+_MASKED = re.compile(r"\*\*\*[0-9a-f]{8}")
 _SHORTEST = 8
 """Characters of a secret from the environment that is looked for in texts."""
 _NAME = re.compile(
@@ -46,7 +47,9 @@ def is_secret_name(name: str) -> bool:
 
 @functools.cache
 def mask(value: str) -> str:
-    """What stands for a secret: equal for equal secrets."""
+    """What stands for a secret: equal for equal secrets; what is masked already stays."""
+    if _MASKED.fullmatch(value):
+        return value
     digest = hashlib.pbkdf2_hmac("sha256", value.encode("utf-8", "replace"), b"evalign", _ROUNDS)
     return f"***{digest.hex()[:8]}"
 

@@ -108,7 +108,7 @@ def show(
     else:
         text = "\n\n".join(comparison.markdown(each) for each in comparisons)
     if file is None:
-        click.echo(text)  # escaped already
+        print(text)  # escaped already
     else:
         write_atomically(file, text + "\n")
         echo(f"{name} report: {file}")
