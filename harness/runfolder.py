@@ -234,10 +234,16 @@ def _no_sample(path: Path, line: int, why: str) -> DataError:
 
 def write_result(folder: Path, result: RunResult) -> None:
     """Writes results.json, and last the manifest of all that stands in the folder then."""
-    (folder / manifest.FILE).unlink(missing_ok=True)
     text = codec.dumps(codec.result_to_json(result), indent=2) + "\n"
-    write_atomically(folder / "results.json", text, PRIVATE)
-    write_json(folder / manifest.FILE, manifest.of_folder(folder, text.encode()), PRIVATE)
+    folder.mkdir(parents=True, exist_ok=True)
+    held = codec.dumps(manifest.of_folder(folder, text.encode()), indent=2) + "\n"
+    with (
+        _replacing(folder / manifest.FILE, PRIVATE) as last,
+        _replacing(folder / "results.json", PRIVATE) as first,
+    ):
+        for file, content in ((first, text), (last, held)):  # both or, on a full disk, neither
+            file.write(content)
+            file.flush()
 
 
 def read_result(path: Path) -> RunResult:

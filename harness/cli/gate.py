@@ -93,10 +93,17 @@ def _record(registry: Registry, run: Path, verdict: GateVerdict, formats: tuple[
     from harness import runfolder
     from harness.cli import rendering
 
-    if run.is_dir():
-        result = replace(runfolder.read_result(run), gate=verdict.to_json())
-        runfolder.write_result(run, result)
-        rendering.render(registry, formats, result, run, quiet=True)
+    if not run.is_dir():
+        return
+    result = replace(runfolder.read_result(run), gate=verdict.to_json())
+    try:
+        with runfolder.locked(run):
+            runfolder.write_result(run, result)
+    except OSError as error:  # the verdict stands all the same
+        echo(f"Note: the verdict is not kept in {run}: {error.strerror or error}", err=True)
+        if not formats:
+            return
+    rendering.render(registry, formats, result, run, quiet=True)
 
 
 def show(verdict: GateVerdict, quiet: bool = False) -> None:

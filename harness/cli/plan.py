@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli import options, registry_of
+from harness.literal import one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -72,11 +73,11 @@ def _show(console: Console, found: Forecast) -> None:
     for share in found.shares:
         skipped = ", ".join(f"{count:,} {reason}" for reason, count in share.skipped.items())
         table.add_row(
-            Text(share.task if share.probe is None else ""),
-            Text(share.probe or ""),
+            Text(one_line(share.task) if share.probe is None else ""),
+            Text(one_line(share.probe or "")),
             f"{share.items:,}",
             f"{share.requests:,}",
-            Text(skipped, style="dim"),
+            Text(one_line(skipped), style="dim"),
         )
     console.print(table)
     console.print(
@@ -95,7 +96,7 @@ def _show(console: Console, found: Forecast) -> None:
 def _show_cost(console: Console, found: Forecast, usage: Usage) -> None:
     console.print(_tokens(usage))
     if found.basis is not None:
-        console.print(f"Tokens are {found.basis}", markup=False)
+        console.print(f"Tokens are {one_line(found.basis)}", markup=False)
     if usage.cost is not None:
         console.print(f"Cost: at most {usage.cost:,.4f} US dollars")
     if found.plain is not None and found.plain.computed_tokens:

@@ -8,6 +8,7 @@ import click
 
 from harness.cli import registry_of, rendering
 from harness.cli.options import Names
+from harness.literal import echo
 
 EPILOG = """\b
 Examples:
@@ -25,5 +26,9 @@ def command(context: click.Context, run: Path, formats: tuple[str, ...]) -> int:
     from harness import runfolder
 
     folder = run if run.is_dir() else run.parent
-    rendering.render(registry_of(context), formats, runfolder.read_result(run), folder)
+    result = runfolder.read_result(run)
+    if not runfolder.is_checked(folder):
+        note = "an earlier version wrote it, without a manifest: its files cannot be checked"
+        echo(f"Note: {folder}: {note}", err=True)
+    rendering.render(registry_of(context), formats, result, folder)
     return 0

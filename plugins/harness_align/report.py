@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import runfolder
+from harness.literal import one_line
 from harness.types import Estimate
 from harness_align import loop
 from harness_align.loop import AlignResult
@@ -210,6 +211,7 @@ def _chart(title: str, series: Mapping[str, Sequence[tuple[int, float]]]) -> lis
 
 def show(result: AlignResult, console: Console) -> None:
     """Prints the verdict and what it rests on."""
+    from rich.markup import escape
     from rich.table import Table
 
     if result.comparison is not None:
@@ -219,7 +221,7 @@ def show(result: AlignResult, console: Console) -> None:
         for task in result.comparison.tasks:
             for metric in task.metrics:
                 table.add_row(
-                    f"{task.task}.{metric.metric}",
+                    escape(one_line(f"{task.task}.{metric.metric}")),
                     number(metric.baseline.value),
                     number(metric.candidate.value),
                     interval(metric.difference),
@@ -230,7 +232,8 @@ def show(result: AlignResult, console: Console) -> None:
     for column in ("", "value", ""):
         effects.add_column(column)
     for effect in result.effects.estimates:
-        effects.add_row(effect.name, interval(effect.estimate), f"[dim]{effect.note}[/dim]")
+        note = f"[dim]{escape(one_line(effect.note))}[/dim]"
+        effects.add_row(escape(one_line(effect.name)), interval(effect.estimate), note)
     for name, (old, new) in result.effects.shares.items():
         effects.add_row(name, f"{number(old)} → {number(new)}", "")
     if result.effects.estimates:
@@ -240,6 +243,6 @@ def show(result: AlignResult, console: Console) -> None:
     for each in result.verdict.judgements:
         colour = COLOURS[each.decision]
         console.print(f"[{colour}]{each.decision:<13}[/] {each.role}: ", end="")
-        console.print(each.sentence, markup=False, highlight=False)
+        console.print(one_line(each.sentence), markup=False, highlight=False)
     decision = result.verdict.decision
     console.print(f"[bold {COLOURS[decision]}]{decision.upper()}[/]")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli import options, registry_of
+from harness.literal import one_line, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -132,8 +133,11 @@ def to_json(attack: Attack) -> dict[str, Any]:
 
 def _show(console: Console, attack: Attack) -> None:
     from rich.table import Table
+    from rich.text import Text
 
-    console.print(f"\n[bold]{attack.task}[/bold]  {len(attack.attacked):,} samples")
+    console.print()
+    count = f"  {len(attack.attacked):,} samples"
+    console.print(Text.assemble((one_line(attack.task), "bold"), count))
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     for name, value in attack.measures.items():
         interval = f"[{value.low:.3g}, {value.high:.3g}]" if value.n else ""
@@ -143,7 +147,8 @@ def _show(console: Console, attack: Attack) -> None:
     for each in sorted(succeeded, key=lambda each: each.changed)[:SHOWN]:
         before, after = side_by_side(each)
         console.print()
-        console.print(f"{each.sample.targets[0]} → wrong, {each.queries} queries", style="dim")
+        told = f"{one_line(each.sample.targets[0])} → wrong, {each.queries} queries"
+        console.print(Text(told, style="dim"))
         console.print(before)
         console.print(after)
 
@@ -154,7 +159,7 @@ def side_by_side(attacked: Attacked) -> tuple[Text, Text]:
 
     from rich.text import Text
 
-    old, new = attacked.sample.input.split(" "), attacked.text.split(" ")
+    old, new = (visible(text).split(" ") for text in (attacked.sample.input, attacked.text))
     before, after = Text("  - "), Text("  + ")
     for kind, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         marked = "" if kind == "equal" else "bold"

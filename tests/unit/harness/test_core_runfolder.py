@@ -119,6 +119,7 @@ def test_a_wrong_type_in_the_samples_is_named_with_its_line(folder, field) -> No
     rows = [
         json.loads(row) for row in (folder / "samples" / "echo.jsonl").read_bytes().splitlines()
     ]
+    path = folder / "samples" / "echo.jsonl"
     rows[4][field] = 7
     result = runfolder.read_result(folder)
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
