@@ -194,6 +194,8 @@ def score_to_json(value: ScoreValue) -> JSON:
 
 def score_from_json(data: JSON) -> ScoreValue:
     """The inverse of ``score_to_json``."""
+    if type(data) is float:  # nearly all of them, and there are millions
+        return data
     if data is None:
         return math.nan
     if isinstance(data, Mapping):
