@@ -70,6 +70,7 @@ class Source(_Strict):
     kind: Literal["path", "sample", "hub"]
     paths: list[str] = []
     hub: Hub | None = None
+    columns: dict[str, str] = {}
 
 
 Comparisons = dict[str, dict[str, dict[str, Estimate]]]
