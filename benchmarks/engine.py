@@ -147,7 +147,7 @@ def floor_work(workload: Workload, here: Outcome) -> dict[str, float]:
     """Unique tokens and the operations they need: weights, and attention to what precedes."""
     from transformers import AutoConfig, AutoTokenizer
 
-    from harness_backends.hf.encoding import Encoder, Scored
+    from harness.encoding import Encoder, Scored
     from harness_backends.hf.tree import build_tree
 
     config = AutoConfig.from_pretrained(workload.checkpoint)

@@ -21,8 +21,8 @@ from typing import Any
 
 import torch
 
+from harness.encoding import Scored
 from harness.types import Sampling
-from harness_backends.hf.encoding import Scored
 from harness_backends.hf.engine import PLAIN_TOKENS, Engine, ForkEngine
 from harness_backends.hf.loading import Checkpoint, load
 from harness_backends.hf.memory import Budget, default_tokens

@@ -28,7 +28,6 @@ from harness.stats import compare as paired_tests
 from harness.types import Sampling
 from harness_align import effects, journal, preparing, reward_quality, search
 from harness_align import spec as specs
-from harness_align.adapter_backend import model_name
 from harness_align.data import Rows
 from harness_align.effects import Effects, Paired, Probing
 from harness_align.job import AlignJob
@@ -121,7 +120,7 @@ def run(
     checkpoint = aligner.train(job.training, prepared.train, job.out / "train")
     if names:
         say("Measuring the result")
-        after = measure(job, registry, model_name(checkpoint), names, "after")
+        after = measure(job, registry, str(checkpoint), names, "after")
     say("Comparing")
     changed = _effects(job, registry, checkpoint, prepared.development)
     verdict, comparison = _decide(job, registry, (before, after), aims, changed)
@@ -202,7 +201,7 @@ def _effects(job: AlignJob, registry: Registry, checkpoint: Path, held_out: Rows
     )
     base, candidate = (
         _without_gate(job, model, ("held-out",), job.out)
-        for model in (preparing.asked_base(job), model_name(checkpoint))
+        for model in (preparing.asked_base(job), str(checkpoint))
     )
     if not spec.wrap:  # asked as it was trained
         plain = {**base.backend_settings, "chat_template": "off"}
@@ -230,7 +229,7 @@ def _worth(registry: Registry, job: AlignJob, checkpoint: Path, held_out: Rows) 
         aim = parse_aim(spec.metric, list(registry.tasks))
         given = {**job.evaluation, "data": spec.data, "limit": spec.limit, "cache": False}
         mine = replace(job, evaluation=given, out=checkpoint.parent / "development")
-        result = measure(mine, registry, model_name(checkpoint), [aim.task], "run").result
+        result = measure(mine, registry, str(checkpoint), [aim.task], "run").result
         return standing(named(aim, result), result)[1]
     found = _effects(job, registry, checkpoint, held_out)
     if found.default_target is None:

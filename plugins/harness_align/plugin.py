@@ -9,8 +9,7 @@ from typing import Any
 import click
 
 from harness import hookimpl
-from harness.protocols import Aligner, AlignerSpec, BackendOptions, BackendSpec, ModelBackend
-from harness_align.adapter_backend import OPTIONS as ADAPTER_OPTIONS
+from harness.protocols import Aligner, AlignerSpec
 from harness_align.methods import METHODS
 
 
@@ -21,22 +20,6 @@ def harness_register_aligners() -> list[AlignerSpec]:
         AlignerSpec(method.name, method.description, partial(_open, method.name))
         for method in METHODS.values()
     ]
-
-
-@hookimpl
-def harness_register_backends() -> list[BackendSpec]:
-    """The backend for results that are adapters alone."""
-    return [
-        BackendSpec(
-            "peft", "an adapter's folder, with the base it names", _adapter, ADAPTER_OPTIONS
-        )
-    ]
-
-
-def _adapter(options: BackendOptions) -> ModelBackend:
-    from harness_align.adapter_backend import open_adapter
-
-    return open_adapter(options)
 
 
 def _open(method: str) -> Aligner:

@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from harness import codec
+from harness.chat import ChatTemplate
+from harness.encoding import Encoder
 from harness.errors import DataError, HarnessError, ModelError, UnknownNameError, UsageError
 from harness.protocols import Task, TaskOptions
 from harness.types import Completion, Generate, Message, Prompt
@@ -277,6 +279,10 @@ class ModelReward:
                 f"{folder} has {self._model.config.num_labels} outputs, a reward model has one",
                 "Train one with --method reward.",
             )
+        limit = int(getattr(self._model.config, "max_position_embeddings", 0) or 1024)
+        # What it reads ends as its tokenizer ends it.
+        self._encoder = Encoder(self._tokenizer, limit, chat=False, ends=True)
+        self._template = ChatTemplate.of(self._tokenizer)
 
     def __call__(
         self,
@@ -290,12 +296,11 @@ class ModelReward:
         values: Values = []
         texts = [self._text(p, c) for p, c in zip(prompts, completions, strict=True)]
         for start in range(0, len(texts), self.BATCH):
-            batch = self._tokenizer(
-                texts[start : start + self.BATCH],
+            some = texts[start : start + self.BATCH]
+            encoded = self._encoder.encode_many(some)
+            batch = self._tokenizer.pad(
+                {"input_ids": [encoded[text][: self._encoder.max_length] for text in some]},
                 return_tensors="pt",
-                padding=True,
-                truncation=True,
-                max_length=self._limit,
                 padding_side="right",
             ).to(self._model.device)
             with torch.inference_mode():
@@ -303,18 +308,19 @@ class ModelReward:
             values += [output if math.isfinite(output) else None for output in outputs]
         return values
 
-    @property
-    def _limit(self) -> int:
-        return int(getattr(self._model.config, "max_position_embeddings", 0) or 1024)
-
     def _text(self, prompt: Prompt, completion: str) -> str:
         if isinstance(prompt, str):
-            if self._tokenizer.chat_template is None:
+            if self._template is None:
                 return prompt + completion + (self._tokenizer.eos_token or "")
             prompt = (Message("user", prompt),)
         turns = [{"role": turn.role, "content": turn.content} for turn in prompt]
         turns.append({"role": "assistant", "content": completion})
-        return str(self._tokenizer.apply_chat_template(turns, tokenize=False))
+        if self._template is None:
+            raise ModelError(
+                "the prompts are conversations and the reward model has no chat template",
+                "Give a reward model with a chat template, or prompts that are texts.",
+            )
+        return self._template.render(turns, answering=False)
 
 
 def lexicon_sentiment(prompts: Sequence[str], completions: Sequence[str]) -> list[float | None]:

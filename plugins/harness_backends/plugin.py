@@ -11,7 +11,7 @@ from harness import hookimpl
 from harness.protocols import BackendOptions, BackendSpec, ModelBackend
 from harness_backends import demo, replay
 from harness_backends.api import ANTHROPIC_OPTIONS, OPENAI_OPTIONS, open_anthropic, open_openai
-from harness_backends.hf import HF_OPTIONS, open_hf
+from harness_backends.hf import HF_OPTIONS, open_hf, open_peft
 from harness_backends.vllm import VLLM_OPTIONS, open_vllm
 
 
@@ -20,6 +20,7 @@ def harness_register_backends() -> list[BackendSpec]:
     """The backends that ship with the harness."""
     return [
         BackendSpec("hf", "a Hugging Face checkpoint folder or hub id", open_hf, HF_OPTIONS),
+        BackendSpec("peft", "an adapter's folder, as hf reads it", open_peft, HF_OPTIONS),
         BackendSpec(
             "openai",
             "any OpenAI-compatible server",

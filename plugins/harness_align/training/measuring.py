@@ -10,7 +10,6 @@ from pathlib import Path
 from harness import plugins, runner
 from harness.config import RunSpec
 from harness_align import verdict
-from harness_align.adapter_backend import model_name
 from harness_align.spec import AlignSpec
 from harness_align.verdict import Aim
 
@@ -39,7 +38,7 @@ def measure(spec: AlignSpec) -> Callable[[Path], Look]:
         shutil.rmtree(folder, ignore_errors=True)
         run = runner.run(
             RunSpec(
-                model_name(checkpoint),
+                str(checkpoint),
                 spec.stop_tasks,
                 spec.stop_data,
                 limit=spec.stop_limit,

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from harness import encoding
+from harness.chat import ChatTemplate
 from harness.errors import ModelError, UsageError
 from harness_align.spec import AlignSpec
 from harness_align.training import adapters
@@ -61,7 +65,51 @@ def open_tokenizer(spec: AlignSpec, conversational: bool) -> Any:
             f"the data are conversations and {spec.model} has no chat template",
             "Give one with --set chat_template=FILE.jinja, or data with texts.",
         )
+    _encode_as_asked(tokenizer, check_architecture(spec).is_encoder_decoder)
     return tokenizer
+
+
+def _encode_as_asked(tokenizer: Any, encoder_decoder: bool) -> None:
+    """Makes the trainers' encoding that of ``harness.encoding``, by which the result is asked.
+
+    Nothing stands behind a text of a decoder, as the trainers add one end token themselves, and
+    what the tokenizer writes before a text stands before a rendered conversation, too: trainers
+    encode what a chat template writes without it.
+
+    Raises:
+        ModelError: The tokenizer cannot be kept from writing behind a text.
+    """
+    frame = encoding.frame_of(tokenizer)
+    if frame.behind and not encoder_decoder:
+        _open_end(tokenizer, frame.before)
+    template = tokenizer.chat_template
+    if isinstance(template, str) and frame.before:
+        start = tokenizer.decode(list(frame.before))
+        given = ChatTemplate.of(tokenizer)
+        assert given is not None
+        text = given.render([{"role": "user", "content": "a"}])
+        if not text.startswith(start):
+            tokenizer.chat_template = f"{{{{ {json.dumps(start)} }}}}{template}"
+
+
+def _open_end(tokenizer: Any, before: encoding.Tokens) -> None:
+    from tokenizers import processors
+
+    if hasattr(tokenizer, "add_eos_token"):
+        tokenizer.add_eos_token = False
+    fast = getattr(tokenizer, "backend_tokenizer", None)
+    if fast is not None:
+        names = tokenizer.convert_ids_to_tokens(list(before))
+        fast.post_processor = processors.TemplateProcessing(
+            single=[*names, "$A"],
+            pair=[*names, "$A", *(f"{name}:1" for name in names), "$B:1"],
+            special_tokens=list(zip(names, before, strict=True)),
+        )
+    if encoding.frame_of(tokenizer).behind:
+        raise ModelError(
+            "the tokenizer writes an end token behind every text, so that prompts would end in one",
+            "Set add_eos_token to false in its tokenizer_config.json.",
+        )
 
 
 def check_architecture(spec: AlignSpec) -> Any:
@@ -93,9 +141,6 @@ def with_architecture(spec: AlignSpec) -> AlignSpec:
     TRL loads the reference again from the checkpoint by the class that config.json names; a
     folder whose config.json names none is copied, with the name, beside the training.
     """
-    import json
-    import shutil
-
     import transformers
 
     config = check_architecture(spec)

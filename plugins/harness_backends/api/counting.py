@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, TypeAlias
 
+from harness.encoding import Encoder, EncodingError, Scored
 from harness.types import Generate, Loglikelihood, Prompt, Request, RollingLoglikelihood
 from harness_backends.api.budget import Spent
 from harness_backends.api.prompts import as_messages
-from harness_backends.hf.encoding import Encoder, EncodingError, Scored
 
 BYTES_PER_TOKEN = 4
 """OpenAI's rule of thumb for English text; bytes rather than characters, as a character of most

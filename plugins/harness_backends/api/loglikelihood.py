@@ -16,11 +16,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
+from harness.encoding import Encoder, EncodingError, Scored, split_boundary
 from harness.errors import ModelError
 from harness.types import Failed, Loglikelihood, Logprob, Response, RollingLoglikelihood
 from harness_backends.api.answers import TokenLogprob
 from harness_backends.api.failures import Kind, RequestError
-from harness_backends.hf.encoding import Encoder, EncodingError, Scored, split_boundary
 
 TokenIds = tuple[int, ...]
 PromptLogprobs = Callable[[str | TokenIds], Awaitable[list[TokenLogprob | None]]]

@@ -9,7 +9,9 @@ from typing import Any
 
 import openai
 
+from harness import encoding
 from harness.answers import thinking
+from harness.encoding import Encoder
 from harness.errors import HarnessError, MissingExtraError, ModelError, UsageError
 from harness.protocols import BackendOptions
 from harness.types import (
@@ -35,7 +37,6 @@ from harness_backends.api.remarks import Remarks
 from harness_backends.api.sdk import http_client, post
 from harness_backends.api.server import Server, read_key
 from harness_backends.api.settings import ApiSettings, choice, whole
-from harness_backends.hf.encoding import Encoder
 
 DEFAULT_URL = "https://api.openai.com/v1"
 MOST_STOPS = 4
@@ -108,6 +109,7 @@ class OpenAIProvider:
             "endpoint": self._endpoint,
             "logprobs": self._logprobs,
             "tokenizer": _tokenizer_hash(self._tokenizer),
+            "encoding": None if self._tokenizer is None else encoding.VERSION,
             "max_length": self._max_length,
             **self._settings.identity,
             **self._adaptations.identity,

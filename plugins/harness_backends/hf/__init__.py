@@ -9,9 +9,10 @@ until ``open_hf`` is called.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import MissingExtraError
+from harness.errors import MissingExtraError, ModelError
 
 if TYPE_CHECKING:
     from harness.protocols import BackendOptions, ModelBackend
@@ -52,3 +53,17 @@ def open_hf(options: BackendOptions) -> ModelBackend:
     from harness_backends.hf.opening import open_checkpoint
 
     return open_checkpoint(options)
+
+
+def open_peft(options: BackendOptions) -> ModelBackend:
+    """``peft:FOLDER``: as ``open_hf``, of a folder that has to be an adapter.
+
+    Raises:
+        MissingExtraError: torch, transformers or PEFT are not installed.
+        ModelError: The folder holds no adapter, or it cannot be used.
+    """
+    if Path(options.model).is_dir() and not (Path(options.model) / "adapter_config.json").is_file():
+        raise ModelError(
+            f"{options.model} holds no adapter", "Expected a folder with adapter_config.json"
+        )
+    return open_hf(options)

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from harness.encoding import Encoder, EncodingError, Prefix, Scored
 from harness.errors import UsageError
 from harness.types import (
     Failed,
@@ -21,7 +22,6 @@ from harness.types import (
 )
 from harness_backends.hf import fingerprint
 from harness_backends.hf.books import Books
-from harness_backends.hf.encoding import Encoder, EncodingError, Prefix, Scored
 from harness_backends.hf.engine import CheckedEngine
 from harness_backends.hf.loading import Checkpoint
 from harness_backends.hf.plain import Continue

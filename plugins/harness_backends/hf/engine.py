@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from harness.encoding import Scored
 from harness.types import Logprob
 from harness_backends.hf.decoding import TreeDecoder
-from harness_backends.hf.encoding import Scored
 from harness_backends.hf.fork_decoding import ForkDecoder
 from harness_backends.hf.forking import Forker, ForkScorer
 from harness_backends.hf.head import Head
@@ -267,4 +267,6 @@ def _paths(checkpoint: Checkpoint, settings: Settings, rows: int | None) -> list
         "plain": Path("plain", lambda: PlainEngine(checkpoint, plain)),
     }
     chosen = fast.values() if settings.engine == "auto" else [fast[settings.engine]]
+    if checkpoint.adapter is not None and checkpoint.adapter.is_virtual:
+        chosen = [fast["plain"]]  # the others go round the virtual tokens
     return [*chosen, last]

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness import encoding
 from harness.codec import canonical_hash
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def fingerprint(
     return canonical_hash(
         {
             **identity,
+            "encoding": encoding.VERSION,
             "files": _files(folder),
             "dtype": dtype,
             "chat_template": chat_template,

@@ -21,9 +21,9 @@ from typing import TypeVar
 
 import torch
 
+from harness.encoding import Scored, Tokens
 from harness.types import Logprob
 from harness_backends.hf.caches import Cache, CachedModel, Step
-from harness_backends.hf.encoding import Scored, Tokens
 from harness_backends.hf.loading import Checkpoint
 from harness_backends.hf.memory import Budget, cache_bytes, is_out_of_memory
 from harness_backends.hf.plain import score_rows

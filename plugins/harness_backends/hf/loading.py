@@ -15,6 +15,7 @@ import torch
 
 from harness.errors import ModelError
 from harness_backends.hf.adapters import Adapter, apply_adapter, read_adapter
+from harness_backends.hf.files import reason
 from harness_backends.hf.kinds.detection import (
     AUTO_CLASSES,
     check_kind,
@@ -24,6 +25,7 @@ from harness_backends.hf.kinds.detection import (
 from harness_backends.hf.length import encoder_max_length, own_max_length
 from harness_backends.hf.quantization import load_arguments, missing_library
 from harness_backends.hf.settings import Kind, Quantization, Settings
+from harness_backends.hf.virtual_tokens import VirtualTokenModel
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _FORM = ("decoder_start_token_id", "forced_bos_token_id", "bad_words_ids")
@@ -70,12 +72,18 @@ class Checkpoint:
     max_length: int
     eos_ids: frozenset[int]
 
+    @property
+    def architecture(self) -> str:
+        """The class of the model, or of the base of virtual tokens."""
+        virtual = isinstance(self.model, VirtualTokenModel)
+        return type(self.model.get_base_model() if virtual else self.model).__name__
+
     def describe(self) -> dict[str, object]:
         """Facts for reports."""
         facts: dict[str, object] = {
             "name": self.name,
             "kind": self.kind,
-            "architecture": type(self.model).__name__,
+            "architecture": self.architecture,
             "parameters": sum(weight.numel() for weight in self.model.parameters()),
             "dtype": self.dtype,
             "device": str(self.device),
@@ -130,6 +138,9 @@ def load(name: str, dtype: str, device: str, settings: Settings) -> Checkpoint:
     model.eval()
     generates = kind in ("causal", "seq2seq")
     own_length = own_max_length if generates else encoder_max_length
+    longest = own_length(model, tokenizer, settings.max_length)
+    if isinstance(model, VirtualTokenModel) and settings.max_length is None:
+        longest -= model.virtual_tokens
     return Checkpoint(
         name=name,
         kind=kind,
@@ -140,7 +151,7 @@ def load(name: str, dtype: str, device: str, settings: Settings) -> Checkpoint:
         tokenizer=tokenizer,
         device=next(model.parameters()).device,
         dtype=str(model.dtype).removeprefix("torch."),
-        max_length=own_length(model, tokenizer, settings.max_length),
+        max_length=longest,
         eos_ids=_take_eos_ids(model, tokenizer) if generates else frozenset(),
     )
 
@@ -238,7 +249,7 @@ def _load_tokenizer(folder: Path, settings: Settings) -> Any:
         )
     except Exception as error:  # the library raises whatever its parsers raise
         raise ModelError(
-            f"{folder} has no tokenizer that can be loaded: {_first_line(error)}",
+            f"{folder} has no tokenizer that can be loaded: {reason(error)}",
             "Save the model's tokenizer beside its weights: tokenizer.save_pretrained(FOLDER)",
         ) from error
 
@@ -272,7 +283,7 @@ def _load_model(
             hint = "It brings its own code: where you trust it, --set trust_remote_code=true"
         elif "quantization_config" in config:
             hint = missing_library(config)
-        raise ModelError(f"{folder} cannot be loaded: {_first_line(error)}", hint) from error
+        raise ModelError(f"{folder} cannot be loaded: {reason(error)}", hint) from error
     return model, sorted(found["missing_keys"])
 
 
@@ -283,11 +294,6 @@ def _refuse_random_weights(name: str, kind: Kind, missing: Sequence[str]) -> Non
         "Choose the kind that the checkpoint was trained as with --set kind=…, "
         "or take a checkpoint that holds these weights",
     )
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
 
 
 @contextmanager
@@ -322,7 +328,7 @@ def _device(device: str) -> torch.device:
         torch.empty(0, device=target)
     except (RuntimeError, AssertionError) as error:
         raise ModelError(
-            f"device {device!r} cannot be used: {_first_line(error)}",
+            f"device {device!r} cannot be used: {reason(error)}",
             "Expected auto, cpu, or a device that this torch supports, such as cuda:0",
         ) from error
     return target

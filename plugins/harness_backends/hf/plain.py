@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import log_softmax
 
+from harness.encoding import Scored, Tokens
 from harness.types import Logprob, Sampling
-from harness_backends.hf.encoding import Scored, Tokens
 from harness_backends.hf.loading import Checkpoint
 from harness_backends.hf.memory import Budget
 from harness_backends.hf.sampling import choose, draw_seed

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
+from harness.encoding import Scored
 from harness.types import Logprob
 from harness_backends.hf.attention import Segment, TreePass, attention_by
-from harness_backends.hf.encoding import Scored
 from harness_backends.hf.head import Head
 from harness_backends.hf.loading import Checkpoint
 from harness_backends.hf.memory import Budget, is_out_of_memory

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from harness.answers import thinking
 from harness.answers.decoding import Decoder
+from harness.encoding import Encoder, EncodingError, Scored, Tokens
 from harness.errors import MissingExtraError, ModelError, UsageError
 from harness.protocols import BackendOptions
 from harness.types import (
@@ -22,7 +23,6 @@ from harness.types import (
     Sampling,
     Usage,
 )
-from harness_backends.hf.encoding import Encoder, EncodingError, Scored, Tokens
 from harness_backends.hf.settings import Settings
 from harness_backends.hf.tree import build_tree
 

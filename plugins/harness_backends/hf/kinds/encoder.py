@@ -16,8 +16,8 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 
+from harness.encoding import EncodingError, Tokens
 from harness.types import Failed, KeyedRequest, Request, Response, Usage
-from harness_backends.hf.encoding import EncodingError, Tokens
 from harness_backends.hf.kinds.backend import Answered
 from harness_backends.hf.loading import Checkpoint
 from harness_backends.hf.memory import Budget

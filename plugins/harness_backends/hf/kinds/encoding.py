@@ -16,8 +16,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.encoding import Encoder, EncodingError, Scored, Tokens
 from harness.types import Generate, Loglikelihood, Prompt, Sampling
-from harness_backends.hf.encoding import Encoder, EncodingError, Scored, Tokens
 from harness_backends.hf.kinds.languages import Languages
 
 

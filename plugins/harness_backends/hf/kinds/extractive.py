@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.encoding import EncodingError
 from harness.errors import ModelError
 from harness.types import Completion, ExtractAnswer, Request, Response
-from harness_backends.hf.encoding import EncodingError
 from harness_backends.hf.kinds.encoder import Row
 from harness_backends.hf.loading import Checkpoint
 from harness_backends.hf.settings import Settings

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from harness.encoding import Tokens
 from harness.errors import UsageError
-from harness_backends.hf.encoding import Tokens
 from harness_backends.hf.loading import Checkpoint
 from harness_backends.hf.settings import Settings
 

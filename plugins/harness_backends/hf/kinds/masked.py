@@ -13,9 +13,9 @@ from typing import Any
 
 import torch
 
+from harness.encoding import EncodingError, Tokens
 from harness.errors import ModelError
 from harness.types import Logprob, PseudoLoglikelihood, Request, Response
-from harness_backends.hf.encoding import EncodingError, Tokens
 from harness_backends.hf.kinds.encoder import Row
 from harness_backends.hf.loading import Checkpoint
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import torch
 
+from harness.encoding import Encoder, EncodingError, Tokens
 from harness.types import (
     Failed,
     Generate,
@@ -18,7 +19,6 @@ from harness.types import (
     Request,
     Usage,
 )
-from harness_backends.hf.encoding import Encoder, EncodingError, Tokens
 from harness_backends.hf.kinds.backend import Answered
 from harness_backends.hf.kinds.encoding import Pair, PairEncoder, Source
 from harness_backends.hf.kinds.languages import set_languages
@@ -65,7 +65,7 @@ class Seq2SeqAnswerer:
         self.computed_tokens = 0
         self._checkpoint, self._budget = checkpoint, budget
         self._languages = set_languages(checkpoint, settings)
-        encoder = Encoder(checkpoint.tokenizer, checkpoint.max_length, chat=False)
+        encoder = Encoder(checkpoint.tokenizer, checkpoint.max_length, chat=False, ends=True)
         self._encoder = PairEncoder(encoder, self._languages)
         self._stops = StopRules(checkpoint.tokenizer, checkpoint.eos_ids)
 

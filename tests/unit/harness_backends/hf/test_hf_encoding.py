@@ -8,9 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.errors import ModelError
-from harness.types import Generate, Loglikelihood, Message, RollingLoglikelihood, Sampling
-from harness_backends.hf.encoding import (
+from harness.encoding import (
     Encoder,
     EncodingError,
     Prefix,
@@ -19,6 +17,8 @@ from harness_backends.hf.encoding import (
     scored_window,
     split_boundary,
 )
+from harness.errors import ModelError
+from harness.types import Generate, Loglikelihood, Message, RollingLoglikelihood, Sampling
 
 TEMPLATE = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}<assistant>"
 tokens = st.lists(st.integers(2, 90), max_size=60).map(tuple)
@@ -118,11 +118,70 @@ def test_prompts_are_cut_on_the_left_to_leave_room(tokenizer: Any) -> None:
     assert "max_tokens 16" in str(none)
 
 
-def test_rolling_follows_the_tokenizers_own_bos(tokenizer: Any) -> None:
+@pytest.mark.parametrize("text", ["the sea", "<s>the sea"])
+def test_rolling_feeds_one_bos_and_does_not_score_it(tokenizer: Any, text: str) -> None:
     encoder = Encoder(tokenizer, 128, chat=False)
-    (windows,) = encoder.rolling([RollingLoglikelihood("the sea")])
-    ids = tokenizer.encode("the sea")
+    (windows,) = encoder.rolling([RollingLoglikelihood(text)])
+    ids = tokenizer.encode("the sea", add_special_tokens=False)
     assert windows == (Scored((0, *ids), len(ids)),)
+
+
+@pytest.fixture
+def closing_tokenizer(tokenizer: Any) -> Any:
+    """As it is saved by a training with ``add_eos_token``: an end behind every text."""
+    import copy
+
+    from tokenizers import processors
+
+    closing = copy.deepcopy(tokenizer)
+    closing.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 1)]
+    )
+    assert closing.encode("the sea")[-1] == 1
+    return closing
+
+
+REQUESTS = [
+    Loglikelihood("the sea", " is old"),
+    Loglikelihood("", "the sea"),
+    Loglikelihood("<s>the sea", " is"),
+]
+
+
+def test_a_tokenizer_that_closes_texts_asks_the_same(
+    tokenizer: Any, closing_tokenizer: Any
+) -> None:
+    plain, closing = (Encoder(each, 128, chat=False) for each in (tokenizer, closing_tokenizer))
+    assert closing.loglikelihoods(REQUESTS) == plain.loglikelihoods(REQUESTS)
+    texts = [RollingLoglikelihood("the sea")]
+    assert closing.rolling(texts) == plain.rolling(texts)
+    prompts = [Generate("the sea", Sampling(5)), Generate("", Sampling(5))]
+    assert closing.prompts(prompts) == plain.prompts(prompts)
+
+
+def test_an_encoders_input_ends_once_as_its_tokenizer_ends_it(closing_tokenizer: Any) -> None:
+    encoder = Encoder(closing_tokenizer, 128, chat=False, ends=True)
+    encoded = encoder.encode_many(["the sea", "<s>the sea", "the sea</s>"])
+    assert set(encoded.values()) == {tuple(closing_tokenizer.encode("the sea"))}
+
+
+@settings(deadline=None, max_examples=60)
+@given(text=st.text(alphabet="the qu\n.sea é", max_size=20), marks=st.sampled_from(["", "<s>"]))
+def test_a_beginning_of_several_tokens_is_written_once(
+    tokenizer: Any, text: str, marks: str
+) -> None:
+    import copy
+
+    from tokenizers import processors
+
+    odd = copy.deepcopy(tokenizer)
+    odd.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single="</s> <s> $A", special_tokens=[("<s>", 0), ("</s>", 1)]
+    )
+    start = "</s>" + marks if marks else ""
+    encoded = Encoder(odd, 128, chat=False).encode_many([start + text])[start + text]
+    assert encoded[:2] == (1, 0)
+    assert not {0, 1} & set(encoded[2:])
 
 
 def test_empty_continuation_scores_nothing(tokenizer: Any) -> None:
@@ -139,6 +198,18 @@ def chat_tokenizer(tokenizer: Any) -> Any:
     chat = copy.deepcopy(tokenizer)
     chat.chat_template = TEMPLATE
     return chat
+
+
+@pytest.mark.parametrize("template", [TEMPLATE, "{{ bos_token }}" + TEMPLATE])
+def test_a_template_that_writes_bos_gets_no_second_one(chat_tokenizer: Any, template: str) -> None:
+    chat_tokenizer.chat_template = template
+    encoder = Encoder(chat_tokenizer, 128, chat=True)
+    (prompt,) = encoder.prompts([Generate("the sea", Sampling(5))])
+    (scored,) = encoder.loglikelihoods([Loglikelihood("the sea", " old")])
+    for encoded in (prompt, scored):
+        assert not isinstance(encoded, EncodingError)
+        assert encoded.tokens[0] == 0
+        assert encoded.tokens.count(0) == 1
 
 
 def test_chat_wraps_prompts_and_contexts(chat_tokenizer: Any) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from harness.encoding import Scored
 from harness.protocols import BackendOptions
 from harness.types import (
     Generate,
@@ -23,7 +24,6 @@ from harness.types import (
 from harness_backends.hf import open_hf, waves
 from harness_backends.hf.backend import HuggingFaceBackend
 from harness_backends.hf.decoding import TreeDecoder
-from harness_backends.hf.encoding import Scored
 from harness_backends.hf.engine import CheckedEngine
 from harness_backends.hf.head import Head
 from harness_backends.hf.loading import Checkpoint, load

@@ -13,11 +13,11 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from harness.encoding import Scored
 from harness.protocols import BackendOptions
 from harness.types import Generate, Loglikelihood, Logprob, Request, RollingLoglikelihood, Sampling
 from harness_backends.hf import open_hf
 from harness_backends.hf.caches import CachedModel
-from harness_backends.hf.encoding import Scored
 from harness_backends.hf.engine import CheckedEngine, ForkEngine
 from harness_backends.hf.loading import Checkpoint, load
 from harness_backends.hf.memory import Budget

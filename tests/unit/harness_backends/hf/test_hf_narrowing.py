@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from harness_backends.hf.encoding import Scored
+from harness.encoding import Scored
 from harness_backends.hf.head import Head
 from harness_backends.hf.loading import Checkpoint, load
 from harness_backends.hf.memory import Budget

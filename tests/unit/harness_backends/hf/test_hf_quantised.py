@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from harness.encoding import Scored
 from harness.types import Sampling
-from harness_backends.hf.encoding import Scored
 from harness_backends.hf.engine import CheckedEngine
 from harness_backends.hf.loading import Checkpoint, load
 from harness_backends.hf.memory import Budget

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 import torch
 
+from harness.encoding import Encoder
 from harness.errors import ModelError, UsageError
 from harness.protocols import BackendOptions
-from harness.types import Classify, Generate, Loglikelihood, Request, Sampling
+from harness.types import Classify, Generate, Loglikelihood, Request, RollingLoglikelihood, Sampling
 from harness_backends.hf import open_hf
 
 peft = pytest.importorskip("peft")
@@ -160,12 +161,123 @@ def test_missing_adapter_weights_are_an_error(adapter: Path) -> None:
         open_kind(adapter)
 
 
-def test_virtual_tokens_have_their_own_backend(adapter: Path) -> None:
+def test_virtual_tokens_that_need_more_than_a_text_are_refused(adapter: Path) -> None:
     path = adapter / "adapter_config.json"
-    path.write_text(json.dumps({"peft_type": "PROMPT_TUNING"}))
-    with pytest.raises(ModelError, match="virtual tokens") as raised:
+    path.write_text(json.dumps({"peft_type": "MULTITASK_PROMPT_TUNING"}))
+    with pytest.raises(ModelError, match="virtual tokens"):
         open_kind(adapter)
-    assert f"--model peft:{adapter}" in str(raised.value)
+
+
+TEXTS = [
+    *REQUESTS[:2],
+    Loglikelihood("", "one two three"),
+    Loglikelihood("a much longer context about the sea shells by the sea shore", " and"),
+    RollingLoglikelihood("the town is old " * 40),
+]
+
+
+def test_lora_that_changes_nothing_asks_as_its_base(
+    checkpoint_folder: Callable[[str], Path], tmp_path: Path, answers: Answers
+) -> None:
+    import transformers
+
+    base = checkpoint_folder("llama")
+    config = peft.LoraConfig(task_type="CAUSAL_LM", r=2, target_modules=["q_proj"])
+    model = transformers.AutoModelForCausalLM.from_pretrained(str(base))
+    peft.get_peft_model(model, config).save_pretrained(str(tmp_path))
+    expected = answers(open_kind(base), [*TEXTS, REQUESTS[2]])
+    found = answers(open_kind(tmp_path), [*TEXTS, REQUESTS[2]])
+    assert [each.total for each in found[:-1]] == pytest.approx(
+        [each.total for each in expected[:-1]], abs=1e-5
+    )
+    assert found[-1].text == expected[-1].text
+
+
+VIRTUAL = (7, 30, 101)
+
+
+@pytest.mark.parametrize("method", ["prompt", "prefix"])
+def test_virtual_tokens_that_are_a_text_answer_as_the_base_after_that_text(
+    method: str, checkpoint_folder: Callable[[str], Path], tmp_path: Path, answers: Answers
+) -> None:
+    """The base, fed three real tokens before each text, is the reference."""
+    import transformers
+
+    base = checkpoint_folder("llama")
+    model = transformers.AutoModelForCausalLM.from_pretrained(str(base)).eval()
+    config = {"prompt": peft.PromptTuningConfig, "prefix": peft.PrefixTuningConfig}[method](
+        task_type="CAUSAL_LM", num_virtual_tokens=len(VIRTUAL)
+    )
+    ids = torch.tensor([VIRTUAL])
+    with torch.no_grad():
+        learned = model.get_input_embeddings()(ids)[0]
+        if method == "prefix":
+            layers = model(ids, use_cache=True).past_key_values.layers
+            kept = [states[0] for layer in layers for states in (layer.keys, layer.values)]
+            # PEFT's layout: [tokens, (layer, keys or values, head, size)].
+            learned = torch.stack(kept).permute(2, 0, 1, 3).reshape(len(VIRTUAL), -1)
+        adapted = peft.get_peft_model(model, config)
+        adapted.prompt_encoder["default"].embedding.weight.copy_(learned)
+    adapted.save_pretrained(str(tmp_path))
+    backend = open_kind(tmp_path)
+    plain = transformers.AutoModelForCausalLM.from_pretrained(str(base)).eval()
+
+    def after_virtual(tokens: Sequence[int], targets: int) -> float:
+        whole = torch.tensor([[*VIRTUAL, *tokens]])
+        with torch.no_grad():
+            logprobs = plain(whole[:, :-1]).logits[0].log_softmax(-1)
+        return float(logprobs.gather(1, whole[0, 1:, None])[-targets:].sum())
+
+    encoder = Encoder(backend.checkpoint.tokenizer, 128 - len(VIRTUAL), chat=False)
+    pairs = encoder.loglikelihoods(TEXTS[:-1])
+    (windows,) = encoder.rolling(TEXTS[-1:])
+    expected = [after_virtual(each.tokens, each.targets) for each in pairs]
+    expected.append(sum(after_virtual(each.tokens, each.targets) for each in windows))
+    found = answers(backend, [*TEXTS, REQUESTS[2], Generate("one", Sampling(max_tokens=8))])
+    assert [each.total for each in found[: len(TEXTS)]] == pytest.approx(expected, abs=1e-3)
+    for said, prompt in zip(found[len(TEXTS) :], ("one two three", "one"), strict=True):
+        given = torch.tensor([[*VIRTUAL, *encoder.encode_many([prompt])[prompt]]])
+        made = plain.generate(given, max_new_tokens=8, do_sample=False, pad_token_id=1)
+        new = made[0, given.shape[1] :]
+        assert said.text == backend.checkpoint.tokenizer.decode(new, skip_special_tokens=True)
+
+
+def test_an_adapter_may_lie_beside_a_copy_of_its_bases_configuration(
+    adapter: Path, checkpoint_folder: Callable[[str], Path], answers: Answers
+) -> None:
+    alone = answers(open_kind(adapter), REQUESTS)
+    shutil.copy(checkpoint_folder("llama") / "config.json", adapter)
+    backend = open_kind(adapter)
+    assert backend.describe()["adapter"] == "lora"
+    assert answers(backend, REQUESTS) == alone
+
+
+def test_an_adapter_that_brings_tokens_gives_the_base_room_for_them(
+    checkpoint_folder: Callable[[str], Path], tokenizer: Any, tmp_path: Path, answers: Answers
+) -> None:
+    import copy
+
+    import transformers
+
+    more = copy.deepcopy(tokenizer)
+    more.add_special_tokens({"additional_special_tokens": ["<|turn|>", "<|over|>"]})
+    model = transformers.AutoModelForCausalLM.from_pretrained(str(checkpoint_folder("llama")))
+    model.resize_token_embeddings(len(more))
+    config = peft.LoraConfig(
+        task_type="CAUSAL_LM",
+        target_modules=["q_proj"],
+        modules_to_save=["embed_tokens", "lm_head"],
+        init_lora_weights=False,
+    )
+    trained = peft.get_peft_model(model, config)
+    trained.save_pretrained(str(tmp_path), save_embedding_layers=True)
+    more.save_pretrained(str(tmp_path))
+    merged = trained.merge_and_unload().eval()
+    (found,) = answers(open_kind(tmp_path), [Loglikelihood("<|turn|>the sea", "<|over|>")])
+    ids = torch.tensor([more.encode("<|turn|>the sea<|over|>")])
+    with torch.no_grad():
+        expected = merged(ids).logits[0, -2].log_softmax(-1)[ids[0, -1]]
+    assert found.total == pytest.approx(float(expected), abs=1e-4)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}"])

@@ -1,25 +1,39 @@
-"""Text → token ids, by the field's rules (those of lm-evaluation-harness 0.4.13).
+"""Text → token ids: the one encoding that asking, training and rewards share.
+
+The rules are those of lm-evaluation-harness 0.4.13, with three differences that are meant:
 
 * Boundary: white space at the end of a context moves to the continuation; both are encoded as
   one string, and the continuation's tokens are what follows ``len(encode(context))``.
-* BOS: the tokenizer's own default, never doubled; an empty context is the BOS (else EOS) token.
+* Beginning: what the tokenizer writes before a text by default (mostly BOS), exactly once. A text
+  or a chat template that brings it gets no second one. An empty context is the BOS (else EOS)
+  token, and so is what stands before the first token of a text whose every token is scored;
+  lm-evaluation-harness feeds two there, and scores the second as a word of the text.
+* End: what the tokenizer writes behind a text (EOS, with ``add_eos_token``) is left out, as the
+  text goes on; lm-evaluation-harness scores continuations behind an EOS. An encoder's input ends
+  as the tokenizer ends it.
 * Too long: the oldest tokens are dropped. Scoring keeps the last ``max_length + 1`` and feeds
   all but the last; generation keeps room for the new tokens.
 * Chat: where switched on, a string prompt is one user message; the continuation of a wrapped
   context loses its leading space.
+
+Nothing here imports a tokenizer's library: any ``transformers`` tokenizer is an argument.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeAlias
 
+from harness.chat import ChatTemplate
 from harness.errors import ModelError
 from harness.types import Generate, Loglikelihood, Prompt, RollingLoglikelihood
 
 Tokens: TypeAlias = tuple[int, ...]
 
+VERSION = 2
+"""Part of a model's identity: raised when the same text gets other token ids than before."""
 TEXTS, CHARACTERS = 64, 1 << 17
 """Texts, and what they hold together, in one call of the tokenizer."""
 
@@ -90,6 +104,36 @@ def rolling_windows(tokens: Tokens, prefix: int, max_length: int) -> Iterator[Sc
 # --------------------------------------------------------------------------- the encoder
 
 
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What a tokenizer writes around a text by default.
+
+    Attributes:
+        before: BOS, for most that write one.
+        behind: EOS, with ``add_eos_token``; for encoders what ends their input.
+    """
+
+    before: Tokens
+    behind: Tokens
+
+
+def frame_of(tokenizer: Any) -> Frame:
+    """Reads off a short text what ``tokenizer`` adds to it.
+
+    Raises:
+        ModelError: It changes the text's own tokens.
+    """
+    bare, framed = (_ids(tokenizer, ["a"], special)[0] for special in (False, True))
+    for start in range(len(framed) - len(bare) + 1):
+        if framed[start : start + len(bare)] == bare:
+            return Frame(framed[:start], framed[start + len(bare) :])
+    raise ModelError(
+        f"the tokenizer encodes 'a' as {list(bare)}, and with special tokens as {list(framed)}: "
+        "what it adds cannot be told from the text",
+        "Expected a tokenizer that writes special tokens only before and behind a text",
+    )
+
+
 class Encoder:
     """Encodes requests for one tokenizer.
 
@@ -97,16 +141,18 @@ class Encoder:
         tokenizer: A ``transformers`` tokenizer.
         max_length: Longest sequence the model takes, in tokens.
         chat: Whether string prompts are wrapped with the chat template.
+        ends: Whether texts end as the tokenizer ends them, as an encoder's input does.
     """
 
-    def __init__(self, tokenizer: Any, max_length: int, chat: bool) -> None:
+    def __init__(self, tokenizer: Any, max_length: int, chat: bool, *, ends: bool = False) -> None:
         self.tokenizer = tokenizer
         self.max_length = max_length
         self.chat = chat
+        self._ends = ends
         bos, eos = tokenizer.bos_token_id, tokenizer.eos_token_id
         self.prefix_id: int | None = bos if bos is not None else eos
-        self._ids: dict[int, int] = {}
-        self._prefix_text = tokenizer.decode([self.prefix_id]) if self.prefix_id is not None else ""
+        self._same: dict[int, int] = {}
+        self._template = ChatTemplate.of(tokenizer)
 
     # ---- batches of requests; a request that cannot be encoded gives its EncodingError
 
@@ -130,10 +176,14 @@ class Encoder:
 
     def rolling(self, requests: Sequence[RollingLoglikelihood]) -> list[tuple[Scored, ...]]:
         """The windows of each text; none where it has no tokens."""
-        encoded = self.encode_many([request.text for request in requests])
+        encoded = self.encode_many([request.text for request in requests], special=False)
         prefix = self.required_prefix() if requests else 0
         return [
-            tuple(rolling_windows(encoded[request.text], prefix, self.max_length))
+            tuple(
+                rolling_windows(
+                    self._without_prefix(encoded[request.text]), prefix, self.max_length
+                )
+            )
             for request in requests
         ]
 
@@ -170,21 +220,12 @@ class Encoder:
             messages = [{"role": "user", "content": prompt}]
         else:
             messages = [{"role": turn.role, "content": turn.content} for turn in prompt]
-        if self.tokenizer.chat_template is None:
+        if self._template is None:
             raise ModelError(
                 "chat messages need a chat template, which this tokenizer does not have",
                 "Use a task template that gives plain text, or a chat model",
             )
-        try:
-            text: str = self.tokenizer.apply_chat_template(
-                messages, tokenize=False, add_generation_prompt=True
-            )
-        except Exception as error:  # whatever the checkpoint's template raises
-            raise ModelError(
-                f"the model's chat template refused a prompt: {error}",
-                "--set chat_template=off leaves plain prompts as they are",
-            ) from error
-        return text
+        return self._template.render(messages)
 
     def pair(self, request: Loglikelihood) -> tuple[str, str]:
         """(context, continuation) as text, split by the boundary rule."""
@@ -203,10 +244,11 @@ class Encoder:
         return scored_window(context or (self.required_prefix(),), continuation, self.max_length)
 
     def _without_context(self, tokens: Tokens, text: str) -> Scored:
-        prefix = self.required_prefix()
-        if tokens[:1] == (prefix,):
-            tokens = tokens[1:]
-        return self._joined((prefix,), tokens, text)
+        return self._joined((self.required_prefix(),), self._without_prefix(tokens), text)
+
+    def _without_prefix(self, tokens: Tokens) -> Tokens:
+        """Leaves out the BOS of a text that brings its own: it is the context."""
+        return tokens[1:] if tokens[:1] == (self.prefix_id,) else tokens
 
     def required_prefix(self) -> int:
         """The token that stands for an empty context.
@@ -225,28 +267,41 @@ class Encoder:
         """Each distinct text's token ids.
 
         Equal ids are one object, as a Python number takes four times its place in a tuple.
+
+        Args:
+            texts: What to encode.
+            special: Whether the tokenizer's frame goes around each: its beginning, unless the
+                text brings it, and its end where ``ends`` says so.
         """
-        distinct = list(dict.fromkeys(texts))
-        with_special = [special and not self._starts_with_prefix(text) for text in distinct]
         encoded: dict[str, Tokens] = {}
-        for flag in (True, False):
-            group = [
-                text for text, wanted in zip(distinct, with_special, strict=True) if wanted is flag
-            ]
-            for part in _portions(group):
-                rows = self.tokenizer(
-                    part,
-                    add_special_tokens=flag,
-                    return_attention_mask=False,
-                    return_token_type_ids=False,
-                    verbose=False,
-                )["input_ids"]
-                for text, row in zip(part, rows, strict=True):
-                    encoded[text] = tuple(map(self._ids.setdefault, row, row))
+        for part in _portions(list(dict.fromkeys(texts))):
+            for text, row in zip(part, _ids(self.tokenizer, part, False), strict=True):
+                row = self._framed(row) if special else row
+                encoded[text] = tuple(map(self._same.setdefault, row, row))
         return encoded
 
-    def _starts_with_prefix(self, text: str) -> bool:
-        return bool(self._prefix_text) and text.startswith(self._prefix_text)
+    @cached_property
+    def _frame(self) -> Frame:
+        return frame_of(self.tokenizer)
+
+    def _framed(self, tokens: Tokens) -> Tokens:
+        before, behind = self._frame.before, self._frame.behind
+        if tokens[: len(before)] != before:
+            tokens = before + tokens
+        if self._ends and behind and tokens[-len(behind) :] != behind:
+            tokens += behind
+        return tokens
+
+
+def _ids(tokenizer: Any, texts: Sequence[str], special: bool) -> list[Tokens]:
+    rows = tokenizer(
+        list(texts),
+        add_special_tokens=special,
+        return_attention_mask=False,
+        return_token_type_ids=False,
+        verbose=False,
+    )["input_ids"]
+    return [tuple(row) for row in rows]
 
 
 def _portions(texts: Sequence[str]) -> Iterator[Sequence[str]]:
