@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from harness import codec
+from harness import checkpoint, codec
 from harness.chat import ChatTemplate
 from harness.encoding import Encoder
 from harness.errors import DataError, HarnessError, ModelError, UnknownNameError, UsageError
@@ -268,12 +268,22 @@ class ModelReward:
 
         logging.disable_progress_bar()
         try:
+            checkpoint.check_files(Path(folder))
             self._tokenizer = AutoTokenizer.from_pretrained(folder)
-            self._model = AutoModelForSequenceClassification.from_pretrained(
-                folder, use_safetensors=True
-            ).eval()
+            self._model, report = AutoModelForSequenceClassification.from_pretrained(
+                folder, use_safetensors=True, output_loading_info=True
+            )
         except (OSError, ValueError) as error:
-            raise ModelError(f"the reward model {folder} cannot be read: {error}") from error
+            raise ModelError(
+                f"the reward model {folder} cannot be read: {checkpoint.reason(error)}",
+                "Expected a checkpoint folder with safetensors weights.",
+            ) from error
+        name = f"the reward model {folder}"
+        checkpoint.check_loaded(name, report, list(self._model.state_dict()))
+        checkpoint.check_values(name, self._model.named_parameters())
+        rows = self._model.get_input_embeddings().weight.shape[0]
+        checkpoint.check_vocabulary(name, self._tokenizer, rows)
+        self._model.eval()
         if self._model.config.num_labels != 1:
             raise ModelError(
                 f"{folder} has {self._model.config.num_labels} outputs, a reward model has one",

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness import encoding
+from harness import checkpoint, encoding
 from harness.chat import ChatTemplate
 from harness.errors import ModelError, UsageError
 from harness_align.spec import AlignSpec
@@ -31,7 +31,7 @@ def open_tokenizer(spec: AlignSpec, conversational: bool) -> Any:
         tokenizer = AutoTokenizer.from_pretrained(spec.model)
     except (OSError, ValueError) as error:
         raise ModelError(
-            f"the tokenizer of {spec.model} cannot be read: {_first_line(error)}",
+            f"the tokenizer of {spec.model} cannot be read: {checkpoint.reason(error)}",
             "Expected a checkpoint folder with config.json, tokenizer.json and model.safetensors.",
         ) from error
     if spec.pad_token is not None:
@@ -65,7 +65,9 @@ def open_tokenizer(spec: AlignSpec, conversational: bool) -> Any:
             f"the data are conversations and {spec.model} has no chat template",
             "Give one with --set chat_template=FILE.jinja, or data with texts.",
         )
-    _encode_as_asked(tokenizer, check_architecture(spec).is_encoder_decoder)
+    config = check_architecture(spec)
+    checkpoint.check_vocabulary(spec.model, tokenizer, config.get_text_config().vocab_size)
+    _encode_as_asked(tokenizer, config.is_encoder_decoder)
     return tokenizer
 
 
@@ -124,7 +126,7 @@ def check_architecture(spec: AlignSpec) -> Any:
         config = AutoConfig.from_pretrained(spec.model)
     except (OSError, ValueError) as error:
         raise ModelError(
-            f"{spec.model} cannot be read: {_first_line(error)}",
+            f"{spec.model} cannot be read: {checkpoint.reason(error)}",
             "Expected a checkpoint folder or hub id.",
         ) from error
     if config.is_encoder_decoder and spec.method not in ENCODER_DECODER_METHODS:
@@ -178,16 +180,29 @@ def open_model(spec: AlignSpec, classifier: bool, pad_token_id: int) -> Any:
     quantized = adapters.quantization(spec)
     if quantized is not None:
         options["quantization_config"] = quantized
+    if Path(spec.model).is_dir():
+        checkpoint.check_files(Path(spec.model))
     try:
         # Weights stay in float32: mixed precision keeps master weights, and adapters need them.
-        model = kind.from_pretrained(
+        model, report = kind.from_pretrained(
             spec.model,
             dtype=torch.bfloat16 if quantized is not None else torch.float32,
             use_safetensors=True,
+            output_loading_info=True,
             **options,
         )
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{spec.model} cannot be read: {_first_line(error)}") from error
+    except Exception as error:  # unreadable weights, unknown architecture, missing packages
+        raise ModelError(
+            f"{spec.model} cannot be read: {checkpoint.reason(error)}",
+            "Expected a checkpoint folder with config.json, tokenizer.json and model.safetensors.",
+        ) from error
+    body = f"{model.base_model_prefix}."
+    # A reward model's head is what is trained.
+    head = {key for key in report["missing_keys"] if classifier and not key.startswith(body)}
+    checkpoint.check_loaded(spec.model, report, list(model.state_dict()), head)
+    checkpoint.check_values(
+        spec.model, (pair for pair in model.named_parameters() if pair[0] not in head)
+    )
     model.config.pad_token_id = pad_token_id
     return model
 
@@ -235,7 +250,3 @@ def _merged(setup: Setup, adapter: Path) -> Any:
     spec = replace(setup.spec, adapter="full")
     base = open_model(spec, setup.classifier, setup.tokenizer.pad_token_id)
     return PeftModel.from_pretrained(base, adapter).merge_and_unload()
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.checkpoint import reason, tensor_shapes
 from harness.errors import MissingExtraError, ModelError, UsageError
-from harness_backends.hf.files import reason, tensor_shapes
 from harness_backends.hf.settings import Kind
 from harness_backends.hf.virtual_tokens import VirtualTokenModel
 

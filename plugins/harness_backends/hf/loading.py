@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,9 +13,9 @@ from typing import Any
 
 import torch
 
+from harness.checkpoint import check_files, check_loaded, check_values, check_vocabulary, reason
 from harness.errors import ModelError
 from harness_backends.hf.adapters import Adapter, apply_adapter, read_adapter
-from harness_backends.hf.files import reason
 from harness_backends.hf.kinds.detection import (
     AUTO_CLASSES,
     check_kind,
@@ -23,7 +23,7 @@ from harness_backends.hf.kinds.detection import (
     detect_kind,
 )
 from harness_backends.hf.length import encoder_max_length, own_max_length
-from harness_backends.hf.quantization import load_arguments, missing_library
+from harness_backends.hf.quantization import check_method, load_arguments, missing_library
 from harness_backends.hf.settings import Kind, Quantization, Settings
 from harness_backends.hf.virtual_tokens import VirtualTokenModel
 
@@ -118,6 +118,8 @@ def load(name: str, dtype: str, device: str, settings: Settings) -> Checkpoint:
         folder = _find_base(adapter, settings)
         words = words if (words / "tokenizer_config.json").is_file() else folder
     config = _read_config(folder)
+    check_files(folder)
+    check_method(folder, config)
     kind = settings.kind or (adapter and adapter.kind) or detect_kind(config)
     check_kind(kind, config, name)
     check_options(settings, kind)
@@ -128,13 +130,18 @@ def load(name: str, dtype: str, device: str, settings: Settings) -> Checkpoint:
     with _quiet():
         tokenizer = _load_tokenizer(words, settings)
         weights = _dtype(dtype, target, quantised)
-        model, missing = _load_model(folder, kind, config, weights, settings, extra)
+        model, report = _load_model(folder, kind, config, weights, settings, extra)
+        known = list(model.state_dict())
+        # The head of an adapter that brings it; PEFT says where it does not.
+        head = {key for key in report["missing_keys"] if not _of_body(model, key)}
+        check_loaded(name, report, known, head if adapter and adapter.brings_head else ())
         if adapter is not None:
             model = apply_adapter(model, adapter, merge=not quantised)
         if not quantised:
             model = model.to(target)
-    if missing and not (adapter and adapter.brings_head):
-        _refuse_random_weights(name, kind, missing)
+    check_values(name, model.named_parameters())
+    embedding = getattr(model, "adapted", model).get_input_embeddings()
+    check_vocabulary(name, tokenizer, embedding.weight.shape[0])
     model.eval()
     generates = kind in ("causal", "seq2seq")
     own_length = own_max_length if generates else encoder_max_length
@@ -261,8 +268,8 @@ def _load_model(
     dtype: torch.dtype | str,
     settings: Settings,
     extra: Mapping[str, Any],
-) -> tuple[Any, list[str]]:
-    """The model, and the names of the weights that the checkpoint does not hold."""
+) -> tuple[Any, Mapping[str, Any]]:
+    """The model, and what ``transformers`` says of the loading."""
     import transformers
 
     extra = dict(extra)
@@ -284,16 +291,11 @@ def _load_model(
         elif "quantization_config" in config:
             hint = missing_library(config)
         raise ModelError(f"{folder} cannot be loaded: {reason(error)}", hint) from error
-    return model, sorted(found["missing_keys"])
+    return model, found
 
 
-def _refuse_random_weights(name: str, kind: Kind, missing: Sequence[str]) -> None:
-    raise ModelError(
-        f"{name} lacks weights that kind={kind} needs ({', '.join(missing[:3])}"
-        f"{', …' if len(missing) > 3 else ''}): they would be random",
-        "Choose the kind that the checkpoint was trained as with --set kind=…, "
-        "or take a checkpoint that holds these weights",
-    )
+def _of_body(model: Any, key: str) -> bool:
+    return key.startswith(f"{model.base_model_prefix}.")
 
 
 @contextmanager

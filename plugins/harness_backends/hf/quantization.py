@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -48,6 +49,27 @@ def load_arguments(
 
     wanted = {"load_in_8bit": True} if quantization == "8bit" else {"load_in_4bit": True}
     return {"quantization_config": BitsAndBytesConfig(**wanted), "device_map": {"": device}}
+
+
+def check_method(folder: Path, config: Mapping[str, Any]) -> None:
+    """Refuses weights that are quantised in a way that ``transformers`` does not know.
+
+    Raises:
+        ModelError: It would read them as if they were not quantised.
+    """
+    if config.get("quantization_config") is None:
+        return
+    from transformers.quantizers.auto import AUTO_QUANTIZER_MAPPING
+
+    method = _method(config)
+    # bitsandbytes is listed by its two forms.
+    if method != "bitsandbytes" and method not in AUTO_QUANTIZER_MAPPING:
+        raise ModelError(
+            f"{folder} is quantised by {method!r}, which transformers does not read: "
+            "its weights would be taken as they are, without their scales",
+            "Take the unquantised checkpoint, or serve it with a server that reads this form "
+            "(vLLM, TensorRT-LLM, ExLlamaV2) and ask that: --model openai:NAME",
+        )
 
 
 def missing_library(config: Mapping[str, Any]) -> str:
