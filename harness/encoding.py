@@ -134,6 +134,29 @@ def frame_of(tokenizer: Any) -> Frame:
     )
 
 
+def end_of_turn(tokenizer: Any) -> int | None:
+    """The special token that a chat template writes behind an answer; None without one.
+
+    It ends a chat model's answer, whether or not it is the tokenizer's EOS.
+    """
+    template = ChatTemplate.of(tokenizer)
+    if template is None:
+        return None
+    turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": _ANSWER}]
+    try:
+        text = template.render(turns, answering=False)
+    except ModelError:
+        return None  # whoever asks through it is told
+    _, answer, rest = text.rpartition(_ANSWER)
+    ids = _ids(tokenizer, [rest.lstrip()], False)[0] if answer and rest.strip() else ()
+    special = {*tokenizer.all_special_ids, *getattr(tokenizer, "added_tokens_decoder", ())}
+    # Some tokenizers write a token for the beginning of a word first.
+    return next((token for token in ids[:2] if token in special), None)
+
+
+_ANSWER = "harnessanswer"
+
+
 class Encoder:
     """Encodes requests for one tokenizer.
 

@@ -8,8 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.errors import DataError, UsageError
+from harness.chat import ChatTemplate
+from harness.encoding import Encoder
+from harness.errors import DataError, ModelError, UsageError
 from harness.plugins import Registry
+from harness.types import Message, Prompt
 from harness_align import conversion, counterfactual, data, launcher, rewards, search, validation
 from harness_align import spec as specs
 from harness_align.data import Kind, Row, Rows, plain
@@ -172,11 +175,41 @@ def counter(spec: AlignSpec, rows: Rows) -> Callable[[Row], int] | None:
     conversational = bool(rows.rows) and not isinstance(rows.rows[0].prompt, str)
     tokenizer = models.open_tokenizer(spec, conversational)
 
+    template = ChatTemplate.of(tokenizer) if conversational else None
+    encoder = Encoder(tokenizer, spec.max_length, chat=False)
+
     def count(row: Row) -> int:
+        if template is not None:
+            texts = [_rendered(template, row, answer, rows.source) for answer in row.answers]
+            texts = texts or [_rendered(template, row, None, rows.source)]
+            return max(map(len, encoder.encode_many(texts).values()))
         longest = max((plain(answer) for answer in row.answers), key=len, default="")
         return len(tokenizer(plain(row.prompt) + longest, verbose=False)["input_ids"]) + 1
 
     return count
+
+
+def _rendered(template: ChatTemplate, row: Row, answer: Prompt | None, source: str) -> str:
+    """A row as the chat template writes it, which is how it is trained on.
+
+    Raises:
+        DataError: The template refuses its turns.
+    """
+    turns = [
+        {"role": turn.role, "content": turn.content}
+        for part in (row.prompt, answer or ())
+        for turn in ((Message("assistant", part),) if isinstance(part, str) else part)
+    ]
+    try:
+        return template.render(turns, answering=answer is None)
+    except ModelError as error:
+        raise DataError(
+            error.message,
+            path=source,
+            line=row.line,
+            expected="turns that it takes: many templates want no system turn (put it into the "
+            "first user turn), and user and assistant in alternation",
+        ) from error
 
 
 def _check_rewards(job: AlignJob, rows: Rows, registry: Registry) -> None:

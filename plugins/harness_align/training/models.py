@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,8 @@ from harness.errors import ModelError, UsageError
 from harness_align.spec import AlignSpec
 from harness_align.training import adapters
 from harness_align.training.setup import Setup
+
+logger = logging.getLogger(__name__)
 
 ENCODER_DECODER_METHODS = ("slic", "simpo")
 
@@ -67,8 +70,26 @@ def open_tokenizer(spec: AlignSpec, conversational: bool) -> Any:
         )
     config = check_architecture(spec)
     checkpoint.check_vocabulary(spec.model, tokenizer, config.get_text_config().vocab_size)
+    if conversational or spec.wrap:
+        _end_turns(tokenizer, spec.model)
     _encode_as_asked(tokenizer, config.is_encoder_decoder)
     return tokenizer
+
+
+def _end_turns(tokenizer: Any, model: str) -> None:
+    """Makes the chat template's end of a turn the end token: by it the result ends its answers."""
+    end = encoding.end_of_turn(tokenizer)
+    if end is not None and end != tokenizer.eos_token_id:
+        token = tokenizer.convert_ids_to_tokens(end)
+        logger.warning(
+            "note: the chat template of %s ends a turn with %s, and the tokenizer's end token is "
+            "%s: the result's end token is %s",
+            model,
+            token,
+            tokenizer.eos_token,
+            token,
+        )
+        tokenizer.eos_token = token
 
 
 def _encode_as_asked(tokenizer: Any, encoder_decoder: bool) -> None:
@@ -160,7 +181,9 @@ def with_architecture(spec: AlignSpec) -> AlignSpec:
     return replace(spec, model=str(copy))
 
 
-def open_model(spec: AlignSpec, classifier: bool, pad_token_id: int) -> Any:
+def open_model(
+    spec: AlignSpec, classifier: bool, pad_token_id: int, eos_token_id: int | None = None
+) -> Any:
     """The weights, from safetensors only, in float32 unless the precision says otherwise.
 
     Raises:
@@ -204,6 +227,12 @@ def open_model(spec: AlignSpec, classifier: bool, pad_token_id: int) -> Any:
         spec.model, (pair for pair in model.named_parameters() if pair[0] not in head)
     )
     model.config.pad_token_id = pad_token_id
+    own = getattr(model, "generation_config", None)
+    if eos_token_id is not None and own is not None:
+        named = own.eos_token_id
+        ends = list(named) if isinstance(named, list | tuple) else [named]
+        others = [end for end in ends if end not in (None, eos_token_id)]
+        own.eos_token_id = [eos_token_id, *others] if others else eos_token_id
     return model
 
 
@@ -248,5 +277,7 @@ def _merged(setup: Setup, adapter: Path) -> Any:
     from peft import PeftModel
 
     spec = replace(setup.spec, adapter="full")
-    base = open_model(spec, setup.classifier, setup.tokenizer.pad_token_id)
+    base = open_model(
+        spec, setup.classifier, setup.tokenizer.pad_token_id, setup.tokenizer.eos_token_id
+    )
     return PeftModel.from_pretrained(base, adapter).merge_and_unload()

@@ -44,7 +44,9 @@ def train(spec: AlignSpec, journal: Journal) -> Path:
     tokenizer = models.open_tokenizer(spec, conversational)
     if spec.wrap and not conversational and tokenizer.chat_template is not None:
         rows = data.as_messages(rows)
-    model = models.open_model(spec, method.classifier, tokenizer.pad_token_id)
+    model = models.open_model(
+        spec, method.classifier, tokenizer.pad_token_id, tokenizer.eos_token_id
+    )
     functions = _rewards(spec) if kind == "prompt" else []
     trained = [function for function, weight in functions if weight]
     length = min(spec.max_length, models.context_length(config) or spec.max_length)

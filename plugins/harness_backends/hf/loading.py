@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from harness.checkpoint import check_files, check_loaded, check_values, check_vocabulary, reason
+from harness.encoding import end_of_turn
 from harness.errors import ModelError
 from harness_backends.hf.adapters import Adapter, apply_adapter, read_adapter
 from harness_backends.hf.kinds.detection import (
@@ -91,6 +92,9 @@ class Checkpoint:
         }
         if self.adapter is not None:
             facts |= {"adapter": self.adapter.method.lower(), "base": self.adapter.base}
+        if self.eos_ids - {self.tokenizer.eos_token_id}:
+            # A chat template's end of turn, or what generation_config.json names, beside EOS.
+            facts["ends_with"] = self.tokenizer.convert_ids_to_tokens(sorted(self.eos_ids))
         if self.quantization is not None:
             facts["quantization"] = self.quantization
         return facts
@@ -361,7 +365,7 @@ def _take_eos_ids(model: Any, tokenizer: Any) -> frozenset[int]:
         if form["decoder_start_token_id"] is None:
             form["decoder_start_token_id"] = getattr(model.config, "decoder_start_token_id", None)
     ids = list(declared) if isinstance(declared, list | tuple) else [declared]
-    ids.append(tokenizer.eos_token_id)
+    ids += [tokenizer.eos_token_id, end_of_turn(tokenizer)]
     eos = frozenset(int(token) for token in ids if token is not None)
     model.generation_config = GenerationConfig(
         eos_token_id=sorted(eos) or None, pad_token_id=min(eos, default=0), **form

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from harness.answers import thinking
 from harness.answers.decoding import Decoder
-from harness.encoding import Encoder, EncodingError, Scored, Tokens
+from harness.encoding import Encoder, EncodingError, Scored, Tokens, end_of_turn
 from harness.errors import MissingExtraError, ModelError, UsageError
 from harness.protocols import BackendOptions
 from harness.types import (
@@ -115,6 +115,8 @@ class VLLMBackend:
         self._max_length, self._chat = max_length, chat
         self.fingerprint = f"vllm:{fingerprint}"
         self._decoder = Decoder(tokenizer)
+        end = end_of_turn(tokenizer)
+        self._ends = [] if end is None else [end]
         self._continuing = Encoder(tokenizer, max_length, chat)
         # Scoring keeps one token more than it feeds, but the engine is fed them all, and has to
         # have room for one new token.
@@ -261,6 +263,7 @@ class VLLMBackend:
                 temperature=sampling.temperature,
                 top_p=sampling.top_p,
                 seed=sampling.seed,
+                stop_token_ids=self._ends,
                 stop=[text for text in sampling.stop if text] if stops else [],
             )
             for _, _, sampling in continued
