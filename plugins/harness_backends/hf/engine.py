@@ -25,6 +25,7 @@ from harness_backends.hf.loading import Checkpoint
 from harness_backends.hf.memory import Budget, PassMemory, default_rows, default_tokens
 from harness_backends.hf.narrowing import Narrowing
 from harness_backends.hf.plain import Continue, Continued, PlainEngine
+from harness_backends.hf.positions import forget_lengths, plain_length
 from harness_backends.hf.scoring import TreeScorer
 from harness_backends.hf.settings import Settings
 
@@ -33,6 +34,8 @@ Item = TypeVar("Item", Scored, Continue)
 Answer = TypeVar("Answer", Logprob, Continued)
 
 PLAIN_TOKENS = 4096
+EVERY = 1000
+"""So is one of so many answers."""
 CHECKED = 2
 """How many first answers of each kind are checked at least."""
 FURTHER = 1.5
@@ -165,7 +168,14 @@ class CheckedEngine:
         self._paths = _paths(checkpoint, settings, rows)
         self._engine: Engine | None = None
         self._checked: dict[tuple[str, str], list[int]] = {}
+        self._unchecked = 0
         self._before = 0
+        # Beyond this length, what shares a pass has to be equally long (see ``positions``).
+        self._plain_length = plain_length(checkpoint.model)
+        forget_lengths(checkpoint.model)
+        self._by_length = PlainEngine(
+            checkpoint, Budget(settings.token_budget or PLAIN_TOKENS, rows), same_length=True
+        )
         self.notes: list[str] = []
 
     @property
@@ -176,15 +186,43 @@ class CheckedEngine:
     @property
     def computed_tokens(self) -> int:
         """Tokens put through the model so far, those of the checks aside."""
-        return self._before + (0 if self._engine is None else self._engine.computed_tokens)
+        engine = 0 if self._engine is None else self._engine.computed_tokens
+        return self._before + engine + self._by_length.computed_tokens
 
     def score(self, items: Sequence[Scored]) -> Iterator[tuple[int, Logprob]]:
         """See ``Engine``."""
-        return self._answer(items, lambda engine, left: engine.score(left), self._doubt_score)
+        short, long = self._split(items, lambda item: len(item.tokens) - 1)
+        found = self._answer(
+            [items[index] for index in short],
+            lambda engine, left: engine.score(left),
+            self._doubt_score,
+        )
+        yield from ((short[place], answer) for place, answer in found)
+        found = self._by_length.score([items[index] for index in long])
+        yield from ((long[place], answer) for place, answer in found)
 
     def generate(self, items: Sequence[Continue]) -> Iterator[tuple[int, Continued]]:
         """See ``Engine``."""
-        return self._answer(items, lambda engine, left: engine.generate(left), self._doubt_text)
+        short, long = self._split(items, lambda item: len(item.tokens) + item.sampling.max_tokens)
+        said = self._answer(
+            [items[index] for index in short],
+            lambda engine, left: engine.generate(left),
+            self._doubt_text,
+        )
+        yield from ((short[place], answer) for place, answer in said)
+        said = self._by_length.generate([items[index] for index in long])
+        yield from ((long[place], answer) for place, answer in said)
+
+    def _split(
+        self, items: Sequence[Item], length: Callable[[Item], int]
+    ) -> tuple[list[int], list[int]]:
+        """The places of items that any path may answer, and of those kept apart by length."""
+        most = self._plain_length
+        long = [i for i, item in enumerate(items) if most is not None and length(item) > most]
+        if not long:
+            return list(range(len(items))), []
+        apart = set(long)
+        return [i for i in range(len(items)) if i not in apart], long
 
     def _answer(
         self,
@@ -240,8 +278,11 @@ class CheckedEngine:
         checked = self._checked.setdefault((kind, self._engine.way), [])
         of_kind = sum(len(others) for (name, _), others in self._checked.items() if name == kind)
         enough = len(checked) >= self._engine.telling and of_kind >= CHECKED
-        if enough and len(item.tokens) <= FURTHER * max(checked):
+        self._unchecked += 1
+        further = not checked or len(item.tokens) > FURTHER * max(checked)
+        if enough and not further and self._unchecked < EVERY:
             return None
+        self._unchecked = 0
         checked.append(len(item.tokens))
         ((_, expected),) = self._reference.score([item])
         apart = abs(expected.total - found)

@@ -47,13 +47,15 @@ class PlainEngine:
     Args:
         checkpoint: The model.
         budget: How many tokens and rows one batch may have.
+        same_length: Whether all rows of a batch have to be equally long.
     """
 
     way = ""
     telling = 1  # the most padded one
 
-    def __init__(self, checkpoint: Checkpoint, budget: Budget) -> None:
+    def __init__(self, checkpoint: Checkpoint, budget: Budget, same_length: bool = False) -> None:
         self.computed_tokens = 0
+        self._same_length = same_length
         self._checkpoint = checkpoint
         self._budget = budget
         self._stops = StopRules(checkpoint.tokenizer, checkpoint.eos_ids)
@@ -61,7 +63,7 @@ class PlainEngine:
         self._keeps_logits = "logits_to_keep" in parameters
         # Without position ids, left padding would move the text: such models (recurrent ones,
         # ALiBi) generate in batches of equal length.
-        self._pads = "position_ids" in parameters
+        self._pads = "position_ids" in parameters and not same_length
 
     # ---- scoring
 
@@ -71,13 +73,14 @@ class PlainEngine:
         In a batch the most padded come first, as the first to come are checked.
         """
         order = sorted(range(len(items)), key=lambda index: -len(items[index].tokens))
-        for batch, scores in self._budget.run(
-            order,
-            lambda index: len(items[index].tokens),
-            lambda batch: self._score_batch([items[index] for index in batch]),
-        ):
-            self.computed_tokens += sum(len(items[index].tokens) - 1 for index in batch)
-            yield from zip(batch[::-1], scores[::-1], strict=True)
+        for group in _equally_long(order, items) if self._same_length else [order]:
+            for batch, scores in self._budget.run(
+                group,
+                lambda index: len(items[index].tokens),
+                lambda batch: self._score_batch([items[index] for index in batch]),
+            ):
+                self.computed_tokens += sum(len(items[index].tokens) - 1 for index in batch)
+                yield from zip(batch[::-1], scores[::-1], strict=True)
 
     @torch.inference_mode()
     def _score_batch(self, items: Sequence[Scored]) -> list[Logprob]:
@@ -110,7 +113,8 @@ class PlainEngine:
             return len(items[index].tokens) + items[index].sampling.max_tokens
 
         order = sorted(range(len(items)), key=lambda index: -len(items[index].tokens))
-        for group in self._same_shape(order, items):
+        # Any may share a batch where the model takes padding, else those of one length.
+        for group in [order] if self._pads else _equally_long(order, items):
             for batch, said in self._budget.run(
                 group, space, lambda batch: self._generate_batch([items[index] for index in batch])
             ):
@@ -119,15 +123,6 @@ class PlainEngine:
                     for index, continued in zip(batch, said, strict=True)
                 )
                 yield from zip(batch[::-1], said[::-1], strict=True)
-
-    def _same_shape(self, order: Sequence[int], items: Sequence[Continue]) -> list[list[int]]:
-        """Items that may share a batch: any, where the model takes padding, else equal lengths."""
-        if self._pads:
-            return [list(order)]
-        groups: dict[int, list[int]] = {}
-        for index in order:
-            groups.setdefault(len(items[index].tokens), []).append(index)
-        return list(groups.values())
 
     @torch.inference_mode()
     def _generate_batch(self, items: Sequence[Continue]) -> list[Continued]:
@@ -149,6 +144,13 @@ class PlainEngine:
             stopping_criteria=StoppingCriteriaList([rows.all_done]),
         )
         return rows.continued()
+
+
+def _equally_long(order: Sequence[int], items: Sequence[Scored | Continue]) -> list[list[int]]:
+    groups: dict[int, list[int]] = {}
+    for index in order:
+        groups.setdefault(len(items[index].tokens), []).append(index)
+    return list(groups.values())
 
 
 class Rows:
