@@ -24,8 +24,6 @@ from harness.types import (
 from harness_tasks.languages import named, scripts_not_split
 from harness_tasks.rows import read, shared
 
-VERSION = "2"
-"""2: a text is preceded by one BOS, where it was two for tokenizers that write one."""
 SAMPLES = Path(__file__).parent / "samples"
 FIELDS = frozenset({"text", "page"})
 
