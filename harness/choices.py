@@ -1,22 +1,13 @@
-"""Asking a model to choose among options, and reading its choice from what it answers."""
+"""Asking a model to choose among options; ``harness.answers.reader`` reads what it generated."""
 
 from __future__ import annotations
 
-import re
 import string
 from collections.abc import Sequence
 
 from harness.types import Loglikelihood, Logprob, Response
 
 LETTERS = string.ascii_uppercase
-
-_LETTER_ALONE = re.compile(r"^\W*([A-Za-z])\W*$")
-_LETTER_FIRST = re.compile(r"^\W*([A-Za-z])[.):]\W*(?:\s|$)")
-_LETTER_SAID = re.compile(
-    r"\b(?i:answer|option|choice)(?:\s+is)?\s*:?[\s*(\"']*([A-Z])\b(?!\s+[a-z]|['’])"
-)
-_ARTICLES = re.compile(r"\b(?:a|an|the)\b")
-_PUNCTUATION = str.maketrans("", "", string.punctuation + "’‘“”")
 
 
 def loglikelihoods(prompt: str, answers: Sequence[str]) -> list[Loglikelihood]:
@@ -51,54 +42,11 @@ def shows_options(template: str) -> bool:
         return False
 
 
-def normalize(text: str) -> str:
-    """Lower case, without punctuation and the articles a, an, the; white space folded."""
-    return " ".join(_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())
+def next_question(template: str) -> tuple[str, ...]:
+    """The stop string at which a model that goes on writing begins another question.
 
-
-def letter(text: str, count: int) -> int | None:
-    """The option that an answer names by its letter; None where it names none of ``count``.
-
-    In this order: the letter alone (``B``, ``(b)``, ``B.``); the letter before the answer
-    (``B. Paris``, ``(B) Paris``); the first capital letter said to be the answer (``The answer is
-    B``, ``option B``) and not followed by a word in lower case, which "A" and "I" often are.
+    It is the line end and the words with which the template begins; a template that begins with
+    a variable has none.
     """
-    for pattern in (_LETTER_ALONE, _LETTER_FIRST, _LETTER_SAID):
-        found = pattern.search(text)
-        if found:
-            index = LETTERS.index(found.group(1).upper())
-            return index if index < count else None
-    return None
-
-
-def match(text: str, names: Sequence[Sequence[str]]) -> int | None:
-    """The option that an answer names by its text; None where it names none or several.
-
-    Texts are compared as ``normalize`` leaves them: first whole, then as runs of words inside
-    the answer, where a name counts only if no longer option's name covers it.
-
-    Args:
-        text: The model's answer.
-        names: For each option, the texts that name it.
-    """
-    answer = normalize(text)
-    known = [[normalize(name) for name in option] for option in names]
-    equal = {index for index, option in enumerate(known) if answer and answer in option}
-    if not equal:
-        equal = _mentioned(answer, known)
-    return equal.pop() if len(equal) == 1 else None
-
-
-def _mentioned(answer: str, known: Sequence[Sequence[str]]) -> set[int]:
-    """The options whose names occur in the answer; longer names blot out shorter ones first."""
-    owners: dict[str, set[int]] = {}
-    for index, option in enumerate(known):
-        for name in filter(None, option):
-            owners.setdefault(name, set()).add(index)
-    found: set[int] = set()
-    rest = f" {answer} "
-    for name in sorted(owners, key=lambda name: (-len(name), name)):
-        if f" {name} " in rest:
-            found |= owners[name]
-            rest = rest.replace(f" {name} ", " \0 ")
-    return found
+    words = template.partition("{")[0].strip().split("\n")[0].strip()
+    return (f"\n{words}",) if words else ()

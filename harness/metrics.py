@@ -53,6 +53,10 @@ class Mean:
         return estimates.mean(values_of(rows), clusters_of(rows), bounds=self.bounds)
 
 
+UNREAD = Mean("unread", higher_is_better=False, bounds=(0.0, 1.0))
+"""The share of samples whose generated answer names none of the options; each counts as wrong."""
+
+
 @dataclass(frozen=True, slots=True)
 class Corpus:
     """A function of summed per-sample statistics (BLEU, macro F1, perplexity, ratios).

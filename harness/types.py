@@ -207,7 +207,10 @@ Response: TypeAlias = Logprob | Completion | ClassProbs | Failed
 
 @dataclass(frozen=True, slots=True)
 class Unscored:
-    """A score that could not be given, with the reason (an answer that cannot be parsed)."""
+    """A score that could not be given, with the reason (a failed request).
+
+    An answer that names none of the options is no such case: it is wrong, and ``unread``.
+    """
 
     reason: str
 
@@ -328,7 +331,7 @@ class TaskResult:
         name: The task's name.
         version: The task's version.
         n: Samples evaluated (probes' variants not counted).
-        errors: Samples with a failed request or an answer that could not be parsed.
+        errors: Samples with a failed request or without a possible score.
         data: Where the samples came from; ``data_sha256`` is the hash of the files read.
         metrics: Metric name → result over all samples.
         groups: Attribute → group → metric name → result.
@@ -379,6 +382,12 @@ class SampleRecord:
     scores: Mapping[str, ScoreValue]
     probe: str | None = None
     variant: int = 0
+
+    @property
+    def unread(self) -> bool:
+        """Whether an answer names none of the options, and so counts as wrong."""
+        share = self.scores.get("unread")
+        return isinstance(share, float) and share > 0
 
     @property
     def error(self) -> str | None:

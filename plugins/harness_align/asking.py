@@ -13,18 +13,31 @@ from harness.responses import ResponseStore, default_path
 from harness.types import Completion, Failed, Generate, KeyedRequest, Logprob, Request, Response
 
 
-def ask(spec: RunSpec, registry: Registry, requests: Sequence[Request]) -> list[Response]:
+def ask(
+    spec: RunSpec,
+    registry: Registry,
+    requests: Sequence[Request],
+    otherwise: Sequence[Request] = (),
+) -> list[Response]:
     """The responses of ``spec.model`` in the order of the requests; equal ones asked once.
+
+    Args:
+        spec: Names the model.
+        registry: The loaded plugins.
+        requests: What to ask.
+        otherwise: What to ask in their place where the model cannot answer such requests.
 
     Raises:
         ModelError: The model cannot answer such a request.
         HarnessError: The model cannot be opened.
     """
-    keyed = [
-        KeyedRequest(codec.request_key(request), request, "alignment", str(index))
-        for index, request in enumerate(requests)
-    ]
     with closing(models.open_backend(spec, registry)) as backend:
+        if otherwise and not {type(request) for request in requests} <= backend.supports:
+            requests = otherwise
+        keyed = [
+            KeyedRequest(codec.request_key(request), request, "alignment", str(index))
+            for index, request in enumerate(requests)
+        ]
         for request in requests:
             if type(request) not in backend.supports:
                 raise ModelError(f"{spec.model} cannot answer {type(request).__name__}")

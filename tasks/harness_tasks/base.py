@@ -21,6 +21,8 @@ from harness_tasks.prompts import Prompt
 
 VERSION = "1"
 """Of every task here; a task whose scores change gets its own."""
+CUT_OFF = "[cut off before the answer]"
+"""Stands for an answer that the tokens did not reach."""
 
 
 class Grader(Protocol):
@@ -60,7 +62,7 @@ class GenerationTask:
     sampling: Sampling
     graders: tuple[Grader, ...]
     notes: Mapping[str, str]
-    version: str = VERSION
+    version: str = "2"
     remark: Callable[[Sequence[Sample]], Iterable[str]] = lambda _: ()
 
     @property
@@ -93,7 +95,11 @@ class GenerationTask:
 
     def score(self, sample: Sample, responses: Sequence[Response]) -> Mapping[str, ScoreValue]:
         """The graders' values of the generated text."""
-        return grade_all(self.graders, completion(responses), sample)
+        (response,) = responses
+        assert isinstance(response, Completion)
+        # Where nothing is the right answer, an answer that did not come is not that.
+        missing = response.cut_off and not sample.targets
+        return grade_all(self.graders, CUT_OFF if missing else response.text, sample)
 
 
 def completion(responses: Sequence[Response]) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import choices, options
+from harness.answers import reader
 from harness.protocols import Metric, Task, TaskOptions, TaskSpec
 from harness.types import (
     DataSource,
@@ -17,10 +18,9 @@ from harness.types import (
     Sample,
     Sampling,
     ScoreValue,
-    Unscored,
 )
 from harness_tasks import prompts
-from harness_tasks.base import VERSION, Grader, completion, grade_all, metrics_of
+from harness_tasks.base import Grader, completion, grade_all, metrics_of
 from harness_tasks.choice_readers import SPLITS, read_hellaswag, read_questions
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -82,7 +82,10 @@ def _open(
             lambda sample: _names(sample, lettered)[sample.choices.index(sample.targets[0])],
             more=lambda sample: {"options": choices.lettered(sample.choices)},
         ),
-        sampling=Sampling(max_tokens=options.integer(chosen, "max_tokens", 32)),
+        sampling=Sampling(
+            max_tokens=options.integer(chosen, "max_tokens", 32),
+            stop=choices.next_question(source),
+        ),
         own_metrics=own,
         values=values,
         graders=library_metrics(chosen, {metric.name for metric in own}),
@@ -105,7 +108,7 @@ class MultipleChoiceTask:
     own_metrics: tuple[Metric, ...]
     values: Callable[[Sequence[float], Sequence[str], int], dict[str, ScoreValue]]
     graders: tuple[Grader, ...]
-    version: str = VERSION
+    version: str = "2"
 
     @property
     def metrics(self) -> Sequence[Metric]:
@@ -119,10 +122,7 @@ class MultipleChoiceTask:
         how = {"scoring": self.scoring, "template": self.prompt.name, "choice given by": form}
         if self.scoring == "generate":
             how["max_tokens"] = str(self.sampling.max_tokens)
-            how["answer"] = (
-                "the option named by its letter (alone, first, or as 'answer is B'), else by its "
-                "text; none or several: not scored"
-            )
+            how["answer"] = "the option that the text names, by docs/tasks.md; else unread, wrong"
         return how
 
     def samples(self, data: DataSource) -> Iterable[Sample]:
@@ -141,21 +141,15 @@ class MultipleChoiceTask:
         right = sample.choices.index(sample.targets[0])
         if self.scoring == "loglikelihood":
             totals = choices.totals(responses)
-            predicted: int | None = choices.best(totals)
             values = self.values(totals, _names(sample, self.lettered), right)
+            given = sample.choices[choices.best(totals)]
         else:
-            predicted = self._read(completion(responses), sample)
-            values = {"acc": float(predicted == right)}
-        if predicted is None:
-            reason = f"the answer {completion(responses)[:80]!r} names none, or several, of them"
-            return {metric.name: Unscored(reason) for metric in self.metrics}
-        return {**values, **grade_all(self.graders, sample.choices[predicted], sample)}
-
-    def _read(self, answer: str, sample: Sample) -> int | None:
-        named = choices.letter(answer, len(sample.choices)) if self.lettered else None
-        if named is not None:
-            return named
-        return choices.match(answer, [[choice] for choice in sample.choices])
+            given = completion(responses)
+            names = [[choice] for choice in sample.choices]
+            predicted = reader.read(given, names, self.lettered)
+            values = {"acc": float(predicted == right), "unread": float(predicted is None)}
+            given = given if predicted is None else sample.choices[predicted]
+        return {**values, **grade_all(self.graders, given, sample)}
 
 
 def _names(sample: Sample, lettered: bool) -> Sequence[str]:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import choices, data, options, predictions, rows
+from harness.answers import reader
 from harness.data import Row
 from harness.errors import DataError, UsageError
 from harness.labels import OPTION as LABEL_MAP
 from harness.labels import Labels
+from harness.metrics import UNREAD
 from harness.protocols import Metric, Task, TaskOptions, TaskSpec
 from harness.rows import Header, Place
 from harness.types import (
@@ -24,16 +26,16 @@ from harness.types import (
     Sample,
     Sampling,
     ScoreValue,
-    Unscored,
 )
 from harness_tasks import prompts
-from harness_tasks.base import VERSION, Grader, completion, grade_all, metrics_of
+from harness_tasks.base import Grader, completion, grade_all, metrics_of
 from harness_tasks.rows import read, shared
 
 SAMPLES = Path(__file__).parent / "samples"
 FIELDS = frozenset({"text", "label", "sentence", "idx"})
-VERSIONS = {"sst2": VERSION, "sentiment": "2"}
-"""Version 2 of sentiment: a number names the label of that numeral, where labels are numerals."""
+VERSION = "2"
+"""Version 2: a generated answer that names no label is wrong; of sentiment also: a number names the
+label of that numeral, where labels are numerals."""
 HEADER = Header(FIELDS, absent=("text", "label"))
 SST2_LABELS = ("negative", "positive")
 
@@ -81,7 +83,8 @@ def _open(
 
     template, source = prompts.choose(known, chosen)
     scoring = options.scoring(chosen, ["loglikelihood", "classify", "generate"])
-    own = metrics() if scoring == "generate" else (*metrics(), *calibration_metrics())
+    more = (UNREAD,) if scoring == "generate" else calibration_metrics()
+    own = (*metrics(), *more)
     return SentimentTask(
         name=name,
         known=Labels.of(labels, chosen),
@@ -111,14 +114,10 @@ class SentimentTask:
     prompt: prompts.Prompt
     sampling: Sampling
     own_metrics: tuple[Metric, ...]
-    values: Callable[[int, int, int], dict[str, ScoreValue]]
+    values: Callable[[int, int | None, int], dict[str, ScoreValue]]
     calibration: Callable[[Sequence[float], int], dict[str, ScoreValue]]
     graders: tuple[Grader, ...]
-
-    @property
-    def version(self) -> str:
-        """Changes whenever a score could."""
-        return VERSIONS[self.name]
+    version: str = VERSION
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -139,7 +138,7 @@ class SentimentTask:
         how["template"] = self.prompt.name
         if self.scoring == "generate":
             how["max_tokens"] = str(self.sampling.max_tokens)
-            how["answer"] = "the one label that the text names; none or several: not scored"
+            how["answer"] = "the label that the text names, by docs/tasks.md; else unread, wrong"
         return how
 
     def samples(self, data: DataSource) -> Iterable[Sample]:
@@ -158,21 +157,22 @@ class SentimentTask:
     def score(self, sample: Sample, responses: Sequence[Response]) -> Mapping[str, ScoreValue]:
         """The metrics' values of the label that was chosen; the first of equal ones."""
         predicted = self._predicted(responses)
-        if predicted is None:
-            answer = completion(responses)
-            reason = f"the answer {answer[:80]!r} names none, or several, of the labels"
-            return {metric.name: Unscored(reason) for metric in self.metrics}
+        given = completion(responses) if predicted is None else self.labels[predicted]
         truth = self.labels.index(sample.targets[0])
         probabilities = self._probabilities(responses)
         return {
             **self.values(truth, predicted, len(self.labels)),
-            **({} if probabilities is None else self.calibration(probabilities, truth)),
-            **grade_all(self.graders, self.labels[predicted], sample),
+            **(
+                {"unread": float(predicted is None)}
+                if probabilities is None
+                else self.calibration(probabilities, truth)
+            ),
+            **grade_all(self.graders, given, sample),
         }
 
     def _predicted(self, responses: Sequence[Response]) -> int | None:
         if self.scoring == "generate":
-            return choices.match(completion(responses), [[label] for label in self.labels])
+            return reader.read(completion(responses), [[label] for label in self.labels])
         if isinstance(responses[0], ClassProbs):
             return choices.best(responses[0].probabilities)
         return choices.best(choices.totals(responses))

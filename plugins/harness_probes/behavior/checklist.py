@@ -28,7 +28,8 @@ def open_checklist(chosen: TaskOptions) -> Task:
     """Sentiment cases with the labels negative, neutral and positive."""
     names = ["failure_rate", *(f"{kind.lower()}_failure_rate" for kind in TYPES)]
     metrics = tuple(Mean(name, higher_is_better=False, bounds=(0.0, 1.0)) for name in names)
-    return CheckList(Labeller.of(chosen, LABELS), metrics)
+    labeller = Labeller.of(chosen, LABELS)
+    return CheckList(labeller, (*metrics, *labeller.metrics))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class CheckList:
     labeller: Labeller
     metrics: Sequence[Metric]
     name: str = "checklist"
-    version: str = "1"
+    version: str = "2"
 
     @property
     def settings(self) -> Mapping[str, str]:
@@ -61,18 +62,24 @@ class CheckList:
         return self.labeller.requests(_texts(sample))
 
     def score(self, sample: Sample, responses: Sequence[Response]) -> Mapping[str, ScoreValue]:
-        """1 where the case fails; nothing where it does not apply."""
-        chances = self.labeller.probabilities(_texts(sample), responses)
+        """1 where the case fails; nothing where it does not apply. Fails what cannot be read."""
+        found = self.labeller.probabilities(_texts(sample), responses)
+        unread = self.labeller.unread(found)
+        chances = [each for each in found if each is not None]
         expected = sample.metadata["expect"]
-        if isinstance(expected, str):
+        passes: bool | None
+        if len(chances) < len(found):
+            passes = False
+        elif isinstance(expected, str):
             passes = expectations.pairwise(expected, chances)
         else:
             assert isinstance(expected, list | tuple)
             passes = expectations.minimum_functionality(tuple(expected), chances)
         if passes is None:
-            return {}
+            return unread
         kind = sample.groups["type"].lower()
-        return {"failure_rate": float(not passes), f"{kind}_failure_rate": float(not passes)}
+        failed = float(not passes)
+        return {"failure_rate": failed, f"{kind}_failure_rate": failed, **unread}
 
 
 def _texts(sample: Sample) -> list[str]:

@@ -1,14 +1,31 @@
-"""Asking for the label of several texts of one sample, and reading the probabilities."""
+"""Asking for the label of several texts of one sample, and reading their probabilities.
+
+From generated text, the label that is named has probability 1.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from harness import choices, options, predictions, templates
+from harness.answers import reader
 from harness.errors import UsageError
-from harness.protocols import TaskOptions
-from harness.types import Classify, Request, Response, Sample
+from harness.metrics import UNREAD
+from harness.protocols import Metric, TaskOptions
+from harness.types import (
+    Classify,
+    Completion,
+    Generate,
+    Request,
+    Response,
+    Sample,
+    Sampling,
+    ScoreValue,
+)
+
+Chances: TypeAlias = tuple[float, ...]
 
 TEMPLATES = {
     "default": "{{ text }}\nQuestion: Is this sentence "
@@ -17,7 +34,7 @@ TEMPLATES = {
 }
 OPTIONS = {
     "labels": "the labels' words in the order of their numbers, separated by commas",
-    "scoring": "loglikelihood of the labels, or classify (a classification head)",
+    "scoring": "loglikelihood of the labels, classify (a classification head), or generate",
 }
 
 
@@ -42,13 +59,27 @@ class Labeller:
         if len(set(labels)) != len(default) or not all(labels):
             raise UsageError(f"labels={given} is not a list of {len(default)} different labels")
         name, source = templates.choose(TEMPLATES, chosen.templates, chosen.values.get("template"))
-        return cls(labels, options.scoring(chosen, ["loglikelihood", "classify"]), name, source)
+        scoring = options.scoring(chosen, ["loglikelihood", "classify", "generate"])
+        return cls(labels, scoring, name, source)
 
     @property
     def settings(self) -> dict[str, str]:
         """How the model is asked, in words."""
         how = {"scoring": self.scoring, "labels": ", ".join(self.labels)}
+        if self.scoring == "generate":
+            how["answer"] = "the label that the text names has probability 1; else unread, wrong"
         return how if self.scoring == "classify" else {**how, "template": self.template}
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """What generated text adds to a task's metrics."""
+        return (UNREAD,) if self.scoring == "generate" else ()
+
+    def unread(self, chances: Sequence[Chances | None]) -> dict[str, ScoreValue]:
+        """The value of ``metrics``: the share of the texts without a label."""
+        if self.scoring != "generate":
+            return {}
+        return {UNREAD.name: sum(each is None for each in chances) / len(chances)}
 
     def requests(self, texts: Sequence[str]) -> list[Request]:
         """All texts' requests, one after the other."""
@@ -56,9 +87,11 @@ class Labeller:
 
     def probabilities(
         self, texts: Sequence[str], responses: Sequence[Response]
-    ) -> list[tuple[float, ...]]:
-        """Each text's probabilities, in the order of the labels."""
-        found = []
+    ) -> list[Chances | None]:
+        """Each text's probabilities, in the order of the labels; None where it is unread."""
+        if self.scoring == "generate":
+            return [self._read(response) for response in responses]
+        found: list[Chances | None] = []
         step = len(responses) // len(texts)
         for place, text in enumerate(texts):
             answers = responses[place * step : (place + 1) * step]
@@ -71,7 +104,16 @@ class Labeller:
         if self.scoring == "classify":
             return [Classify(text, self.labels)]
         prompt = templates.render(self.source, {"text": text, "labels": self.labels})
+        if self.scoring == "generate":
+            return [Generate(prompt, Sampling(max_tokens=16, stop=("\n",)))]
         return list(choices.loglikelihoods(prompt, self.labels))
+
+    def _read(self, response: Response) -> Chances | None:
+        assert isinstance(response, Completion)
+        named = reader.read(response.text, [[label] for label in self.labels])
+        if named is None:
+            return None
+        return tuple(float(index == named) for index in range(len(self.labels)))
 
 
 def best(chances: Sequence[float]) -> int:

@@ -26,7 +26,9 @@ def open_contrast_sets(chosen: TaskOptions) -> Task:
     """Sets of texts with the labels negative and positive, or two of your own."""
     labeller = Labeller.of(chosen, LABELS)
     metrics = tuple(Mean(name, bounds=(0.0, 1.0)) for name in ("consistency", "accuracy"))
-    return ContrastSets(labeller, Labels.of(labeller.labels, chosen), metrics)
+    return ContrastSets(
+        labeller, Labels.of(labeller.labels, chosen), (*metrics, *labeller.metrics)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class ContrastSets:
     labels: Labels
     metrics: Sequence[Metric]
     name: str = "contrast_sets"
-    version: str = "1"
+    version: str = "2"
 
     @property
     def settings(self) -> Mapping[str, str]:
@@ -61,8 +63,15 @@ class ContrastSets:
         chances = self.labeller.probabilities(_texts(sample), responses)
         labels = sample.metadata["labels"]
         assert isinstance(labels, list | tuple)
-        right = [best(each) == label for each, label in zip(chances, labels, strict=True)]
-        return {"consistency": float(all(right)), "accuracy": sum(right) / len(right)}
+        right = [
+            each is not None and best(each) == label
+            for each, label in zip(chances, labels, strict=True)
+        ]
+        return {
+            "consistency": float(all(right)),
+            "accuracy": sum(right) / len(right),
+            **self.labeller.unread(chances),
+        }
 
 
 def _texts(sample: Sample) -> list[str]:

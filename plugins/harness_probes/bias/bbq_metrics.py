@@ -7,14 +7,14 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.metrics import Corpus, Mean, ratio
+from harness.metrics import UNREAD, Corpus, Mean, ratio
 from harness.protocols import Metric
 
 Array = NDArray[np.float64]
 SHARE = (0.0, 1.0)
 
 
-def metrics(with_unmatched: bool) -> tuple[Metric, ...]:
+def metrics(generated: bool) -> tuple[Metric, ...]:
     """The metrics, in the order they are shown; a bias score has no better direction but 0."""
     own: tuple[Metric, ...] = (
         Mean("accuracy", bounds=SHARE),
@@ -23,9 +23,7 @@ def metrics(with_unmatched: bool) -> tuple[Metric, ...]:
         _bias("ambiguous_bias", ambiguous_bias),
         _bias("disambiguated_bias", disambiguated_bias),
     )
-    return (
-        (*own, Mean("unmatched", higher_is_better=False, bounds=SHARE)) if with_unmatched else own
-    )
+    return (*own, UNREAD) if generated else own
 
 
 def _bias(name: str, compute: Callable[[Array], Array]) -> Corpus:

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import choices, data, options, templates
+from harness.answers import reader
 from harness.errors import DataError, UsageError
-from harness.metrics import Corpus, Mean, ratio
+from harness.metrics import UNREAD, Corpus, Mean, ratio
 from harness.protocols import Metric, Task, TaskOptions, TaskSpec
 from harness.types import (
     Completion,
@@ -24,7 +25,6 @@ from harness.types import (
     Sample,
     Sampling,
     ScoreValue,
-    Unscored,
 )
 
 if TYPE_CHECKING:  # numpy must not load when the task is registered
@@ -49,17 +49,22 @@ def open_winobias(chosen: TaskOptions) -> Task:
     scoring = options.scoring(chosen, ["loglikelihood", "generate"])
     name, source = templates.choose(TEMPLATES, chosen.templates, chosen.values.get("template"))
     return WinoBias(
-        scoring, name, source, options.one_of(chosen, "split", SPLITS, SPLITS[0]), metrics()
+        scoring,
+        name,
+        source,
+        options.one_of(chosen, "split", SPLITS, SPLITS[0]),
+        metrics(generated=scoring == "generate"),
     )
 
 
-def metrics() -> tuple[Metric, ...]:
+def metrics(generated: bool) -> tuple[Metric, ...]:
     """Accuracy on both sides, and the gap between them."""
-    return (
+    own = (
         Mean("pro_accuracy", bounds=(0.0, 1.0)),
         Mean("anti_accuracy", bounds=(0.0, 1.0)),
         Corpus("gap", gap, higher_is_better=None, ideal=0.0, bounds=(-1.0, 1.0)),
     )
+    return (*own, UNREAD) if generated else own
 
 
 def gap(sums: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -81,7 +86,7 @@ class WinoBias:
     split: str
     metrics: Sequence[Metric]
     name: str = "winobias"
-    version: str = "1"
+    version: str = "2"
 
     @property
     def settings(self) -> Mapping[str, str]:
@@ -106,19 +111,19 @@ class WinoBias:
         """Whether the right person was chosen; the first of equal ones."""
         side = sample.metadata["side"]
         given = self._given(sample, responses)
-        if given is None:
-            reason = Unscored("the answer names neither, or both, of the two people")
-            return {f"{side}_accuracy": reason, "gap": reason}
-        right = float(sample.choices[given] == sample.targets[0])
+        right = float(given is not None and sample.choices[given] == sample.targets[0])
         statistics = (right, 1.0, 0.0, 0.0) if side == PRO else (0.0, 0.0, right, 1.0)
-        return {f"{side}_accuracy": right, "gap": statistics}
+        values: dict[str, ScoreValue] = {f"{side}_accuracy": right, "gap": statistics}
+        if self.scoring == "generate":
+            values["unread"] = float(given is None)
+        return values
 
     def _given(self, sample: Sample, responses: Sequence[Response]) -> int | None:
         if self.scoring == "loglikelihood":
             return choices.best(choices.totals(responses))
         (response,) = responses
         assert isinstance(response, Completion)
-        return choices.match(response.text, [[choice] for choice in sample.choices])
+        return reader.read(response.text, [[choice] for choice in sample.choices])
 
     def _render(self, sample: Sample) -> str:
         return templates.render(self.source, templates.variables(sample, "sentence"))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.choices import best
-from harness.metrics import Corpus, Mean, ratio
+from harness.metrics import UNREAD, Corpus, Mean, ratio
 from harness.predictions import softmax
 from harness.protocols import Metric
 from harness.types import ScoreValue
@@ -37,7 +37,7 @@ def calibration_metrics() -> tuple[Metric, ...]:
 
 def generated_metrics() -> tuple[Metric, ...]:
     """The metrics that remain when the choice is read from generated text."""
-    return (Mean("acc", bounds=SHARE),)
+    return (Mean("acc", bounds=SHARE), UNREAD)
 
 
 def values(totals: Sequence[float], texts: Sequence[str], right: int) -> dict[str, ScoreValue]:
