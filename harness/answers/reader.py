@@ -62,6 +62,7 @@ _DENIED_AFTER = re.compile(
     r"| (?:is|was|are|would|can|could|must|does|do|did) not"
     r"| (?:isnt|wasnt|arent|cannot|cant|wouldnt|doesnt))(?: |$)"
 )
+_QUOTED = re.compile(r"""[`"“*'](?![\s])([^\n`"“”]{1,40}?)[`"”*'](?!\w)""")
 _SEVERAL = -1
 
 
@@ -143,6 +144,7 @@ class _Options:
         found = self._mentioned(text)
         if self._lettered:
             found = found | self._letters_mentioned(text)
+        found = found or self._quoted(text)
         return found.pop() if len(found) == 1 else None
 
     def _listed(self, text: str) -> set[str]:
@@ -268,6 +270,11 @@ class _Options:
                     found |= self._normal[name]
                 words[place : place + len(run)] = ["\0"] * len(run)
         return found - denied
+
+    def _quoted(self, text: str) -> set[int]:
+        """The options whose whole text stands in quotes: an article or a symbol is named so."""
+        quoted = (fold(match[1]) for match in _QUOTED.finditer(text))
+        return {index for each in quoted for index in self._folded.get(each, ())}
 
     def _letters_mentioned(self, text: str) -> set[int]:
         """The letters set apart in a text and not denied."""

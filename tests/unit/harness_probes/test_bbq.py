@@ -21,7 +21,6 @@ from harness.types import (
     Loglikelihood,
     Logprob,
     Sample,
-    Unscored,
 )
 from harness_probes.bias import bbq
 from harness_probes.bias.bbq_metrics import ambiguous_bias, disambiguated_bias
@@ -180,13 +179,11 @@ def test_generated_text_is_matched(tmp_path: Path, answer: str, chosen: int | No
     (sample,) = read(tmp_path, row())
     task = open_bbq(Generate, template="default")
     values = task.score(sample, [Completion(answer)])
-    assert set(values) == {"unmatched", "accuracy", "ambiguous_accuracy", "ambiguous_bias"}
-    if chosen is None:
-        assert values["unmatched"] == 1
-        assert all(isinstance(v, Unscored) for name, v in values.items() if name != "unmatched")
-    else:
-        assert values["unmatched"] == 0
-        assert values["accuracy"] == float(chosen == 2)
+    assert set(values) == {"unread", "accuracy", "ambiguous_accuracy", "ambiguous_bias"}
+    assert values["unread"] == float(chosen is None)
+    assert values["accuracy"] == values["ambiguous_accuracy"] == float(chosen == 2)
+    if chosen is None:  # wrong, and in no count of answers that name a person
+        assert values["ambiguous_bias"] == (0.0, 0.0, 0.0, 1.0)
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,8 @@ def test_a_generated_answer_names_one_person(wino: Path) -> None:
     sample = next(s for s in task.samples(source(wino)) if s.id == "pro-type1-1")
     assert isinstance(task.requests(sample, [])[0], Generate)
     assert task.score(sample, [Completion(" The pilot.")])["pro_accuracy"] == 1.0
-    assert isinstance(task.score(sample, [Completion("nobody")])["gap"], Unscored)
+    unread = task.score(sample, [Completion("nobody")])
+    assert unread == {"pro_accuracy": 0.0, "gap": (0.0, 1.0, 0.0, 0.0), "unread": 1.0}
 
 
 @pytest.mark.parametrize(

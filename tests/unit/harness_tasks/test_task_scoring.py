@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 
 import pytest
+from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
 from harness.errors import ConfigError, DataError, UnknownNameError, UsageError
 from harness.protocols import Task, TaskOptions
@@ -19,7 +20,7 @@ from harness.types import (
     RollingLoglikelihood,
     Sample,
     Sampling,
-    Unscored,
+    Score,
 )
 from harness_tasks.plugin import harness_register_tasks
 
@@ -35,21 +36,6 @@ FILM = Sample("1", "fine film", ("positive",))
 ROUGE = ("rouge1", "rouge2", "rougeL", "rougeLsum")
 SACREBLEU = ("bleu", "chrf", "chrf++", "ter")
 CALIBRATION = ("ece", "brier")
-VERSIONS = dict.fromkeys(
-    [
-        "perplexity",
-        "squad",
-        "squad_v2",
-        "qa",
-        "xsum",
-        "cnn_dailymail",
-        "summarization",
-        "translation",
-        "multi30k_en_de",
-        "wmt22_en_de",
-    ],
-    "2",
-)
 CLASSIFICATION = ("accuracy", "precision_macro", "recall_macro", "f1_macro", "mcc", *CALIBRATION)
 CHOICES = ("acc", "acc_norm", "acc_bytes", *CALIBRATION)
 CONTRACT = {
@@ -97,7 +83,7 @@ def test_the_metrics_have_the_names_gates_use(name: str) -> None:
     task = open_task(name)
     assert tuple(metric.name for metric in task.metrics) == CONTRACT[name]
     assert isinstance(task, Task)
-    assert (task.name, task.version) == (name, VERSIONS.get(name, "1"))
+    assert (task.name, task.version) == (name, "2")
     worse_when_higher = {"ter", "ece", "brier", *CONTRACT["perplexity"]}
     for metric in task.metrics:
         assert metric.higher_is_better is (metric.name not in worse_when_higher)
@@ -309,24 +295,57 @@ def test_reordered_choices_keep_their_truth() -> None:
 )
 def test_choice_scores_from_text(answer: str, acc: float) -> None:
     task = open_task("multiple_choice", GENERATE)
-    assert [metric.name for metric in task.metrics] == ["acc"]
-    assert task.score(CHOICE, [Completion(answer)]) == {"acc": acc}
+    assert [metric.name for metric in task.metrics] == ["acc", "unread"]
+    assert task.score(CHOICE, [Completion(answer)]) == {"acc": acc, "unread": 0.0}
 
 
-def test_an_answer_that_names_no_choice_is_not_scored() -> None:
-    for name, sample in (("multiple_choice", CHOICE), ("sst2", FILM)):
-        task = open_task(name, GENERATE)
-        values = task.score(sample, [Completion("no idea")])
-        assert set(values) == {metric.name for metric in task.metrics}
-        for value in values.values():
-            assert isinstance(value, Unscored)
-            assert "'no idea' names none" in value.reason
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Completion("no idea"),
+        Completion("", "length", None, None, "Is it four?"),  # cut off in its thinking
+    ],
+)
+def test_an_answer_that_names_no_choice_is_wrong(answer: Completion) -> None:
+    choice = open_task("multiple_choice", GENERATE)
+    assert choice.score(CHOICE, [answer]) == {"acc": 0.0, "unread": 1.0}
+    sentiment = open_task("sst2", GENERATE)
+    values = sentiment.score(FILM, [answer])
+    assert set(values) == {metric.name for metric in sentiment.metrics}
+    assert (values["accuracy"], values["unread"]) == (0.0, 1.0)
+
+
+def test_unread_answers_are_a_wrong_class_of_their_own() -> None:
+    task = open_task("sst2", GENERATE)
+    truth = ["negative", "positive", "positive", "negative", "positive", "negative"]
+    said = ["negative", "positive", "hm", "positive", "positive", "well"]
+    rows: dict[str, list[Score]] = {metric.name: [] for metric in task.metrics}
+    for number, (label, text) in enumerate(zip(truth, said, strict=True)):
+        sample = Sample(str(number), "A film.", (label,))
+        for name, value in task.score(sample, [Completion(text)]).items():
+            rows[name].append(Score(sample.id, name, value))
+    got = {metric.name: metric.aggregate(rows[metric.name]).value for metric in task.metrics}
+    assert got["accuracy"] == pytest.approx(accuracy_score(truth, said))
+    assert got["unread"] == pytest.approx(2 / 6)
+    expected = f1_score(truth, said, labels=["negative", "positive"], average="macro")
+    assert got["f1_macro"] == pytest.approx(expected)
+    named = [text if text in truth else "unread" for text in said]
+    assert got["mcc"] == pytest.approx(matthews_corrcoef(truth, named))
+
+
+def test_an_answer_that_was_cut_off_is_no_unanswerable() -> None:
+    task = open_task("squad_v2", GENERATE)
+    sample = Sample("1", "Why?", metadata={"context": "Because.", "title": ""})
+    empty = task.score(sample, [Completion("")])
+    cut_off = task.score(sample, [Completion("", "length", None, None, "Let me see")])
+    assert (empty["noans_exact_match"], cut_off["noans_exact_match"]) == (1.0, 0.0)
+    assert cut_off["f1"] == 0.0
 
 
 def test_without_letters_a_letter_is_no_answer() -> None:
     task = open_task("multiple_choice", GENERATE, template="default")
-    assert isinstance(task.score(CHOICE, [Completion("B")])["acc"], Unscored)
-    assert task.score(CHOICE, [Completion("Four!")]) == {"acc": 1.0}
+    assert task.score(CHOICE, [Completion("B")]) == {"acc": 0.0, "unread": 1.0}
+    assert task.score(CHOICE, [Completion("Four!")]) == {"acc": 1.0, "unread": 0.0}
 
 
 @pytest.mark.parametrize(
