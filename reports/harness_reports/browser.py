@@ -123,9 +123,11 @@ def primary_metric(task: TaskResult, scores: Iterable[Mapping[str, Any]]) -> str
 
 
 def verdict(entry: Mapping[str, Any], primary: str | None, inverted: bool) -> str:
-    """``error``, ``right`` (1), ``wrong`` (0), ``partial`` (between) or ``scored``."""
+    """``error``, ``unread``, ``right`` (1), ``wrong`` (0), ``partial`` (between) or ``scored``."""
     if entry.get("error"):
         return "error"
+    if entry.get("unread"):
+        return "unread"
     value = entry["scores"].get(primary)
     if not isinstance(value, float):
         return "scored"
@@ -149,6 +151,17 @@ def _entry(record: SampleRecord, clip: Clipper) -> dict[str, Any]:
         entry["choices"] = [choice | {"text": clip(choice["text"])} for choice in choices]
     if sample.groups:
         entry["groups"] = dict(sample.groups)
+    thoughts = [
+        clip(response.thinking)
+        for response in record.responses
+        if isinstance(response, Completion) and response.thinking
+    ]
+    if thoughts:
+        entry["thinking"] = thoughts
+    if record.unread:
+        entry["unread"] = True
+    if any(isinstance(each, Completion) and each.cut_off for each in record.responses):
+        entry["cut_off"] = True
     if record.error is not None:
         entry["error"] = clip(record.error)
     if record.probe is not None:

@@ -5,8 +5,8 @@
   if (scripts.length === 0) return;
 
   const PAGE = 25;
-  const OUTCOMES = { all: "All", right: "Right", partial: "Partly right", wrong: "Wrong", error: "Error", scored: "Scored" };
-  const BADGES = { right: "✓ Right", partial: "± Partly", wrong: "✗ Wrong", error: "! Error", scored: "Scored" };
+  const OUTCOMES = { all: "All", right: "Right", partial: "Partly right", wrong: "Wrong", unread: "Unread", error: "Error", scored: "Scored" };
+  const BADGES = { right: "✓ Right", partial: "± Partly", wrong: "✗ Wrong", unread: "✗ Unread", error: "! Error", scored: "Scored" };
   const find = (id) => document.getElementById(id);
   const tasks = scripts.map((script) => ({ script, name: taskName(script), data: null, haystacks: null }));
   const state = { task: 0, query: "", outcome: "all", probe: "", group: "", sort: "", page: 0 };
@@ -237,7 +237,10 @@
     if (sample.probe !== undefined) facts.push(`probe ${sample.probe}, variant ${sample.variant}`);
     const box = element("div", { class: "detail" });
     if (sample.error) box.append(block("Error", sample.error));
+    if (sample.cut_off) box.append(block("Cut off", "The tokens ran out before the answer began."));
+    else if (sample.unread) box.append(block("Unread", "The answer names none of the options, so it counts as wrong."));
     if (sample.prompt !== "") box.append(block("Prompt", sample.prompt));
+    for (const thought of sample.thinking ?? []) box.append(block("Thinking", thought));
     const pair = element("div", { class: "pair" });
     sample.responses.forEach((text, index) =>
       pair.append(block(sample.responses.length > 1 ? `Response ${index + 1}` : "Response", text)));

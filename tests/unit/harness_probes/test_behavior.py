@@ -12,7 +12,15 @@ from harness.errors import DataError, UsageError
 from harness.labels import Labels
 from harness.protocols import TaskOptions
 from harness.testing import check_task
-from harness.types import Classify, ClassProbs, DataSource, Loglikelihood, Logprob
+from harness.types import (
+    Classify,
+    ClassProbs,
+    Completion,
+    DataSource,
+    Generate,
+    Loglikelihood,
+    Logprob,
+)
 from harness_probes.behavior import checklist, contrast, expectations
 
 POSITIVE, NEUTRAL, NEGATIVE = (0.1, 0.2, 0.7), (0.2, 0.6, 0.2), (0.8, 0.1, 0.1)
@@ -185,3 +193,35 @@ def test_the_samples_keep_the_contract(spec) -> None:
     check_task(spec.open(TaskOptions()), source(spec.sample_data))
     with pytest.raises(UsageError, match="hub"):
         spec.open(TaskOptions()).samples(DataSource("hub", "x"))
+
+
+# --------------------------------------------------------------------------- generated text
+
+GENERATES = TaskOptions(supports=frozenset({Generate}))
+
+
+def said(*texts: str) -> list[Completion]:
+    return [Completion(text) for text in texts]
+
+
+def test_a_model_that_only_writes_is_asked_for_the_label(tmp_path) -> None:
+    task = checklist.SPEC.open(GENERATES)
+    check_task(task, source(written(tmp_path, CASE)))
+    (sample,) = task.samples(source(written(tmp_path, CASE)))
+    requests = task.requests(sample, [])
+    assert [type(each) for each in requests] == [Generate, Generate]
+    passes = {"failure_rate": 0.0, "inv_failure_rate": 0.0, "unread": 0.0}
+    assert task.score(sample, said("positive", "It is positive.")) == passes
+    fails = {"failure_rate": 1.0, "inv_failure_rate": 1.0}
+    assert task.score(sample, said("positive", "negative")) == {**fails, "unread": 0.0}
+    assert task.score(sample, said("positive", "no idea")) == {**fails, "unread": 0.5}
+
+
+def test_members_of_a_contrast_set_are_read_from_text(tmp_path) -> None:
+    task = contrast.SPEC.open(GENERATES)
+    row = {"texts": ["good", "bad"], "labels": ["positive", "negative"]}
+    (sample,) = task.samples(source(written(tmp_path, row)))
+    right = task.score(sample, said("Positive.", "negative"))
+    assert right == {"consistency": 1.0, "accuracy": 1.0, "unread": 0.0}
+    half = task.score(sample, said("Positive.", "hm"))
+    assert half == {"consistency": 0.0, "accuracy": 0.5, "unread": 0.5}

@@ -175,3 +175,18 @@ def test_the_task_name_comes_first(run_folder: tuple[RunResult, Path]) -> None:
     result, folder = run_folder
     shown = browser.payload(folder, result.tasks["squad"], browser.Clipper())
     assert json.dumps(shown).startswith('{"task": "squad"')
+
+
+def test_an_unread_answer_can_be_found_and_is_no_error(tmp_path: Path) -> None:
+    cut_off = Completion("", "length", 9, None, "Let me see")
+    shown = task(acc=True, unread=False)
+    wrong, unread = payload(
+        tmp_path,
+        shown,
+        record({"acc": 0.0, "unread": 0.0}),
+        record({"acc": 0.0, "unread": 1.0}, responses=(cut_off,)),
+    )["samples"]
+    assert (wrong["verdict"], unread["verdict"]) == ("wrong", "unread")
+    assert unread["thinking"] == ["Let me see"]
+    assert unread["cut_off"] is True
+    assert not {"error", "thinking", "cut_off", "unread"} & wrong.keys()
