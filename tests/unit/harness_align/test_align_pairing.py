@@ -130,3 +130,24 @@ def test_a_judge_that_follows_the_content_is_heard(registry):
         1.0,
         0.0,
     ]
+
+
+@pytest.mark.parametrize(
+    ("said", "preferred"),
+    [
+        (lambda better: f"It is not easy. Answer: {better}", 1.0),
+        (lambda better: "A", 0.5),
+        (lambda better: "Both are fine.", None),
+    ],
+)
+def test_a_judge_that_only_writes_is_read(registry, said, preferred):
+    def answer(request):
+        assert isinstance(request, Generate)
+        first = request.prompt.index("good") < request.prompt.index("bad")
+        return Completion(said("A" if first else "B"))
+
+    registry.backends["judge"] = BackendSpec(
+        "judge", "writes", lambda options: FakeBackend(answer, frozenset({Generate}))
+    )
+    judge = RunSpec("judge", ("x",), cache=False)
+    assert judging.preferences(judge, registry, ["p"], ["bad"], ["good"]) == [preferred]
