@@ -11,6 +11,7 @@ from harness import fairness, predictions, validity
 from harness.errors import PluginError, plugin_call
 from harness.protocols import Metric, Task
 from harness.types import (
+    Completion,
     Estimate,
     Failed,
     MetricResult,
@@ -88,7 +89,12 @@ def summarize(
     metrics = plan.task.metrics
     groups = _members(originals)
     failure = _failure(originals)
-    notes = (*plan.notes, *_remarks(plan.task, originals), *_small_groups(groups))
+    notes = (
+        *plan.notes,
+        *_cut_off(plan.task.name, originals),
+        *_remarks(plan.task, originals),
+        *_small_groups(groups),
+    )
     if len(originals) < plan.sample_count:
         notes = (*notes, f"ended after {len(originals):,} of {plan.sample_count:,} samples")
     return TaskResult(
@@ -113,6 +119,20 @@ def summarize(
         fairness=_fairness(metrics, groups, more_measures),
         failure=failure,
     )
+
+
+def _cut_off(task: str, records: Sequence[SampleRecord]) -> Iterator[str]:
+    """How many samples' answers ended before they began, and what helps."""
+    count = sum(
+        any(isinstance(each, Completion) and each.cut_off for each in record.responses)
+        for record in records
+    )
+    if count:
+        yield (
+            f"{count:,} of {len(records):,} samples have an answer that was cut off before it "
+            "began, most likely while the model was thinking; it counts as no answer. "
+            f"--set {task}.thinking_tokens=2048 gives more room"
+        )
 
 
 def _failure(records: Sequence[SampleRecord]) -> str | None:

@@ -23,7 +23,7 @@ from harness.protocols import (
     TaskOptions,
     TaskSpec,
 )
-from harness.types import DataSource, KeyedRequest, Request, Sample, Skipped
+from harness.types import DataSource, Generate, KeyedRequest, Request, Sample, Skipped
 
 COMMON_OPTIONS = {
     "template": "name of the prompt template",
@@ -31,6 +31,7 @@ COMMON_OPTIONS = {
     "fewshot": "`fixed` (the same examples for every sample) or `per_sample`",
     "shots": "file with few-shot examples, in the task's own format",
     "columns": "the data's names for the task's fields: FIELD:COLUMN, separated by commas",
+    "thinking_tokens": "further tokens of each generated answer, for what a model thinks before it",
 }
 """Options that every task has: ``--set TASK.KEY=VALUE``."""
 
@@ -167,11 +168,12 @@ def _plan_task(
     samples, chosen = sampling.choose(every, spec.limit, spec.sample, spec.seed, task.name)
     probes = {name: _prepared(probe, samples, task, others) for name, probe in probes.items()}
     shots = _ShotDrawer(spec, task_spec, task, source, options, samples)
+    thinking_tokens = _whole_number(task_spec.name, options, "thinking_tokens", 0)
     planned: list[PlannedSample] = []
     skipped: dict[str, Counter[str]] = {name: Counter() for name in probes}
     for sample in samples:
         drawn = shots.draw(sample)
-        original = ask(task, sample, drawn, backend)
+        original = ask(task, sample, drawn, backend, thinking_tokens)
         planned.append(original)
         for name, probe in probes.items():
             rng = fewshot.seeded("probe", name, spec.seed, task.name, sample.id)
@@ -179,7 +181,7 @@ def _plan_task(
                 if isinstance(variant, Skipped):
                     skipped[name][variant.reason] += 1
                     continue
-                asked = ask(asking, variant, drawn, backend)
+                asked = ask(asking, variant, drawn, backend, thinking_tokens)
                 if sorted(asked.keys) == sorted(original.keys):
                     skipped[name][UNCHANGED] += 1
                     continue
@@ -187,6 +189,8 @@ def _plan_task(
     settings = {**getattr(task, "settings", {}), **shots.settings}
     if len(samples) < len(every):
         settings["samples"] = chosen
+    if thinking_tokens:
+        settings["thinking_tokens"] = str(thinking_tokens)
     for name, probe in probes.items():
         found: Mapping[str, str] = getattr(probe, "settings", {})
         settings |= {f"{name}.{key}": value for key, value in found.items()}
@@ -233,15 +237,28 @@ def _variants(
 
 
 def ask(
-    task: Task, sample: Sample, shots: Sequence[Sample], backend: ModelBackend
+    task: Task,
+    sample: Sample,
+    shots: Sequence[Sample],
+    backend: ModelBackend,
+    thinking_tokens: int = 0,
 ) -> PlannedSample:
     """What a task asks about a sample, each request with its key.
+
+    Args:
+        task: Makes the requests.
+        sample: What they are about.
+        shots: Solved examples before it.
+        backend: Who is to answer.
+        thinking_tokens: How many more each generated text may have than the task says.
 
     Raises:
         UsageError: The backend cannot answer one.
     """
     with plugin_call(task, f"task {task.name!r} failed to ask about sample {sample.id!r}"):
-        requests = tuple(task.requests(sample, shots))
+        requests = tuple(
+            _with_room(request, thinking_tokens) for request in task.requests(sample, shots)
+        )
     for request in requests:
         if type(request) not in backend.supports:
             raise UsageError(
@@ -253,6 +270,14 @@ def ask(
         for index, request in enumerate(requests)
     )
     return PlannedSample(task, sample, requests, keys, shots=tuple(shots))
+
+
+def _with_room(request: Request, thinking_tokens: int) -> Request:
+    if not thinking_tokens or not isinstance(request, Generate):
+        return request
+    sampling = request.sampling
+    longer = replace(sampling, max_tokens=sampling.max_tokens + thinking_tokens)
+    return replace(request, sampling=longer)
 
 
 def _checked_options(spec: RunSpec, name: str, known: Mapping[str, str]) -> dict[str, str]:
@@ -343,7 +368,7 @@ class _ShotDrawer:
         options: Mapping[str, str],
         samples: Sequence[Sample],
     ) -> None:
-        self._count = _whole_number(task_spec.name, options, spec.num_fewshot)
+        self._count = _whole_number(task_spec.name, options, "num_fewshot", spec.num_fewshot)
         self._mode = options.get("fewshot", fewshot.FIXED)
         if self._mode not in (fewshot.FIXED, fewshot.PER_SAMPLE):
             raise UnknownNameError(
@@ -375,8 +400,8 @@ class _ShotDrawer:
         return self._pool.draw(sample, self._count, self._mode, self._seed, self._task)
 
 
-def _whole_number(task: str, options: Mapping[str, str], default: int) -> int:
-    text = options.get("num_fewshot", str(default))
+def _whole_number(task: str, options: Mapping[str, str], name: str, default: int) -> int:
+    text = options.get(name, str(default))
     if not text.isdecimal():
-        raise UsageError(f"{task}.num_fewshot is {text!r}, expected a whole number from 0")
+        raise UsageError(f"{task}.{name} is {text!r}, expected a whole number from 0")
     return int(text)

@@ -182,8 +182,12 @@ class Completion:
 
     @property
     def cut_off(self) -> bool:
-        """Whether the tokens ran out before the answer began: such an answer is no empty one."""
-        return self.finish_reason == "length" and not self.text.strip()
+        """Whether the text ended before the answer began, which is not the same as saying nothing.
+
+        The tokens ran out, or all that was written is thinking.
+        """
+        ended_early = self.finish_reason == "length" or self.thinking is not None
+        return ended_early and not self.text.strip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,6 @@ from harness.types import (
 )
 from harness_tasks.prompts import Prompt
 
-VERSION = "1"
-"""Of every task here; a task whose scores change gets its own."""
 CUT_OFF = "[cut off before the answer]"
 """Stands for an answer that the tokens did not reach."""
 

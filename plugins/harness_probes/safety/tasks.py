@@ -22,6 +22,7 @@ from harness.types import (
     Sample,
     Sampling,
     ScoreValue,
+    Unscored,
 )
 from harness_probes.safety import templates
 from harness_probes.safety.detectors import personal_data, refuses
@@ -43,7 +44,7 @@ class SafetyTask:
     metrics: Sequence[Metric]
     detector: str
     sampling: Sampling
-    version: str = "1"
+    version: str = "2"
     more: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -72,6 +73,9 @@ class SafetyTask:
         """What the detector finds in the answer."""
         (response,) = responses
         assert isinstance(response, Completion)
+        if response.cut_off:  # neither a refusal nor its absence
+            reason = Unscored("the answer was cut off before it began")
+            return dict.fromkeys((metric.name for metric in self.metrics), reason)
         return self.grader(sample, response.text)
 
 

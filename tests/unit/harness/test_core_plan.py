@@ -83,6 +83,7 @@ def test_a_suite_stands_for_its_tasks(registry, backend, echo_rows) -> None:
         ({"task_settings": {"echo": {"tempalte": "x"}}}, "Did you mean template"),
         ({"task_settings": {"echo": {"fewshot": "some"}}}, "fixed"),
         ({"task_settings": {"echo": {"num_fewshot": "two"}}}, "whole number"),
+        ({"task_settings": {"echo": {"thinking_tokens": "-1"}}}, "echo.thinking_tokens is '-1'"),
     ],
 )
 def test_unknown_names_list_the_nearest(registry, backend, echo_rows, settings, message) -> None:
@@ -90,6 +91,20 @@ def test_unknown_names_list_the_nearest(registry, backend, echo_rows, settings, 
     with pytest.raises(UsageError) as caught:
         plan.build(RunSpec("fake:", **values), registry, backend)
     assert message in str(caught.value)
+
+
+def test_a_model_that_thinks_may_get_more_tokens(registry, backend, echo_rows) -> None:
+    def lengths(**options: str) -> tuple[set[int], str | None]:
+        spec = RunSpec(
+            "fake:", ("echo",), {"echo": str(echo_rows)}, task_settings={"echo": options}
+        )
+        (task,) = plan.build(spec, registry, backend).tasks
+        requests = [request for planned in task.planned for request in planned.requests]
+        return {each.sampling.max_tokens for each in requests}, task.settings.get("thinking_tokens")
+
+    ((usual,), nothing) = lengths()
+    assert nothing is None
+    assert lengths(thinking_tokens="1000") == ({usual + 1000}, "1000")
 
 
 @pytest.mark.parametrize(
