@@ -64,6 +64,8 @@ _DENIED_AFTER = re.compile(
 )
 _QUOTED = re.compile(r"""[`"“*'](?![\s])([^\n`"“”]{1,40}?)[`"”*'](?!\w)""")
 _SEVERAL = -1
+_LONGEST = 20_000
+"""Characters at an answer's end that are read: where it concludes."""
 
 
 def read(text: str, names: Sequence[Sequence[str]], lettered: bool = False) -> int | None:
@@ -74,7 +76,8 @@ def read(text: str, names: Sequence[Sequence[str]], lettered: bool = False) -> i
         names: For each option, the texts that name it.
         lettered: Whether the options were shown with letters, ``A`` the first.
     """
-    return _Options(names, lettered).read(unicodedata.normalize("NFKC", text).strip())
+    plain = unicodedata.normalize("NFKC", text[-_LONGEST:]).strip()
+    return _Options(names, lettered).read(plain)
 
 
 class _Options:
