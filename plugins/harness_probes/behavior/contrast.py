@@ -26,9 +26,7 @@ def open_contrast_sets(chosen: TaskOptions) -> Task:
     """Sets of texts with the labels negative and positive, or two of your own."""
     labeller = Labeller.of(chosen, LABELS)
     metrics = tuple(Mean(name, bounds=(0.0, 1.0)) for name in ("consistency", "accuracy"))
-    return ContrastSets(
-        labeller, Labels.of(labeller.labels, chosen), (*metrics, *labeller.metrics)
-    )
+    return ContrastSets(labeller, Labels.of(labeller.labels, chosen), (*metrics, *labeller.metrics))
 
 
 @dataclass(frozen=True, slots=True)
