@@ -17,7 +17,8 @@ from harness.metrics import Resamplable, clusters_of, statistics_of, values_of
 from harness.protocols import Metric
 from harness.stats import compare as paired
 from harness.stats import estimates
-from harness.stats.inference import Inference, PairedShares, StudentT, Unknown
+from harness.stats.bounded import BoundedMean
+from harness.stats.inference import Inference, StudentT, Unknown
 from harness.types import Estimate, MetricResult, Score, ScoreValue, TaskResult, Unscored
 
 MetricsOfTask: TypeAlias = Mapping[str, Sequence[Metric]]
@@ -236,16 +237,18 @@ def difference_of(pairs: Pairs, metric: Metric | None, full: str) -> Difference:
         after = statistics_of(pairs.candidate, metric)
         inference, p_value = paired.paired_bootstrap(before, after, metric.compute, clusters)
         return Difference(pairs, checked(inference, full), p_value)
-    inference = paired.infer_paired(values_of(pairs.baseline), values_of(pairs.candidate), clusters)
+    bounds = getattr(metric, "bounds", None)
+    before, after = values_of(pairs.baseline), values_of(pairs.candidate)
+    inference = paired.infer_paired(before, after, clusters, bounds)
     return Difference(pairs, checked(inference, full))
 
 
 def significance(difference: Difference, metric: Metric | None) -> tuple[float, str]:
     """The p-value of no difference, and the test's name.
 
-    McNemar's exact test for 0/1 scores of independent samples; approximate randomization for
-    corpus metrics (the paired bootstrap's p-value calls twice as many equal systems different as
-    it says); else the test that belongs to the interval.
+    The test that belongs to the interval (McNemar's exact one for 0/1 scores of independent
+    samples); for corpus metrics approximate randomization, because the paired bootstrap's p-value
+    calls twice as many equal systems different as it says.
     """
     pairs, inference = difference.pairs, difference.inference
     if isinstance(metric, Resamplable):
@@ -254,12 +257,8 @@ def significance(difference: Difference, metric: Metric | None) -> tuple[float, 
         clusters = clusters_of(pairs.baseline)
         p_value = paired.approximate_randomization(before, after, metric.compute, clusters)
         return p_value, "approximate randomization"
-    if isinstance(inference, PairedShares):
-        if math.isinf(inference.freedom):
-            gained, lost = round(inference.gained), round(inference.lost)
-            return paired.mcnemar(gained, lost), "exact McNemar"
-        return paired.two_sided(inference), "score test"
-    return paired.two_sided(inference), "t test"
+    test = inference.test if isinstance(inference, BoundedMean) else "t test"
+    return paired.two_sided(inference), test
 
 
 def checked(inference: Inference, name: str) -> Inference:

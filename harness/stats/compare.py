@@ -9,21 +9,15 @@ import numpy as np
 
 from harness.stats.estimates import (
     RESAMPLES,
+    UNIT,
     Clusters,
-    clustered_error,
     draws,
-    effective_size,
     from_replicates,
+    infer_bounded,
+    no_numbers,
     summed_by_cluster,
 )
-from harness.stats.inference import (
-    NAN,
-    Array,
-    Inference,
-    PairedShares,
-    StudentT,
-    Unknown,
-)
+from harness.stats.inference import NAN, Array, Inference, Unknown
 
 Compute = Callable[[Array], Array]
 TRIALS = 10_000
@@ -36,49 +30,32 @@ def infer_paired(
     baseline: Sequence[float] | Array,
     candidate: Sequence[float] | Array,
     clusters: Clusters | None = None,
+    bounds: tuple[float, float] | None = None,
 ) -> Inference:
     """What paired scores say about the mean difference, candidate − baseline.
 
-    Student t on the (clustered) standard error of the differences; Tango's score interval where
-    all scores are 0 or 1, or where all lie in [0, 1] and no pair differs (a t interval would then
-    have width 0, and call three equal answers proof).
+    See ``infer_bounded``; its test of no difference between 0/1 scores is McNemar's exact one.
+    A difference is at most the width of the scores' bounds, and it is that of the values seen in
+    both runs where the bounds are not known.
 
     Args:
-        baseline: Shape (n,), finite.
+        baseline: Shape (n,).
         candidate: Shape (n,), of the same samples in the same order.
         clusters: Cluster of each sample; None, or a sample's None, for samples of their own.
+        bounds: The least and the greatest that a score can be; as in ``infer_mean``.
     """
     before = np.asarray(baseline, dtype=np.float64)
     after = np.asarray(candidate, dtype=np.float64)
-    difference = after - before
-    n = len(difference)
-    if n == 0:
-        return Unknown(NAN, "paired difference of no samples")
     both = np.concatenate([before, after])
-    binary = bool(np.all((both == 0) | (both == 1)))
-    unchanged = not difference.any() and bool(np.all((both >= 0) & (both <= 1)))
-    stderr, freedom, count = clustered_error(difference, clusters)
-    if binary or unchanged:
-        return _paired_shares(difference, stderr, freedom, count)
-    if count < 2:
-        return Unknown(float(difference.mean()), "paired; too few samples for an interval")
-    over = "" if count == n else f", {count} clusters"
-    return StudentT(float(difference.mean()), stderr, freedom, f"paired, Student t{over}")
-
-
-def _paired_shares(difference: Array, stderr: float, freedom: float, count: int) -> Inference:
-    n = len(difference)
-    gained, lost = float((difference > 0).sum()), float((difference < 0).sum())
-    if count == n:
-        return PairedShares(gained, lost, n, math.inf, "paired, Tango")
-    if count < 2:
-        return Unknown(float(difference.mean()), "paired; one cluster: no interval")
-    variance = float((difference**2).mean() - difference.mean() ** 2)
-    size = effective_size(variance, stderr, n, count)
-    scale = size / n
-    return PairedShares(
-        gained * scale, lost * scale, size, freedom, f"paired, Tango, {count} clusters"
-    )
+    if problem := no_numbers(both, "paired"):
+        return problem
+    low, high = (float(both.min()), float(both.max())) if bounds is None else bounds
+    if bounds is None and low >= 0 and high <= 1:
+        low, high = UNIT
+    width = high - low
+    if width == 0:
+        return Unknown(0.0, f"paired; all {len(both):,} scores are equal: no interval")
+    return infer_bounded(after - before, (-width, width), clusters, "paired")
 
 
 def two_sided(inference: Inference, null: float = 0.0) -> float:

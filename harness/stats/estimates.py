@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.stats.bounded import BoundedMean, Units
 from harness.stats.inference import (
-    EVERYWHERE,
     NAN,
     Array,
     Inference,
@@ -29,6 +29,7 @@ __all__ = [
     "cluster_codes",
     "clustered_error",
     "infer_bootstrap",
+    "infer_bounded",
     "infer_mean",
     "mean",
     "resampled_sums",
@@ -40,6 +41,9 @@ Clusters = Sequence[str | None]
 Compute = Callable[[Array], Array]
 RESAMPLES = 1000
 _FEW = 50
+_FEW_CLUSTERS = 25
+_NEGLIGIBLE = 0.05  # of a standard error, by which one unseen value can move a mean
+UNIT = (0.0, 1.0)
 _CHUNK = 500_000  # draws held at once: 4 MB, which stay in the processor's cache
 
 # --------------------------------------------------------------------------- clusters
@@ -68,8 +72,10 @@ def clustered_error(values: Array, clusters: Clusters | None) -> tuple[float, fl
     """Standard error of a mean, its degrees of freedom, and the number of clusters.
 
     SE² = C/(C−1)·Σ_c(Σ_{i∈c}(s_i−s̄))²/n² (Miller 2024, "Adding error bars to evals", eq. 4).
-    The degrees of freedom are Bell & McCaffrey's (2002, Survey Methodology 28:169): C−1 where all
-    clusters have one size, fewer where a few large ones carry the sum.
+    The degrees of freedom are C−1 where all clusters have one size, fewer where a few large ones
+    carry the sum: the lesser of Bell & McCaffrey's (2002, Survey Methodology 28:169) and the
+    effective number of clusters less 1 (Carter, Schnepel & Steigerwald 2017, Rev. Econ. Stat.
+    99:698; the members of a cluster taken to agree wholly, as they advise).
 
     Args:
         values: Shape (n,), n ≥ 1.
@@ -84,7 +90,18 @@ def clustered_error(values: Array, clusters: Clusters | None) -> tuple[float, fl
     stderr = math.sqrt(count / (count - 1) * float(sums @ sums)) / n
     if count == n:
         return stderr, n - 1.0, n
-    return stderr, _freedom(sizes, sums, float(residuals @ residuals)), count
+    freedom = _freedom(sizes, sums, float(residuals @ residuals))
+    return stderr, max(1.0, min(freedom, effective_clusters(sizes) - 1)), count
+
+
+def effective_clusters(sizes: Array) -> float:
+    """C/(1 + Γ), Γ the squared coefficient of variation of the clusters' squared sizes.
+
+    Args:
+        sizes: Samples in each cluster, shape (C,).
+    """
+    squares = sizes**2
+    return len(sizes) / (1 + float(squares.var()) / float(squares.mean()) ** 2)
 
 
 def _freedom(sizes: Array, sums: Array, squares: float) -> float:
@@ -94,10 +111,8 @@ def _freedom(sizes: Array, sums: Array, squares: float) -> float:
     sum of squares is ``squares``); taking out the mean gives G = V − abᵀ − baᵀ + t·aaᵀ with
     a = m/n, b = diag(V), t = ΣV_c.
     """
-    n, pairs = sizes.sum(), (sizes**2).sum() - sizes.sum()
-    agreement = (sums @ sums / (squares / n) - n) / pairs if squares > 0 else 1.0
-    b = sizes * (1 + min(max(agreement, 0.0), 1.0) * (sizes - 1))
-    a, t = sizes / n, b.sum()
+    b = sizes * (1 + _agreement(sums, sizes, squares) * (sizes - 1))
+    a, t = sizes / sizes.sum(), b.sum()
     aa, ab, bb = a @ a, a @ b, b @ b
     trace = t - 2 * ab + t * aa
     square = bb + 2 * (b * (t * a**2 - 2 * a * b)).sum()
@@ -115,30 +130,119 @@ def infer_mean(
 ) -> Inference:
     """What the values say about their population's mean.
 
-    Student t on the (clustered) standard error; Wilson's interval where every value is 0 or 1,
-    with the effective sample size p(1−p)/SE² where clusters hold several rows.
+    Wilson's interval where every value is 0 or 1, with the effective sample size p(1−p)/SE² where
+    clusters hold several rows. Else, where the least and the greatest value are known, see
+    ``infer_bounded``; else Student t on the (clustered) standard error.
 
     Args:
-        values: Shape (n,), finite.
+        values: Shape (n,).
         clusters: Cluster of each row; None, or a row's None, for rows of their own.
-        bounds: The least and the greatest that a value can be; None for no bounds.
+        bounds: The least and the greatest that a value can be; None where not known: then values
+            that all lie in [0, 1] are taken for bounded by it.
     """
     array = np.asarray(values, dtype=np.float64)
     n = len(array)
-    if n == 0:
-        return Unknown(NAN, "mean of no samples")
-    centre = float(array.mean())
-    binary = bool(np.all((array == 0) | (array == 1)))
+    if problem := no_numbers(array, "mean"):
+        return problem
+    if bounds is None and bool(np.all((array >= 0) & (array <= 1))):
+        bounds = UNIT
+    binary = bounds in (UNIT, None) and bool(np.all((array == 0) | (array == 1)))
+    if bounds is not None and not binary:
+        return infer_bounded(array, bounds, clusters)
     stderr, freedom, count = clustered_error(array, clusters)
-    if binary and count == n:
-        return Share(centre, stderr, n, math.inf, "mean, Wilson")
-    if count < 2:
+    centre = float(array.mean())
+    if not binary and count >= 2:
+        return StudentT(centre, stderr, freedom, f"mean, Student t{_over(count, n)}")
+    if count < min(n, 2):
+        return Unknown(centre, "mean; all samples are of one cluster: no interval")
+    if not binary:
         return Unknown(centre, "mean; too few samples for an interval")
-    if binary:
-        size = effective_size(centre * (1 - centre), stderr, n, count)
-        return Share(centre, stderr, size, freedom, f"mean, Wilson, {count} clusters")
-    over = "" if count == n else f", {count} clusters"
-    return StudentT(centre, stderr, freedom, f"mean, Student t{over}", bounds or EVERYWHERE)
+    if count < n and freedom + 1 < _FEW_CLUSTERS:
+        return infer_bounded(array, UNIT, clusters)
+    method = f"mean, Wilson{_over(count, n)}"
+    exact = infer_bounded(array, UNIT, clusters)
+    if count == n:
+        return Share(centre, stderr, n, math.inf, method, exact)
+    size = effective_size(centre * (1 - centre), stderr, n, count)
+    return Share(centre, stderr, size, freedom, method, exact)
+
+
+def infer_bounded(
+    values: Sequence[float] | Array,
+    bounds: tuple[float, float],
+    clusters: Clusters | None = None,
+    name: str = "mean",
+) -> Inference:
+    """What values with known bounds say about their population's mean; see ``bounded``.
+
+    It is Student t's where one unseen value at a bound could not move the mean by more than a
+    twentieth of its standard error. The skewness of the mean is then at most as much, which moves
+    a one-sided level of 5 % by less than 0.6 points.
+
+    Args:
+        values: Shape (n,).
+        bounds: The least and the greatest that a value can be.
+        clusters: As in ``infer_mean``.
+        name: What the values are, for the method.
+    """
+    array = np.asarray(values, dtype=np.float64)
+    if problem := no_numbers(array, name):
+        return problem
+    n = len(array)
+    stderr, freedom, count = clustered_error(array, clusters)
+    centre, over = float(array.mean()), _over(count, n)
+    low, high = min(bounds[0], float(array.min())), max(bounds[1], float(array.max()))
+    binary = bool(np.all((array == low) | (array == high)))
+    if count < 2 and not (binary and n == 1):
+        reason = "all samples are of one cluster" if n > 1 else "too few samples"
+        return Unknown(centre, f"{name}; {reason}: no interval")
+    units = Units.of(array) if count == n else _cluster_units(array, clusters, freedom)
+    exact = count == n and bool(np.isin(array, (low, (low + high) / 2, high)).all())
+    if not exact and (high - low) * units.unseen <= _NEGLIGIBLE * stderr * n:
+        return StudentT(centre, stderr, freedom, f"{name}, Student t{over}", (low, high))
+    kind = "exact" if exact else f"bounded in [{low:g}, {high:g}]"
+    return BoundedMean(centre, stderr, units, (low, high), f"{name}, {kind}{over}")
+
+
+def _cluster_units(values: Array, clusters: Clusters | None, freedom: float) -> Units:
+    """Clusters as the units; that which was not seen is as large as an average value's.
+
+    Where there are enough clusters to see how far their members agree, ρ, they are worth
+    1 + ρ·(size − 1) values as bad as can be at once. Simulated coverage asks for more: the unseen
+    unit has the geometric mean of that and its size. With few clusters it counts as a whole.
+    """
+    columns = np.stack([values, np.ones(len(values))], axis=1)
+    totals, sizes = summed_by_cluster(columns, clusters).T
+    unseen = float(sizes @ sizes) / len(values)
+    if freedom + 1 >= _FEW_CLUSTERS:
+        residuals = totals - values.mean() * sizes
+        squares = float(((values - values.mean()) ** 2).sum())
+        worth = 1 + _agreement(residuals, sizes, squares) * (unseen - 1)
+        unseen = math.sqrt(worth * unseen)
+    return Units.of(totals, sizes, unseen)
+
+
+def _agreement(sums: Array, sizes: Array, squares: float) -> float:
+    """Correlation of a cluster's members, in [0, 1], from the clusters' summed residuals."""
+    n, pairs = float(sizes.sum()), float((sizes**2).sum() - sizes.sum())
+    if squares <= 0:
+        return 1.0
+    return min(max((float(sums @ sums) / (squares / n) - n) / pairs, 0.0), 1.0)
+
+
+def no_numbers(array: Array, name: str) -> Unknown | None:
+    """Why nothing can be said: no values, or one that is not a number; None where all is well."""
+    if len(array) == 0:
+        return Unknown(NAN, f"{name} of no samples")
+    finite = np.isfinite(array)
+    if finite.all():
+        return None
+    place = int(np.argmin(finite))
+    return Unknown(NAN, f"{name}; value {place + 1:,} of {len(array):,} is {array[place]}")
+
+
+def _over(count: int, n: int) -> str:
+    return "" if count == n else f", {count} clusters"
 
 
 def effective_size(variance: float, stderr: float, n: int, count: int) -> float:

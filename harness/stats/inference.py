@@ -4,8 +4,9 @@ An interval and a test are two readings of one thing. Each class here answers bo
 verdict can never contradict the interval shown beside it:
 
     StudentT        means and paired differences of numbers
+    BoundedMean     means of values with known bounds, exact for 0/1 (in ``bounded``)
     Share           a share of 0/1 scores (Wilson's score interval)
-    PairedShares    the difference of two paired shares (Tango's score interval)
+    Between         two of these, where some values are known only to lie in an interval
     Resampled       a function of sums (bootstrap, BCa)
     Unknown         too little data for anything but the value
 
@@ -15,7 +16,6 @@ verdict can never contradict the interval shown beside it:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -67,6 +67,15 @@ def estimate(inference: Inference, n: int, confidence: float = 0.95) -> Estimate
     if confidence != 0.95:
         method += f", {100 * confidence:.6g} %"
     return Estimate(inference.value, inference.stderr, low, high, n, method)
+
+
+def decisive(inference: Inference) -> Inference:
+    """The inference a verdict rests on: each side wrong no more often than its level says.
+
+    Clopper & Pearson's for a share that is shown with Wilson's interval; else the inference itself.
+    """
+    exact = inference.exact if isinstance(inference, Share) else None
+    return inference if exact is None else exact
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +137,10 @@ class Share:
 
     With clusters ``size`` is the effective sample size p(1−p)/SE² and the quantile is Student's,
     as Korn & Graubard (1998, Survey Methodology 24:193) do for complex surveys.
+
+    Wilson's interval holds the truth as often as it says on average over shares; at some of them,
+    near 0 and 1 above all, one of its sides fails several times as often. It describes; a verdict
+    rests on ``exact`` (see ``decisive``).
     """
 
     value: float
@@ -135,6 +148,7 @@ class Share:
     size: float
     freedom: float
     method: str
+    exact: Inference | None = None
 
     def interval(self, confidence: float) -> tuple[float, float]:
         """The bounds whose score test has that level."""
@@ -156,65 +170,36 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class PairedShares:
-    """The difference of two paired shares: Tango's score interval (1998, Stat. Med. 17:891).
-
-    Unlike the t interval it keeps its coverage where few pairs differ, and is not of width 0
-    where none does.
+class Between:
+    """A quantity of which some values are missing: one inference with them at their least, one
+    with them at their greatest, and what is claimed holds whatever they are (Horowitz & Manski
+    2000, JASA 95:77).
 
     Attributes:
-        gained: Pairs in which only the candidate scored 1; effective where clustered.
-        lost: Pairs in which only the baseline scored 1.
-        size: All pairs.
-        freedom: Degrees of freedom of the quantile; ∞ without clusters.
+        value: Of what is known.
+        stderr: Of what is known.
+        least: With the missing values at their least.
+        greatest: With the missing values at their greatest.
         method: As reports show it.
     """
 
-    gained: float
-    lost: float
-    size: float
-    freedom: float
+    value: float
+    stderr: float
+    least: Inference
+    greatest: Inference
     method: str
 
-    @property
-    def value(self) -> float:
-        """Candidate's share minus baseline's."""
-        return (self.gained - self.lost) / self.size
-
-    @property
-    def stderr(self) -> float:
-        """Of the difference, at its own value; in the t interval's normalisation."""
-        if self.size < 2:
-            return NAN
-        second = (self.gained + self.lost) / self.size
-        return math.sqrt(max(0.0, second - self.value**2) / (self.size - 1))
-
     def interval(self, confidence: float) -> tuple[float, float]:
-        """The bounds whose score test has that level, by bisection."""
-        z = _quantile(0.5 + confidence / 2, self.freedom)
-        low = _crossing(lambda bound: self._score(bound) <= z, -1.0, self.value)
-        high = _crossing(lambda bound: self._score(bound) <= -z, self.value, 1.0)
-        return low, high
+        """From the lower bound of the one to the upper bound of the other."""
+        return self.least.interval(confidence)[0], self.greatest.interval(confidence)[1]
 
     def below(self, bound: float) -> float:
-        """Score test with the discordance re-estimated under the bound."""
-        return _tail(self._score(bound), self.freedom)
+        """What holds even with the missing values at their greatest."""
+        return self.greatest.below(bound)
 
     def above(self, bound: float) -> float:
-        """Score test with the discordance re-estimated under the bound."""
-        return _tail(-self._score(bound), self.freedom)
-
-    def _score(self, bound: float) -> float:
-        """Falls as the bound rises; Tango's Z with Δ = bound."""
-        if abs(bound) >= 1:
-            return math.inf if bound <= -1 else -math.inf
-        n, gained, lost = self.size, self.gained, self.lost
-        linear = -gained - lost + (2 * n - gained + lost) * bound
-        constant = -lost * bound * (1 - bound)
-        root = math.sqrt(max(0.0, linear * linear - 8 * n * constant))
-        only_lost = max(0.0, (root - linear) / (4 * n))
-        spread = n * (2 * only_lost + bound * (1 - bound))
-        return _ratio(gained - lost - n * bound, math.sqrt(max(0.0, spread)))
+        """What holds even with the missing values at their least."""
+        return self.least.above(bound)
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,11 +290,3 @@ def _ratio(distance: float, spread: float) -> float:
     if distance == 0:
         return 0.0
     return distance / spread if spread > 0 else math.copysign(math.inf, distance)
-
-
-def _crossing(reached: Callable[[float], bool], left: float, right: float) -> float:
-    """Where ``reached`` turns from false to true between ``left`` and ``right``."""
-    for _ in range(60):
-        middle = (left + right) / 2
-        left, right = (left, middle) if reached(middle) else (middle, right)
-    return (left + right) / 2

@@ -36,11 +36,11 @@ def test_a_worked_example() -> None:
     # Shares of flipped variants: a ½, b 0, c ½, d 1.
     assert found["flip_rate"].value == pytest.approx(2 / 4)
     assert {estimate.n for estimate in found.values()} == {4}
-    # Changes −½, 0, ½, −1 have mean −¼ and standard error √(1.25/3)/2; t with 3 d.f. is 3.1824.
+    # Changes −½, 0, ½, −1 have mean −¼ and standard error √(1.25/3)/2; four say next to nothing.
     changes = np.array([-0.5, 0, 0.5, -1])
     error = math.sqrt(((changes - changes.mean()) ** 2).sum() / 3 / 4)
     assert found["mean_change"].stderr == pytest.approx(error)
-    assert found["mean_change"].low == pytest.approx(-0.25 - 3.182446 * error, abs=1e-5)
+    assert -1 < found["mean_change"].low < -0.75 < 0.4 < found["mean_change"].high < 1
 
 
 def test_the_worst_is_the_greatest_where_lower_is_better() -> None:
