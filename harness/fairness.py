@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 
+import numpy as np
+
 from harness.metrics import Resamplable, clusters_of, statistics_of, values_of
 from harness.protocols import Metric
 from harness.stats import estimates
@@ -21,6 +23,7 @@ MINIMUM = 10
 """Scored samples that a group needs to be compared."""
 
 Groups = Mapping[str, Sequence[Score]]
+Opposed = Mapping[tuple[str, str], float]
 
 
 def compare(metric: Metric, groups: Groups, confidence: float = 0.95) -> dict[str, Estimate]:
@@ -30,7 +33,10 @@ def compare(metric: Metric, groups: Groups, confidence: float = 0.95) -> dict[st
     interval at confidence 1 − α/K, K pairs, by the MOVER method from the two groups' own
     intervals (Zou & Donner 2008, Statistics in Medicine 27:1693; on the log scale for the ratio);
     the extremes of these bound the gap and the ratio of all pairs with confidence 1 − α. Groups
-    are taken as independent; samples of one cluster in two groups make it conservative.
+    whose samples share clusters (two versions of a sentence) may be opposed: where one is right
+    the other is wrong. Their negative correlation widens the pair's interval; a positive one, which
+    would narrow it, is not used. The gap itself is above 0 by chance alone, the more so the more
+    groups there are; the method says by how much.
 
     Args:
         metric: Whose scores these are.
@@ -46,10 +52,39 @@ def compare(metric: Metric, groups: Groups, confidence: float = 0.95) -> dict[st
     values = {name: value for name, value in values.items() if math.isfinite(value.high)}
     if len(values) < 2:
         return {}
-    found = {"gap": _gap(values)}
+    opposed = {
+        pair: _opposition(large[pair[0]], large[pair[1]]) for pair in combinations(values, 2)
+    }
+    found = {"gap": _gap(values, opposed)}
     if all(value.value >= 0 for value in values.values()):
-        found["ratio"] = _ratio(values)
+        found["ratio"] = _ratio(values, opposed)
     return found
+
+
+def _opposition(one: Sequence[Score], other: Sequence[Score]) -> float:
+    """The correlation of two groups' values by their shared clusters, where it is negative."""
+    rows = [*one, *other]
+    names = {row.cluster for row in one} & {row.cluster for row in other} - {None}
+    if not names:
+        return 0.0
+    if not all(isinstance(row.value, float | int) for row in rows):
+        return -1.0  # of a corpus metric's parts nothing is known: the worst
+    codes = estimates.cluster_codes([row.cluster for row in rows])
+    sums = []
+    for part, own in ((one, codes[: len(one)]), (other, codes[len(one) :])):
+        values = values_of(part)
+        sums.append(
+            np.bincount(own, weights=values - values.mean(), minlength=int(codes.max()) + 1)
+        )
+    size = math.sqrt(float(sums[0] @ sums[0]) * float(sums[1] @ sums[1]))
+    return max(-1.0, min(0.0, float(sums[0] @ sums[1]) / size)) if size > 0 else -1.0
+
+
+def _chance(values: Mapping[str, Estimate]) -> float:
+    """The gap that groups without any difference would have on average."""
+    errors = [value.stderr for value in values.values() if math.isfinite(value.stderr)]
+    drawn = np.random.default_rng(0).normal(size=(2000, len(errors))) * np.array(errors)
+    return float((drawn.max(axis=1) - drawn.min(axis=1)).mean()) if errors else math.nan
 
 
 def _estimate(metric: Metric, rows: Sequence[Score], level: float) -> Estimate:
@@ -63,40 +98,47 @@ def _estimate(metric: Metric, rows: Sequence[Score], level: float) -> Estimate:
     return replace(metric.aggregate(rows), low=math.nan, high=math.nan)  # at another level
 
 
-def _gap(values: Mapping[str, Estimate]) -> Estimate:
-    lows, highs = _sizes_of_differences(values, lambda value: value)
+def _gap(values: Mapping[str, Estimate], opposed: Opposed) -> Estimate:
+    lows, highs = _sizes_of_differences(values, opposed, lambda value: value)
     top, bottom = _extremes(values)
     gap = values[top].value - values[bottom].value
-    return _described(gap, max(lows), max(highs), (top, bottom), values)
+    found = _described(gap, max(lows), max(highs), (top, bottom), values)
+    return replace(found, method=f"{found.method}; chance alone makes {_chance(values):.2g}")
 
 
-def _ratio(values: Mapping[str, Estimate]) -> Estimate:
+def _ratio(values: Mapping[str, Estimate], opposed: Opposed) -> Estimate:
     top, bottom = _extremes(values)
     if values[top].value == 0:
         return _described(math.nan, math.nan, math.nan, (bottom, top), values)
-    lows, highs = _sizes_of_differences(values, _log)
+    lows, highs = _sizes_of_differences(values, opposed, _log)
     ratio = values[bottom].value / values[top].value
     return _described(ratio, math.exp(-max(highs)), math.exp(-max(lows)), (bottom, top), values)
 
 
 def _sizes_of_differences(
-    values: Mapping[str, Estimate], scale: Callable[[float], float]
+    values: Mapping[str, Estimate], opposed: Opposed, scale: Callable[[float], float]
 ) -> tuple[list[float], list[float]]:
     """Bounds of |scale(g) − scale(h)| for every pair of groups."""
     lows, highs = [], []
-    for one, other in combinations(values.values(), 2):
-        low, high = _mover(one, other, scale)
+    for pair in combinations(values, 2):
+        low, high = _mover(values[pair[0]], values[pair[1]], opposed[pair], scale)
         lows.append(max(0.0, low, -high))  # 0 where the interval holds 0
         highs.append(max(abs(low), abs(high)))
     return lows, highs
 
 
-def _mover(one: Estimate, other: Estimate, scale: Callable[[float], float]) -> tuple[float, float]:
+def _mover(
+    one: Estimate, other: Estimate, correlation: float, scale: Callable[[float], float]
+) -> tuple[float, float]:
     """Interval of scale(one) − scale(other) from the two's own intervals."""
+
+    def length(first: float, second: float) -> float:
+        return math.sqrt(first**2 + second**2 - 2 * correlation * first * second)
+
     a, a_low, a_high = (scale(value) for value in (one.value, one.low, one.high))
     b, b_low, b_high = (scale(value) for value in (other.value, other.low, other.high))
-    low = a - b - math.hypot(a - a_low, b_high - b)
-    high = a - b + math.hypot(a_high - a, b - b_low)
+    low = a - b - length(a - a_low, b_high - b)
+    high = a - b + length(a_high - a, b - b_low)
     # ln 0 is −∞: there the two intervals' far ends bound the difference.
     if not math.isfinite(low):
         low = a_low - b_high if math.isfinite(a_low) else -math.inf

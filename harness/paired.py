@@ -13,7 +13,6 @@ apart by a label (a strength, a group), ``measure@label`` says it for one of the
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -23,7 +22,7 @@ from numpy.typing import NDArray
 from harness.metrics import Resamplable, clusters_of, statistics_of
 from harness.protocols import Metric
 from harness.stats import compare, estimates
-from harness.stats.inference import NAN, estimate
+from harness.stats.inference import NAN, Unknown, estimate
 from harness.types import Estimate, Score
 
 PREDICTIONS, CORRECTNESS = "changed predictions", "changes between right and wrong"
@@ -115,10 +114,11 @@ def _basic(metric: Metric, pairs: Pairs) -> dict[str, Estimate]:
     if not pairs.numeric:
         return _without_interval(metric, pairs)
     before, clusters = pairs.before(), pairs.clusters
+    bounds = getattr(metric, "bounds", None)
     means = np.array([values.mean() for values in pairs.after()])
-    change = compare.infer_paired(before, means, clusters)
+    change = compare.infer_paired(before, means, clusters, bounds)
     found = {
-        "score": estimates.mean(means, clusters),
+        "score": estimates.mean(means, clusters, bounds=bounds),
         "mean_change": estimate(change, len(before)),
     }
     if _binary(before) and all(map(_binary, pairs.after())):
@@ -172,9 +172,8 @@ def flip_rate(pairs: Pairs) -> Estimate:
         float(np.mean([_outcome(row, known) != _outcome(original, known) for row in variants]))
         for original, variants in zip(pairs.originals, pairs.variants, strict=True)
     ]
-    found = estimates.mean(shares, pairs.clusters)
-    method = f"{PREDICTIONS if known else CORRECTNESS}; {found.method}"
-    return replace(found, low=_clipped(found.low), high=_clipped(found.high), method=method)
+    found = estimates.mean(shares, pairs.clusters, bounds=estimates.UNIT)
+    return replace(found, method=f"{PREDICTIONS if known else CORRECTNESS}; {found.method}")
 
 
 def _outcome(row: Score, by_prediction: bool) -> object:
@@ -220,8 +219,8 @@ def spread(
 ) -> dict[str, Estimate]:
     """``spread``: the metric's greatest less its least value over the original and each variant.
 
-    Over the samples that have every variant; bootstrap interval. A greatest less a least is
-    biased upwards where the differences are within the noise.
+    Over the samples that have every variant; bootstrap interval. Chance raises a greatest less a
+    least; what it makes alone stands in the method and is taken off the lower bound.
     """
     numbers = sorted({row.variant for row in perturbed})
     pairs = pair(original, perturbed)
@@ -239,13 +238,26 @@ def spread(
     columns += [_columns([rows[1][i] for rows in whole], metric) for i in range(len(numbers))]
     width = columns[0].shape[1]
 
-    def range_of(sums: Array) -> Array:
+    def levels(sums: Array) -> Array:
         values = [compute(sums[:, i * width : (i + 1) * width]) for i in range(len(columns))]
-        stacked = np.stack(values)
-        return np.asarray(stacked.max(axis=0) - stacked.min(axis=0))
+        return np.stack(values)
+
+    def range_of(sums: Array) -> Array:
+        values = levels(sums)
+        return np.asarray(values.max(axis=0) - values.min(axis=0))
 
     clusters = clusters_of([first for first, _ in whole])
-    return {"spread": estimates.bootstrap(np.hstack(columns), range_of, clusters)}
+    rows = np.hstack(columns)
+    found = estimates.infer_bootstrap(rows, range_of, clusters)
+    if not isinstance(found, Unknown):
+        # Differences of the levels from their own means: what is left is chance.
+        units = estimates.summed_by_cluster(rows, clusters)
+        replicates = levels(estimates.resampled_sums(units, estimates.RESAMPLES, 0))
+        chance = replicates - np.nanmean(replicates, axis=1, keepdims=True)
+        noise = float(np.nanmean(chance.max(axis=0) - chance.min(axis=0)))
+        ranges = replicates.max(axis=0) - replicates.min(axis=0)
+        found = estimates.raised_by_chance(found, noise, ranges)
+    return {"spread": estimate(found, len(whole))}
 
 
 def _values(whole: Sequence[tuple[Score, Sequence[Score]]]) -> list[object]:
@@ -266,7 +278,3 @@ def _mean_of_sums(sums: Array) -> Array:
 
 def _binary(values: Array) -> bool:
     return bool(np.all((values == 0) | (values == 1)))
-
-
-def _clipped(bound: float) -> float:
-    return bound if math.isnan(bound) else min(1.0, max(0.0, bound))

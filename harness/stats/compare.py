@@ -8,14 +8,17 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from harness.stats.estimates import (
+    MANY,
     RESAMPLES,
     UNIT,
     Clusters,
     draws,
+    extreme_rows,
     from_replicates,
     infer_bounded,
     no_numbers,
     summed_by_cluster,
+    unseen_weights,
 )
 from harness.stats.inference import NAN, Array, Inference, Unknown
 
@@ -114,13 +117,22 @@ def paired_bootstrap(
     units = len(before)
     if units < 2:
         return Unknown(observed, "paired bootstrap; too few samples for an interval"), NAN
-    parts = [
-        compute(weights @ after) - compute(weights @ before)
-        for weights in draws(units, resamples, seed)
-    ]
-    replicates = np.concatenate(parts)
+    sums = [(weights @ before, weights @ after) for weights in draws(units, resamples, seed)]
+    old, new = (np.concatenate(each) for each in zip(*sums, strict=True))
+    replicates = compute(new) - compute(old)
+    ends = None
+    if units <= MANY:
+        both = np.concatenate([before, after])
+        lows, highs = zip(
+            *(extreme_rows(each, compute, both) for each in (before, after)), strict=True
+        )
+        unseen = unseen_weights(resamples, seed)
+        ends = (
+            compute(new + unseen * lows[1]) - compute(old + unseen * highs[0]),
+            compute(new + unseen * highs[1]) - compute(old + unseen * lows[0]),
+        )
     over = "" if units == n else f" over {units} clusters"
-    inference = from_replicates(observed, replicates, units, f"paired bootstrap{over}")
+    inference = from_replicates(observed, replicates, units, f"paired bootstrap{over}", ends)
     sizes = np.abs(replicates[np.isfinite(replicates)])
     return inference, _share_at_least(sizes - sizes.mean() if len(sizes) else sizes, abs(observed))
 
@@ -184,6 +196,15 @@ def _share_at_least(sizes: Array, observed: float) -> float:
 
 
 # --------------------------------------------------------------------------- several, and power
+
+
+def resamples_needed(rules: int, alpha: float) -> int:
+    """Resamples with which ``rules`` corrected for each other can still be decided at ``alpha``.
+
+    A p-value from R resamples is at least 1/(R + 1), and Holm–Bonferroni multiplies the smallest
+    by the number of rules: 20·rules/α leave it a twentieth of what may be spent.
+    """
+    return max(RESAMPLES, math.ceil(20 * rules / alpha))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -13,6 +14,8 @@ from harness.stats.inference import (
     NAN,
     Array,
     Inference,
+    Raised,
+    Reported,
     Resampled,
     Share,
     StudentT,
@@ -28,6 +31,7 @@ __all__ = [
     "bootstrap",
     "cluster_codes",
     "clustered_error",
+    "from_estimate",
     "infer_bootstrap",
     "infer_bounded",
     "infer_mean",
@@ -42,6 +46,8 @@ Compute = Callable[[Array], Array]
 RESAMPLES = 1000
 _FEW = 50
 _FEW_CLUSTERS = 25
+_FEWEST_NOISY = 20  # samples below which a quantity that chance raises gets no interval
+MANY = 2000  # units from which on one more makes no difference
 _NEGLIGIBLE = 0.05  # of a standard error, by which one unseen value can move a mean
 UNIT = (0.0, 1.0)
 _CHUNK = 500_000  # draws held at once: 4 MB, which stay in the processor's cache
@@ -167,6 +173,27 @@ def infer_mean(
     return Share(centre, stderr, size, freedom, method, exact)
 
 
+def from_estimate(reported: Estimate) -> Inference:
+    """What a reported estimate says, where the data behind it are gone: a probe's measure.
+
+    A share of 0/1 values keeps its exact test, rebuilt from the share and n. Anything else keeps
+    its interval; without one nothing can be shown.
+    """
+    value, n = reported.value, reported.n
+    if re.search(r"mean, Wilson$", reported.method) and n > 0 and 0 <= value <= 1:
+        hits = round(value * n)
+        if math.isclose(hits / n, value, abs_tol=1e-9):
+            return infer_mean(np.repeat([0.0, 1.0], [n - hits, hits]))
+    ends = (value, reported.low, reported.high)
+    if not all(map(math.isfinite, ends)) or reported.low == reported.high:
+        return Unknown(value, f"{reported.method}; no interval to judge by")
+    found = re.search(r"([\d.]+) %$", reported.method)
+    confidence = float(found[1]) / 100 if found else 0.95
+    return Reported(
+        value, reported.stderr, reported.low, reported.high, confidence, reported.method
+    )
+
+
 def infer_bounded(
     values: Sequence[float] | Array,
     bounds: tuple[float, float],
@@ -286,7 +313,8 @@ def infer_bootstrap(
 
     Args:
         statistics: Shape (n, k), one row of additive sufficient statistics a sample.
-        compute: Maps sums of shape (r, k) to values of shape (r,); NaN where undefined.
+        compute: Maps sums of shape (r, k) to values of shape (r,); NaN where undefined. Where it
+            has a method ``noise`` of the same shape, that is how far chance alone raises it.
         clusters: As in ``infer_mean``; whole clusters are drawn.
         resamples: Number of bootstrap replicates.
         seed: Of the draws.
@@ -294,33 +322,106 @@ def infer_bootstrap(
     n = len(statistics)
     if n == 0:
         return Unknown(NAN, "bootstrap of no samples")
-    units = summed_by_cluster(np.asarray(statistics, dtype=np.float64), clusters)
-    value = float(compute(units.sum(axis=0, keepdims=True))[0])
+    rows = np.asarray(statistics, dtype=np.float64)
+    if problem := no_numbers(rows.sum(axis=1), "bootstrap"):
+        return problem
+    units = summed_by_cluster(rows, clusters)
+    total = units.sum(axis=0, keepdims=True)
+    value = float(compute(total)[0])
     if len(units) < 2:
         return Unknown(value, "bootstrap; too few samples for an interval")
     over = "" if len(units) == n else f" over {len(units)} clusters"
-    replicates = compute(resampled_sums(units, resamples, seed))
-    return from_replicates(value, replicates, len(units), f"bootstrap{over}")
+    sums = resampled_sums(units, resamples, seed)
+    replicates = compute(sums)
+    ends = None
+    if len(units) <= MANY and not hasattr(compute, "noise"):
+        worst, best = extreme_rows(units, compute)
+        unseen = unseen_weights(resamples, seed)
+        ends = compute(sums + unseen * worst), compute(sums + unseen * best)
+    found = from_replicates(value, replicates, len(units), f"bootstrap{over}", ends)
+    noise = getattr(compute, "noise", None)
+    if noise is None or isinstance(found, Unknown):
+        return found
+    if len(units) < _FEWEST_NOISY:
+        return Unknown(value, f"bootstrap; no interval below {_FEWEST_NOISY} samples")
+    return raised_by_chance(found, float(noise(total)[0]), replicates)
 
 
-def from_replicates(value: float, replicates: Array, units: int, name: str) -> Inference:
+def raised_by_chance(inference: Inference, noise: float, replicates: Array) -> Inference:
+    """The inference about what a quantity would be without the chance that raises it.
+
+    Args:
+        inference: Of the quantity as it is.
+        noise: What it would be on average if there were nothing but chance.
+        replicates: Of a bootstrap, which raises it once more.
+    """
+    again = max(0.0, float(np.nanmean(replicates)) - inference.value)
+    method = f"{inference.method}; chance alone makes {noise:.2g}"
+    return Raised(inference, noise + again, method)
+
+
+def extreme_rows(units: Array, compute: Compute, among: Array | None = None) -> tuple[Array, Array]:
+    """The rows that lower and raise ``compute`` of the units' sum the most.
+
+    Args:
+        units: Shape (u, k).
+        compute: As in ``infer_bootstrap``.
+        among: Rows to choose from, shape (r, k); the units by default.
+
+    Returns:
+        Two rows of shape (k,).
+    """
+    rows = np.unique(units if among is None else among, axis=0)
+    values = compute(units.sum(axis=0) + rows)
+    finite = np.isfinite(values)
+    if not finite.any():
+        return rows[0], rows[0]
+    low = int(np.argmin(np.where(finite, values, math.inf)))
+    high = int(np.argmax(np.where(finite, values, -math.inf)))
+    return rows[low], rows[high]
+
+
+def unseen_weights(resamples: int, seed: int) -> Array:
+    """Weight of the one unit that was not seen, in each resample; shape (resamples, 1)."""
+    rng = np.random.default_rng([seed, 1])
+    return rng.exponential(size=(resamples, 1))
+
+
+def from_replicates(
+    value: float,
+    replicates: Array,
+    units: int,
+    name: str,
+    ends: tuple[Array, Array] | None = None,
+) -> Inference:
     """The inference of replicates of shape (r,), drawn from that many units.
 
     Replicates in which the quantity is undefined (no positive drawn) are left out and counted;
     where they are more than a tenth, an interval from the rest would mislead and none is given.
-    Nor is one where nothing varies and the units are few: it would have width 0.
+    Nor is one where nothing varies: it would have width 0.
+
+    Args:
+        value: Of the data themselves.
+        replicates: Shape (r,).
+        units: How many were drawn from.
+        name: For the method.
+        ends: The replicates with one more unit, that was not seen, at its worst and at its best.
     """
     count = len(replicates)
     finite = np.sort(replicates[np.isfinite(replicates)])
     undefined = f"{count - len(finite)} of {count} resamples undefined"
     if not math.isfinite(value) or len(finite) < max(2, 0.9 * count):
         return Unknown(value, f"{name}; no interval, {undefined}")
-    if units < _FEW and finite[0] == finite[-1]:
+    low, high = (
+        (finite, finite) if ends is None else (np.sort(end[np.isfinite(end)]) for end in ends)
+    )
+    if not len(low) or not len(high) or low[0] == high[-1]:
         return Unknown(value, f"{name}; no interval, nothing varies in {units} units")
-    method = f"{name}, percentile, {count} resamples"
+    how = "percentile" if ends is None else "percentile with an unseen unit"
+    method = f"{name}, {how}, {count} resamples"
     if len(finite) < count:
-        method = f"{name}, percentile, {undefined}"
-    return Resampled(value, finite, units, method)
+        method = f"{name}, {how}, {undefined}"
+    return Resampled(value, finite, units, method, low, high)
 
 
 def bootstrap(

@@ -73,10 +73,11 @@ def _formula(c: Array, k: Array, s: float) -> float:
     u = s * math.sqrt(curvature)
     r = math.sqrt(max(0.0, -2.0 * cumulant))
     if min(u, r) < 1e-3:
-        skew = 2 * float(k @ (share**3)) / curvature**1.5
+        skew = 2 * float(k @ share**3) / math.sqrt(curvature**3)
         return 0.5 - u / math.sqrt(2 * math.pi) + skew / (6 * math.sqrt(2 * math.pi))
     density = math.exp(-r * r / 2) / math.sqrt(2 * math.pi)
-    return min(1.0, max(0.0, float(ndtr(-r)) + density * (1 / u - 1 / r)))
+    chance = float(ndtr(-r)) + density * (1 / u - 1 / r)
+    return min(1.0, max(0.0, chance))
 
 
 def _integral(c: Array, k: Array, saddle: float) -> float:

@@ -6,7 +6,8 @@ verdict can never contradict the interval shown beside it:
     StudentT        means and paired differences of numbers
     BoundedMean     means of values with known bounds, exact for 0/1 (in ``bounded``)
     Share           a share of 0/1 scores (Wilson's score interval)
-    Between         two of these, where some values are known only to lie in an interval
+    Reported        what a results file keeps: a value with its interval
+    Raised          what chance alone raises: calibration error, gap, spread
     Resampled       a function of sums (bootstrap, BCa)
     Unknown         too little data for anything but the value
 
@@ -170,36 +171,49 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class Between:
-    """A quantity of which some values are missing: one inference with them at their least, one
-    with them at their greatest, and what is claimed holds whatever they are (Horowitz & Manski
-    2000, JASA 95:77).
+class Reported:
+    """A value of which only the interval is kept, each side taken for half of a normal curve.
+
+    What made the interval unequal (a share of 0 of 10 has none below and 30 points above) stays in
+    it; a normal interval from the standard error would make certainty of it.
 
     Attributes:
-        value: Of what is known.
-        stderr: Of what is known.
-        least: With the missing values at their least.
-        greatest: With the missing values at their greatest.
+        value: The value.
+        stderr: Its standard error.
+        low: Lower bound at ``confidence``.
+        high: Upper bound.
+        confidence: Of the interval.
         method: As reports show it.
     """
 
     value: float
     stderr: float
-    least: Inference
-    greatest: Inference
+    low: float
+    high: float
+    confidence: float
     method: str
 
     def interval(self, confidence: float) -> tuple[float, float]:
-        """From the lower bound of the one to the upper bound of the other."""
-        return self.least.interval(confidence)[0], self.greatest.interval(confidence)[1]
+        """The kept interval, each side scaled as a normal one."""
+        scale = _quantile(0.5 + confidence / 2, math.inf) / self._quantile
+        return (
+            self.value - scale * (self.value - self.low),
+            self.value + scale * (self.high - self.value),
+        )
 
     def below(self, bound: float) -> float:
-        """What holds even with the missing values at their greatest."""
-        return self.greatest.below(bound)
+        """The level at which the upper bound is ``bound``."""
+        return _tail(
+            _ratio((self.value - bound) * self._quantile, self.high - self.value), math.inf
+        )
 
     def above(self, bound: float) -> float:
-        """What holds even with the missing values at their least."""
-        return self.least.above(bound)
+        """The level at which the lower bound is ``bound``."""
+        return _tail(_ratio((bound - self.value) * self._quantile, self.value - self.low), math.inf)
+
+    @property
+    def _quantile(self) -> float:
+        return _quantile(0.5 + self.confidence / 2, math.inf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,12 +229,16 @@ class Resampled:
         replicates: Finite, sorted, shape (r,), r ≥ 2.
         units: Samples or clusters drawn, at least 2.
         method: As reports show it.
+        lowest: Replicates with one more unit at its worst, sorted: what has not been seen yet.
+        greatest: The same with the unit at its best.
     """
 
     value: float
     replicates: Array
     units: int
     method: str
+    lowest: Array | None = None
+    greatest: Array | None = None
 
     @property
     def stderr(self) -> float:
@@ -233,26 +251,76 @@ class Resampled:
 
         widened = _quantile(0.5 + confidence / 2, self.units - 1) * self._widening
         tail = float(ndtr(-widened))
-        low, high = np.quantile(self.replicates, [tail, 1 - tail])
+        low, high = np.quantile(self._low, tail), np.quantile(self._high, 1 - tail)
         return float(low), float(high)
 
     def below(self, bound: float) -> float:
         """The level at which the upper bound meets ``bound``; at least 1/(r+1)."""
-        return self._level(float(np.sum(self.replicates >= bound)))
+        return self._level(self._high >= bound)
 
     def above(self, bound: float) -> float:
         """The level at which the lower bound meets ``bound``; at least 1/(r+1)."""
-        return self._level(float(np.sum(self.replicates <= bound)))
+        return self._level(self._low <= bound)
 
     @property
     def _widening(self) -> float:
         return math.sqrt(self.units / (self.units - 1))
 
-    def _level(self, against: float) -> float:
+    @property
+    def _low(self) -> Array:
+        return self.replicates if self.lowest is None else self.lowest
+
+    @property
+    def _high(self) -> Array:
+        return self.replicates if self.greatest is None else self.greatest
+
+    def _level(self, against: NDArray[np.bool_]) -> float:
         from scipy.special import ndtri
 
-        share = (against + 1) / (len(self.replicates) + 1)
+        share = (float(against.sum()) + 1) / (len(against) + 1)
         return _tail(float(ndtri(share)) / self._widening, self.units - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """A quantity that chance alone raises, like the greatest of several differences.
+
+    A calibration error, a gap or a spread is above 0 where there is nothing but noise. What noise
+    makes at most is taken off before anything is said to be above a bound; what is said to be
+    below one needs no such care.
+
+    Attributes:
+        original: The quantity as it is.
+        noise: What chance alone adds at most, on average.
+        method: As reports show it.
+    """
+
+    original: Inference
+    noise: float
+    method: str
+
+    @property
+    def value(self) -> float:
+        """As it is, chance included: as the field defines it."""
+        return self.original.value
+
+    @property
+    def stderr(self) -> float:
+        """As it is."""
+        return self.original.stderr
+
+    def interval(self, confidence: float) -> tuple[float, float]:
+        """Lowered by the noise below, never under 0."""
+        low, high = self.original.interval(confidence)
+        return min(low, max(0.0, low - self.noise)), max(high, self.value)
+
+    def below(self, bound: float) -> float:
+        """As it is; nothing is shown below what was measured."""
+        return self.original.below(bound) if bound > self.value else 1.0
+
+    def above(self, bound: float) -> float:
+        """With the noise taken off; what is never negative is no evidence against a bound of 0."""
+        return self.original.above(bound + self.noise) if bound >= 0 else 0.0
 
 
 def wilson(share: float, n: float, z: float) -> tuple[float, float]:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +36,9 @@ def win_rate(values: Sequence[float | None], clusters: Clusters) -> Estimate:
         for value, cluster in zip(values, clusters, strict=True)
         if value is not None
     ]
-    return estimates.mean([value for value, _ in kept], [cluster for _, cluster in kept])
+    return estimates.mean(
+        [value for value, _ in kept], [cluster for _, cluster in kept], bounds=estimates.UNIT
+    )
 
 
 def gap(
@@ -74,7 +77,8 @@ def length_controlled_win_rate(
 
     Logistic regression of the win on tanh(Δlength / its spread), read at Δlength = 0 (Dubois
     et al. 2024, "Length-Controlled AlpacaEval", section 3, without their instruction terms).
-    The interval is a bootstrap over prompts.
+    The interval holds the win rates at equal length that a score test does not reject, the effect
+    of length fitted anew for each: it stays within [0, 1], and holds up where nearly all are won.
     """
     rows = [
         (value, change, cluster)
@@ -85,42 +89,77 @@ def length_controlled_win_rate(
     change = np.array([row[1] for row in rows], dtype=np.float64)
     codes = estimates.cluster_codes([row[2] for row in rows])
     count = int(codes.max()) + 1 if len(codes) else 0
-    if count < 2:
-        return Estimate(math.nan, math.nan, math.nan, math.nan, len(rows), "too few prompts")
+    if count < FEWEST_PROMPTS:
+        method = f"logistic at equal length; no interval below {FEWEST_PROMPTS} prompts"
+        return Estimate(math.nan, math.nan, math.nan, math.nan, len(rows), method)
     spread = float(change.std()) or 1.0
-    scaled = np.tanh(change / spread)
-    value = _at_equal_length(won, scaled, np.ones(len(won)))
-    rng = np.random.default_rng(0)
-    drawn = rng.multinomial(count, np.full(count, 1 / count), size=RESAMPLES)
-    replicates = np.array([_at_equal_length(won, scaled, each[codes]) for each in drawn])
-    low, high = np.quantile(replicates, [0.025, 0.975])
-    return Estimate(
-        value,
-        float(replicates.std(ddof=1)),
-        float(low),
-        float(high),
-        len(rows),
-        f"logistic at equal length, bootstrap over {count} prompts, {RESAMPLES} resamples",
-    )
+    data = _Wins(won, np.tanh(change / spread), codes, count)
+    value = data.at_equal_length()
+    from scipy.special import stdtrit
+
+    quantile = float(stdtrit(count - 1, 0.975))
+    low = _end(lambda logit: data.score(logit) <= quantile, -LARGEST_LOGIT, LARGEST_LOGIT)
+    high = _end(lambda logit: data.score(logit) <= -quantile, -LARGEST_LOGIT, LARGEST_LOGIT)
+    ends = (_share(low), _share(high))
+    stderr = (ends[1] - ends[0]) / (2 * quantile)
+    method = f"logistic at equal length, score test over {count} prompts"
+    return Estimate(value, stderr, min(ends[0], value), max(ends[1], value), len(rows), method)
 
 
-RESAMPLES = 400
+FEWEST_PROMPTS = 10
+LARGEST_LOGIT = 12.0
+_RIDGE = 1e-2
 
 
-def _at_equal_length(won: Array, change: Array, weights: Array) -> float:
-    """σ(intercept) of a weighted logistic fit; a small ridge keeps separable data finite."""
-    design = np.column_stack([np.ones(len(won)), change])
-    beta = np.zeros(2)
-    ridge = np.diag([1e-2, 1e-2])
-    for _ in range(25):
-        share = 1 / (1 + np.exp(-design @ beta))
-        gradient = design.T @ (weights * (won - share)) - ridge @ beta
-        hessian = (design * (weights * share * (1 - share))[:, None]).T @ design + ridge
-        step = np.linalg.solve(hessian, gradient)
-        beta += step
-        if float(np.abs(step).max()) < 1e-8:
-            break
-    return float(1 / (1 + np.exp(-beta[0])))
+def _share(logit: float) -> float:
+    return float(1 / (1 + np.exp(-logit)))
+
+
+def _end(reached: Callable[[float], bool], left: float, right: float) -> float:
+    """Where ``reached`` turns from false to true."""
+    for _ in range(40):
+        middle = (left + right) / 2
+        left, right = (left, middle) if reached(middle) else (middle, right)
+    return (left + right) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Wins:
+    """Wins in [0, 1], scaled changes of length, and the prompts' codes, each of shape (n,)."""
+
+    won: Array
+    change: Array
+    codes: NDArray[np.intp]
+    prompts: int
+
+    def at_equal_length(self) -> float:
+        """σ(intercept); a small ridge on the slope keeps separable data finite."""
+        # The score of the intercept at its fit is 0, and falls on the way.
+        return _share(_end(lambda logit: self.score(logit) <= 0, -LARGEST_LOGIT, LARGEST_LOGIT))
+
+    def score(self, logit: float) -> float:
+        """Score statistic of H0: the intercept is ``logit``; its error over prompts, and never
+        less than what independent wins of the fitted chances would have.
+        """
+        slope = 0.0
+        for _ in range(50):
+            share = 1 / (1 + np.exp(-logit - slope * self.change))
+            weight = share * (1 - share)
+            gradient = float(self.change @ (self.won - share)) - _RIDGE * slope
+            step = gradient / (float(weight @ self.change**2) + _RIDGE)
+            slope += min(max(step, -2.0), 2.0)
+            if abs(step) < 1e-8:
+                break
+        share = 1 / (1 + np.exp(-logit - slope * self.change))
+        weight = share * (1 - share)
+        # The part of the intercept's score that the slope does not explain.
+        projection = float(weight @ self.change) / (float(weight @ self.change**2) + _RIDGE)
+        direction = 1 - projection * self.change
+        parts = direction * (self.won - share)
+        sums = np.bincount(self.codes, weights=parts, minlength=self.prompts)
+        model = float(weight @ direction**2)
+        seen = self.prompts / (self.prompts - 1) * float(sums @ sums)
+        return float(parts.sum()) / math.sqrt(max(model, seen, 1e-12))
 
 
 def per_token(totals: Sequence[float], tokens: Sequence[int], clusters: Clusters) -> Estimate:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -97,18 +98,30 @@ def binned(stored: Array) -> Array:
     return statistics.reshape(len(stored), -1)
 
 
-def calibration_error(sums: Array) -> Array:
+class CalibrationError:
     """Expected calibration error in [0, 1]: Σ_b n_b/n·|accuracy_b − confidence_b|.
 
-    Guo et al. 2017, "On calibration of modern neural networks", eq. 3.
-
-    Args:
-        sums: Shape (r, 3·BINS), sums of ``binned``.
-
-    Returns:
-        Shape (r,).
+    Guo et al. 2017, "On calibration of modern neural networks", eq. 3. Chance alone raises it: a
+    perfectly calibrated model has 0.2 among 50 samples (Kumar, Liang & Ma 2019, NeurIPS).
     """
-    counts, confidence, hits = sums[:, 0::3], sums[:, 1::3], sums[:, 2::3]
-    total = counts.sum(axis=1)
-    gaps = np.abs(hits - confidence).sum(axis=1)
-    return ratio(gaps, total)
+
+    def __call__(self, sums: Array) -> Array:
+        """The error of sums of ``binned`` rows, shape (r, 3·BINS); shape (r,)."""
+        counts, confidence, hits = sums[:, 0::3], sums[:, 1::3], sums[:, 2::3]
+        gaps = np.abs(hits - confidence).sum(axis=1)
+        return ratio(gaps, counts.sum(axis=1))
+
+    def noise(self, sums: Array) -> Array:
+        """What a perfectly calibrated model's error is on average: the most that chance adds.
+
+        A bin's gap is normal about its true value μ with variance σ² = c(1 − c)/n_b, c its mean
+        confidence or accuracy, whichever varies more; E|N(μ, σ²)| ≤ |μ| + σ·√(2/π).
+        """
+        counts, confidence, hits = sums[:, 0::3], sums[:, 1::3], sums[:, 2::3]
+        sure, right = ratio(confidence, counts, 0.0), ratio(hits, counts, 0.0)
+        variance = counts * np.maximum(sure * (1 - sure), right * (1 - right))
+        spread = np.sqrt(np.maximum(variance, 0.0)).sum(axis=1) * math.sqrt(2 / math.pi)
+        return ratio(spread, counts.sum(axis=1))
+
+
+calibration_error = CalibrationError()

@@ -18,6 +18,7 @@ from harness.stats.compare import (
     holm,
     minimum_detectable_effect,
     paired_bootstrap,
+    resamples_needed,
 )
 from harness.stats.estimates import bootstrap, infer_bootstrap, resampled_sums
 from harness.stats.inference import Resampled, StudentT, Unknown
@@ -73,15 +74,15 @@ def test_chunks_do_not_change_the_draws(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_the_bootstrap_of_a_mean_agrees_with_scipys() -> None:
-    values = np.random.default_rng(1).gamma(2, 1, 400)
+    values = np.random.default_rng(1).gamma(2, 1, 2500)  # many: no unseen sample is added
     ours = bootstrap(counted(values), mean_of, resamples=4000)
     theirs = stats.bootstrap(
         (values,), np.mean, n_resamples=4000, method="percentile", rng=np.random.default_rng(2)
     )
     assert ours.value == pytest.approx(values.mean())
     assert ours.stderr == pytest.approx(theirs.standard_error, rel=0.05)
-    assert ours.low == pytest.approx(theirs.confidence_interval.low, abs=0.02)
-    assert ours.high == pytest.approx(theirs.confidence_interval.high, abs=0.02)
+    assert ours.low == pytest.approx(theirs.confidence_interval.low, abs=0.01)
+    assert ours.high == pytest.approx(theirs.confidence_interval.high, abs=0.01)
     assert bootstrap(counted(values), mean_of) == bootstrap(counted(values), mean_of)
 
 
@@ -115,9 +116,55 @@ def test_undefined_resamples_are_counted_and_too_many_give_no_interval() -> None
     assert "undefined" in many.method
 
 
-def test_constant_statistics_of_few_units_prove_nothing() -> None:
-    assert isinstance(infer_bootstrap(np.ones((10, 2)), mean_of), Unknown)
-    assert isinstance(infer_bootstrap(np.ones((60, 2)), mean_of), Resampled)
+@pytest.mark.parametrize("n", [10, 60, 3000])
+def test_statistics_that_never_vary_prove_nothing(n: int) -> None:
+    assert isinstance(infer_bootstrap(np.ones((n, 2)), mean_of), Unknown)
+
+
+def test_pairs_that_are_all_equal_still_leave_room() -> None:
+    values = counted(np.random.default_rng(3).random(80))
+    inference, _ = paired_bootstrap(values, values, mean_of)
+    low, high = inference.interval(0.95)
+    # One unseen pair at its worst weighs 3.7/80 with 97.5 %.
+    assert -0.06 < low < -0.02 < 0.02 < high < 0.06
+
+
+def test_an_unseen_positive_keeps_a_rare_class_open() -> None:
+    # Both systems find 5 of 6 positives among 120: none was lost, one in six could be.
+    rows = np.array([[1.0, 0, 0, 0]] * 5 + [[0, 0, 1.0, 0]] + [[0, 0, 0, 1.0]] * 114)
+
+    def recall(sums: Array) -> Array:
+        return np.asarray(sums[:, 0] / (sums[:, 0] + sums[:, 2]))
+
+    inference, _ = paired_bootstrap(rows, rows, recall)
+    assert inference.interval(0.9)[0] < -0.2
+    assert inference.above(-0.1) > 0.05
+
+
+def test_chance_is_taken_off_what_it_raises() -> None:
+    class Size:
+        def __call__(self, sums: Array) -> Array:
+            return np.abs(sums[:, 0] / sums[:, 1])
+
+        def noise(self, sums: Array) -> Array:
+            return np.sqrt(2 / np.pi / sums[:, 1])
+
+    rng = np.random.default_rng(0)
+    shown = [
+        infer_bootstrap(counted(rng.normal(size=100)), Size(), seed=seed).above(0.0) <= 0.05
+        for seed in range(100)
+    ]
+    assert sum(shown) <= 10
+    found = bootstrap(counted(rng.normal(size=100)), Size())
+    assert found.low == 0 < found.value < found.high
+    assert isinstance(infer_bootstrap(counted(rng.normal(size=19)), Size()), Unknown)
+    assert infer_bootstrap(counted(rng.normal(1, 1, size=100)), Size()).above(0.3) < 0.05
+
+
+def test_enough_resamples_leave_many_rules_decidable() -> None:
+    assert resamples_needed(1, 0.05) == 1000
+    assert resamples_needed(46, 0.05) == 18_400
+    assert 46 / (resamples_needed(46, 0.05) + 1) <= 0.05 / 20
 
 
 def test_paired_bootstrap_is_sacrebleus(systems: tuple[list[str], list[str], list[str]]) -> None:

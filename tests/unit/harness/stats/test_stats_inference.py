@@ -1,6 +1,7 @@
 """Intervals and p-values agree with each other, with scipy and with statsmodels."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,7 +17,8 @@ from harness.stats import estimates
 from harness.stats.bounded import BoundedMean, Units
 from harness.stats.compare import infer_paired, mcnemar, two_sided
 from harness.stats.estimates import infer_bootstrap, infer_mean
-from harness.stats.inference import Between, Resampled, Share, StudentT, Unknown, decisive, wilson
+from harness.stats.inference import Resampled, Share, StudentT, Unknown, decisive, wilson
+from harness.types import Estimate
 
 NORMAL = math.inf
 numbers = st.lists(st.floats(-5, 5, allow_subnormal=False), min_size=3, max_size=40)
@@ -278,12 +280,21 @@ def test_what_is_not_a_number_is_named(value: float) -> None:
         assert f"value 2 of {'6' if 'paired' in inference.method else '3'} is" in inference.method
 
 
-def test_what_is_missing_may_be_anything() -> None:
-    values = np.array([0.0] * 90 + [1.0] * 10)
-    low, high = values.copy(), values.copy()
-    low[95:], high[:5] = 0.0, 1.0
-    between = Between(0.1, 0.03, infer_mean(low), infer_mean(high), "five missing")
-    assert between.interval(0.9)[0] == infer_mean(low).interval(0.9)[0]
-    assert between.interval(0.9)[1] == infer_mean(high).interval(0.9)[1]
-    assert between.above(0.02) == infer_mean(low).above(0.02) > infer_mean(high).above(0.02)
-    assert between.below(0.2) == infer_mean(high).below(0.2) > infer_mean(low).below(0.2)
+def test_a_reported_share_keeps_its_exact_test() -> None:
+    none = estimates.from_estimate(estimates.mean([0.0] * 10))
+    exact = decisive(none)
+    assert exact.below(0.01) == pytest.approx(0.99**10, abs=1e-6)  # 0 of 10 shows nothing
+    labelled = replace(estimates.mean([0.0] * 10), method="changed predictions; mean, Wilson")
+    assert decisive(estimates.from_estimate(labelled)).below(0.01) > 0.9
+
+
+def test_a_reported_interval_stays_as_it_was() -> None:
+    reported = estimates.mean([0.1, 0.9, 0.4, 0.4, 0.6])
+    rebuilt = estimates.from_estimate(reported)
+    assert rebuilt.interval(0.95) == pytest.approx((reported.low, reported.high))
+    assert rebuilt.above(reported.low) == pytest.approx(0.025)
+    assert rebuilt.below(reported.high) == pytest.approx(0.025)
+    other = estimates.mean([0.1, 0.9, 0.4, 0.4, 0.6], confidence=0.8)
+    assert estimates.from_estimate(other).below(other.high) == pytest.approx(0.1)
+    unknown = Estimate(0.3, 0.0, 0.3, 0.3, 9, "anything")
+    assert isinstance(estimates.from_estimate(unknown), Unknown)
