@@ -58,7 +58,8 @@ def infer_paired(
     width = high - low
     if width == 0:
         return Unknown(0.0, f"paired; all {len(both):,} scores are equal: no interval")
-    return infer_bounded(after - before, (-width, width), clusters, "paired")
+    kind = "held by the scores seen" if bounds is None and (low, high) != UNIT else ""
+    return infer_bounded(after - before, (-width, width), clusters, "paired", kind)
 
 
 def two_sided(inference: Inference, null: float = 0.0) -> float:

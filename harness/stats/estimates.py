@@ -138,7 +138,9 @@ def infer_mean(
 
     Wilson's interval where every value is 0 or 1, with the effective sample size p(1−p)/SE² where
     clusters hold several rows. Else, where the least and the greatest value are known, see
-    ``infer_bounded``; else Student t on the (clustered) standard error.
+    ``infer_bounded``. Else Student t on the (clustered) standard error; from 50 values on the
+    least and the greatest seen stand in for the bounds, because t misses the mean of heavy tails
+    twice as often as it says.
 
     Args:
         values: Shape (n,).
@@ -157,6 +159,11 @@ def infer_mean(
         return infer_bounded(array, bounds, clusters)
     stderr, freedom, count = clustered_error(array, clusters)
     centre = float(array.mean())
+    if not binary and count >= 2 and stderr == 0:
+        return Unknown(centre, f"mean; all {n:,} values are equal: no interval")
+    if not binary and count >= _FEW:
+        seen = float(array.min()), float(array.max())
+        return infer_bounded(array, seen, clusters, "mean", "held by the values seen")
     if not binary and count >= 2:
         return StudentT(centre, stderr, freedom, f"mean, Student t{_over(count, n)}")
     if count < min(n, 2):
@@ -199,6 +206,7 @@ def infer_bounded(
     bounds: tuple[float, float],
     clusters: Clusters | None = None,
     name: str = "mean",
+    kind: str = "",
 ) -> Inference:
     """What values with known bounds say about their population's mean; see ``bounded``.
 
@@ -211,6 +219,7 @@ def infer_bounded(
         bounds: The least and the greatest that a value can be.
         clusters: As in ``infer_mean``.
         name: What the values are, for the method.
+        kind: How they are bounded, for the method; by default the bounds.
     """
     array = np.asarray(values, dtype=np.float64)
     if problem := no_numbers(array, name):
@@ -227,7 +236,7 @@ def infer_bounded(
     exact = count == n and bool(np.isin(array, (low, (low + high) / 2, high)).all())
     if not exact and (high - low) * units.unseen <= _NEGLIGIBLE * stderr * n:
         return StudentT(centre, stderr, freedom, f"{name}, Student t{over}", (low, high))
-    kind = "exact" if exact else f"bounded in [{low:g}, {high:g}]"
+    kind = "exact" if exact else kind or f"bounded in [{low:g}, {high:g}]"
     return BoundedMean(centre, stderr, units, (low, high), f"{name}, {kind}{over}")
 
 

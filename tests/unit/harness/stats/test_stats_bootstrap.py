@@ -12,6 +12,7 @@ from sacrebleu.significance import PairedTest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
+from harness.metrics import ratio
 from harness.stats import compare, estimates
 from harness.stats.compare import (
     approximate_randomization,
@@ -134,7 +135,7 @@ def test_an_unseen_positive_keeps_a_rare_class_open() -> None:
     rows = np.array([[1.0, 0, 0, 0]] * 5 + [[0, 0, 1.0, 0]] + [[0, 0, 0, 1.0]] * 114)
 
     def recall(sums: Array) -> Array:
-        return np.asarray(sums[:, 0] / (sums[:, 0] + sums[:, 2]))
+        return ratio(sums[:, 0], sums[:, 0] + sums[:, 2])
 
     inference, _ = paired_bootstrap(rows, rows, recall)
     assert inference.interval(0.9)[0] < -0.2

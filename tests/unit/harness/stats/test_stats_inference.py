@@ -262,10 +262,27 @@ def test_few_or_unequal_clusters_leave_little() -> None:
     sizes = [200, *[2] * 60]
     clusters = [str(index) for index, size in enumerate(sizes) for _ in range(size)]
     values = np.random.default_rng(0).random(len(clusters)) * 40
-    inference = infer_mean(values, clusters)
-    assert isinstance(inference, StudentT)
-    assert inference.freedom == 1  # the large cluster is all that counts
+    _, freedom, _ = estimates.clustered_error(values, clusters)
+    assert freedom == 1  # the large cluster is all that counts
     assert estimates.effective_clusters(np.full(30, 4.0)) == pytest.approx(30)
+
+
+def test_equal_values_without_bounds_have_no_interval() -> None:
+    assert isinstance(infer_mean([7.0] * 5), Unknown)
+    assert isinstance(infer_mean([7.0] * 500), Unknown)
+    assert isinstance(infer_paired([7.0] * 5, [7.0] * 5), Unknown)
+
+
+def test_heavy_tails_are_held_by_the_values_seen() -> None:
+    rng = np.random.default_rng(3)
+    truth, missed = math.exp(0.5), {"t": 0, "held": 0}
+    for _ in range(300):
+        values = rng.lognormal(0, 1, 50)
+        inference = infer_mean(values)
+        low, high = stats.t.interval(0.95, 49, values.mean(), values.std(ddof=1) / math.sqrt(50))
+        missed["t"] += not low <= truth <= high
+        missed["held"] += min(inference.below(truth), inference.above(truth)) < 0.025
+    assert missed["held"] < 0.09 * 300 < missed["t"]
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
