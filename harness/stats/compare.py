@@ -17,6 +17,7 @@ from harness.stats.estimates import (
     from_replicates,
     infer_bounded,
     no_numbers,
+    quietly,
     summed_by_cluster,
     unseen_weights,
 )
@@ -129,8 +130,8 @@ def paired_bootstrap(
         )
         unseen = unseen_weights(resamples, seed)
         ends = (
-            compute(new + unseen * lows[1]) - compute(old + unseen * highs[0]),
-            compute(new + unseen * highs[1]) - compute(old + unseen * lows[0]),
+            quietly(compute, new + unseen * lows[1]) - quietly(compute, old + unseen * highs[0]),
+            quietly(compute, new + unseen * highs[1]) - quietly(compute, old + unseen * lows[0]),
         )
     over = "" if units == n else f" over {units} clusters"
     inference = from_replicates(observed, replicates, units, f"paired bootstrap{over}", ends)

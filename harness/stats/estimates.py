@@ -346,7 +346,7 @@ def infer_bootstrap(
     if len(units) <= MANY and not hasattr(compute, "noise"):
         worst, best = extreme_rows(units, compute)
         unseen = unseen_weights(resamples, seed)
-        ends = compute(sums + unseen * worst), compute(sums + unseen * best)
+        ends = quietly(compute, sums + unseen * worst), quietly(compute, sums + unseen * best)
     found = from_replicates(value, replicates, len(units), f"bootstrap{over}", ends)
     noise = getattr(compute, "noise", None)
     if noise is None or isinstance(found, Unknown):
@@ -381,13 +381,19 @@ def extreme_rows(units: Array, compute: Compute, among: Array | None = None) -> 
         Two rows of shape (k,).
     """
     rows = np.unique(units if among is None else among, axis=0)
-    values = compute(units.sum(axis=0) + rows)
+    values = quietly(compute, units.sum(axis=0) + rows)
     finite = np.isfinite(values)
     if not finite.any():
         return rows[0], rows[0]
     low = int(np.argmin(np.where(finite, values, math.inf)))
     high = int(np.argmax(np.where(finite, values, -math.inf)))
     return rows[low], rows[high]
+
+
+def quietly(compute: Compute, sums: Array) -> Array:
+    """``compute`` of sums that are no counts of samples: rounding may leave its domain, as NaN."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return compute(sums)
 
 
 def unseen_weights(resamples: int, seed: int) -> Array:
