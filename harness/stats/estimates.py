@@ -41,7 +41,8 @@ __all__ = [
     "wilson",
 ]
 
-Clusters = Sequence[str | None]
+Clusters = Sequence[str | None] | NDArray[np.intp]
+"""Names of the rows' clusters, or their codes."""
 Compute = Callable[[Array], Array]
 RESAMPLES = 1000
 _FEW = 50
@@ -57,6 +58,8 @@ _CHUNK = 500_000  # draws held at once: 4 MB, which stay in the processor's cach
 
 def cluster_codes(clusters: Clusters) -> NDArray[np.intp]:
     """Integer codes per row from 0, shape (n,); a row without a cluster is one of its own."""
+    if isinstance(clusters, np.ndarray):
+        return clusters
     # The position stands in for a missing name: it is no string, so it cannot be another's.
     keys = [row if cluster is None else cluster for row, cluster in enumerate(clusters)]
     codes = {key: code for code, key in enumerate(dict.fromkeys(keys))}
@@ -157,6 +160,8 @@ def infer_mean(
     binary = bounds in (UNIT, None) and bool(np.all((array == 0) | (array == 1)))
     if bounds is not None and not binary:
         return infer_bounded(array, bounds, clusters)
+    if clusters is not None:
+        clusters = cluster_codes(clusters)
     stderr, freedom, count = clustered_error(array, clusters)
     centre = float(array.mean())
     if not binary and count >= 2 and stderr == 0:
@@ -225,6 +230,8 @@ def infer_bounded(
     if problem := no_numbers(array, name):
         return problem
     n = len(array)
+    if clusters is not None:
+        clusters = cluster_codes(clusters)
     stderr, freedom, count = clustered_error(array, clusters)
     centre, over = float(array.mean()), _over(count, n)
     low, high = min(bounds[0], float(array.min())), max(bounds[1], float(array.max()))
