@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from harness import fairness
 from harness.metrics import Corpus, Mean
@@ -96,3 +97,35 @@ def test_equal_groups_are_still_two() -> None:
     assert found["gap"].value == 0
     assert found["gap"].method.startswith("b against a")
     assert found["ratio"].value == 1
+
+
+def test_opposed_groups_widen_each_others_interval() -> None:
+    rng = np.random.default_rng(0)
+    right = (rng.random(60) < 0.5).astype(float)
+
+    def rows(values: NDArray[np.float64], shared: bool) -> list[Score]:
+        names = [str(place) if shared else None for place in range(60)]
+        return [
+            Score(str(place), "m", float(value), cluster=name)
+            for place, (value, name) in enumerate(zip(values, names, strict=True))
+        ]
+
+    def width(shared: bool) -> float:
+        found = fairness.compare(
+            Mean("m"), {"he": rows(right, shared), "she": rows(1 - right, shared)}
+        )["gap"]
+        return found.high - found.value
+
+    assert width(True) > 1.3 * width(False)  # √2: the difference varies by 2 where one does by 1
+
+
+def test_the_gap_says_what_chance_makes() -> None:
+    rng = np.random.default_rng(1)
+    groups = {
+        str(group): [Score(f"{group}{i}", "m", float(v)) for i, v in enumerate(values)]
+        for group, values in enumerate((rng.random((10, 50)) < 0.5).astype(float))
+    }
+    gap = fairness.compare(Mean("m"), groups)["gap"]
+    assert gap.low == 0
+    chance = float(gap.method.rsplit(" ", 1)[1])
+    assert chance == pytest.approx(3.08 * 0.5 / 50**0.5, abs=0.02)  # the range of ten normal draws

@@ -105,3 +105,19 @@ def test_the_gap_of_two_rewards_is_in_the_bases_deviations():
     assert measures.gap(trained, {}).n == 0
     unvaried = measures.gap({"a": (1.0, 3.0), "b": (1.0, 3.0)}, held_out)
     assert unvaried.value == pytest.approx(2.0 - -2.0)
+
+
+def test_twenty_ties_are_no_certainty() -> None:
+    found = measures.win_rate([0.5] * 20, [str(place) for place in range(20)])
+    assert 0 < found.low < 0.45 < 0.55 < found.high < 1
+    nearly = measures.win_rate([1.0] * 19 + [0.5], [str(place) for place in range(20)])
+    assert nearly.high < 1.0001 and nearly.low < 0.9
+
+
+def test_all_won_at_equal_length_leaves_room() -> None:
+    names = [str(place) for place in range(20)]
+    lengths = [float(place % 7 - 3) for place in range(20)]
+    found = measures.length_controlled_win_rate([1.0] * 20, lengths, names)
+    assert 0.6 < found.low < 0.97 and 0.98 < found.high <= 1
+    few = measures.length_controlled_win_rate([1.0] * 9, lengths[:9], names[:9])
+    assert math.isnan(few.low) and "below 10 prompts" in few.method
