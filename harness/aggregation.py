@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from harness import fairness, predictions, validity
 from harness.errors import PluginError, plugin_call
+from harness.metrics import kind_of
 from harness.protocols import Metric, Task
 from harness.types import (
     Completion,
@@ -159,6 +160,8 @@ def estimate(metrics: Sequence[Metric], records: Iterable[SampleRecord]) -> Metr
             metric.higher_is_better,
             getattr(metric, "signature", None),
             getattr(metric, "ideal", None),
+            kind_of(metric),
+            getattr(metric, "bounds", None),
         )
         for metric in metrics
     }

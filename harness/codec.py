@@ -278,7 +278,12 @@ def estimate_from_json(data: JSON) -> Estimate:
 
 
 def _metric(result: MetricResult) -> JSON:
-    optional = {"signature": result.signature, "ideal": result.ideal}
+    optional = {
+        "signature": result.signature,
+        "ideal": result.ideal,
+        "kind": result.kind,
+        "bounds": None if result.bounds is None else list(result.bounds),
+    }
     return (
         estimate_to_json(result.estimate)
         | {"higher_is_better": result.higher_is_better}
@@ -287,8 +292,14 @@ def _metric(result: MetricResult) -> JSON:
 
 
 def _metric_back(data: JSON) -> MetricResult:
+    bounds = data.get("bounds")
     return MetricResult(
-        estimate_from_json(data), data["higher_is_better"], data.get("signature"), data.get("ideal")
+        estimate_from_json(data),
+        data["higher_is_better"],
+        data.get("signature"),
+        data.get("ideal"),
+        data.get("kind"),
+        None if bounds is None else (float(bounds[0]), float(bounds[1])),
     )
 
 

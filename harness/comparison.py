@@ -16,10 +16,12 @@ from harness import measure
 from harness.baseline import ScoredRun, ScoredSample
 from harness.codec import estimate_to_json, number
 from harness.errors import DataError, HarnessError
-from harness.measure import Difference, MetricsOfTask, NotMeasurable, Pairs, TaskIdentity
-from harness.metrics import Resamplable, values_of
+from harness.measure import MetricsOfTask, NotMeasurable, PairedMetric, Pairs, TaskIdentity
+from harness.metric_kinds import MeanScores
+from harness.metrics import Resamplable, clusters_of, statistics_of, values_of
 from harness.protocols import Metric
 from harness.stats import compare as paired
+from harness.stats.bounded import BoundedMean
 from harness.stats.inference import estimate
 from harness.types import Estimate, MetricResult
 
@@ -74,8 +76,8 @@ class MetricComparison:
         candidate: The same.
         difference: Candidate − baseline, paired.
         p_value: Of no difference; ``test`` names the test.
-        test: ``exact McNemar``, ``approximate randomization``, ``t test``, ….
-        bootstrap_p_value: Of the paired bootstrap as sacrebleu defines it, for corpus metrics.
+        test: How both the interval and the p-value are made.
+        randomization_p_value: Of approximate randomization, for corpus metrics.
         minimum_detectable: The smallest difference this n detects with 80 % power at 5 %.
         baseline_unscored: Samples that only the candidate could score.
         candidate_unscored: Samples that only the baseline could score.
@@ -94,7 +96,7 @@ class MetricComparison:
     p_value: float
     test: str
     minimum_detectable: float
-    bootstrap_p_value: float | None = None
+    randomization_p_value: float | None = None
     baseline_unscored: int = 0
     candidate_unscored: int = 0
     improved: int = 0
@@ -257,12 +259,12 @@ def _compare_task(
         reported = next(each.metrics[name] for each in results if name in each.metrics)
         metric = measure.metric_object(metrics, task, name)
         try:
-            difference = measure.infer_difference(baseline, candidate, task, name, metrics)
+            found = measure.pair_metric(baseline, candidate, task, name, metrics)
+            compared.append(_compare_metric(name, reported, found, metric, before, after))
         except NotMeasurable as reason:
             skipped[name] = str(reason)
             continue
-        compared.append(_compare_metric(name, reported, difference, metric, before, after))
-        groups += _compare_groups(name, difference.pairs, metric, before)
+        groups += _compare_groups(name, found, before)
     return TaskComparison(
         task,
         shared,
@@ -280,34 +282,46 @@ def _compare_task(
 def _compare_metric(
     name: str,
     reported: MetricResult,
-    difference: Difference,
+    found: PairedMetric,
     metric: Metric | None,
     before: Samples,
     after: Samples,
 ) -> MetricComparison:
-    pairs, n = difference.pairs, len(difference.pairs.baseline)
-    p_value, test = measure.significance(difference, metric)
+    pairs, n = found.pairs, len(found.pairs.baseline)
+    difference = found.difference()
     # A sample's share of a corpus metric has no score of its own that could flip.
-    single = not isinstance(metric, Resamplable)
+    single = isinstance(found.metric, MeanScores)
     direction = reported.higher_is_better
     flips = _flips(name, direction, pairs, before, after) if single else []
     return MetricComparison(
         metric=name,
         higher_is_better=direction,
         ideal=reported.ideal,
-        baseline=estimate(measure.infer_rows(pairs.baseline, metric), n),
-        candidate=estimate(measure.infer_rows(pairs.candidate, metric), n),
-        difference=estimate(difference.inference, n),
-        p_value=p_value,
-        test=test,
-        minimum_detectable=paired.minimum_detectable_effect(difference.inference),
-        bootstrap_p_value=difference.bootstrap_p_value,
+        baseline=estimate(found.metric.level(pairs.baseline), n),
+        candidate=estimate(found.metric.level(pairs.candidate), n),
+        difference=estimate(difference, n),
+        p_value=paired.two_sided(difference),
+        test=difference.test if isinstance(difference, BoundedMean) else difference.method,
+        minimum_detectable=paired.minimum_detectable_effect(difference),
+        randomization_p_value=_randomization(pairs, metric),
         baseline_unscored=pairs.baseline_unscored,
         candidate_unscored=pairs.candidate_unscored,
         improved=sum(flip.worse is False for flip in flips),
         worsened=sum(flip.worse is True for flip in flips),
         changed=len(flips),
         flips=tuple(flips[:FLIPS_KEPT]),
+    )
+
+
+def _randomization(pairs: Pairs, metric: Metric | None) -> float | None:
+    """The field's test for corpus metrics, shown beside the one that words rest on."""
+    if not isinstance(metric, Resamplable):
+        return None
+    return paired.approximate_randomization(
+        statistics_of(pairs.baseline, metric),
+        statistics_of(pairs.candidate, metric),
+        metric.compute,
+        clusters_of(pairs.baseline),
     )
 
 
@@ -346,10 +360,9 @@ def _flips(
     return flips
 
 
-def _compare_groups(
-    name: str, pairs: Pairs, metric: Metric | None, before: Samples
-) -> list[GroupChange]:
+def _compare_groups(name: str, found: PairedMetric, before: Samples) -> list[GroupChange]:
     """The difference within every group; groups too small for an interval are left out."""
+    pairs = found.pairs
     members: dict[tuple[str, str], list[int]] = {}
     for index, row in enumerate(pairs.baseline):
         for attribute, group in before[row.sample_id].groups.items():
@@ -361,7 +374,7 @@ def _compare_groups(
             [pairs.candidate[index] for index in chosen],
         )
         try:
-            difference = measure.difference_of(within, metric, f"{name} of {group}")
+            difference = PairedMetric(f"{name} of {group}", within, found.metric).difference()
         except NotMeasurable:
             continue
         changes.append(
@@ -369,8 +382,8 @@ def _compare_groups(
                 attribute,
                 group,
                 name,
-                estimate(difference.inference, len(chosen)),
-                measure.significance(difference, metric)[0],
+                estimate(difference, len(chosen)),
+                paired.two_sided(difference),
             )
         )
     return changes

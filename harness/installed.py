@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from harness.baseline import ScoredRun
     from harness.measure import MetricsOfTask
     from harness.plugins import Registry
+    from harness.protocols import Metric
 
 
 def task_metrics(
@@ -16,13 +17,15 @@ def task_metrics(
 ) -> MetricsOfTask:
     """Task → metrics, of the runs' tasks and of those that rules name, where installed.
 
+    A task that is installed and cannot be opened with the run's settings has none.
+
     Args:
         registry: The loaded plugins.
         runs: Their tasks, opened with the settings that the run had.
         rules: ``TASK.METRIC`` names.
     """
     from harness.errors import HarnessError
-    from harness.gate.fixed import task_of
+    from harness.gate.names import task_of
     from harness.protocols import TaskOptions
 
     settings: dict[str, dict[str, str]] = {}
@@ -34,7 +37,7 @@ def task_metrics(
         if run is not None:
             given = run.spec.get("task_settings", {})
             settings |= {name: dict(given.get(name, {})) for name in run.result.tasks}
-    metrics = {}
+    metrics: dict[str, Sequence[Metric]] = {}
     for task, values in settings.items():
         if task not in registry.tasks:
             continue
@@ -43,5 +46,5 @@ def task_metrics(
         except HarnessError:
             # An extra that is not installed, or settings of another version: what can be told
             # from the scores alone still is, and the rest is named as skipped.
-            continue
+            metrics[task] = ()
     return metrics

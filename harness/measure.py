@@ -7,26 +7,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
-import numpy as np
-
 from harness.baseline import ScoredRun, ScoredSample
-from harness.metrics import Resamplable, clusters_of, statistics_of, values_of
+from harness.ideal import DistanceChange
+from harness.metric_kinds import MetricRows, NotMeasurable, Unbounded, Weights, is_mean, rows_of
 from harness.protocols import Metric
-from harness.stats import compare as paired
 from harness.stats import estimates
-from harness.stats.bounded import BoundedMean
 from harness.stats.inference import Inference, StudentT, Unknown
-from harness.types import Estimate, MetricResult, Score, ScoreValue, TaskResult, Unscored
+from harness.types import Estimate, Score, ScoreValue, TaskResult, Unscored
+
+__all__ = [
+    "Bracketed",
+    "MetricsOfTask",
+    "NotMeasurable",
+    "PairedMetric",
+    "Pairs",
+    "TaskIdentity",
+    "Unbounded",
+    "is_mean",
+]
 
 MetricsOfTask: TypeAlias = Mapping[str, Sequence[Metric]]
 """Task → its metric objects; needed for corpus metrics, which scores alone cannot rebuild."""
-
-
-class NotMeasurable(Exception):  # noqa: N818 — an outcome that callers turn into words
-    """There is no honest number; the message says why."""
 
 
 # --------------------------------------------------------------------------- comparability
@@ -100,113 +104,179 @@ def rows(samples: Iterable[ScoredSample], metric: str) -> list[Score]:
 class Pairs:
     """Rows of the samples that both runs scored, in the same order; and what is left out.
 
-    ``baseline_unscored``: the candidate scored them, the baseline tried and could not;
-    ``candidate_unscored`` the other way round. ``not_shared``: samples only one run has.
+    Attributes:
+        baseline: The baseline's rows.
+        candidate: The candidate's rows of the same samples.
+        failed: The baseline's rows of samples that the candidate tried and could not score.
+        baseline_unscored: Samples that the candidate scored, and the baseline tried and could
+            not.
+        missing: Samples that the baseline scored and the candidate does not have.
+        only_candidate: Samples that the baseline does not have.
     """
 
     baseline: list[Score]
     candidate: list[Score]
+    failed: list[Score] = field(default_factory=list)
     baseline_unscored: int = 0
-    candidate_unscored: int = 0
-    not_shared: int = 0
+    missing: int = 0
+    only_candidate: int = 0
+
+    @property
+    def candidate_unscored(self) -> int:
+        """Samples that only the baseline could score."""
+        return len(self.failed)
+
+    @property
+    def left_out(self) -> int:
+        """Samples of either run that are not among the pairs."""
+        return len(self.failed) + self.baseline_unscored + self.missing + self.only_candidate
 
 
 def pair(
     baseline: Mapping[str, ScoredSample], candidate: Mapping[str, ScoredSample], metric: str
 ) -> Pairs:
     """Pairs two runs of a task by sample id."""
-    before: list[Score] = []
-    after: list[Score] = []
-    missing_before = missing_after = 0
-    shared = [name for name in baseline if name in candidate]
-    for name in shared:
-        old, new = baseline[name], candidate[name]
-        values = old.scores.get(metric), new.scores.get(metric)
-        if number(values[0]) and number(values[1]):
-            cluster = old.cluster if old.cluster is not None else new.cluster
-            before.append(Score(name, metric, old.scores[metric], cluster=cluster))
-            after.append(Score(name, metric, new.scores[metric], cluster=cluster))
+    found = Pairs([], [])
+    unscored = missing = 0
+    for name, old in baseline.items():
+        new = candidate.get(name)
+        value = old.scores.get(metric)
+        if new is None:
+            missing += number(value)
+            continue
+        cluster = old.cluster if old.cluster is not None else new.cluster
+        if number(value) and value is not None:
+            before = Score(name, metric, value, cluster=cluster)
+            after = new.scores.get(metric)
+            if number(after) and after is not None:
+                found.baseline.append(before)
+                found.candidate.append(Score(name, metric, after, cluster=cluster))
+            else:
+                found.failed.append(before)
         else:
             # A metric in neither does not apply to the sample: nothing is missing.
-            missing_before += number(values[1])
-            missing_after += number(values[0])
-    only_one = len(baseline) + len(candidate) - 2 * len(shared)
-    return Pairs(before, after, missing_before, missing_after, only_one)
+            unscored += number(new.scores.get(metric))
+    extra = sum(name not in baseline for name in candidate)
+    return Pairs(found.baseline, found.candidate, found.failed, unscored, missing, extra)
 
 
 # --------------------------------------------------------------------------- inferences
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
-    """What the shared samples say about candidate − baseline.
+class Bracketed:
+    """What is known of a quantity where some samples could not be scored.
 
-    ``bootstrap_p_value`` is the paired bootstrap's as sacrebleu defines it, for corpus metrics.
+    They may be anything: to show that it is above a bound they count as the least they can be,
+    to show that it is below as the greatest (Horowitz & Manski 2000, JASA 95:77).
+
+    Attributes:
+        seen: From the scored samples alone.
+        least: With the others at their least.
+        greatest: With the others at their greatest.
+        unscored: How many there are.
     """
 
+    seen: Inference
+    least: Inference
+    greatest: Inference
+    unscored: int
+
+    @property
+    def value(self) -> float:
+        """Of the scored samples."""
+        return self.seen.value
+
+    @property
+    def stderr(self) -> float:
+        """Of the scored samples."""
+        return self.seen.stderr
+
+    @property
+    def method(self) -> str:
+        """How the interval is made."""
+        return f"{self.seen.method}; {self.unscored} unscored at their worst and best"
+
+    def interval(self, confidence: float) -> tuple[float, float]:
+        """From the least's lower bound to the greatest's upper bound."""
+        return self.least.interval(confidence)[0], self.greatest.interval(confidence)[1]
+
+    def below(self, bound: float) -> float:
+        """p-value of H0: at least ``bound``, whatever the unscored samples are."""
+        return self.greatest.below(bound)
+
+    def above(self, bound: float) -> float:
+        """p-value of H0: at most ``bound``, whatever the unscored samples are."""
+        return self.least.above(bound)
+
+
+@dataclass(frozen=True, slots=True)
+class PairedMetric:
+    """One metric in two runs, paired by sample.
+
+    Attributes:
+        name: ``TASK.METRIC``.
+        pairs: Its rows.
+        metric: How rows become its value.
+        whole: Whether the samples that the candidate failed on count, at their worst and best.
+            Otherwise what is said holds for the samples that both runs scored.
+        resamples: Of the bootstrap.
+    """
+
+    name: str
     pairs: Pairs
-    inference: Inference
-    bootstrap_p_value: float | None = None
+    metric: MetricRows
+    whole: bool = False
+    resamples: int = estimates.RESAMPLES
+
+    def difference(self) -> Inference:
+        """Candidate − baseline.
+
+        Raises:
+            NotMeasurable: It is NaN.
+            Unbounded: What the failed samples could be has no bound; also below.
+        """
+        return self._combined((-1.0, 1.0))
+
+    def less_than_share(self, share: float) -> Inference:
+        """Candidate − share·baseline: below 0 where less than that share is left."""
+        return self._combined((-share, 1.0))
+
+    def distance_change(self, ideal: float) -> Inference:
+        """How much further from ``ideal`` the candidate is than the baseline."""
+        before, after = self.values()
+        return DistanceChange(self.difference(), self._combined((1.0, 1.0)), before, after, ideal)
+
+    def values(self) -> tuple[float, float]:
+        """The metric before and after, on the samples that both scored."""
+        return self.metric.value(self.pairs.baseline), self.metric.value(self.pairs.candidate)
+
+    def _combined(self, weights: Weights) -> Inference:
+        before, after, failed = self.pairs.baseline, self.pairs.candidate, self.pairs.failed
+        seen = self.metric.combined(before, after, weights, self.resamples)
+        checked(seen, self.name)
+        if not self.whole or not failed:
+            return seen
+        least, greatest = (
+            self.metric.combined([*before, *failed], [*after, *ends], weights, self.resamples)
+            for ends in self.metric.extremes(failed, [*after, *before])
+        )
+        return Bracketed(seen, least, greatest, len(failed))
 
 
-def metric_object(metrics: MetricsOfTask, task: str, name: str) -> Metric | None:
-    """The task's metric of that name, where it is at hand."""
-    return next((metric for metric in metrics.get(task, ()) if metric.name == name), None)
-
-
-def is_mean(scores: Sequence[Score], result: MetricResult | None) -> bool:
-    """Whether the metric is the plain mean of the rows, by what the run reported for them."""
-    if not scores or not all(isinstance(row.value, float | int) for row in scores):
-        return False
-    centre = float(np.mean([row.value for row in scores]))
-    value = centre if result is None else result.estimate.value
-    return math.isnan(centre) or math.isclose(centre, value, rel_tol=1e-6, abs_tol=1e-9)
-
-
-def infer_metric(
-    run: ScoredRun, task: str, name: str, metrics: MetricsOfTask
-) -> tuple[Inference, int]:
-    """What one run says about a metric, and from how many samples.
-
-    From the samples' scores where they allow it, else from the reported estimate and its
-    standard error.
-
-    Raises:
-        NotMeasurable: The metric is missing, NaN, or has no error to judge it by.
-    """
-    result = run.result.tasks[task].metrics.get(name)
-    scores = rows(run.samples.get(task, {}).values(), name)
-    metric = metric_object(metrics, task, name)
-    if scores and (isinstance(metric, Resamplable) or is_mean(scores, result)):
-        return checked(infer_rows(scores, metric), f"{task}.{name}"), len(scores)
-    if result is None:
-        raise NotMeasurable(f"{task}.{name} is missing from the run")
-    return from_estimate(result.estimate, f"{task}.{name}"), result.estimate.n
-
-
-def infer_rows(scores: Sequence[Score], metric: Metric | None) -> Inference:
-    """The inference from rows: bootstrap where the metric can be resampled, else a mean."""
-    clusters = clusters_of(scores)
-    if isinstance(metric, Resamplable):
-        return estimates.infer_bootstrap(statistics_of(scores, metric), metric.compute, clusters)
-    return estimates.infer_mean(values_of(scores), clusters, getattr(metric, "bounds", None))
-
-
-def from_estimate(reported: Estimate, name: str) -> Inference:
-    """An inference from a reported value and its standard error, by the normal distribution."""
-    if math.isfinite(reported.value) and math.isfinite(reported.stderr):
-        method = f"normal approximation to {reported.method}"
-        return StudentT(reported.value, reported.stderr, math.inf, method)
-    return checked(Unknown(reported.value, reported.method), name)
-
-
-def infer_difference(
-    baseline: ScoredRun, candidate: ScoredRun, task: str, name: str, metrics: MetricsOfTask
-) -> Difference:
-    """The paired difference of a metric, candidate − baseline.
+def pair_metric(
+    baseline: ScoredRun,
+    candidate: ScoredRun,
+    task: str,
+    name: str,
+    metrics: MetricsOfTask,
+    whole: bool = False,
+    resamples: int = estimates.RESAMPLES,
+) -> PairedMetric:
+    """A metric of two runs on the samples that both scored.
 
     Raises:
-        NotMeasurable: There are no pairs, a score is NaN, or the metric's object is missing.
+        NotMeasurable: There are no pairs, or it takes a metric's code that is not here.
     """
     full = f"{task}.{name}"
     for run, role in ((baseline, "baseline"), (candidate, "candidate")):
@@ -215,50 +285,70 @@ def infer_difference(
     pairs = pair(baseline.samples[task], candidate.samples[task], name)
     if not pairs.baseline:
         raise NotMeasurable(f"no sample has {full} in both runs")
-    metric = metric_object(metrics, task, name)
-    if not isinstance(metric, Resamplable):
-        everything = rows(baseline.samples[task].values(), name)
-        if not is_mean(everything, baseline.result.tasks[task].metrics.get(name)):
-            raise NotMeasurable(
-                f"{full} is not a mean of its samples' scores, and its task is not installed"
-            )
-    return difference_of(pairs, metric, full)
+    everything = rows(baseline.samples[task].values(), name)
+    reported = baseline.result.tasks[task].metrics.get(name)
+    how = rows_of(full, everything, reported, metric_object(metrics, task, name), task in metrics)
+    return PairedMetric(full, pairs, how, whole, resamples)
 
 
-def difference_of(pairs: Pairs, metric: Metric | None, full: str) -> Difference:
-    """The difference of pairs; ``full`` names the metric in errors.
+def metric_object(metrics: MetricsOfTask, task: str, name: str) -> Metric | None:
+    """The task's metric of that name, where it is at hand."""
+    return next((metric for metric in metrics.get(task, ()) if metric.name == name), None)
+
+
+def infer_metric(
+    run: ScoredRun,
+    task: str,
+    name: str,
+    metrics: MetricsOfTask,
+    failed: Sequence[Score] = (),
+    resamples: int = estimates.RESAMPLES,
+) -> tuple[Inference, int]:
+    """What one run says about a metric, and from how many samples.
+
+    From the samples' scores where they are kept, else from the reported estimate and its
+    standard error.
+
+    Args:
+        run: The run.
+        task: Its task.
+        name: The metric.
+        metrics: Task → metric objects.
+        failed: Rows of samples that it could not score, to count at their worst and best.
+        resamples: Of the bootstrap.
 
     Raises:
-        NotMeasurable: It is NaN.
+        NotMeasurable: The metric is missing, NaN, or has no error to judge it by.
+        Unbounded: What the failed samples could be has no bound.
     """
-    clusters = clusters_of(pairs.baseline)
-    if isinstance(metric, Resamplable):
-        before = statistics_of(pairs.baseline, metric)
-        after = statistics_of(pairs.candidate, metric)
-        inference, p_value = paired.paired_bootstrap(before, after, metric.compute, clusters)
-        return Difference(pairs, checked(inference, full), p_value)
-    bounds = getattr(metric, "bounds", None)
-    before, after = values_of(pairs.baseline), values_of(pairs.candidate)
-    inference = paired.infer_paired(before, after, clusters, bounds)
-    return Difference(pairs, checked(inference, full))
+    full = f"{task}.{name}"
+    result = run.result.tasks[task].metrics.get(name)
+    scores = rows(run.samples.get(task, {}).values(), name)
+    if not scores:
+        if result is None:
+            raise NotMeasurable(f"{full} is missing from the run")
+        return from_estimate(result.estimate, full), result.estimate.n
+    try:
+        how = rows_of(full, scores, result, metric_object(metrics, task, name), task in metrics)
+    except NotMeasurable:
+        if result is None or failed:
+            raise
+        return from_estimate(result.estimate, full), result.estimate.n
+    seen = checked(how.level(scores, resamples), full)
+    if not failed:
+        return seen, len(scores)
+    least, greatest = (
+        how.level([*scores, *ends], resamples) for ends in how.extremes(failed, scores)
+    )
+    return Bracketed(seen, least, greatest, len(failed)), len(scores)
 
 
-def significance(difference: Difference, metric: Metric | None) -> tuple[float, str]:
-    """The p-value of no difference, and the test's name.
-
-    The test that belongs to the interval (McNemar's exact one for 0/1 scores of independent
-    samples); for corpus metrics approximate randomization, because the paired bootstrap's p-value
-    calls twice as many equal systems different as it says.
-    """
-    pairs, inference = difference.pairs, difference.inference
-    if isinstance(metric, Resamplable):
-        before = statistics_of(pairs.baseline, metric)
-        after = statistics_of(pairs.candidate, metric)
-        clusters = clusters_of(pairs.baseline)
-        p_value = paired.approximate_randomization(before, after, metric.compute, clusters)
-        return p_value, "approximate randomization"
-    test = inference.test if isinstance(inference, BoundedMean) else "t test"
-    return paired.two_sided(inference), test
+def from_estimate(reported: Estimate, name: str) -> Inference:
+    """An inference from a reported value and its standard error, by the normal distribution."""
+    if math.isfinite(reported.value) and math.isfinite(reported.stderr):
+        method = f"normal approximation to {reported.method}"
+        return StudentT(reported.value, reported.stderr, math.inf, method)
+    return checked(Unknown(reported.value, reported.method), name)
 
 
 def checked(inference: Inference, name: str) -> Inference:

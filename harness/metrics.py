@@ -10,11 +10,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from harness.types import Estimate, Score
+from harness.types import Estimate, MetricKind, Score
 
 if TYPE_CHECKING:  # tasks name their metrics when they are registered: numpy must not load yet
     import numpy as np
     from numpy.typing import NDArray
+
+    from harness.protocols import Metric
 
 
 @runtime_checkable
@@ -80,6 +82,13 @@ class Corpus:
         from harness.stats import estimates
 
         return estimates.bootstrap(statistics_of(rows, self), self.compute, clusters_of(rows))
+
+
+def kind_of(metric: Metric) -> MetricKind:
+    """How the metric's samples become its value."""
+    if isinstance(metric, Mean):
+        return "mean"
+    return "corpus" if isinstance(metric, Resamplable) else "aggregate"
 
 
 def ratio(

@@ -308,17 +308,30 @@ class Usage:
     cost: float | None = None
 
 
+MetricKind: TypeAlias = Literal["mean", "corpus", "aggregate"]
+
+
 @dataclass(frozen=True, slots=True)
 class MetricResult:
-    """A metric's estimate; ``signature`` is sacrebleu's.
+    """A metric's estimate, and what it takes to judge it again.
 
-    ``higher_is_better`` None: neither direction is better, and ``ideal`` may say which value is.
+    Attributes:
+        estimate: The value with its uncertainty.
+        higher_is_better: None where neither direction is better.
+        signature: sacrebleu's.
+        ideal: The best value, where neither direction is better and one is known.
+        kind: How samples become the value: ``mean`` of their scores, ``corpus`` (a function of
+            summed statistics) or ``aggregate`` (the metric's own code). None in results of
+            versions that did not say it.
+        bounds: The least and the greatest that a sample's score can be, where declared.
     """
 
     estimate: Estimate
     higher_is_better: bool | None = True
     signature: str | None = None
     ideal: float | None = None
+    kind: MetricKind | None = None
+    bounds: tuple[float, float] | None = None
 
 
 MetricResults: TypeAlias = Mapping[str, MetricResult]

@@ -103,8 +103,8 @@ def _remarks(task: TaskComparison) -> Iterator[str]:
     """What the table has no column for: tests and power, what went unscored, flips, groups."""
     for metric in task.metrics:
         text = f"{metric.metric}: {metric.test}"
-        if metric.bootstrap_p_value is not None:
-            text += f"; paired bootstrap p = {_p_value(metric.bootstrap_p_value)}"
+        if metric.randomization_p_value is not None:
+            text += f"; approximate randomization p = {_p_value(metric.randomization_p_value)}"
         if metric.minimum_detectable > 0:
             text += f"; could detect {metric.minimum_detectable:.2g}"
         if metric.baseline_unscored or metric.candidate_unscored:

@@ -1,9 +1,11 @@
 """Gates: rules become a verdict, with a stated error rate and the evidence in one sentence.
 
 config      the [gate] table: rules, α, mode
+names       what rules name, and which could never block
+judging     the evidence for and against one rule
 fixed       judging once, at the end, with Holm–Bonferroni over the rules
 sequential  judging after every sample; track: one rule's test
-verdict     what was decided, and its words
+verdict     what was decided; sentences: its words
 """
 
 from __future__ import annotations

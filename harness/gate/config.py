@@ -12,10 +12,18 @@ from harness import codec
 from harness.errors import ConfigError
 
 Mode: TypeAlias = Literal["fixed", "sequential"]
-RuleKind: TypeAlias = Literal["min", "max", "max_drop", "target"]
+Population: TypeAlias = Literal["source", "benchmark"]
+Tier: TypeAlias = Literal["blocking", "supporting", "advisory"]
+RuleKind: TypeAlias = Literal["min", "max", "max_drop", "max_relative_drop", "target"]
 
-_GATE_KEYS = ("baseline", "alpha", "mode", "inconclusive", "max_unscored", "rule")
-_RULE_KEYS = ("metric", "min", "max", "max_drop", "target", "tolerance")
+TIERS: tuple[Tier, ...] = ("blocking", "supporting", "advisory")
+DROPS: tuple[RuleKind, ...] = ("max_drop", "max_relative_drop")
+_BOUNDS: tuple[RuleKind, ...] = ("min", "max", *DROPS)
+_GATE_KEYS = (
+    *("baseline", "alpha", "mode", "population", "inconclusive", "max_unscored", "max_missing"),
+    *("series", "builds", "series_folder", "rule"),
+)
+_RULE_KEYS = ("metric", *_BOUNDS, "target", "tolerance", "tier")
 _EXAMPLE = 'Write it as:\n  [[gate.rule]]\n  metric = "squad.f1"\n  max_drop = 0.02'
 
 
@@ -26,16 +34,27 @@ class Rule:
     Attributes:
         metric: ``TASK.METRIC``, or ``TASK.PROBE.METRIC.MEASURE`` for what a probe measured.
         kind: ``min`` and ``max`` bound the metric itself; ``max_drop`` bounds how much worse
-            than the baseline it may be (a rise, where lower is better); ``target`` wants it
-            within ``tolerance`` of a value.
+            than the baseline it may be (a rise, where lower is better), ``max_relative_drop``
+            the same as a share of the baseline's value; ``target`` wants it within
+            ``tolerance`` of a value.
         value: The bound, the allowed drop, or the target.
         tolerance: Only for ``target``.
+        tier: Only ``blocking`` rules decide the verdict; the others are judged, shown and
+            counted, each tier with an error rate of its own.
+        ideal: From ``TASK.METRIC@IDEAL``: a drop is then a move away from this value.
     """
 
     metric: str
     kind: RuleKind
     value: float
     tolerance: float = 0.0
+    tier: Tier = "blocking"
+    ideal: float | None = None
+
+    @property
+    def name(self) -> str:
+        """The metric as it was written."""
+        return self.metric if self.ideal is None else f"{self.metric}@{self.ideal:g}"
 
     def __str__(self) -> str:
         within = f" ± {self.tolerance:g}" if self.kind == "target" else ""
@@ -47,32 +66,60 @@ class GateConfig:
     """Everything that decides a verdict, fixed before the first sample is seen.
 
     Attributes:
-        rules: All of them must hold.
+        rules: All blocking ones must hold.
         alpha: Bound on the probability of blocking a change that keeps every rule, in (0, 1);
             and of passing, by any one rule, a change that breaks it.
         mode: ``fixed`` judges once, at the end; ``sequential`` as soon as the verdict is sure.
-        inconclusive: Whether an inconclusive verdict fails or passes the command; None: exit
-            code 4.
+        inconclusive: What an inconclusive verdict does to the command: ``fail`` it, ``warn``
+            (exit code 0 with an annotation) or ``pass``; None: exit code 4.
         baseline: A run folder or baseline file.
         max_unscored: Largest share of samples that the candidate may fail on, where the
-            baseline did not, and still pass a rule in fixed mode, in [0, 1].
+            baseline did not, and still pass a rule, in [0, 1].
+        max_missing: Largest share of the baseline's samples that the candidate may not have
+            run, and still pass a rule, in [0, 1]. What is allowed to be missing is taken to be
+            like the rest.
+        population: What a sequential verdict speaks of: the ``source`` that the benchmark's
+            samples were drawn from, as a fixed one does, or this ``benchmark`` alone.
+        series: Name of the series of builds that shares one error budget for false blocks.
+        builds: Builds that the budget is spread over evenly; None: it never ends, and gets
+            smaller from build to build.
+        series_folder: Where the budget's state is kept.
+        block_alpha: α for blocking, where a series leaves less than ``alpha``.
     """
 
     rules: tuple[Rule, ...]
     alpha: float = 0.05
     mode: Mode = "fixed"
-    inconclusive: Literal["fail", "pass"] | None = None
+    inconclusive: Literal["fail", "warn", "pass"] | None = None
     baseline: str | None = None
     max_unscored: float = 0.05
+    max_missing: float = 0.0
+    population: Population = "source"
+    series: str | None = None
+    builds: int | None = None
+    series_folder: str = "gate-series"
+    block_alpha: float | None = None
+
+    @property
+    def alpha_to_block(self) -> float:
+        """α for blocking: what the series leaves, or ``alpha``."""
+        return self.alpha if self.block_alpha is None else self.block_alpha
+
+    def of_tier(self, tier: Tier) -> list[Rule]:
+        """The rules of one tier, in order."""
+        return [rule for rule in self.rules if rule.tier == tier]
 
     def sha256(self, planned: Mapping[str, int]) -> str:
         """Hash of α, the mode, the rules with their margins, and N, the samples of each task."""
         return codec.canonical_hash(
             {
                 "alpha": self.alpha,
+                "block_alpha": self.alpha_to_block,
                 "mode": self.mode,
+                "population": self.population,
                 "max_unscored": self.max_unscored,
-                "rules": [[each.metric, str(each)] for each in self.rules],
+                "max_missing": self.max_missing,
+                "rules": [[each.name, str(each), each.tier] for each in self.rules],
                 "planned": dict(planned),
             }
         )
@@ -83,7 +130,7 @@ def parse_gate(table: Mapping[str, Any]) -> GateConfig:
 
     Raises:
         ConfigError: A key is unknown, a value has the wrong type or is out of range, a rule
-            names no condition, or there is no rule.
+            names no condition, or there is no rule that could block.
     """
     _known(table, _GATE_KEYS, "[gate]")
     alpha = _number(table, "alpha", "[gate]", 0.05)
@@ -92,29 +139,46 @@ def parse_gate(table: Mapping[str, Any]) -> GateConfig:
             f"[gate] alpha = {alpha:g} is outside (0, 1)",
             "It is the accepted risk of a false block; 0.05 is usual.",
         )
-    unscored = _number(table, "max_unscored", "[gate]", 0.05)
-    if not 0 <= unscored <= 1:
-        raise ConfigError(f"[gate] max_unscored = {unscored:g} is outside [0, 1]")
-    baseline = table.get("baseline")
-    if baseline is not None and not isinstance(baseline, str):
-        raise ConfigError(f"[gate] baseline = {baseline!r}, expected a path in quotes")
+    mode = _choice(table, "mode", "[gate]", ("fixed", "sequential"), "fixed")
+    population = _choice(table, "population", "[gate]", ("source", "benchmark"), "source")
+    if population == "benchmark" and mode == "fixed":
+        raise ConfigError(
+            '[gate] population = "benchmark" needs mode = "sequential"',
+            "A fixed gate has seen all of the benchmark: about that alone nothing is uncertain, "
+            "and noise that happens to cross the margin would block.",
+        )
+    rules = _parse_rules(table)
+    return GateConfig(
+        rules,
+        alpha,
+        mode,
+        _choice(table, "inconclusive", "[gate]", ("fail", "warn", "pass"), None),
+        _text(table, "baseline", "a path in quotes"),
+        _share(table, "max_unscored", 0.05),
+        _share(table, "max_missing", 0.0),
+        population,
+        _series(table),
+        _builds(table),
+        _text(table, "series_folder", "a path in quotes") or "gate-series",
+    )
+
+
+def _parse_rules(table: Mapping[str, Any]) -> tuple[Rule, ...]:
     listed = table.get("rule", [])
     if not isinstance(listed, list) or not listed:
         raise ConfigError("[gate] has no rule: it could never block", _EXAMPLE)
     rules = [rule for position, each in enumerate(listed, 1) for rule in _rules(each, position)]
     seen: set[tuple[str, str]] = set()
     for rule in rules:
-        if (rule.metric, rule.kind) in seen:
-            raise ConfigError(f"[gate] has two {rule.kind} rules for {rule.metric}", "Keep one.")
-        seen.add((rule.metric, rule.kind))
-    return GateConfig(
-        tuple(rules),
-        alpha,
-        _choice(table, "mode", ("fixed", "sequential"), "fixed"),
-        _choice(table, "inconclusive", ("fail", "pass"), None),
-        baseline,
-        unscored,
-    )
+        if (rule.name, rule.kind) in seen:
+            raise ConfigError(f"[gate] has two {rule.kind} rules for {rule.name}", "Keep one.")
+        seen.add((rule.name, rule.kind))
+    if not any(rule.tier == "blocking" for rule in rules):
+        raise ConfigError(
+            "[gate] has no blocking rule: it could never block",
+            'Leave out tier, or give one rule tier = "blocking".',
+        )
+    return tuple(rules)
 
 
 def _rules(table: Any, position: int) -> list[Rule]:
@@ -122,41 +186,98 @@ def _rules(table: Any, position: int) -> list[Rule]:
     if not isinstance(table, Mapping):
         raise ConfigError(f"{where} is {table!r}, expected a table", _EXAMPLE)
     _known(table, _RULE_KEYS, where)
-    metric = table.get("metric")
-    if not isinstance(metric, str) or "." not in metric.strip("."):
-        raise ConfigError(f"{where}: metric = {metric!r}, expected TASK.METRIC", _EXAMPLE)
+    metric, ideal = _metric(table.get("metric"), where)
+    tier = _choice(table, "tier", where, TIERS, "blocking")
     rules = [
-        Rule(metric, kind, _number(table, kind, where))
-        for kind in ("min", "max", "max_drop")
+        Rule(metric, kind, _number(table, kind, where), tier=tier, ideal=ideal)
+        for kind in _BOUNDS
         if kind in table
     ]
     if "target" in table:
-        rules.append(
-            Rule(
-                metric,
-                "target",
-                _number(table, "target", where),
-                _number(table, "tolerance", where),
-            )
-        )
+        value, tolerance = (_number(table, name, where) for name in ("target", "tolerance"))
+        rules.append(Rule(metric, "target", value, tolerance, tier, ideal))
     elif "tolerance" in table:
         raise ConfigError(f"{where}: tolerance without target", "Add target = VALUE.")
     if not rules:
         raise ConfigError(
             f"{where} ({metric}) has no condition",
-            "Give one of min, max, max_drop, or target with tolerance.",
+            f"Give one of {', '.join(_BOUNDS)}, or target with tolerance.",
         )
+    _check_values(rules, where)
+    return [_of_distance(rule, where) for rule in rules]
+
+
+def _metric(text: Any, where: str) -> tuple[str, float | None]:
+    """``TASK.METRIC`` and the number behind ``@``, where there is one."""
+    name, at, ideal = text.partition("@") if isinstance(text, str) else ("", "", "")
+    if "." not in name.strip("."):
+        raise ConfigError(f"{where}: metric = {text!r}, expected TASK.METRIC", _EXAMPLE)
+    if name.count(".") >= 3:
+        return str(text), None  # a probe's measure; what follows @ is the label of a variant
+    try:
+        value = float(ideal) if at else None
+    except ValueError as error:
+        raise ConfigError(
+            f"{where}: {ideal!r} in {text!r} is not a number", "Write @0.5 or so."
+        ) from error
+    if value is not None and not math.isfinite(value):
+        raise ConfigError(f"{where}: {ideal!r} in {text!r} is not a number", "Write @0.5 or so.")
+    return name, value
+
+
+def _check_values(rules: Iterable[Rule], where: str) -> None:
     for rule in rules:
         least = rule.tolerance if rule.kind == "target" else rule.value
-        if rule.kind in ("max_drop", "target") and least < 0:
-            name = "tolerance" if rule.kind == "target" else "max_drop"
+        if rule.kind in (*DROPS, "target") and least < 0:
+            name = "tolerance" if rule.kind == "target" else rule.kind
             raise ConfigError(f"{where}: {name} = {least:g}, expected at least 0")
+        if rule.kind == "max_relative_drop" and rule.value >= 1:
+            raise ConfigError(
+                f"{where}: max_relative_drop = {rule.value:g}, expected a share below 1",
+                "0.05 allows the metric to lose 5 % of the baseline's value.",
+            )
     kinds = {rule.kind: rule.value for rule in rules}
     if "min" in kinds and "max" in kinds and kinds["min"] > kinds["max"]:
         raise ConfigError(
             f"{where}: min = {kinds['min']:g} is above max = {kinds['max']:g}: nothing can pass"
         )
-    return rules
+
+
+def _of_distance(rule: Rule, where: str) -> Rule:
+    """A rule on a distance: ``max`` on it is a target with a tolerance."""
+    if rule.ideal is None or rule.kind == "max_drop":
+        return rule
+    if rule.kind == "max":
+        if rule.value < 0:
+            raise ConfigError(f"{where}: max = {rule.value:g}, and a distance is at least 0")
+        return Rule(rule.metric, "target", rule.ideal, rule.value, rule.tier)
+    raise ConfigError(
+        f"{where}: {rule.kind} does not apply to {rule.name}, a distance to {rule.ideal:g}",
+        "Use max_drop (how much further from it than the baseline) or max (how far from it).",
+    )
+
+
+def _series(table: Mapping[str, Any]) -> str | None:
+    name = _text(table, "series", "a name in quotes")
+    if name is None:
+        for key in ("builds", "series_folder"):
+            if key in table:
+                raise ConfigError(f"[gate] {key} without series", 'Add series = "NAME".')
+    elif not name or not all(each.isalnum() or each in "-_." for each in name) or name[0] == ".":
+        raise ConfigError(
+            f"[gate] series = {name!r} is no name for a file",
+            "Use letters, digits, - and _: it names the file that keeps the budget.",
+        )
+    return name
+
+
+def _builds(table: Mapping[str, Any]) -> int | None:
+    builds = table.get("builds")
+    if builds is not None and (isinstance(builds, bool) or not isinstance(builds, int)):
+        raise ConfigError(f"[gate] builds = {builds!r}, expected a whole number")
+    if builds is not None and builds < 1:
+        raise ConfigError(f"[gate] builds = {builds}, expected at least 1")
+    return builds
 
 
 def _known(table: Mapping[str, Any], keys: Iterable[str], where: str) -> None:
@@ -177,12 +298,28 @@ def _number(table: Mapping[str, Any], key: str, where: str, default: float | Non
     return float(value)
 
 
-def _choice(table: Mapping[str, Any], key: str, allowed: tuple[str, ...], default: Any) -> Any:
+def _share(table: Mapping[str, Any], key: str, default: float) -> float:
+    value = _number(table, key, "[gate]", default)
+    if not 0 <= value <= 1:
+        raise ConfigError(f"[gate] {key} = {value:g} is outside [0, 1]")
+    return value
+
+
+def _text(table: Mapping[str, Any], key: str, expected: str) -> str | None:
+    value = table.get(key)
+    if value is not None and not isinstance(value, str):
+        raise ConfigError(f"[gate] {key} = {value!r}, expected {expected}")
+    return value
+
+
+def _choice(
+    table: Mapping[str, Any], key: str, where: str, allowed: tuple[str, ...], default: Any
+) -> Any:
     value = table.get(key, default)
     if value != default and value not in allowed:
         near = difflib.get_close_matches(str(value), allowed, n=1, cutoff=0.5)
         raise ConfigError(
-            f"[gate] {key} = {value!r}, expected {' or '.join(map(repr, allowed))}",
+            f"{where} {key} = {value!r}, expected {' or '.join(map(repr, allowed))}",
             f"Did you mean {near[0]!r}?" if near else None,
         )
     return value

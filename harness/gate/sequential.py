@@ -1,25 +1,28 @@
 """Judging while the run goes on, so that it can end as soon as the verdict is sure.
 
 Samples are consumed in an order committed to before the run, whatever order their answers come
-in: completion order correlates with length, and so with the score. What is judged is the
-benchmark itself, N samples drawn without replacement; clusters, where there are any, are the
-units and count equally.
+in: completion order correlates with length, and so with the score. What is judged is what the
+benchmark's samples were drawn from, or on request the benchmark itself, N samples drawn without
+replacement. Clusters, where there are any, are the units, and count by their sizes.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from harness import measure
 from harness.baseline import ScoredRun
 from harness.errors import ConfigError
-from harness.gate import fixed
-from harness.gate.config import GateConfig, Rule
+from harness.gate import fixed, names
+from harness.gate.config import DROPS, GateConfig, Rule
+from harness.gate.judging import Judge, too_many_missing
 from harness.gate.track import Track, Unsuited
 from harness.gate.verdict import GateVerdict, RuleVerdict, blocked, overall
 from harness.measure import MetricsOfTask, NotMeasurable, TaskIdentity
 from harness.metrics import Mean
+from harness.stats import estimates
 from harness.types import ScoreValue
 
 
@@ -76,7 +79,7 @@ class SequentialGate:
         seed: int = 0,
         identities: Mapping[str, TaskIdentity] | None = None,
     ) -> None:
-        fixed.check_rules(config.rules, [baseline], metrics, probes_of=planned)
+        names.check_rules(config.rules, [baseline], metrics, probes_of=planned)
         self._config, self._seed = config, seed
         self._baseline, self._metrics = baseline, metrics
         self._orders = {task: committed_order(ids, seed) for task, ids in planned.items()}
@@ -131,7 +134,10 @@ class SequentialGate:
     def blocked(self) -> bool:
         """Whether some rule blocks already, so that no other can change the overall verdict."""
         rules = [*self._settled.values(), *(track.verdict for track in self._tracks.values())]
-        return any(each is not None and each.verdict == "block" for each in rules)
+        return any(
+            each is not None and each.verdict == "block" and each.rule.tier == "blocking"
+            for each in rules
+        )
 
     @property
     def open_tasks(self) -> frozenset[str]:
@@ -141,7 +147,7 @@ class SequentialGate:
             track = self._tracks.get(rule)
             if rule in self._settled or (track is not None and track.verdict is not None):
                 continue
-            task = fixed.task_of(rule.metric, self._orders)
+            task = names.task_of(rule.metric, self._orders)
             assert task is not None  # otherwise settled
             if self._positions[task] < len(self._orders[task]):
                 undecided.add(task)
@@ -150,7 +156,6 @@ class SequentialGate:
     def conclude(self, candidate: ScoredRun) -> GateVerdict:
         """The verdict of the ended run, on which rules kept for the end are judged."""
         config = self._config
-        alpha = config.alpha / len(config.rules)
         rules = []
         for rule in config.rules:
             if rule in self._settled:
@@ -158,7 +163,7 @@ class SequentialGate:
             elif rule in self._tracks:
                 rules.append(self._tracks[rule].conclude())
             else:
-                rules.append(self._at_the_end(rule, candidate, alpha))
+                rules.append(self._at_the_end(rule, candidate))
         return GateVerdict(
             overall(rules),
             tuple(rules),
@@ -172,13 +177,13 @@ class SequentialGate:
 
     def _consume(self, task: str, sample_id: str, scores: Mapping[str, ScoreValue]) -> None:
         for rule, track in list(self._tracks.items()):
-            if fixed.task_of(rule.metric, self._orders) != task:
+            if names.task_of(rule.metric, self._orders) != task:
                 continue
             try:
                 track.consume(sample_id, scores)
             except Unsuited as reason:
                 del self._tracks[rule]
-                if rule.kind == "max_drop":
+                if rule.kind in DROPS:
                     self._settled[rule] = blocked(rule, f"sample {sample_id} {reason}")
 
     def _track(
@@ -193,32 +198,76 @@ class SequentialGate:
             NotMeasurable: There is nothing to judge it by; it blocks.
             ConfigError: It needs the fixed mode.
         """
-        task = fixed.task_of(rule.metric, planned)
+        task = names.task_of(rule.metric, planned)
         if task is None:
             raise NotMeasurable("the run does not evaluate its task")
         name = rule.metric[len(task) + 1 :]
-        alpha = self._config.alpha / len(self._config.rules)
-        if rule.kind != "max_drop":
+        config = self._config
+        share = 1 / len(config.of_tier(rule.tier))
+        alphas = (share * config.alpha, share * config.alpha_to_block)
+        whole = config.population == "benchmark"
+        if rule.kind not in DROPS:
             if not isinstance(measure.metric_object(self._metrics, task, name), Mean):
                 return None
-            return Track(rule, name, alpha, _units(planned[task]))
+            doubt = self._too_few(task, name, planned[task])
+            return Track(rule, name, *alphas, _units(planned[task]), whole, doubt=doubt)
         assert self._baseline is not None  # check_rules
+        known = [self._baseline]
+        if names.ideal_of(rule, known, self._metrics) is not None:
+            raise _not_sequential(rule, "it is a distance, not a mean")
         before = _baseline_scores(rule, self._baseline, task, name, identities.get(task))
         clusters = {each: planned[task][each] for each in planned[task] if each in before}
         if not clusters:
             raise NotMeasurable("no planned sample has a score in the baseline")
-        known = [self._baseline]
-        better = fixed.direction(rule.metric, known, self._metrics) is not False
-        return Track(rule, name, alpha, _units(clusters), before, better)
+        if rule.kind == "max_relative_drop":
+            _guard(rule, [before[each] for each in clusters], list(clusters.values()))
+        better = names.direction(rule.metric, known, self._metrics) is not False
+        doubt = self._too_few(task, name, planned[task])
+        return Track(rule, name, *alphas, _units(clusters), whole, before, better, doubt)
 
-    def _at_the_end(self, rule: Rule, candidate: ScoredRun, alpha: float) -> RuleVerdict:
+    def _too_few(self, task: str, name: str, planned: Mapping[str, str | None]) -> str:
+        """Why what is not planned of the baseline's samples forbids a pass."""
+        if self._baseline is None or task not in self._baseline.samples:
+            return ""
+        rows = measure.rows(self._baseline.samples[task].values(), name)
+        missing = sum(row.sample_id not in planned for row in rows)
+        return too_many_missing(missing, len(rows), self._config.max_missing)
+
+    def _at_the_end(self, rule: Rule, candidate: ScoredRun) -> RuleVerdict:
+        share = len(self._config.of_tier(rule.tier))
+        config = replace(
+            self._config,
+            alpha=self._config.alpha / share,
+            block_alpha=self._config.alpha_to_block / share,
+        )
         try:
-            judged = fixed.judge(
-                rule, self._config, candidate, self._baseline, self._metrics, alpha
-            )
+            judge = Judge(config, candidate, self._baseline, self._metrics)
+            judged = judge.judge(rule, config.alpha)
         except NotMeasurable as reason:
             return blocked(rule, str(reason))
-        return fixed.decide(rule, judged, alpha, judged.p_block)
+        return fixed.decide(rule, judged, config, judged.p_block)
+
+
+def _not_sequential(rule: Rule, reason: str) -> ConfigError:
+    return ConfigError(
+        f"{rule.kind} on {rule.name} cannot be judged sequentially: {reason}",
+        'Set mode = "fixed" under [gate], or bound it with min or max, which are then '
+        "judged at the end of the run.",
+    )
+
+
+def _guard(rule: Rule, before: list[float], clusters: list[str | None]) -> None:
+    """A share of a baseline that may be 0 is no margin.
+
+    Raises:
+        NotMeasurable: It is not shown to be above 0.
+    """
+    level = estimates.infer_mean(before, clusters)
+    if level.value <= 0 or level.above(0.0) > 0.01:
+        raise NotMeasurable(
+            f"the baseline's value, {level.value:.3g}, is too near 0 for a share of it to be a "
+            f"margin ({rule}); give max_drop"
+        )
 
 
 def _units(clusters: Mapping[str, str | None]) -> dict[str, str]:
@@ -252,10 +301,5 @@ def _baseline_scores(
         raise NotMeasurable("the baseline holds a score that is NaN")
     bounded = all(isinstance(value, float) and 0 <= value <= 1 for value in values)
     if not bounded or not measure.is_mean(rows, theirs.metrics.get(name)):
-        raise ConfigError(
-            f"max_drop on {rule.metric} cannot be judged sequentially: it is not a mean of "
-            "per-sample scores in [0, 1]",
-            'Set mode = "fixed" under [gate], or bound it with min or max, which are then '
-            "judged at the end of the run.",
-        )
+        raise _not_sequential(rule, "it is not a mean of per-sample scores in [0, 1]")
     return {row.sample_id: row.value for row in rows if isinstance(row.value, float)}

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from harness.codec import number
@@ -12,7 +11,7 @@ from harness.gate.config import GateConfig, Rule
 from harness.types import RunResult
 
 Decision: TypeAlias = Literal["pass", "block", "inconclusive"]
-_SAID: Mapping[Decision, str] = {
+SAID: Mapping[Decision, str] = {
     "pass": "passed",
     "block": "blocked",
     "inconclusive": "inconclusive",
@@ -35,6 +34,7 @@ class Evidence:
         higher_is_better: The metric's direction.
         points: Whether differences are shown in percentage points.
         missing: Samples that one of the runs could not score or does not have.
+        ideal: For a drop that is a move away from this value.
     """
 
     value: float
@@ -48,6 +48,7 @@ class Evidence:
     higher_is_better: bool | None = True
     points: bool = False
     missing: int = 0
+    ideal: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,9 @@ class RuleVerdict:
     def to_json(self) -> dict[str, Any]:
         """An entry of ``gate.rules`` in results.json."""
         data: dict[str, Any] = {
-            "metric": self.rule.metric,
+            "metric": self.rule.name,
             "rule": str(self.rule),
+            "tier": self.rule.tier,
             "verdict": self.verdict,
             "sentence": self.sentence,
         }
@@ -100,20 +102,48 @@ class GateVerdict:
     @property
     def sentence(self) -> str:
         """The reason, in one sentence: the first rule that decided it, and how many others."""
-        deciding = [each for each in self.rules if each.verdict == self.verdict]
+        blocking = [each for each in self.rules if each.rule.tier == "blocking"]
+        deciding = [each for each in blocking if each.verdict == self.verdict]
         others = len(deciding) - 1
+        tasks = len({each.rule.metric.partition(".")[0] for each in blocking})
+        over = f" on {tasks} tasks" if tasks > 1 else ""
         if self.verdict == "pass":
             if not others:
-                return deciding[0].sentence
-            return f"all {len(self.rules)} rules passed; {deciding[0].sentence}"
+                return deciding[0].sentence + self._beside
+            return f"all {len(blocking)} rules{over} passed; {deciding[0].sentence}{self._beside}"
+        if tasks > 1:
+            said = SAID[self.verdict]
+            are = "is" if len(deciding) == 1 else "are"
+            verb = f"{are} {said}" if self.verdict == "inconclusive" else said
+            head = f"{len(deciding)} of {len(blocking)} rules{over} {verb}; "
+            return head + deciding[0].sentence + self._beside
         more = f" (and {others} more {'rule' if others == 1 else 'rules'})" if others else ""
-        return deciding[0].sentence + more
+        return deciding[0].sentence + more + self._beside
+
+    @property
+    def _beside(self) -> str:
+        """How the rules that decide nothing came out, where they did not pass."""
+        counts = []
+        for tier in ("supporting", "advisory"):
+            rules = [each for each in self.rules if each.rule.tier == tier]
+            for verdict, verb in (("block", "broken"), ("inconclusive", "inconclusive")):
+                n = sum(each.verdict == verdict for each in rules)
+                if n:
+                    counts.append(f"{n} of {len(rules)} {tier} rules {verb}")
+        return f" [{', '.join(counts)}]" if counts else ""
 
     @property
     def exit_code(self) -> int:
         """0 pass, 1 block, 4 inconclusive unless ``inconclusive`` maps it to 0 or 1."""
-        mapped = {None: 4, "fail": 1, "pass": 0}[self.config.inconclusive]
+        mapped = {None: 4, "fail": 1, "warn": 0, "pass": 0}[self.config.inconclusive]
         return {"pass": 0, "block": 1, "inconclusive": mapped}[self.verdict]
+
+    @property
+    def annotation(self) -> str | None:
+        """What a build that goes on must be told; None where there is nothing to tell."""
+        if self.verdict == "inconclusive" and self.config.inconclusive == "warn":
+            return f"The gate is inconclusive: {self.sentence}"
+        return None
 
     def to_json(self) -> dict[str, Any]:
         """The ``gate`` block of results.json."""
@@ -123,6 +153,7 @@ class GateVerdict:
             "exit_code": self.exit_code,
             "mode": self.config.mode,
             "alpha": self.config.alpha,
+            "population": self.config.population,
             "inconclusive": self.config.inconclusive,
             "baseline": self.config.baseline,
             "seed": self.seed,
@@ -135,8 +166,8 @@ class GateVerdict:
 
 
 def overall(rules: Sequence[RuleVerdict]) -> Decision:
-    """Block if any rule blocks, else inconclusive if any is, else pass."""
-    verdicts = {each.verdict for each in rules}
+    """By the blocking rules: block if any blocks, else inconclusive if any is, else pass."""
+    verdicts = {each.verdict for each in rules if each.rule.tier == "blocking"}
     return (
         "block" if "block" in verdicts else "inconclusive" if "inconclusive" in verdicts else "pass"
     )
@@ -144,7 +175,7 @@ def overall(rules: Sequence[RuleVerdict]) -> Decision:
 
 def blocked(rule: Rule, reason: str) -> RuleVerdict:
     """A block because there is nothing to judge by: never a silent pass."""
-    return RuleVerdict(rule, "block", f"{rule.metric}: {reason}: blocked")
+    return RuleVerdict(rule, "block", f"{rule.name}: {reason}: blocked")
 
 
 def differences(baseline: RunResult, ours: GateVerdict) -> tuple[str, ...]:
@@ -157,7 +188,7 @@ def differences(baseline: RunResult, ours: GateVerdict) -> tuple[str, ...]:
         alpha = recorded.get("alpha")
         notes.append(f"alpha is {ours.config.alpha}, the baseline was gated with {alpha}")
     before = {f"{each.get('metric')} {each.get('rule')}" for each in recorded.get("rules", ())}
-    after = {f"{each.rule.metric} {each.rule}" for each in ours.rules}
+    after = {f"{each.rule.name} {each.rule}" for each in ours.rules}
     notes += [f"rule not in the baseline's gate: {each}" for each in sorted(after - before)]
     notes += [f"rule of the baseline's gate left out: {each}" for each in sorted(before - after)]
     planned = recorded.get("samples_planned", {})
@@ -171,91 +202,3 @@ def differences(baseline: RunResult, ours: GateVerdict) -> tuple[str, ...]:
                 f"{planned[task]} samples"
             )
     return tuple(notes)
-
-
-# --------------------------------------------------------------------------- sentences
-
-
-def explain(
-    rule: Rule,
-    verdict: Decision,
-    evidence: Evidence,
-    after: str = "",
-    corrected: bool = False,
-) -> RuleVerdict:
-    """The rule's verdict with its sentence.
-
-    Args:
-        rule: The rule.
-        verdict: What was decided.
-        evidence: What it was decided by.
-        after: Said behind the verdict, such as "after 164 of 1000 samples".
-        corrected: It would block alone, but not beside the other rules.
-    """
-    found = (
-        _drop(rule, verdict, evidence)
-        if rule.kind == "max_drop"
-        else _level(rule, verdict, evidence)
-    )
-    where = "not scored in both runs" if rule.kind == "max_drop" else "unscored"
-    missing = f", {evidence.missing} more {where}" if evidence.missing else ""
-    said = _SAID[verdict]
-    if corrected:
-        said += " (alone it would block; not beside the other rules)"
-    sentence = found.replace("SAMPLES", f"{evidence.n} samples{missing}") + f": {said}{after}"
-    return replace(RuleVerdict(rule, verdict, sentence), evidence=evidence)
-
-
-def _drop(rule: Rule, verdict: Decision, evidence: Evidence) -> str:
-    worse = evidence.value > 0
-    fell = worse == (evidence.higher_is_better is not False)
-    size, low, high = evidence.value, evidence.low, evidence.high
-    if not worse:
-        size, low, high = -size, -high, -low
-    scale = 100 if evidence.points else 1
-    unit = " points" if evidence.points else ""
-    shown = [_text(each * scale, evidence.points) for each in (size, low, high)]
-    allowed = _text(rule.value * scale, False)
-    moved = f"{'fell' if fell else 'rose'} by {shown[0]}{unit}"
-    if evidence.value == 0:
-        moved = "did not change"
-    interval = _interval(evidence, shown[1], shown[2])
-    direction = "drop" if evidence.higher_is_better is not False else "rise"
-    ending = {
-        "block": f"more than the {allowed} allowed",
-        "pass": f"less than the {direction} of {allowed} allowed"
-        if worse
-        else f"and a {direction} of {allowed} is allowed",
-        "inconclusive": f"too close to the {direction} of {allowed} allowed to tell",
-    }[verdict]
-    return f"{rule.metric} {moved} {interval}, {ending}"
-
-
-def _level(rule: Rule, verdict: Decision, evidence: Evidence) -> str:
-    value, low, high = (
-        _text(each, False) for each in (evidence.value, evidence.low, evidence.high)
-    )
-    bound = f"{rule.value:g}"
-    name = {"min": f"the minimum of {bound}", "max": f"the maximum of {bound}"}.get(rule.kind, "")
-    if rule.kind == "target":
-        name = f"{bound} ± {rule.tolerance:g}"
-        side = {"pass": "within", "block": "outside", "inconclusive": "too close to the edge of"}
-    else:
-        above = (rule.kind == "min") == (verdict == "pass")
-        side = {"pass": "", "block": "", "inconclusive": "too close to"}
-        side[verdict] = side[verdict] or ("above" if above else "below")
-    ending = " to tell" if verdict == "inconclusive" else ""
-    interval = _interval(evidence, low, high)
-    return f"{rule.metric} is {value} {interval}, {side[verdict]} {name}{ending}"
-
-
-def _interval(evidence: Evidence, low: str, high: str) -> str:
-    if math.isnan(evidence.low):
-        return "(too little data for an interval, SAMPLES)"
-    return f"({100 * evidence.confidence:.4g} % interval {low} to {high}, SAMPLES)"
-
-
-def _text(value: float, points: bool) -> str:
-    """Enough digits to compare with the bound: one decimal of a point, else three digits."""
-    text = f"{value:.1f}" if points else f"{value:.3g}" if abs(value) < 100 else f"{value:.1f}"
-    return "0" + text[2:] if text in ("-0.0", "-0") else text

@@ -92,6 +92,7 @@ class SequentialTest:
         population: Values there are in all, seen in random order; None: independent draws.
         low: Smallest possible value.
         high: Largest possible value.
+        block_alpha: Error bound of ``block`` where it is another.
     """
 
     __slots__ = ("_block", "_low", "_pass", "_width", "blocked", "passed")
@@ -103,11 +104,12 @@ class SequentialTest:
         population: int | None = None,
         low: float = 0.0,
         high: float = 1.0,
+        block_alpha: float | None = None,
     ) -> None:
         self._low, self._width = low, high - low
         mean = (bound - low) / self._width
         self._pass = Bettor(mean, alpha, population)
-        self._block = Bettor(1 - mean, alpha, population)
+        self._block = Bettor(1 - mean, block_alpha or alpha, population)
         self.passed: NDArray[np.bool_] = np.zeros((), dtype=bool)
         self.blocked: NDArray[np.bool_] = np.zeros((), dtype=bool)
 
@@ -143,6 +145,23 @@ class SequentialTest:
         return "block" if self.blocked else "pass" if self.passed else None
 
 
+def shrunken(value: ArrayLike, mean: ArrayLike, weight: float) -> NDArray[np.float64]:
+    """mean + weight·(value − mean): a cluster's mean, as a bet on a weighted mean sees it.
+
+    With weight m_c/m_max of a cluster of m_c values the expectation is ``mean`` exactly where
+    Σm_c·value_c/Σm_c is, and [0, 1] is not left. It is the bet on cluster totals,
+    X = (T_c + m_c)/(2·m_max), with what a cluster's size alone adds to X taken out: on clusters
+    in which nothing changed there is nothing to win or lose by their sizes.
+
+    Args:
+        value: A cluster's mean.
+        mean: The hypothetical mean.
+        weight: In (0, 1].
+    """
+    m = np.asarray(mean, dtype=np.float64)
+    return np.asarray(m + weight * (np.asarray(value, dtype=np.float64) - m))
+
+
 def confidence_sequence(
     least: Sequence[float],
     most: Sequence[float],
@@ -150,6 +169,7 @@ def confidence_sequence(
     population: int | None = None,
     low: float = 0.0,
     high: float = 1.0,
+    weights: Sequence[float] | None = None,
 ) -> tuple[float, float]:
     """The interval of means that neither side's bets refute; valid at any time of looking.
 
@@ -163,12 +183,14 @@ def confidence_sequence(
         population: As in ``SequentialTest``.
         low: Smallest possible value.
         high: Largest possible value.
+        weights: Each value's weight in the mean, in (0, 1]; None: all alike. See ``shrunken``.
     """
     grid = np.linspace(0.0, 1.0, 2001)
     above, below = Bettor(grid, alpha, population), Bettor(1 - grid, alpha, population)
-    for smallest, largest in zip(least, most, strict=True):
-        above.update((smallest - low) / (high - low))
-        below.update(1 - (largest - low) / (high - low))
+    for place, (smallest, largest) in enumerate(zip(least, most, strict=True)):
+        weight = 1.0 if weights is None else weights[place]
+        above.update(shrunken((smallest - low) / (high - low), grid, weight))
+        below.update(1 - shrunken((largest - low) / (high - low), grid, weight))
     refuted_low = grid[np.broadcast_to(above.rejected, grid.shape)]
     refuted_high = grid[np.broadcast_to(below.rejected, grid.shape)]
     lower = float(refuted_low.max(initial=0.0))

@@ -6,18 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from harness import measure
 from harness.baseline import ScoredRun
 from harness.codec import estimate_to_json, number
 from harness.errors import UnknownNameError, UsageError
 from harness.gate import GateVerdict
 from harness.measure import MetricsOfTask, NotMeasurable
-from harness.metrics import clusters_of, values_of
 from harness.stats import compare as paired
-from harness.stats import estimates
 from harness.stats.inference import Inference, estimate
 from harness.types import Estimate, RunResult
 
@@ -177,7 +172,10 @@ def named(aim: Aim, result: RunResult) -> Aim:
     if name not in known:
         raise UnknownNameError(f"metric of {aim.task}", name, known)
     ideal = aim.ideal
-    if ideal is None and result.tasks[aim.task].metrics[name].higher_is_better is None:
+    reported = result.tasks[aim.task].metrics[name]
+    if ideal is None and reported.higher_is_better is None:
+        ideal = reported.ideal
+    if ideal is None and reported.higher_is_better is None:
         raise UsageError(
             f"{aim.task}.{name} is neither better high nor low",
             f"Say where it should be: {aim.task}.{name}@0.5",
@@ -203,33 +201,14 @@ def _gain(
         for run in (baseline, candidate)
     )
     try:
-        difference = measure.infer_difference(baseline, candidate, aim.task, aim.metric, metrics)
+        pairs = measure.pair_metric(baseline, candidate, aim.task, aim.metric, metrics)
+        if aim.ideal is not None:
+            return _Negated(pairs.distance_change(aim.ideal)), old, new
+        difference = pairs.difference()
     except NotMeasurable as reason:
         raise UsageError(f"{aim.name} cannot be judged: {reason}") from reason
-    if aim.ideal is None:
-        lower = candidate.result.tasks[aim.task].metrics[aim.metric].higher_is_better is False
-        return (_Negated(difference.inference) if lower else difference.inference), old, new
-    rows = difference.pairs
-    inference = _closer(
-        values_of(rows.baseline), values_of(rows.candidate), aim.ideal, clusters_of(rows.baseline)
-    )
-    return inference, old, new
-
-
-def _closer(
-    before: NDArray[np.float64],
-    after: NDArray[np.float64],
-    ideal: float,
-    clusters: Sequence[str | None] | None,
-) -> Inference:
-    """How much closer the mean came to its ideal."""
-    return estimates.infer_bootstrap(
-        np.column_stack([before, after, np.ones(len(before))]),
-        lambda sums: (
-            np.abs(sums[:, 0] / sums[:, 2] - ideal) - np.abs(sums[:, 1] / sums[:, 2] - ideal)
-        ),
-        clusters,
-    )
+    lower = candidate.result.tasks[aim.task].metrics[aim.metric].higher_is_better is False
+    return (_Negated(difference) if lower else difference), old, new
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,8 +178,8 @@ def _remarks(metric: MetricComparison) -> Iterator[str]:
         if metric.higher_is_better is not None:
             text += f": {metric.worsened} worse, {metric.improved} better"
         yield text
-    if metric.bootstrap_p_value is not None:
-        yield f"paired bootstrap p {numbers.p_value(metric.bootstrap_p_value)}"
+    if metric.randomization_p_value is not None:
+        yield f"approximate randomization p {numbers.p_value(metric.randomization_p_value)}"
     if metric.baseline_unscored or metric.candidate_unscored:
         yield (
             f"unscored in the baseline alone: {metric.baseline_unscored}, "

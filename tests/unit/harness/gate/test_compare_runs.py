@@ -17,7 +17,7 @@ def only(comparison):
     return task
 
 
-def test_0_1_scores_get_mcnemar_and_their_flips(kit, make_run) -> None:
+def test_0_1_scores_get_one_test_and_their_flips(kit, make_run) -> None:
     from harness.baseline import load_run
 
     before = load_run(make_run("main", kit.binary(200, range(100))), texts=True)
@@ -97,10 +97,10 @@ def test_corpus_metrics_get_bootstrap_and_randomization(kit, scored) -> None:
 
     before, after = scored("main", rows(0.9)), scored("new", rows(0.75))
     metric = only(compare(before, after, {"quiz": kit.metrics})).metrics[0]
-    assert metric.test == "approximate randomization"
+    assert metric.test == metric.difference.method
     assert metric.verdict == "worse"
     assert metric.p_value < 0.01
-    assert metric.bootstrap_p_value is not None and metric.bootstrap_p_value < 0.01
+    assert metric.randomization_p_value is not None and metric.randomization_p_value < 0.01
     assert metric.flips == ()
     task = only(compare(before, after))
     assert task.metrics == ()

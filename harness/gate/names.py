@@ -1,0 +1,126 @@
+"""What the names in rules stand for, and which rules could never block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from harness import measure
+from harness.baseline import ScoredRun
+from harness.errors import ConfigError, UnknownNameError
+from harness.gate.config import DROPS, Rule
+from harness.measure import MetricsOfTask
+from harness.protocols import Metric
+from harness.types import MetricResult, TaskResult
+
+
+def task_of(metric: str, tasks: Iterable[str]) -> str | None:
+    """The task that ``TASK.…`` names; the longest, as a task's name may hold a dot."""
+    return max((name for name in tasks if metric.startswith(name + ".")), key=len, default=None)
+
+
+def check_rules(
+    rules: Iterable[Rule],
+    runs: Iterable[ScoredRun | None],
+    metrics: MetricsOfTask,
+    probes_of: Iterable[str] = (),
+) -> None:
+    """Refuses rules that could never block.
+
+    Args:
+        rules: The rules.
+        runs: The runs at hand; None for a baseline that was not given.
+        metrics: Task → metric objects.
+        probes_of: Tasks whose probes' measures are not known yet.
+
+    Raises:
+        UnknownNameError: Neither run nor any task at hand has such a metric.
+        ConfigError: The rule does not fit its metric, or needs a baseline and there is none.
+    """
+    runs = list(runs)
+    present = [run for run in runs if run is not None]
+    known = {f"{task}.{metric.name}" for task, each in metrics.items() for metric in each}
+    for run in present:
+        for task in run.result.tasks.values():
+            known.update(f"{task.name}.{name}" for name in task.metrics)
+            known.update(_probe_measures(task))
+    for rule in rules:
+        pending = task_of(rule.metric, probes_of)
+        probed = pending is not None and rule.metric[len(pending) :].count(".") == 3
+        if rule.metric not in known and not probed:
+            raise UnknownNameError("metric in [[gate.rule]]", rule.metric, known)
+        if rule.kind in DROPS:
+            _check_drop(rule, present, len(present) < len(runs), metrics, probed)
+
+
+def _check_drop(
+    rule: Rule,
+    present: list[ScoredRun],
+    no_baseline: bool,
+    metrics: MetricsOfTask,
+    probed: bool,
+) -> None:
+    if no_baseline:
+        raise ConfigError(
+            f"the rule {rule.name} {rule} needs a baseline",
+            'Give --baseline RUN, or baseline = "…" under [gate].',
+        )
+    tasks = [task for run in present for task in run.result.tasks.values()]
+    if probed or any(rule.metric in _probe_measures(task) for task in tasks):
+        raise ConfigError(
+            f"{rule.kind} does not apply to {rule.metric}, which a probe measured",
+            "Bound it with min or max.",
+        )
+    if direction(rule.metric, present, metrics) is not None or rule.ideal is not None:
+        return
+    if rule.kind == "max_relative_drop" or ideal_of(rule, present, metrics) is None:
+        raise ConfigError(
+            f"{rule.kind} does not apply to {rule.metric}: neither direction is better",
+            f"Say where it should be, as in {rule.metric}@0.5 with max_drop; or use target with "
+            "tolerance, or min and max.",
+        )
+
+
+def _probe_measures(task: TaskResult) -> set[str]:
+    return {
+        f"{task.name}.{probe}.{metric}.{name}"
+        for probe, by_metric in task.probes.items()
+        for metric, measures in by_metric.items()
+        for name in measures
+    }
+
+
+def direction(metric: str, runs: Iterable[ScoredRun], metrics: MetricsOfTask) -> bool | None:
+    """Whether higher is better, by the runs' results or else the task's metric."""
+    found = _described(metric, runs, metrics)
+    return True if found is None else found.higher_is_better
+
+
+def ideal_of(rule: Rule, runs: Iterable[ScoredRun], metrics: MetricsOfTask) -> float | None:
+    """The value that a drop is a move away from; None where a direction is better.
+
+    The rule's own, else the metric's where neither direction is better.
+    """
+    if rule.ideal is not None:
+        return rule.ideal
+    found = _described(rule.metric, runs, metrics)
+    if found is None or found.higher_is_better is not None:
+        return None
+    ideal: float | None = getattr(found, "ideal", None)
+    return ideal
+
+
+def _described(
+    metric: str, runs: Iterable[ScoredRun], metrics: MetricsOfTask
+) -> MetricResult | Metric | None:
+    for run in runs:
+        result = reported(run, metric)
+        if result is not None:
+            return result
+    task = task_of(metric, metrics)
+    return (task and measure.metric_object(metrics, task, metric[len(task) + 1 :])) or None
+
+
+def reported(run: ScoredRun, metric: str) -> MetricResult | None:
+    """The metric's result in a run, where it has one."""
+    task = task_of(metric, run.result.tasks)
+    return None if task is None else run.result.tasks[task].metrics.get(metric[len(task) + 1 :])
