@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness import gate
+from harness import codec, gate, runfolder
 from harness.asking import Asking
 from harness.baseline import ScoredRun, load_run
 from harness.config import RunSpec
 from harness.errors import ConfigError
 from harness.gate import GateConfig, GateVerdict, SequentialGate, parse_gate
+from harness.gate.series import Build, take_part
 from harness.measure import TaskIdentity
 from harness.plan import Plan, PlannedSample, TaskPlan
 from harness.protocols import Metric
@@ -29,6 +30,7 @@ class Gating:
 
     config: GateConfig
     baseline: ScoredRun | None
+    build: Build | None = None
 
     @classmethod
     def of(cls, spec: RunSpec) -> Gating | None:
@@ -48,7 +50,10 @@ class Gating:
             )
         config = parse_gate(spec.gate)
         path = spec.baseline or config.baseline
-        return cls(config, None if path is None else load_run(Path(path)))
+        baseline = None if path is None else load_run(Path(path))
+        key = codec.canonical_hash(runfolder.spec_to_json(replace(spec, out=None)))
+        build = take_part(config, key)
+        return cls(config if build is None else build.config, baseline, build)
 
     def sequential(self, plan: Plan, seed: int) -> SequentialGate | None:
         """The stepping gate, where the verdict may end the run; None in fixed mode."""
@@ -74,8 +79,10 @@ class Gating:
         """The verdict on the run that is written in ``folder``."""
         candidate = load_run(folder)
         if stepping is None:
-            return gate.evaluate(self.config, candidate, self.baseline, metrics_of(plan), seed)
-        return gate.with_differences(stepping.conclude(candidate), self.baseline)
+            found = gate.evaluate(self.config, candidate, self.baseline, metrics_of(plan), seed)
+        else:
+            found = gate.with_differences(stepping.conclude(candidate), self.baseline)
+        return found if self.build is None else self.build.finish(candidate.result.run_id, found)
 
 
 def metrics_of(plan: Plan) -> Mapping[str, Sequence[Metric]]:

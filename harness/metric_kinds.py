@@ -10,7 +10,7 @@ Which one it is stands in results.json (``kind``), so that a mean needs no insta
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
 

@@ -56,14 +56,14 @@ def command(
     Each is a run folder or a baseline file. Only samples that both runs scored are compared.
     """
     from harness.baseline import load_run
-    from harness.comparison import compare
+    from harness.comparison import adjusted, compare
     from harness.installed import task_metrics
 
     _check(formats, out)
     registry = registry_of(context)
     runs = [load_run(path, texts=True) for path in (baseline, *candidates)]
     metrics = task_metrics(registry, runs)
-    comparisons = [compare(runs[0], each, metrics, force) for each in runs[1:]]
+    comparisons = adjusted([compare(runs[0], each, metrics, force) for each in runs[1:]])
     for name in formats:
         file = out
         if out is not None and len(formats) > 1:

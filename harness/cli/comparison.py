@@ -14,7 +14,7 @@ from harness.types import Estimate
 if TYPE_CHECKING:
     from rich.console import Console
 
-HEADINGS = ("metric", "baseline", "candidate", "change", "95 % interval", "p", "n", "")
+HEADINGS = ("metric", "baseline", "candidate", "change", "95 % interval", "p", "p (Holm)", "n", "")
 FLIPS_SHOWN = 5
 GROUPS_SHOWN = 5
 STYLES = {"better": "green", "worse": "red", "changed": "yellow"}
@@ -51,7 +51,7 @@ def markdown(comparison: RunComparison) -> str:
     lines = [f"# {literal.markdown(_title(comparison))}"]
     for task in comparison.tasks:
         lines += ["", f"## {literal.markdown(task.task)}", "", literal.markdown(_counts(task)), ""]
-        lines += [_line(HEADINGS), "|---|" + "---:|" * 6 + "---|"]
+        lines += [_line(HEADINGS), "|---|" + "---:|" * 7 + "---|"]
         lines += [_line(_row(metric)) for metric in task.metrics]
         lines += ["", *(f"- {literal.markdown(line)}" for line in _remarks(task))]
     lines += ["", *(f"Note: {literal.markdown(note)}" for note in comparison.notes)]
@@ -84,6 +84,7 @@ def _row(metric: MetricComparison) -> list[str]:
         f"{difference.value:+.3g}",
         _interval(difference),
         _p_value(metric.p_value),
+        _p_value(math.nan if metric.adjusted_p_value is None else metric.adjusted_p_value),
         str(difference.n),
         metric.verdict if shown else "",
     ]
@@ -105,6 +106,8 @@ def _remarks(task: TaskComparison) -> Iterator[str]:
         text = f"{metric.metric}: {metric.test}"
         if metric.randomization_p_value is not None:
             text += f"; approximate randomization p = {_p_value(metric.randomization_p_value)}"
+        if metric.false_discovery_p_value is not None:
+            text += f"; Benjamini–Hochberg p = {_p_value(metric.false_discovery_p_value)}"
         if metric.minimum_detectable > 0:
             text += f"; could detect {metric.minimum_detectable:.2g}"
         if metric.baseline_unscored or metric.candidate_unscored:

@@ -20,11 +20,13 @@ Examples:
   harness gate runs/candidate --baseline runs/main
   harness gate runs/candidate --config gates/release.toml --quiet
   harness gate runs/candidate --format junit,markdown
+  harness gate runs/main --power --discordance 0.1
 
 \b
 Exit codes: 0 pass, 1 block, 2 usage or data error, 4 inconclusive
-(0 or 1 where `inconclusive` under [gate] says "pass" or "fail").
+(`inconclusive` under [gate] maps it: "fail" to 1, "warn" to 0 with a warning, "pass" to 0).
 """
+SAID = {"pass": "Pass", "block": "Blocked", "inconclusive": "Inconclusive"}
 STYLES = {"pass": "green", "block": "red", "inconclusive": "yellow"}
 
 
@@ -41,6 +43,21 @@ STYLES = {"pass": "green", "block": "red", "inconclusive": "yellow"}
 )
 @click.option("--format", "formats", type=Names(), default="", help="Reports to write into RUN.")
 @click.option("--quiet", is_flag=True, help="Print only the verdict's sentence.")
+@click.option(
+    "--power",
+    is_flag=True,
+    help="Judge nothing: say how often this gate will pass, block or be inconclusive.",
+)
+@click.option(
+    "--discordance",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="For --power: the share of samples whose score will differ.",
+)
+@click.option(
+    "--repeat",
+    type=click.Path(path_type=Path),
+    help="For --power: another run of the baseline's model, to see how many differ.",
+)
 @click.pass_context
 def command(
     context: click.Context,
@@ -49,6 +66,9 @@ def command(
     file: Path,
     formats: tuple[str, ...],
     quiet: bool,
+    power: bool,
+    discordance: float | None,
+    repeat: Path | None,
 ) -> int:
     """Decide whether RUN (a run folder) may ship, by the rules under [gate].
 
@@ -56,18 +76,28 @@ def command(
     --format; where $GITHUB_STEP_SUMMARY is set, it is added to the job's summary.
     """
     from harness.baseline import load_run
+    from harness.cli import gate_power
     from harness.gate import evaluate
+    from harness.gate.series import take_part
     from harness.installed import task_metrics
 
     config = _config(file, baseline)
+    if power:
+        gate_power.of_run(config, run, discordance, repeat)
+        return 0
     candidate = load_run(run)
+    build = take_part(config, str(run), candidate.result.run_id)
+    config = config if build is None else build.config
     against = None if config.baseline is None else load_run(Path(config.baseline))
     metrics = task_metrics(
         registry_of(context), [against, candidate], [rule.metric for rule in config.rules]
     )
     seed = int(candidate.spec.get("seed", 0))
     verdict = evaluate(config, candidate, against, metrics, seed)
+    if build is not None:
+        verdict = build.finish(candidate.result.run_id, verdict)
     show(verdict, quiet)
+    annotate(verdict)
     _record(registry_of(context), run, verdict, formats)
     return verdict.exit_code
 
@@ -111,9 +141,11 @@ def show(verdict: GateVerdict, quiet: bool = False) -> None:
     if quiet:
         echo(verdict.sentence)
         return
+    click.echo(f"{SAID[verdict.verdict]}: {verdict.sentence}\n")
     for each in verdict.rules:
+        tier = "" if each.rule.tier == "blocking" else f"[{each.rule.tier}] "
         click.secho(f"{each.verdict:<13}", fg=STYLES[each.verdict], nl=False)
-        echo(each.sentence)
+        echo(tier + each.sentence)
     for note in verdict.notes:
         echo(f"Note: {note}")
     for task, planned in verdict.samples_planned.items():
@@ -122,3 +154,15 @@ def show(verdict: GateVerdict, quiet: bool = False) -> None:
             saved = 1 - used / planned
             echo(f"{task}: {used} of {planned} samples were needed ({saved:.0%} saved)")
     click.secho(verdict.verdict.upper(), fg=STYLES[verdict.verdict], bold=True)
+
+
+def annotate(verdict: GateVerdict) -> None:
+    """Warns where the build goes on although nothing was shown."""
+    import os
+
+    if verdict.annotation is None:
+        return
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        click.echo(f"::warning title=harness gate::{verdict.annotation}")
+    else:
+        click.echo(f"Warning: {verdict.annotation}", err=True)

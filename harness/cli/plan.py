@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,7 +15,9 @@ from harness.literal import one_line
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from harness.config import RunSpec
     from harness.forecast import Forecast, Pace
+    from harness.plan import Plan
     from harness.types import Usage
 
 EPILOG = """\b
@@ -22,6 +25,7 @@ Examples:
   harness plan --model ./ckpt --tasks squad,bias --data sample
   harness plan --model ./ckpt --tasks sst2 --probes robustness --limit 500
   harness plan --model ./ckpt --tasks squad --estimate-time
+  harness plan --config harness.toml --gate --discordance 0.1
 """
 
 
@@ -33,8 +37,32 @@ Examples:
     help="Ask some requests, for a few seconds, and estimate the time of the run. API models "
     "charge for them; the answers are kept for the run.",
 )
+@click.option(
+    "--gate",
+    "with_gate",
+    is_flag=True,
+    help="Say how often the gate of --config will pass, block or be inconclusive.",
+)
+@click.option(
+    "--discordance",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="For --gate: the share of samples whose score will differ from the baseline's.",
+)
+@click.option(
+    "--repeat",
+    type=click.Path(path_type=Path),
+    help="For --gate: another run of the baseline's model, to see how many differ.",
+)
 @click.pass_context
-def command(context: click.Context, /, estimate_time: bool, **given: Any) -> int:
+def command(
+    context: click.Context,
+    /,
+    estimate_time: bool,
+    with_gate: bool,
+    discordance: float | None,
+    repeat: Path | None,
+    **given: Any,
+) -> int:
     """Show what a run would ask and what it would cost, without asking.
 
     Takes the options of `harness run`. The model is opened, because what it can
@@ -57,7 +85,32 @@ def command(context: click.Context, /, estimate_time: bool, **given: Any) -> int
                 pace = forecast.measure_pace(plan, backend, store, spec.seed)
                 found = replace(found, pace=pace)
             _show(Console(highlight=False), found)
+    if with_gate:
+        _show_power(spec, plan, discordance, repeat)
     return 0
+
+
+def _show_power(spec: RunSpec, plan: Plan, discordance: float | None, repeat: Path | None) -> None:
+    from harness.baseline import load_run
+    from harness.cli import gate_power
+    from harness.errors import UsageError
+    from harness.gate import parse_gate
+
+    if spec.gate is None:
+        raise UsageError(
+            "--gate needs a [gate] table", "`harness init` writes one; name it with --config FILE."
+        )
+    config = parse_gate(spec.gate)
+    path = spec.baseline or config.baseline
+    known = repeat is not None and path is not None
+    click.echo()
+    gate_power.show(
+        config,
+        {task.task.name: task.sample_count for task in plan.tasks},
+        discordance,
+        load_run(Path(path)) if known and path is not None else None,
+        load_run(repeat) if known and repeat is not None else None,
+    )
 
 
 def _show(console: Console, found: Forecast) -> None:

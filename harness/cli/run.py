@@ -36,6 +36,7 @@ def command(context: click.Context, /, quiet: bool, **given: Any) -> int:
     """
     from harness import runner, secrets
     from harness.cli import progress, rendering
+    from harness.cli.gate import annotate
 
     registry = registry_of(context)
     spec = options.run_spec(given)
@@ -53,4 +54,5 @@ def command(context: click.Context, /, quiet: bool, **given: Any) -> int:
         return 0
     if quiet:
         echo(finished.verdict.sentence)
+    annotate(finished.verdict)
     return finished.verdict.exit_code

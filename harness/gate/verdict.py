@@ -153,6 +153,8 @@ class GateVerdict:
             "exit_code": self.exit_code,
             "mode": self.config.mode,
             "alpha": self.config.alpha,
+            "alpha_to_block": self.config.alpha_to_block,
+            "series": self.config.series,
             "population": self.config.population,
             "inconclusive": self.config.inconclusive,
             "baseline": self.config.baseline,

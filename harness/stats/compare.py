@@ -222,6 +222,20 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
+def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p-values (Benjamini & Hochberg 1995, JRSS B 57:289), in the given order.
+
+    Of what is ≤ q, a share of at most q is expected to be false.
+    """
+    count = len(p_values)
+    adjusted = [1.0] * count
+    least = 1.0
+    for rank, index in enumerate(sorted(range(count), key=lambda i: -p_values[i])):
+        least = min(least, p_values[index] * count / (count - rank))
+        adjusted[index] = least
+    return adjusted
+
+
 def minimum_detectable_effect(
     inference: Inference, confidence: float = 0.95, power: float = 0.8
 ) -> float:

@@ -1,0 +1,111 @@
+"""What a gate will do, on the console."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from harness.baseline import ScoredRun
+    from harness.gate import GateConfig
+    from harness.gate.power import Chances, Power
+
+USUAL = (0.02, 0.05, 0.1, 0.2)
+"""Shares of pairs that differ, shown where none is known."""
+
+
+def show(
+    config: GateConfig,
+    samples: Mapping[str, int],
+    discordance: float | None,
+    baseline: ScoredRun | None = None,
+    repeat: ScoredRun | None = None,
+) -> None:
+    """Prints what to expect of every rule on a drop.
+
+    Args:
+        config: The gate.
+        samples: Task → samples that it will have.
+        discordance: Share of pairs that will differ, where the user gave it.
+        baseline: What will be compared with.
+        repeat: Another run of the same model, or a run of one like the candidates: what differs
+            between the two is what to expect.
+    """
+    from harness.gate.names import task_of
+    from harness.gate.power import power
+
+    for rule in config.rules:
+        task = task_of(rule.metric, samples)
+        if rule.kind != "max_drop" or rule.ideal is not None or task is None:
+            click.echo(f"{rule.name} {rule}: no prediction, only max_drop on a mean has one")
+            continue
+        given, source = discordance, "given"
+        if given is None and baseline is not None and repeat is not None:
+            given, source = _observed(baseline, repeat, task, rule.metric[len(task) + 1 :])
+        values = USUAL if given is None else (given,)
+        n = samples[task]
+        click.secho(f"{rule.name} {rule}, {config.mode} gate, {n:,} samples", bold=True)
+        for value in values:
+            known = "" if given is None else f" ({source})"
+            click.echo(f"  where {100 * value:.3g} % of the samples differ{known}:")
+            for line in lines(power(config, rule, n, value)):
+                click.echo(f"    {line}")
+        if given is None:
+            click.echo(
+                "  How many differ is not known: give --discordance, or --baseline and --repeat "
+                "with two runs."
+            )
+
+
+def _observed(
+    baseline: ScoredRun, repeat: ScoredRun, task: str, name: str
+) -> tuple[float | None, str]:
+    from harness import measure
+    from harness.gate.power import discordance_of
+    from harness.metrics import values_of
+
+    pairs = measure.pair(baseline.samples.get(task, {}), repeat.samples.get(task, {}), name)
+    rows = [*pairs.baseline, *pairs.candidate]
+    if not pairs.baseline or not all(isinstance(row.value, float | int) for row in rows):
+        return None, ""
+    found = discordance_of(values_of(pairs.baseline), values_of(pairs.candidate))
+    return found, f"seen in {len(pairs.baseline):,} pairs of two runs"
+
+
+def lines(found: Power) -> Iterator[str]:
+    """The prediction in words."""
+    from harness.gate.power import BUILDS
+
+    yield f"a harmless change {_chances(found.harmless)}"
+    for drop, chances in found.drops:
+        yield f"a true drop of {drop:g} {_chances(chances)}"
+    yield (
+        f"over {BUILDS} harmless builds: at least one is blocked in {found.any_block:.1%}, at "
+        f"least one does not pass in {found.any_doubt:.1%}"
+    )
+    yield f"a harmless change passes in 80 % from about {found.needed:,} samples on"
+    if found.warning is not None:
+        yield f"Warning: {found.warning}"
+
+
+def _chances(found: Chances) -> str:
+    return (
+        f"passes {found.passes:.1%}, is inconclusive {found.inconclusive:.1%}, "
+        f"is blocked {found.blocks:.1%}"
+    )
+
+
+def of_run(config: GateConfig, run: Path, discordance: float | None, repeat: Path | None) -> None:
+    """``harness gate RUN --power``: with the samples of a run."""
+    from harness.baseline import load_run
+
+    found = load_run(run)
+    baseline = found if config.baseline is None else load_run(Path(config.baseline))
+    again = load_run(repeat) if repeat is not None else None
+    if again is None and config.baseline is not None:
+        again = found
+    samples = {name: len(each) for name, each in found.samples.items()}
+    show(config, samples, discordance, baseline, again)
