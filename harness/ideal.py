@@ -23,8 +23,10 @@ class DistanceChange:
         s·(before − after) > b   and   s·(before + after − 2·ideal) > b
 
     for either s: an intersection–union test of two one-sided tests at α (Berger 1982,
-    Technometrics 24:295). As either s will do, each gets α/2. "Further by more than b" is the
-    same with the two runs exchanged.
+    Technometrics 24:295). As either s will do, each gets α/2. And as the distance changes by at
+    most |after − before|, "nearer by more than −b" follows from −b < after − before < b too; that
+    claim errs only where one of the others' two tests does, so it costs no further α. "Further by
+    more than b" is the same with the two runs exchanged.
 
     Attributes:
         difference: What is known of after − before.
@@ -62,8 +64,9 @@ class DistanceChange:
         inner = 1 - (1 - confidence) / 2
         low, high = self.difference.interval(inner)
         least, greatest = (end - 2 * self.ideal for end in self.total.interval(inner))
-        further = max(min(low, least), min(-high, -greatest))
-        nearer = max(min(-high, least), min(low, -greatest))
+        changed = min(low, -high)
+        further = max(min(low, least), min(-high, -greatest), changed)
+        nearer = max(min(-high, least), min(low, -greatest), changed)
         return further, -nearer
 
     def above(self, bound: float) -> float:
@@ -71,11 +74,13 @@ class DistanceChange:
         ideal = 2 * self.ideal
         up = max(self.difference.above(bound), self.total.above(ideal + bound))
         down = max(self.difference.below(-bound), self.total.below(ideal - bound))
-        return min(1.0, 2 * min(up, down))
+        alike = max(self.difference.above(bound), self.difference.below(-bound))
+        return min(1.0, 2 * min(up, down, alike))
 
     def below(self, bound: float) -> float:
         """p-value of "further by at least ``bound``"."""
         ideal = 2 * self.ideal
         up = max(self.difference.below(bound), self.total.above(ideal - bound))
         down = max(self.difference.above(-bound), self.total.below(ideal + bound))
-        return min(1.0, 2 * min(up, down))
+        alike = max(self.difference.below(bound), self.difference.above(-bound))
+        return min(1.0, 2 * min(up, down, alike))

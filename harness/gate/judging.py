@@ -142,7 +142,7 @@ class Judge:
         if sign > 0:
             value, low, high = -value, -high, -low
         if rule.kind == "max_relative_drop":
-            self._guard(rule, pairs, alpha)
+            check_share(rule, pairs.metric.level(pairs.pairs.baseline, pairs.resamples))
             value, low, high = (rule.value + each / abs(before) for each in (value, low, high))
         rows = pairs.pairs
         n = len(rows.baseline)
@@ -169,18 +169,18 @@ class Judge:
             self.baseline, self.candidate, task, name, self.metrics, resamples=resamples
         )
 
-    def _guard(self, rule: Rule, pairs: PairedMetric, alpha: float) -> None:
-        """A share of a baseline that may be 0 is no margin.
 
-        Raises:
-            NotMeasurable: It is not shown to be above 0.
-        """
-        before = pairs.metric.level(pairs.pairs.baseline, pairs.resamples)
-        if before.value <= 0 or before.above(0.0) > min(alpha, 0.01):
-            raise NotMeasurable(
-                f"the baseline's value, {before.value:.3g}, is too near 0 for a share of it to "
-                f"be a margin ({rule}); give max_drop"
-            )
+def check_share(rule: Rule, before: Inference) -> None:
+    """A share of a baseline that may be almost 0 is no margin.
+
+    Raises:
+        NotMeasurable: The baseline's value may be less than half of what it seems.
+    """
+    if before.value <= 0 or not before.interval(0.95)[0] >= before.value / 2:
+        raise NotMeasurable(
+            f"the baseline's value, {before.value:.3g}, is too near 0 for a share of it to be a "
+            f"margin ({rule}); give max_drop"
+        )
 
 
 def _failed_on(sample: ScoredSample, name: str, baseline: Mapping[str, ScoredSample]) -> bool:

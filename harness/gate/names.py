@@ -102,11 +102,12 @@ def ideal_of(rule: Rule, runs: Iterable[ScoredRun], metrics: MetricsOfTask) -> f
     """
     if rule.ideal is not None:
         return rule.ideal
-    found = _described(rule.metric, runs, metrics)
-    if found is None or found.higher_is_better is not None:
+    described = [_described(rule.metric, runs, metrics), _described(rule.metric, [], metrics)]
+    found = [each for each in described if each is not None]
+    if not found or found[0].higher_is_better is not None:
         return None
-    ideal: float | None = getattr(found, "ideal", None)
-    return ideal
+    ideals = [getattr(each, "ideal", None) for each in found]
+    return next((ideal for ideal in ideals if ideal is not None), None)
 
 
 def _described(

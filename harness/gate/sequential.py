@@ -17,7 +17,7 @@ from harness.baseline import ScoredRun
 from harness.errors import ConfigError
 from harness.gate import fixed, names
 from harness.gate.config import DROPS, GateConfig, Rule
-from harness.gate.judging import Judge, too_many_missing
+from harness.gate.judging import Judge, check_share, too_many_missing
 from harness.gate.track import Track, Unsuited
 from harness.gate.verdict import GateVerdict, RuleVerdict, blocked, overall
 from harness.measure import MetricsOfTask, NotMeasurable, TaskIdentity
@@ -220,7 +220,8 @@ class SequentialGate:
         if not clusters:
             raise NotMeasurable("no planned sample has a score in the baseline")
         if rule.kind == "max_relative_drop":
-            _guard(rule, [before[each] for each in clusters], list(clusters.values()))
+            level = estimates.infer_mean([before[each] for each in clusters], [*clusters.values()])
+            check_share(rule, level)
         better = names.direction(rule.metric, known, self._metrics) is not False
         doubt = self._too_few(task, name, planned[task])
         return Track(rule, name, *alphas, _units(clusters), whole, before, better, doubt)
@@ -254,20 +255,6 @@ def _not_sequential(rule: Rule, reason: str) -> ConfigError:
         'Set mode = "fixed" under [gate], or bound it with min or max, which are then '
         "judged at the end of the run.",
     )
-
-
-def _guard(rule: Rule, before: list[float], clusters: list[str | None]) -> None:
-    """A share of a baseline that may be 0 is no margin.
-
-    Raises:
-        NotMeasurable: It is not shown to be above 0.
-    """
-    level = estimates.infer_mean(before, clusters)
-    if level.value <= 0 or level.above(0.0) > 0.01:
-        raise NotMeasurable(
-            f"the baseline's value, {level.value:.3g}, is too near 0 for a share of it to be a "
-            f"margin ({rule}); give max_drop"
-        )
 
 
 def _units(clusters: Mapping[str, str | None]) -> dict[str, str]:
