@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ USUAL = (0.02, 0.05, 0.1, 0.2)
 def show(
     config: GateConfig,
     samples: Mapping[str, int],
+    means: Collection[str],
     discordance: float | None,
     baseline: ScoredRun | None = None,
     repeat: ScoredRun | None = None,
@@ -29,6 +30,7 @@ def show(
     Args:
         config: The gate.
         samples: Task → samples that it will have.
+        means: The metrics, ``TASK.METRIC``, that are means of scores.
         discordance: Share of pairs that will differ, where the user gave it.
         baseline: What will be compared with.
         repeat: Another run of the same model, or a run of one like the candidates: what differs
@@ -39,7 +41,8 @@ def show(
 
     for rule in config.rules:
         task = task_of(rule.metric, samples)
-        if rule.kind != "max_drop" or rule.ideal is not None or task is None:
+        simple = rule.kind == "max_drop" and rule.ideal is None and rule.value > 0
+        if not simple or task is None or rule.metric not in means:
             click.echo(f"{rule.name} {rule}: no prediction, only max_drop on a mean has one")
             continue
         given, source = discordance, "given"
@@ -108,4 +111,10 @@ def of_run(config: GateConfig, run: Path, discordance: float | None, repeat: Pat
     if again is None and config.baseline is not None:
         again = found
     samples = {name: len(each) for name, each in found.samples.items()}
-    show(config, samples, discordance, baseline, again)
+    means = {
+        f"{task.name}.{name}"
+        for task in found.result.tasks.values()
+        for name, metric in task.metrics.items()
+        if metric.kind in ("mean", None)
+    }
+    show(config, samples, means, discordance, baseline, again)

@@ -95,6 +95,7 @@ def _show_power(spec: RunSpec, plan: Plan, discordance: float | None, repeat: Pa
     from harness.cli import gate_power
     from harness.errors import UsageError
     from harness.gate import parse_gate
+    from harness.metrics import kind_of
 
     if spec.gate is None:
         raise UsageError(
@@ -107,6 +108,12 @@ def _show_power(spec: RunSpec, plan: Plan, discordance: float | None, repeat: Pa
     gate_power.show(
         config,
         {task.task.name: task.sample_count for task in plan.tasks},
+        {
+            f"{task.task.name}.{metric.name}"
+            for task in plan.tasks
+            for metric in task.task.metrics
+            if kind_of(metric) == "mean"
+        },
         discordance,
         load_run(Path(path)) if known and path is not None else None,
         load_run(repeat) if known and repeat is not None else None,

@@ -206,3 +206,46 @@ def test_html_is_the_reporters(kit, scored, tmp_path: Path) -> None:
     registry.reporters["html"] = ReporterSpec("html", "plain", Plain)
     with pytest.raises(UsageError, match="does not show comparisons"):
         show("html", [compare(run, run)], tmp_path / "page.html", registry)
+
+
+def test_gate_says_beforehand_what_it_will_do(harness, runs) -> None:
+    code, out, _ = harness("gate", runs[0], "--power", "--discordance", "0.1")
+    assert code == 0
+    assert "where 10 % of the samples differ (given):" in out
+    assert "over 20 harmless builds" in out
+    assert "from about 1,546 samples on" in out
+    code, out, _ = harness("gate", runs[1], "--power", "--baseline", runs[0])
+    assert "where 0.2 % of the samples differ (seen in 1,000 pairs of two runs)" in out
+    recorded = json.loads((runs[1] / "results.json").read_text())
+    assert recorded["gate"] is None  # nothing was judged
+
+
+def test_a_warning_is_an_annotation_on_github(
+    harness, kit, make_run, tmp_path: Path, monkeypatch
+) -> None:
+    before, after = (make_run(n, kit.binary(100, range(r))) for n, r in (("a", 80), ("b", 78)))
+    (tmp_path / "warn.toml").write_text(GATE.replace('"fail"', '"warn"'))
+    command = ("gate", after, "--baseline", before, "--config", "warn.toml")
+    code, out, err = harness(*command)
+    assert code == 0
+    assert out.startswith("Inconclusive: quiz.accuracy fell by 2.0 points")
+    assert "Warning: The gate is inconclusive" in err
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    assert "::warning title=harness gate::The gate is inconclusive" in harness(*command)[1]
+
+
+def test_a_limited_candidate_does_not_pass(harness, kit, make_run) -> None:
+    scores = kit.binary(160, range(150))
+    few = {name: scores[name] for name in sorted(scores)[:20]}
+    code, out, _ = harness("gate", make_run("b", few), "--baseline", make_run("a", scores))
+    assert code == 1  # inconclusive = "fail"
+    assert "because the candidate did not run 140 of the baseline's 160 samples" in out
+
+
+def test_a_series_is_kept_beside_the_gate(harness, runs, tmp_path: Path) -> None:
+    (tmp_path / "series.toml").write_text(GATE.replace("[gate]", '[gate]\nseries = "main"'))
+    for run, number in ((runs[1], 1), (runs[2], 2), (runs[2], 2)):
+        _, out, _ = harness("gate", run, "--baseline", runs[0], "--config", "series.toml")
+        assert f"series main: build {number} may block at alpha" in out
+    entries = json.loads((tmp_path / "gate-series" / "main.json").read_text())["entries"]
+    assert [entry["verdict"] for entry in entries] == ["pass", "block"]
