@@ -15,7 +15,7 @@ from harness.ideal import DistanceChange
 from harness.metric_kinds import MetricRows, NotMeasurable, Unbounded, Weights, is_mean, rows_of
 from harness.protocols import Metric
 from harness.stats import estimates
-from harness.stats.inference import Inference, StudentT, Unknown
+from harness.stats.inference import Inference, Reported, Unknown
 from harness.types import Estimate, Score, ScoreValue, TaskResult, Unscored
 
 __all__ = [
@@ -344,10 +344,14 @@ def infer_metric(
 
 
 def from_estimate(reported: Estimate, name: str) -> Inference:
-    """An inference from a reported value and its standard error, by the normal distribution."""
-    if math.isfinite(reported.value) and math.isfinite(reported.stderr):
-        method = f"normal approximation to {reported.method}"
-        return StudentT(reported.value, reported.stderr, math.inf, method)
+    """An inference from a reported value and its interval.
+
+    The interval keeps what its own method knew: of 0 flips in 10 it reaches up to 28 %, where the
+    standard error is 0.
+    """
+    low, high = reported.low, reported.high
+    if all(map(math.isfinite, (reported.value, low, high))):
+        return Reported(reported.value, reported.stderr, low, high, 0.95, reported.method)
     return checked(Unknown(reported.value, reported.method), name)
 
 

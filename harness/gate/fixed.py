@@ -16,6 +16,8 @@ from harness.metric_kinds import needs_resampling
 from harness.stats import estimates
 from harness.stats.compare import holm
 
+ENOUGH = 50
+"""Samples from which on every method was found to cover; see docs/statistics.md."""
 MOST_RESAMPLES = 200_000
 """Rule sets that would need more replicates of the bootstrap are refused."""
 
@@ -90,6 +92,10 @@ def _resamples(rules: list[Rule], judge: Judge) -> int:
 def decide(rule: Rule, judged: Judged, config: GateConfig, p_block: float) -> RuleVerdict:
     """The verdict; ``p_block`` may be corrected for other rules."""
     because = f", because {judged.doubt}" if judged.doubt else ""
+    if math.isnan(judged.evidence.low):
+        because += f"; refused, because no interval can be trusted ({judged.evidence.method})"
+        few = judged.evidence.n < ENOUGH
+        because += f": it takes at least {ENOUGH} samples" if few else ""
     if p_block <= config.alpha_to_block:
         return explain(rule, "block", judged.evidence)
     if judged.p_block <= config.alpha:

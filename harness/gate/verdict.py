@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
@@ -134,7 +135,13 @@ class GateVerdict:
 
     @property
     def exit_code(self) -> int:
-        """0 pass, 1 block, 4 inconclusive unless ``inconclusive`` maps it to 0 or 1."""
+        """0 pass, 1 block, 4 inconclusive unless ``inconclusive`` maps it to 0 or 1.
+
+        2 where a blocking rule asks for what these samples cannot show at any margin: that is a
+        mistake in the gate, and no mapping hides it.
+        """
+        if self.verdict == "inconclusive" and any(map(_refused, self.rules)):
+            return 2
         mapped = {None: 4, "fail": 1, "warn": 0, "pass": 0}[self.config.inconclusive]
         return {"pass": 0, "block": 1, "inconclusive": mapped}[self.verdict]
 
@@ -172,6 +179,13 @@ def overall(rules: Sequence[RuleVerdict]) -> Decision:
     verdicts = {each.verdict for each in rules if each.rule.tier == "blocking"}
     return (
         "block" if "block" in verdicts else "inconclusive" if "inconclusive" in verdicts else "pass"
+    )
+
+
+def _refused(rule: RuleVerdict) -> bool:
+    """Whether the rule decides, and there is no interval that could be trusted."""
+    return (
+        rule.rule.tier == "blocking" and rule.evidence is not None and math.isnan(rule.evidence.low)
     )
 
 

@@ -336,3 +336,20 @@ def test_discordance_of_pairs_that_agree_is_not_zero() -> None:
     same = np.ones(100)
     assert discordance_of(same, same) == pytest.approx(0.03)
     assert discordance_of(same, 1 - same) == 1
+
+
+def test_a_rule_that_no_interval_can_judge_is_refused(kit, scored) -> None:
+    run = scored("main", kit.numbers([7.0, 7.0, 7.0], "length"))
+    verdict = gate(kit, run, run, Rule("quiz.length", "max_drop", 1), inconclusive="pass")
+    assert (verdict.verdict, verdict.exit_code) == ("inconclusive", 2)
+    assert "no interval can be trusted" in verdict.sentence
+    assert "it takes at least 50 samples" in verdict.sentence
+
+
+def test_what_a_probe_measured_keeps_its_own_interval(kit, scored) -> None:
+    flips = Estimate(0.0, 0.0, 0.0, 0.278, 10, "changed predictions; mean, Wilson")
+    probes = {"typos": {"accuracy": {"flip_rate": flips}}}
+    run = scored("main", kit.binary(10, range(8)), probes=probes)
+    name = "quiz.typos.accuracy.flip_rate"
+    assert gate(kit, run, None, Rule(name, "max", 0.01)).verdict == "inconclusive"
+    assert gate(kit, run, None, Rule(name, "max", 0.3)).verdict == "pass"
