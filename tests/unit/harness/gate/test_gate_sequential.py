@@ -224,6 +224,7 @@ def test_a_floor_at_the_truth_rarely_blocks(kit) -> None:
 def test_corpus_metrics_wait_for_the_end(kit, scored) -> None:
     rows = {f"s{i}": {"recall_macro": (1.0, 1.0, 0.0, 0.0) if i % 2 else (0.0, 0.0, 1.0, 1.0)}
             for i in range(100)}  # fmt: skip
+    rows |= {f"s{i}": {"recall_macro": (0.0, 1.0, 0.0, 0.0)} for i in (1, 3, 5)}
     rule = Rule("quiz.recall_macro", "min", 0.5)
     gate = SequentialGate(config(rule), alone(rows), None, {"quiz": kit.metrics}, 3)
     assert feed(gate, rows) == 100
