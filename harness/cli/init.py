@@ -17,6 +17,7 @@ Examples:
   harness init
   harness init --github
   harness init --github --config gate.toml
+  harness init --samples 200 --margin 0.02 --discordance 0.1
 """
 CONFIG = "harness.toml"
 
@@ -26,10 +27,39 @@ CONFIG = "harness.toml"
 @click.option("--github", is_flag=True, help="Write .github/workflows/harness.yml too.")
 @click.option("--config", help=f"The configuration of yours that the workflow uses. [{CONFIG}]")
 @click.option("--force", is_flag=True, help="Overwrite files that are there.")
-def command(folder: Path, github: bool, config: str | None, force: bool) -> int:
+@click.option(
+    "--samples",
+    type=click.IntRange(min=2),
+    help="Say how often a gate on so many samples would pass, block or be inconclusive.",
+)
+@click.option(
+    "--margin",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=0.02,
+    show_default=True,
+    help="For --samples: the drop that the gate allows.",
+)
+@click.option(
+    "--discordance",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=0.1,
+    show_default=True,
+    help="For --samples: the share of samples whose score changes between harmless versions.",
+)
+def command(
+    folder: Path,
+    github: bool,
+    config: str | None,
+    force: bool,
+    samples: int | None,
+    margin: float,
+    discordance: float,
+) -> int:
     """Write a commented harness.toml into FOLDER, and a CI workflow on request.
 
-    The workflow uses your own configuration where there is one.
+    The workflow uses your own configuration where there is one. With --samples it says beforehand
+    what a gate would decide; `harness gate --power` and `harness plan --gate` do so for the rules
+    as they are written.
     """
     if config is not None and not github:
         raise UsageError("--config says what the workflow uses", "Add --github.")
@@ -47,7 +77,23 @@ def command(folder: Path, github: bool, config: str | None, force: bool) -> int:
     for path, text in wanted.items():
         runfolder.write_atomically(path, text)
         echo(f"Wrote {path}")
+    if samples is not None:
+        _show_power(samples, margin, discordance)
     return 0
+
+
+def _show_power(samples: int, margin: float, discordance: float) -> None:
+    from harness.cli.gate_power import lines
+    from harness.gate import GateConfig, Rule
+    from harness.gate.power import power
+
+    rule = Rule("TASK.METRIC", "max_drop", margin)
+    echo(
+        f"With {samples:,} samples, a margin of {margin:g} and {discordance:.0%} of the samples "
+        "changing:"
+    )
+    for line in lines(power(GateConfig((rule,)), rule, samples, discordance)):
+        echo(f"  {line}")
 
 
 def _baseline(path: Path) -> str | None:

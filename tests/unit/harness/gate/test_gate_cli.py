@@ -249,3 +249,11 @@ def test_a_series_is_kept_beside_the_gate(harness, runs, tmp_path: Path) -> None
         assert f"series main: build {number} may block at alpha" in out
     entries = json.loads((tmp_path / "gate-series" / "main.json").read_text())["entries"]
     assert [entry["verdict"] for entry in entries] == ["pass", "block"]
+
+
+def test_init_says_what_so_many_samples_can_show(harness, tmp_path: Path) -> None:
+    code, out, _ = harness("init", "here", "--samples", "200")
+    assert code == 0
+    assert "With 200 samples, a margin of 0.02 and 10% of the samples changing:" in out
+    assert "Warning: this gate will mostly be inconclusive" in out
+    assert "series" in (tmp_path / "here" / "harness.toml").read_text()
