@@ -123,6 +123,28 @@ def test_an_unchanged_model_at_its_ideal_is_not_blocked(kit, scored) -> None:
     assert verdict.sentence.startswith("quiz.share@0.5 did not change")
 
 
+def test_an_unchanged_gap_far_from_its_ideal_is_no_loss(kit) -> None:
+    from harness.measure import PairedMetric, Pairs
+    from harness.metric_kinds import SummedRows
+    from harness.types import Score
+
+    def gap(sums):
+        return sums[:, 0] / sums[:, 1] - sums[:, 2] / sums[:, 3]
+
+    rng = np.random.default_rng(0)
+    first, hit = np.arange(200) < 100, rng.random(200)
+    right = np.where(first, hit < 0.9, hit < 0.5)
+    table = np.stack([right & first, first, right & ~first, ~first], axis=1).astype(float)
+    rows = [Score(str(i), "gap", tuple(row)) for i, row in enumerate(table.tolist())]
+    metric = SummedRows("t.gap", Corpus("gap", gap, None, ideal=0.0, bounds=(-1.0, 1.0)), True)
+    change = PairedMetric("t.gap", Pairs(rows, rows), metric).distance_change(0.0)
+    assert change.value == 0
+    assert change.above(0.0) > 0.5  # no loss is shown …
+    assert change.below(0.1) < 0.01  # … and a large one is excluded
+    low, high = change.interval(0.95)
+    assert low < 0 < high
+
+
 def test_nearer_to_the_ideal_passes_and_further_blocks(kit, scored) -> None:
     biased, fair = kit.binary(800, range(640), "share"), kit.binary(800, range(400), "share")
     rule = Rule("quiz.share", "max_drop", 0.02, ideal=0.5)
