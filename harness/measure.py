@@ -285,8 +285,10 @@ def pair_metric(
     pairs = pair(baseline.samples[task], candidate.samples[task], name)
     if not pairs.baseline:
         raise NotMeasurable(f"no sample has {full} in both runs")
-    everything = rows(baseline.samples[task].values(), name)
     reported = baseline.result.tasks[task].metrics.get(name)
+    everything = pairs.baseline
+    if reported is None or reported.kind is None:  # then the mean of all rows tells
+        everything = rows(baseline.samples[task].values(), name)
     how = rows_of(full, everything, reported, metric_object(metrics, task, name), task in metrics)
     return PairedMetric(full, pairs, how, whole, resamples)
 
