@@ -136,28 +136,33 @@ def pair(
     baseline: Mapping[str, ScoredSample], candidate: Mapping[str, ScoredSample], metric: str
 ) -> Pairs:
     """Pairs two runs of a task by sample id."""
-    found = Pairs([], [])
-    unscored = missing = 0
+    before: list[Score] = []
+    after: list[Score] = []
+    failed: list[Score] = []
+    unscored = missing = shared = 0
     for name, old in baseline.items():
         new = candidate.get(name)
         value = old.scores.get(metric)
+        scored = value is not None and not isinstance(value, Unscored)
         if new is None:
-            missing += number(value)
+            missing += scored
             continue
-        cluster = old.cluster if old.cluster is not None else new.cluster
-        if number(value) and value is not None:
-            before = Score(name, metric, value, cluster=cluster)
-            after = new.scores.get(metric)
-            if number(after) and after is not None:
-                found.baseline.append(before)
-                found.candidate.append(Score(name, metric, after, cluster=cluster))
-            else:
-                found.failed.append(before)
-        else:
+        shared += 1
+        other = new.scores.get(metric)
+        answered = other is not None and not isinstance(other, Unscored)
+        if not scored:
             # A metric in neither does not apply to the sample: nothing is missing.
-            unscored += number(new.scores.get(metric))
-    extra = sum(name not in baseline for name in candidate)
-    return Pairs(found.baseline, found.candidate, found.failed, unscored, missing, extra)
+            unscored += answered
+            continue
+        assert value is not None
+        cluster = old.cluster if old.cluster is not None else new.cluster
+        row = Score(name, metric, value, None, 0, cluster)
+        if answered and other is not None:
+            before.append(row)
+            after.append(Score(name, metric, other, None, 0, cluster))
+        else:
+            failed.append(row)
+    return Pairs(before, after, failed, unscored, missing, len(candidate) - shared)
 
 
 # --------------------------------------------------------------------------- inferences

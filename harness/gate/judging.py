@@ -12,6 +12,8 @@ from harness.gate.config import DROPS, GateConfig, Rule
 from harness.gate.names import direction, ideal_of, reported, task_of
 from harness.gate.verdict import Evidence
 from harness.measure import MetricsOfTask, NotMeasurable, PairedMetric, TaskIdentity, Unbounded
+from harness.metric_kinds import MeanScores
+from harness.metrics import values_of
 from harness.stats import estimates
 from harness.stats.inference import Inference
 from harness.types import MetricResult, Score, TaskResult, Unscored
@@ -65,8 +67,9 @@ class Judge:
         if task is None:
             raise NotMeasurable("the run did not evaluate its task")
         name = rule.metric[len(task) + 1 :]
-        of_kind = self._drop if rule.kind in DROPS else self._level
-        judged = of_kind(rule, task, name, alpha, resamples)
+        if rule.kind in DROPS:
+            return self._drop(rule, task, name, alpha, resamples)
+        judged = self._level(rule, task, name, alpha, resamples)
         return replace(judged, doubt=judged.doubt or self._too_few(task, name))
 
     def _too_few(self, task: str, name: str) -> str:
@@ -153,6 +156,8 @@ class Judge:
             points=shown,
         )  # fmt: skip
         doubt = doubt or self._too_unscored(rows.candidate_unscored, n)
+        of = n + rows.candidate_unscored + rows.missing
+        doubt = doubt or too_many_missing(rows.missing, of, self.config.max_missing)
         return Judged(evidence, p_block, p_pass, doubt)
 
     def _pairs(self, task: str, name: str, resamples: int) -> PairedMetric:
@@ -243,9 +248,9 @@ def in_points(pairs: PairedMetric, result: MetricResult | None) -> bool:
     """Whether a difference is best read in percentage points: the metric is a share or a mean
     of scores in [0, 1], not sacrebleu's 0–100 (those carry a signature) nor unbounded.
     """
-    values = [row.value for row in [*pairs.pairs.baseline, *pairs.pairs.candidate]]
-    if all(isinstance(value, float | int) for value in values):
-        return all(0 <= value <= 1 for value in values)  # type: ignore[operator]
+    if isinstance(pairs.metric, MeanScores):
+        rows = (pairs.pairs.baseline, pairs.pairs.candidate)
+        return all(((each >= 0) & (each <= 1)).all() for each in map(values_of, rows))
     return (
         result is not None
         and result.signature is None
