@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.literal import echo
+
 if TYPE_CHECKING:
     from harness.baseline import ScoredRun
     from harness.gate import GateConfig
@@ -43,7 +45,7 @@ def show(
         task = task_of(rule.metric, samples)
         simple = rule.kind == "max_drop" and rule.ideal is None and rule.value > 0
         if not simple or task is None or rule.metric not in means:
-            click.echo(f"{rule.name} {rule}: no prediction, only max_drop on a mean has one")
+            echo(f"{rule.name} {rule}: no prediction, only max_drop on a mean has one")
             continue
         given, source = discordance, "given"
         if given is None and baseline is not None and repeat is not None:
@@ -53,11 +55,11 @@ def show(
         click.secho(f"{rule.name} {rule}, {config.mode} gate, {n:,} samples", bold=True)
         for value in values:
             known = "" if given is None else f" ({source})"
-            click.echo(f"  where {100 * value:.3g} % of the samples differ{known}:")
+            echo(f"  where {100 * value:.3g} % of the samples differ{known}:")
             for line in lines(power(config, rule, n, value)):
-                click.echo(f"    {line}")
+                echo(f"    {line}")
         if given is None:
-            click.echo(
+            echo(
                 "  How many differ is not known: give --discordance, or --baseline and --repeat "
                 "with two runs."
             )
