@@ -107,7 +107,12 @@ def test_a_changed_file_is_refused(kit, make_run, tmp_path: Path, change, words:
 
 @pytest.mark.parametrize(
     "content",
-    [b"\x1f\x8b", b"\x1f\x8b\x08\x00garbage", gzip.compress(b"[1]", mtime=0), gzip.compress(b"{")],
+    [
+        b"\x1f\x8b",
+        b"\x1f\x8b\x08\x00garbage",
+        gzip.compress(b"[1]", mtime=0),
+        gzip.compress(b"{", mtime=0),
+    ],
 )
 def test_garbage_is_refused(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "garbage"
