@@ -15,7 +15,7 @@ from harness.ideal import DistanceChange
 from harness.metric_kinds import MetricRows, NotMeasurable, Unbounded, Weights, is_mean, rows_of
 from harness.protocols import Metric
 from harness.stats import estimates
-from harness.stats.inference import Inference, Reported, Unknown
+from harness.stats.inference import Inference, Reported, Unknown, decisive
 from harness.types import Estimate, Score, ScoreValue, TaskResult, Unscored
 
 __all__ = [
@@ -341,11 +341,11 @@ def infer_metric(
         if result is None or failed:
             raise
         return from_estimate(result.estimate, full), result.estimate.n
-    seen = checked(how.level(scores, resamples), full)
+    seen = checked(decisive(how.level(scores, resamples)), full)
     if not failed:
         return seen, len(scores)
     least, greatest = (
-        how.level([*scores, *ends], resamples) for ends in how.extremes(failed, scores)
+        decisive(how.level([*scores, *ends], resamples)) for ends in how.extremes(failed, scores)
     )
     return Bracketed(seen, least, greatest, len(failed)), len(scores)
 
