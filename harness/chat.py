@@ -28,6 +28,22 @@ Turn = Mapping[str, Any]
 _OFF = "--set chat_template=off leaves plain prompts as they are"
 
 
+class RefusedTurns(ModelError):
+    """A template refused a conversation, whose other forms it may take.
+
+    Args:
+        roles: Of the turns.
+        reason: The template's own words.
+        hint: What to do.
+    """
+
+    def __init__(self, roles: str, reason: str, hint: str) -> None:
+        super().__init__(
+            f"the model's chat template refused a prompt (turns: {roles}): {reason}", hint
+        )
+        self.reason = reason
+
+
 class ChatTemplate:
     """One template, and the process that renders it, which starts when it is first needed.
 
@@ -76,7 +92,8 @@ class ChatTemplate:
             answering: Whether it ends where the model's answer begins.
 
         Raises:
-            ModelError: The template refuses the turns, or takes too much time, memory or text.
+            RefusedTurns: The template refuses the turns.
+            ModelError: It takes too much time, memory or text.
         """
         asked = {"messages": list(turns), "add_generation_prompt": answering}
         with self._lock:
@@ -90,9 +107,7 @@ class ChatTemplate:
                 "Give turns that it takes: many templates want no system turn (put it into the "
                 "first user turn), and user and assistant in alternation"
             )
-        raise ModelError(
-            f"the model's chat template refused a prompt (turns: {roles}): {answer['error']}", hint
-        )
+        raise RefusedTurns(roles, answer["error"], hint)
 
     def _ask(self, line: str) -> Mapping[str, Any]:
         if self._process is None:

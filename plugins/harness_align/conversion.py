@@ -51,7 +51,7 @@ def rows_of_task(
         )
     found: Kind = "preference" if rows[0].rejected is not None else "completion"
     rows = [row for row in rows if (row.rejected is not None) == (found == "preference")]
-    return Rows(found, tuple(rows), f"task {name}")
+    return Rows(found, tuple(rows), f"task {name}", unit="sample")
 
 
 def _open(opener: object, wanted: type, seed: int) -> Task:

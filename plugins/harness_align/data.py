@@ -1,11 +1,14 @@
-"""Training data: what rows there are, and how files and tasks become rows.
+"""Training data: what rows there are, and as what they are written for the trainers.
 
-Four kinds, told apart by their columns (texts, or lists of ``{"role", "content"}`` messages):
+Five kinds, of texts or of lists of ``{"role", "content"}`` messages:
 
-    preference   prompt, chosen, rejected     (also without prompt: hh-rlhf's dialogues)
-    completion   prompt, completion           (also ``messages``, whose last turn is the answer)
+    preference   prompt, chosen, rejected
+    completion   prompt, completion
     label        prompt, completion, label
+    text         text
     prompt       prompt
+
+``harness_align.formats`` reads them from the forms in which people have them.
 """
 
 from __future__ import annotations
@@ -16,17 +19,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from harness import codec, data, runfolder
+from harness import codec, runfolder
 from harness.errors import DataError
 from harness.types import Message, Prompt
 
-Kind: TypeAlias = Literal["preference", "completion", "label", "prompt"]
-
-EXPECTED = (
-    "`prompt, chosen, rejected`, `chosen, rejected` (hh-rlhf), `prompt, completion`, "
-    "`prompt, completion, label`, `messages` or `prompt`"
-)
-_ASSISTANT = "\n\nAssistant:"
+Kind: TypeAlias = Literal["preference", "completion", "label", "text", "prompt"]
+COLUMNS: Mapping[Kind, str] = {
+    "preference": "prompt, chosen, rejected",
+    "completion": "prompt, completion",
+    "label": "prompt, completion, label",
+    "text": "text",
+    "prompt": "prompt",
+}
+"""The columns in which each kind is written."""
+_SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +60,55 @@ class Row:
         """The answers that the row has."""
         return tuple(each for each in (self.chosen, self.rejected) if each is not None)
 
+    @property
+    def key(self) -> str:
+        """What rows are told apart by: the prompt, or the text of a row that has none."""
+        return plain(self.prompt) or plain(self.chosen or "")
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Rows of one kind, and where they came from."""
+    """Rows of one kind, and where they came from.
+
+    Attributes:
+        kind: What every row has.
+        rows: The rows.
+        source: Their file or task.
+        format: The form in which they were read; empty where they were not read from a file.
+        total: How many rows there were; 0 stands for the number of rows here.
+        dropped: Reason → where the rows stood that were dropped for it.
+        unit: ``line`` or ``row``: what the numbers of rows count.
+    """
 
     kind: Kind
     rows: tuple[Row, ...]
     source: str
+    format: str = field(default="", compare=False)
+    total: int = field(default=0, compare=False)
+    dropped: Mapping[str, tuple[int, ...]] = field(default_factory=dict, compare=False)
+    unit: str = field(default="line", compare=False)
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def listed(self, numbers: Sequence[int]) -> str:
+        """Where rows stand, in words."""
+        more = f" and {len(numbers) - _SHOWN:,} more" if len(numbers) > _SHOWN else ""
+        unit = self.unit if len(numbers) == 1 else f"{self.unit}s"
+        return f"{unit} {', '.join(map(str, numbers[:_SHOWN]))}{more}"
+
+    def describe(self) -> str:
+        """As what the rows were read, and which ones were dropped, in one line."""
+        head = f"read as {self.format}" if self.format else "read"
+        total = self.total or len(self.rows)
+        if not self.dropped:
+            return f"{head}: {total:,} rows"
+        lost = len({number for numbers in self.dropped.values() for number in numbers})
+        reasons = ", ".join(
+            f"{len(numbers):,} {why} ({self.listed(numbers)})"
+            for why, numbers in self.dropped.items()
+        )
+        return f"{head}, {lost:,} of {total:,} rows dropped: {reasons}"
 
 
 def plain(prompt: Prompt) -> str:
@@ -72,154 +116,6 @@ def plain(prompt: Prompt) -> str:
     if isinstance(prompt, str):
         return prompt
     return "\n".join(f"{turn.role}: {turn.content}" for turn in prompt)
-
-
-# --------------------------------------------------------------------------- reading
-
-
-def read(path: Path) -> Rows:
-    """Reads a JSONL file, gzipped or not; the first row decides the kind.
-
-    Raises:
-        DataError: The file or one of its rows cannot be used; names the line.
-    """
-    kind: Kind | None = None
-    form: type | None = None
-    rows: list[Row] = []
-    for line, content in data.read_jsonl(path):
-        found = _kind(content)
-        kind = kind or found
-        if found is None or found != kind:
-            have = ", ".join(content) or "none"
-            what = f"the columns are {have}" + (f", but the file began as {kind}" if kind else "")
-            raise DataError(what, path=path, line=line, expected=EXPECTED)
-        row = _row(kind, content, path, line)
-        form = form or type(row.prompt)
-        if type(row.prompt) is not form:
-            raise DataError(
-                "texts and message lists are mixed",
-                path=path,
-                line=line,
-                expected="the same form in every row",
-            )
-        rows.append(row)
-    if kind is None:
-        raise DataError("holds no rows", path=path, expected=f"JSONL with the columns {EXPECTED}")
-    return Rows(kind, tuple(rows), str(path))
-
-
-def _kind(row: Mapping[str, Any]) -> Kind | None:
-    columns = row.keys()
-    if {"chosen", "rejected"} <= columns:
-        return "preference"
-    if {"prompt", "completion", "label"} <= columns:
-        return "label"
-    if {"prompt", "completion"} <= columns or "messages" in columns:
-        return "completion"
-    return "prompt" if "prompt" in columns else None
-
-
-_OWN = {"prompt", "chosen", "rejected", "completion", "label", "messages"}
-
-
-def _row(kind: Kind, row: Mapping[str, Any], path: Path, line: int) -> Row:
-    facts = {name: value for name, value in row.items() if name not in _OWN}
-    if "messages" in row:
-        turns = _messages(row["messages"], "messages", path, line)
-        if not turns or turns[-1].role != "assistant":
-            raise DataError(
-                "the last message is not the assistant's", path=path, line=line, expected=EXPECTED
-            )
-        return Row(line, turns[:-1], turns[-1:], facts=facts)
-    if kind == "preference" and "prompt" not in row:
-        return replace(_split_dialogues(row, path, line), facts=facts)
-    prompt = _text(row, "prompt", path, line)
-    conversational = not isinstance(prompt, str)
-    if kind == "prompt":
-        return Row(line, prompt, facts=facts)
-    if kind == "preference":
-        chosen = _answer(row, "chosen", conversational, path, line)
-        rejected = _answer(row, "rejected", conversational, path, line)
-        return Row(line, prompt, chosen, rejected, facts=facts)
-    answer = _answer(row, "completion", conversational, path, line)
-    if kind == "completion":
-        return Row(line, prompt, answer, facts=facts)
-    return Row(line, prompt, answer, label=data.field(row, "label", bool, path, line), facts=facts)
-
-
-def _text(row: Mapping[str, Any], name: str, path: Path, line: int) -> Prompt:
-    value = data.field(row, name, (str, list), path, line)
-    return value if isinstance(value, str) else _messages(value, name, path, line)
-
-
-def _answer(
-    row: Mapping[str, Any], name: str, conversational: bool, path: Path, line: int
-) -> Prompt:
-    value = _text(row, name, path, line)
-    if conversational == (not isinstance(value, str)):
-        return value
-    if conversational and isinstance(value, str):
-        return (Message("assistant", value),)
-    raise DataError(
-        f"{name!r} is a message list and `prompt` a text",
-        path=path,
-        line=line,
-        expected="both as texts or both as messages",
-    )
-
-
-def _messages(value: Any, name: str, path: Path, line: int) -> tuple[Message, ...]:
-    good = isinstance(value, list) and all(
-        isinstance(turn, dict)
-        and isinstance(turn.get("role"), str)
-        and isinstance(turn.get("content"), str)
-        for turn in value
-    )
-    if not good:
-        raise DataError(
-            f"{name!r} is not a list of messages",
-            path=path,
-            line=line,
-            expected='[{"role": "user", "content": "…"}, …]',
-        )
-    return tuple(Message(turn["role"], turn["content"]) for turn in value)
-
-
-def _split_dialogues(row: Mapping[str, Any], path: Path, line: int) -> Row:
-    """Two whole dialogues become their shared beginning and what follows it.
-
-    As texts (hh-rlhf) the shared part must end with ``\\n\\nAssistant:``; the dialogues of
-    some rows part earlier than in their last turn, so the longest such part is taken.
-    """
-    chosen = _text(row, "chosen", path, line)
-    rejected = _text(row, "rejected", path, line)
-    if isinstance(chosen, str) and isinstance(rejected, str):
-        shared = _common(chosen, rejected)
-        cut = chosen.rfind(_ASSISTANT, 0, shared)
-        if cut < 0:
-            raise DataError(
-                "no `prompt`, and the dialogues share no beginning up to `Assistant:`",
-                path=path,
-                line=line,
-                expected=EXPECTED,
-            )
-        cut += len(_ASSISTANT)
-        return Row(line, chosen[:cut], chosen[cut:], rejected[cut:])
-    if isinstance(chosen, tuple) and isinstance(rejected, tuple):
-        shared = _common(chosen, rejected)
-        shared = min(shared, len(chosen) - 1, len(rejected) - 1)  # an identical pair keeps a turn
-        return Row(line, chosen[:shared], chosen[shared:], rejected[shared:])
-    raise DataError(
-        "`chosen` and `rejected` have different forms", path=path, line=line, expected=EXPECTED
-    )
-
-
-def _common(one: Sequence[Any], other: Sequence[Any]) -> int:
-    """Length of the common beginning."""
-    for index, (a, b) in enumerate(zip(one, other, strict=False)):
-        if a != b:
-            return index
-    return min(len(one), len(other))
 
 
 # --------------------------------------------------------------------------- writing
@@ -234,10 +130,12 @@ def convert(rows: Rows, kind: Kind) -> Rows:
     if kind == rows.kind:
         return rows
     made: Iterable[Row]
-    if kind == "prompt":
+    if kind == "prompt" and rows.kind != "text":
         made = (Row(row.line, row.prompt, facts=row.facts) for row in rows.rows)
     elif kind == "completion" and rows.kind == "preference":
         made = (replace(row, rejected=None) for row in rows.rows)
+    elif kind == "completion" and rows.kind == "label":
+        made = (replace(row, label=None) for row in rows.rows if row.label)
     elif kind == "label" and rows.kind == "preference":
         made = (
             replace(row, chosen=answer, rejected=None, label=label)
@@ -245,10 +143,8 @@ def convert(rows: Rows, kind: Kind) -> Rows:
             for answer, label in ((row.chosen, True), (row.rejected, False))
         )
     else:
-        raise DataError(
-            f"these are {rows.kind} rows", path=rows.source, expected=f"{kind} rows: {EXPECTED}"
-        )
-    return Rows(kind, tuple(made), rows.source)
+        raise DataError(f"these are {rows.kind} rows", path=rows.source, expected=f"{kind} rows")
+    return replace(rows, kind=kind, rows=tuple(made))
 
 
 def choose(rows: Rows, kinds: Sequence[Kind], method: str) -> Rows:
@@ -267,12 +163,14 @@ def choose(rows: Rows, kinds: Sequence[Kind], method: str) -> Rows:
     raise DataError(
         f"--method {method} cannot train on {rows.kind} rows",
         path=rows.source,
-        expected=" or ".join(f"{kind} rows" for kind in kinds) + f". Columns: {EXPECTED}",
+        expected=" or ".join(f"{kind} rows ({COLUMNS[kind]})" for kind in kinds),
     )
 
 
 def to_json(row: Row, kind: Kind) -> dict[str, Any]:
     """The row in TRL's column names."""
+    if kind == "text":
+        return {**row.facts, "text": row.chosen}
     content: dict[str, Any] = {**row.facts, "prompt": _prompt_json(row.prompt)}
     if kind == "preference":
         assert row.chosen is not None
@@ -293,14 +191,19 @@ def _prompt_json(prompt: Prompt) -> Any:
 
 
 def write(path: Path, rows: Rows) -> Path:
-    """Writes JSONL that ``read`` reads back."""
+    """Writes JSONL that ``formats.read`` reads back."""
     text = "".join(codec.dumps(to_json(row, rows.kind)) + "\n" for row in rows.rows)
     runfolder.write_atomically(path, text)
     return path
 
 
 def as_messages(rows: Rows) -> Rows:
-    """Text rows as conversations: the prompt is the user's, the answer the assistant's.
+    """Text rows as conversations, see ``as_conversation``."""
+    return replace(rows, rows=tuple(map(as_conversation, rows.rows)))
+
+
+def as_conversation(row: Row) -> Row:
+    """A row of texts as turns: the prompt is the user's, the answer the assistant's.
 
     The hf backend asks chat models so; like there, an answer loses its leading space.
     """
@@ -310,15 +213,12 @@ def as_messages(rows: Rows) -> Rows:
             return text
         return (Message(role, text if role == "user" else text.lstrip()),)
 
-    def wrapped(row: Row) -> Row:
-        return replace(
-            row,
-            prompt=turn("user", row.prompt),
-            chosen=None if row.chosen is None else turn("assistant", row.chosen),
-            rejected=None if row.rejected is None else turn("assistant", row.rejected),
-        )
-
-    return Rows(rows.kind, tuple(wrapped(row) for row in rows.rows), rows.source)
+    return replace(
+        row,
+        prompt=turn("user", row.prompt),
+        chosen=None if row.chosen is None else turn("assistant", row.chosen),
+        rejected=None if row.rejected is None else turn("assistant", row.rejected),
+    )
 
 
 def split(rows: Rows, share: float, seed: int) -> tuple[Rows, Rows]:
@@ -328,12 +228,12 @@ def split(rows: Rows, share: float, seed: int) -> tuple[Rows, Rows]:
     """
     sides: tuple[list[Row], list[Row]] = ([], [])
     for row in rows.rows:
-        digest = hashlib.sha256(f"{seed}\0{plain(row.prompt)}".encode()).digest()
+        digest = hashlib.sha256(f"{seed}\0{row.key}".encode()).digest()
         sides[int.from_bytes(digest[:8], "big") / 2**64 < share].append(row)
-    train, development = (Rows(rows.kind, tuple(side), rows.source) for side in sides)
+    train, development = (replace(rows, rows=tuple(side)) for side in sides)
     return train, development
 
 
 def prompts(rows: Rows) -> Iterator[str]:
     """Each distinct prompt as text, in order."""
-    yield from dict.fromkeys(plain(row.prompt) for row in rows.rows)
+    yield from dict.fromkeys(row.key for row in rows.rows)

@@ -135,7 +135,7 @@ def _distinct_prompts(rows: Rows, most: int) -> list[Row]:
 
 
 def _clusters(rows: Sequence[Row]) -> list[str]:
-    return [plain(row.prompt) for row in rows]
+    return [row.key for row in rows]
 
 
 def _distance(probing: Probing, rows: Sequence[Row], answers: Sequence[Completion]) -> list[Effect]:

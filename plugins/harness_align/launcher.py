@@ -43,7 +43,7 @@ def train(
         RunFailedError: Training failed; the message says why.
         KeyboardInterrupt: Passed on, after the child was ended.
     """
-    _need_packages()
+    need_packages()
     out = Path(spec.out)
     journal = Journal.of(out)
     if not spec.resume and journal.path.exists():
@@ -144,7 +144,21 @@ def _environment(leash: bool) -> dict[str, str]:
     return environment
 
 
-def _need_packages() -> None:
+def processes(path: Path | None) -> int:
+    """How many processes train together.
+
+    Raises:
+        DataError: The file is no accelerate config.
+    """
+    return 1 if path is None else max(1, int(read_config(path).get("num_processes") or 1))
+
+
+def need_packages() -> None:
+    """Raises where training is impossible.
+
+    Raises:
+        MissingExtraError: A package is not installed.
+    """
     import importlib.util
 
     for name in ("accelerate", "trl", "peft", "datasets", "torch"):

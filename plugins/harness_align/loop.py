@@ -104,7 +104,7 @@ def run(
     aims = (_aims(job.targets, registry, names), _aims(job.guards, registry, names))
     say("Reading and checking the data")
     prepared = preparing.prepare(job, registry, names)
-    for line in prepared.findings.describe():
+    for line in (*prepared.findings.describe(), *prepared.notes):
         say(f"  {line}")
     before = after = None
     if names:
@@ -291,7 +291,8 @@ def to_json(result: AlignResult) -> dict[str, Any]:
             "source": prepared.findings.kept.source,
             "statistics": dict(prepared.statistics),
             "held_out_rows": len(prepared.development),
-            "dropped": {why: list(lines) for why, lines in prepared.findings.dropped.items()},
+            "format": prepared.findings.kept.format,
+            "dropped": {why: list(lines) for why, lines in prepared.findings.kept.dropped.items()},
             "contradicted": list(prepared.findings.contradicted),
             "rows_in_the_evaluation_suite": prepared.overlap,
         },

@@ -83,7 +83,12 @@ _PAIRS: tuple[Kind, ...] = ("preference",)
 METHODS = {
     each.name: each
     for each in (
-        Method("sft", "supervised fine-tuning on answers", ("completion", "preference"), _single),
+        Method(
+            "sft",
+            "supervised fine-tuning on answers",
+            ("completion", "text", "preference"),
+            _single,
+        ),
         Method("reward", "a reward model from preference pairs (Bradley–Terry)", _PAIRS, _single),
         Method(
             "rlhf",

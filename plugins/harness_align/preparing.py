@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.chat import ChatTemplate
-from harness.encoding import Encoder
-from harness.errors import DataError, ModelError, UsageError
+from harness.errors import DataError, UsageError
 from harness.plugins import Registry
-from harness.types import Message, Prompt
-from harness_align import conversion, counterfactual, data, launcher, rewards, search, validation
+from harness_align import (
+    conversion,
+    counterfactual,
+    data,
+    fitting,
+    formats,
+    launcher,
+    rewards,
+    search,
+    validation,
+)
 from harness_align import spec as specs
-from harness_align.data import Kind, Row, Rows, plain
+from harness_align.data import Kind, Row, Rows
 from harness_align.job import AlignJob
 from harness_align.methods import METHODS
 from harness_align.spec import AlignSpec
@@ -33,6 +40,7 @@ class Prepared:
         development: Held-out rows, of other prompts.
         findings: What validation dropped.
         statistics: What the training rows look like.
+        notes: What else is worth knowing before the training.
         overlap: Rows that are in the evaluation suite, trained on because the user said so.
     """
 
@@ -40,6 +48,7 @@ class Prepared:
     development: Rows
     findings: Findings
     statistics: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
     overlap: int = 0
 
 
@@ -56,16 +65,19 @@ def prepare(job: AlignJob, registry: Registry, tasks: Sequence[str]) -> Prepared
         ModelError: The model lacks something that training needs.
     """
     kinds = _kinds(job)
-    rows = data.choose(read(job.data, kinds[0], registry, job.seed), kinds, job.method)
+    spec = specs.from_mapping(
+        {**job.training, **search.watching(job), "method": job.method, "data": job.data}
+        | {"out": str(job.out)}
+    )
+    rows = read(job.data, kinds[0], registry, job.seed, spec.format, spec.columns)
+    rows = data.choose(rows, kinds, job.method)
     if rows.kind != "prompt" and job.method == "rlhf" and job.reward:
         rows = data.convert(rows, "prompt")
-    _check_rewards(job, rows, registry)
-    watching = replace(job, settings={**job.settings, **search.watching(job)}).training
-    spec = specs.from_mapping(
-        {**watching, "method": job.method, "data": job.data, "out": str(job.out)}
-    )
+    notes = _check_rewards(job, rows, registry)
     _check_settings(job, spec)
-    findings = validation.validate(rows, spec.max_length, counter(spec, rows))
+    findings = validation.validate(
+        rows, fitting.refusal(spec, rows, fitting.samples_answers(job, spec))
+    )
     overlapping = 0
     if tasks:
         suite = list(conversion.suite_texts(tasks, job.evaluation.get("data", {}), registry))
@@ -84,6 +96,7 @@ def prepare(job: AlignJob, registry: Registry, tasks: Sequence[str]) -> Prepared
             path=rows.source,
             expected="more prompts, or another share with `development` under [align]",
         )
+    fitting.check_rows(job, spec, train)
     if job.augment:
         train = counterfactual.augment(train, job.augment)
     folder = job.out / "data"
@@ -93,6 +106,7 @@ def prepare(job: AlignJob, registry: Registry, tasks: Sequence[str]) -> Prepared
         development,
         findings,
         validation.statistics(train),
+        notes,
         overlapping,
     )
 
@@ -124,26 +138,37 @@ def asked_base(job: AlignJob) -> str:
 def _kinds(job: AlignJob) -> tuple[Kind, ...]:
     """The kinds the method reads; a third party's aligner takes anything."""
     if job.method not in METHODS:
-        return ("preference", "completion", "label", "prompt")
+        return tuple(data.COLUMNS)
     if job.method == "rlhf" and not job.reward:
         return ("preference",)
     return METHODS[job.method].kinds
 
 
-def read(given: str, kind: Kind, registry: Registry, seed: int) -> Rows:
-    """The rows of a file, or of a task: ``TASK``, ``TASK=PATH``, ``TASK=sample``.
+def read(
+    given: str, kind: Kind, registry: Registry, seed: int, form: str = "", columns: str = ""
+) -> Rows:
+    """The rows of a file or folder, or of a task: ``TASK``, ``TASK=PATH``, ``TASK=sample``.
+
+    Args:
+        given: Which.
+        kind: What a task is asked to give.
+        registry: The loaded plugins.
+        seed: Of a task's own choices.
+        form: See ``formats.read``.
+        columns: See ``formats.read``.
 
     Raises:
         UsageError: It is neither.
         DataError: It cannot be read.
     """
-    if Path(given).is_file():
-        return data.read(Path(given))
+    if Path(given).exists():
+        return formats.read(Path(given), form, columns)
     task, equals, path = given.partition("=")
     if task not in registry.tasks:
         raise UsageError(
             f"--data {given!r} is neither a file nor a task",
-            "Give a JSONL file, or a task as TASK, TASK=PATH or TASK=sample.",
+            "Give a file of rows (JSONL, JSON, CSV, Parquet, …), or a task as TASK, TASK=PATH "
+            "or TASK=sample.",
         )
     return conversion.rows_of_task(task, path if equals else None, kind, registry, seed)
 
@@ -154,70 +179,30 @@ def _check_settings(job: AlignJob, spec: AlignSpec) -> None:
     Raises:
         HarnessError: A stage cannot be trained here, or the accelerate config is none.
     """
+    stages = fitting.stages_of(job, spec)
+    if not stages:
+        return
+    launcher.need_packages()
     from harness_align.training import checks
 
     if job.accelerate_config is not None:
         launcher.read_config(job.accelerate_config)
-    if job.method in METHODS:
-        for stage in METHODS[job.method].stages(spec):
-            checks.check(stage)
+    for stage in stages:
+        checks.check(stage)
+    if job.method != "reward":
+        fitting.check_context(spec)
 
 
-def counter(spec: AlignSpec, rows: Rows) -> Callable[[Row], int] | None:
-    """Counts the tokens of a row's prompt and longer answer; also checks model and tokenizer.
+def _check_rewards(job: AlignJob, rows: Rows, registry: Registry) -> tuple[str, ...]:
+    """Opens every reward once, and asks it about several answers to some prompts.
 
-    Raises:
-        ModelError: The model or its tokenizer cannot be used for this training.
-    """
-    from harness_align.training import models
-
-    models.check_architecture(spec)
-    conversational = bool(rows.rows) and not isinstance(rows.rows[0].prompt, str)
-    tokenizer = models.open_tokenizer(spec, conversational)
-
-    template = ChatTemplate.of(tokenizer) if conversational else None
-    encoder = Encoder(tokenizer, spec.max_length, chat=False)
-
-    def count(row: Row) -> int:
-        if template is not None:
-            texts = [_rendered(template, row, answer, rows.source) for answer in row.answers]
-            texts = texts or [_rendered(template, row, None, rows.source)]
-            return max(map(len, encoder.encode_many(texts).values()))
-        longest = max((plain(answer) for answer in row.answers), key=len, default="")
-        return len(tokenizer(plain(row.prompt) + longest, verbose=False)["input_ids"]) + 1
-
-    return count
-
-
-def _rendered(template: ChatTemplate, row: Row, answer: Prompt | None, source: str) -> str:
-    """A row as the chat template writes it, which is how it is trained on.
-
-    Raises:
-        DataError: The template refuses its turns.
-    """
-    turns = [
-        {"role": turn.role, "content": turn.content}
-        for part in (row.prompt, answer or ())
-        for turn in ((Message("assistant", part),) if isinstance(part, str) else part)
-    ]
-    try:
-        return template.render(turns, answering=answer is None)
-    except ModelError as error:
-        raise DataError(
-            error.message,
-            path=source,
-            line=row.line,
-            expected="turns that it takes: many templates want no system turn (put it into the "
-            "first user turn), and user and assistant in alternation",
-        ) from error
-
-
-def _check_rewards(job: AlignJob, rows: Rows, registry: Registry) -> None:
-    """Opens every reward once, and asks it for one value where it needs no model's answer.
+    Returns:
+        A note on a reward that gives one value to all of them.
 
     Raises:
         HarnessError: A reward cannot be used with these rows.
     """
+    notes = []
     for text in filter(None, (job.reward, job.held_out_reward)):
         terms = rewards.parse(text)
         for task in rewards.needs_task(terms):
@@ -226,13 +211,27 @@ def _check_rewards(job: AlignJob, rows: Rows, registry: Registry) -> None:
                     f"the reward task:{task} needs prompts that are made of {task}'s samples",
                     f"Give --data {task}=PATH.",
                 )
-        some = rows.rows[:8]
+        asked = [(row, answer) for row in rows.rows[:4] for answer in _tried(row)]
         values = rewards.WeightedSum(text, registry)(
-            [row.prompt for row in some],
-            [plain(row.chosen) if row.chosen is not None else "yes" for row in some],
-            [row.facts for row in some],
+            [row.prompt for row, _ in asked],
+            [answer for _, answer in asked],
+            [row.facts for row, _ in asked],
         )
-        if some and all(value is None for value in values) and not rewards.needs_task(terms):
+        known = {(row.key, value) for (row, _), value in zip(asked, values, strict=True)}
+        known = {pair for pair in known if pair[1] is not None}
+        if asked and not known and not rewards.needs_task(terms):
             raise UsageError(
                 f"the reward {text} gives no value", "It must return numbers for most answers."
             )
+        if known and len(known) == len({key for key, _ in known}):
+            notes.append(
+                f"note: the reward {text} gave the same value to every answer tried on a prompt; "
+                "where it never differs there is nothing to learn, and the training stops"
+            )
+    return tuple(notes)
+
+
+def _tried(row: Row) -> list[str]:
+    """Answers that a useful reward tells apart: the row's own, and some that are not."""
+    own = [each if isinstance(each, str) else each[-1].content for each in row.answers if each]
+    return [*own, "yes", "No, that is not so. It is a long story, which I will tell you: 1, 2, 3."]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.stats import estimates
 from harness_align import measures
-from harness_align.data import Row, Rows, plain
+from harness_align.data import Row, Rows
 from harness_align.effects import Effect, Effects, Paired
 from harness_align.rewards import ModelReward
 
@@ -26,7 +26,7 @@ def measure(checkpoint: Path, development: Rows) -> Effects:
     won = measures.wins(rejected, chosen)
     matched = measures.length_matched(*([len(_text(row, i)) for row in rows] for i in (0, 1)))
     longer = [float(len(_text(row, 0)) > len(_text(row, 1))) for row in rows]
-    clusters = [plain(row.prompt) for row in rows]
+    clusters = [row.key for row in rows]
     margins = [
         (a - b, cluster)
         for a, b, cluster in zip(chosen, rejected, clusters, strict=True)

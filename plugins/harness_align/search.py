@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import ConfigError, MissingExtraError, RunFailedError, UnknownNameError
-from harness_align import data
+from harness_align import data, formats
 from harness_align import spec as specs
 from harness_align.aligners import StagedAligner
 from harness_align.job import SET_ELSEWHERE, AlignJob
@@ -143,7 +143,7 @@ def search(
         raise MissingExtraError("a search", "align") from error
     spec = SearchSpec.parse(job.search or {})
     folder = job.out / "search"
-    inner, held_out = data.split(data.read(train), job.development, job.seed + 1)
+    inner, held_out = data.split(formats.read(train), job.development, job.seed + 1)
     rows = data.write(folder / "train.jsonl", inner)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(

@@ -32,6 +32,8 @@ class AlignSpec:
         model: The checkpoint folder or hub id that is trained further.
         data: JSONL in the columns that ``harness_align.data`` writes.
         out: Folder for checkpoints, progress and the final ``model`` folder.
+        format: The form of the data (``alpaca``, ``sharegpt``, …); empty finds it by the columns.
+        columns: ``FIELD:COLUMN,…``: columns that are called otherwise in the form.
         seed: Of the order of the data, dropout, new weights and sampling.
         steps: Optimizer steps; None trains for ``epochs``.
         epochs: Passes over the data where ``steps`` is None.
@@ -90,6 +92,8 @@ class AlignSpec:
     model: str
     data: str
     out: str
+    format: str = ""
+    columns: str = ""
     seed: int = 0
     steps: int | None = None
     epochs: float = 1.0

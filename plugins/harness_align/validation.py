@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 from harness.errors import DataError
-from harness_align.data import Row, Rows, plain
+from harness_align.data import Kind, Row, Rows, plain
 
-TokenCount = Callable[[Row], int]
+Refuse = Callable[[Row], str | None]
+"""Why a row cannot be used, as it goes on from "2 rows dropped, "; None where it can."""
 NGRAM = 13
 """Words in a row that count as the same text (the window of Brown et al. 2020, appendix C)."""
-_SHOWN = 8
 _WORD = re.compile(r"\w+")
 
 
@@ -27,63 +27,66 @@ class Findings:
     """What validation did.
 
     Attributes:
-        kept: The rows to train on.
-        dropped: Reason → the lines dropped for it.
-        contradicted: Lines whose pair stands in the data the other way round too; kept.
+        kept: The rows to train on; ``dropped`` there names the others, and why.
+        contradicted: Where pairs stand whose opposite is in the data, too; kept.
     """
 
     kept: Rows
-    dropped: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     contradicted: tuple[int, ...] = ()
 
     def describe(self) -> list[str]:
         """One line a finding, with row numbers."""
-        found = [
-            f"{len(lines):,} dropped, {why}: {_listed(lines)}"
-            for why, lines in self.dropped.items()
-        ]
+        found = [self.kept.describe()]
         if self.contradicted:
             found.append(
-                f"{len(self.contradicted):,} kept though the opposite preference is there too: "
-                f"{_listed(self.contradicted)}"
+                f"{len(self.contradicted):,} kept though the opposite preference is there too "
+                f"({self.kept.listed(self.contradicted)})"
             )
         return found
 
 
-def _listed(lines: Sequence[int]) -> str:
-    more = f" and {len(lines) - _SHOWN:,} more" if len(lines) > _SHOWN else ""
-    return ("line " if len(lines) == 1 else "lines ") + ", ".join(map(str, lines[:_SHOWN])) + more
-
-
-def validate(rows: Rows, max_length: int, count_tokens: TokenCount | None = None) -> Findings:
+def validate(rows: Rows, refuse: Refuse | None = None) -> Findings:
     """Drops rows that cannot be learned from.
 
     Args:
         rows: The rows as read.
-        max_length: Tokens of prompt and longer answer.
-        count_tokens: Tokens of a row; None skips the check of the length.
+        refuse: Why the model cannot be trained on a row; None: it can.
 
     Raises:
         DataError: Nothing is left.
     """
     dropped: dict[str, list[int]] = defaultdict(list)
-    seen: dict[tuple[object, ...], int] = {}
+    for known, lines in rows.dropped.items():
+        dropped[known] += lines
+    seen: set[tuple[object, ...]] = set()
     kept: list[Row] = []
     for row in rows.rows:
         key = (plain(row.prompt), *map(plain, row.answers), row.label)
-        why = _unusable(row)
+        why = _unusable(row, rows.kind)
         if why is None and key in seen:
-            why = "duplicates of an earlier row"
-        if why is None and count_tokens is not None and count_tokens(row) > max_length:
-            why = f"longer than {max_length:,} tokens"
+            why = "that repeat an earlier row"
+        if why is None and refuse is not None:
+            why = refuse(row)
         if why is not None:
             dropped[why].append(row.line)
             continue
-        seen[key] = row.line
+        seen.add(key)
         kept.append(row)
-    findings = Findings(
-        Rows(rows.kind, tuple(kept), rows.source),
-        {why: tuple(dict.fromkeys(lines)) for why, lines in dropped.items()},
+    left = replace(
+        rows,
+        rows=tuple(kept),
+        total=rows.total or len({row.line for row in rows.rows}),
+        dropped={why: tuple(dict.fromkeys(lines)) for why, lines in dropped.items()},
+    )
+    if not kept:
+        raise DataError(
+            f"no row is left to train on: {left.describe()}",
+            path=rows.source,
+            expected="at least one usable row; --set max_length=N allows longer ones as far as "
+            "the model's context goes",
+        )
+    return Findings(
+        left,
         tuple(
             row.line
             for row in kept
@@ -91,23 +94,15 @@ def validate(rows: Rows, max_length: int, count_tokens: TokenCount | None = None
             and (plain(row.prompt), *map(plain, row.answers[::-1]), row.label) in seen
         ),
     )
-    if not kept:
-        reasons = "; ".join(findings.describe())
-        raise DataError(
-            f"no row is left to train on: {reasons}",
-            path=rows.source,
-            expected="at least one usable row; --set max_length=N allows longer ones",
-        )
-    return findings
 
 
-def _unusable(row: Row) -> str | None:
-    if not plain(row.prompt).strip():
-        return "empty prompt"
+def _unusable(row: Row, kind: Kind) -> str | None:
+    if kind != "text" and not _content(row.prompt):
+        return "with an empty prompt"
     if any(not _content(answer) for answer in row.answers):
-        return "empty answer"
+        return "with an empty answer"
     if row.rejected is not None and plain(row.answers[0]) == plain(row.rejected):
-        return "chosen and rejected are identical"
+        return "whose chosen and rejected are identical"
     return None
 
 
@@ -153,7 +148,7 @@ def overlap(rows: Rows, suite: Iterable[SuiteText]) -> list[tuple[int, str]]:
             grams.setdefault(gram, each.name)
     found = []
     for row in rows.rows:
-        words = _words(plain(row.prompt))
+        words = _words(row.key)
         held = whole.get(" ".join(words)) or next(
             (grams[gram] for gram in _grams(words) if gram in grams), None
         )
@@ -171,7 +166,7 @@ def refuse_overlap(rows: Rows, suite: Iterable[SuiteText]) -> None:
     found = overlap(rows, suite)
     if not found:
         return
-    shown = ", ".join(f"line {line} ({name})" for line, name in found[:4])
+    shown = ", ".join(f"{rows.unit} {line} ({name})" for line, name in found[:4])
     more = f" and {len(found) - 4:,} more" if len(found) > 4 else ""
     raise DataError(
         f"{len(found):,} of {len(rows):,} rows are in the evaluation suite: {shown}{more}",
@@ -221,7 +216,7 @@ def statistics(rows: Rows) -> dict[str, float | int | str]:
     found: dict[str, float | int | str] = {
         "kind": rows.kind,
         "rows": len(rows),
-        "prompts": len({plain(row.prompt) for row in rows.rows}),
+        "prompts": len({row.key for row in rows.rows}),
         "words of a prompt": _mean(len(plain(row.prompt).split()) for row in rows.rows),
     }
     chosen = [len(plain(row.chosen).split()) for row in rows.rows if row.chosen is not None]

@@ -12,6 +12,7 @@ from typing import Any
 from harness import checkpoint, encoding
 from harness.chat import ChatTemplate
 from harness.errors import ModelError, UsageError
+from harness_align.data import Kind
 from harness_align.spec import AlignSpec
 from harness_align.training import adapters
 from harness_align.training.setup import Setup
@@ -76,10 +77,30 @@ def open_tokenizer(spec: AlignSpec, conversational: bool) -> Any:
     return tokenizer
 
 
+def wraps(spec: AlignSpec, tokenizer: Any, kind: Kind) -> bool:
+    """Whether text rows become conversations: whole texts stay as they are."""
+    return spec.wrap and kind != "text" and tokenizer.chat_template is not None
+
+
 def _end_turns(tokenizer: Any, model: str) -> None:
-    """Makes the chat template's end of a turn the end token: by it the result ends its answers."""
+    """Makes the chat template's end of a turn the end token: by it the result ends its answers.
+
+    A template that ends an answer by no such token gets the end token there, in training only:
+    else the result would learn no end.
+    """
+    template = ChatTemplate.of(tokenizer)
+    if template is None:
+        return
     end = encoding.end_of_turn(tokenizer)
-    if end is not None and end != tokenizer.eos_token_id:
+    if end is None and isinstance(tokenizer.chat_template, str):
+        logger.warning(
+            "note: the chat template of %s ends an answer with no special token: training ends "
+            "answers with the end token %s",
+            model,
+            tokenizer.eos_token,
+        )
+        tokenizer.chat_template += "{% if not add_generation_prompt %}{{ eos_token }}{% endif %}"
+    elif end is not None and end != tokenizer.eos_token_id:
         token = tokenizer.convert_ids_to_tokens(end)
         logger.warning(
             "note: the chat template of %s ends a turn with %s, and the tokenizer's end token is "
@@ -243,6 +264,14 @@ def context_length(config: Any) -> int | None:
         if isinstance(value, int) and value > 0:
             return value
     return None
+
+
+def room(spec: AlignSpec, config: Any) -> int | None:
+    """Tokens of text that the model can see, beside virtual ones; None without a limit."""
+    context = context_length(config)
+    if context is None or spec.adapter not in ("prompt", "prefix"):
+        return context
+    return max(1, context - spec.virtual_tokens)
 
 
 def export(trainer: Any, setup: Setup, folder: Path) -> Path:

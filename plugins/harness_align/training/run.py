@@ -16,8 +16,8 @@ os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
 from harness import plugins
 from harness.errors import DataError, RunFailedError, UsageError
 from harness.types import Message
-from harness_align import curriculum, data, rewards
-from harness_align.data import Rows
+from harness_align import curriculum, data, formats, rewards
+from harness_align.data import Kind, Rows
 from harness_align.journal import Journal
 from harness_align.spec import AlignSpec
 from harness_align.training import adapters, checks, models
@@ -34,22 +34,24 @@ def train(spec: AlignSpec, journal: Journal) -> Path:
     """
     method = trainer_named(spec.method)
     checks.check(spec)
-    kind = method.kind
+    kinds: tuple[Kind, ...] = (method.kind,)
     if spec.method == "contrastive" and spec.objective == "sft":
-        kind = "completion"
-    rows = data.choose(data.read(Path(spec.data)), (kind,), spec.method)
+        kinds = ("completion",)
+    elif spec.method == "sft":
+        kinds = ("completion", "text")
+    rows = data.choose(formats.read(Path(spec.data)), kinds, spec.method)
     conversational = not isinstance(rows.rows[0].prompt, str)
     spec = models.with_architecture(spec)
     config = models.check_architecture(spec)
     tokenizer = models.open_tokenizer(spec, conversational)
-    if spec.wrap and not conversational and tokenizer.chat_template is not None:
+    if not conversational and models.wraps(spec, tokenizer, rows.kind):
         rows = data.as_messages(rows)
     model = models.open_model(
         spec, method.classifier, tokenizer.pad_token_id, tokenizer.eos_token_id
     )
-    functions = _rewards(spec) if kind == "prompt" else []
+    functions = _rewards(spec) if rows.kind == "prompt" else []
     trained = [function for function, weight in functions if weight]
-    length = min(spec.max_length, models.context_length(config) or spec.max_length)
+    length = min(spec.max_length, models.room(spec, config) or spec.max_length)
     setup = Setup(
         spec,
         model,
@@ -117,10 +119,11 @@ def _dataset(spec: AlignSpec, method: Method, rows: Rows) -> Any:
     return Dataset.from_list(made)
 
 
-_COLUMNS: Mapping[str, tuple[str, ...]] = {
+_COLUMNS: Mapping[Kind, tuple[str, ...]] = {
     "preference": ("prompt", "chosen", "rejected"),
     "completion": ("prompt", "completion"),
     "label": ("prompt", "completion", "label"),
+    "text": ("text",),
     "prompt": ("prompt",),
 }
 

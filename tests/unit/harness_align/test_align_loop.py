@@ -10,7 +10,7 @@ import pytest
 
 from harness import cli, plugins
 from harness.errors import ConfigError, DataError, UnknownNameError, UsageError
-from harness_align import api, data, job, journal, loop, preparing, report
+from harness_align import api, formats, job, journal, loop, preparing, report
 from harness_align.job import AlignJob
 from harness_align.journal import Journal
 from harness_align.spec import AlignSpec
@@ -153,7 +153,7 @@ def test_a_task_is_data_and_reward(tiny_model, jsonl, tmp_path):
         development=0.3,
     )
     prepared = preparing.prepare(asked, plugins.load(), [])
-    row = data.read(prepared.train).rows[0]
+    row = formats.read(prepared.train).rows[0]
     assert "Is this sentence positive or negative?" in str(row.prompt)
     from harness_align.rewards import TaskReward
 
@@ -359,11 +359,11 @@ def test_every_command_has_help_with_examples(command, capsys):
 
 
 def test_errors_are_usage_errors_with_one_screen(tiny_model, jsonl, tmp_path, capsys):
-    rows = jsonl([{"question": "q", "answer": "a"}])
+    rows = jsonl([{"input": "q", "gold": "a"}])
     given = ("align", "--model", tiny_model, "--out", tmp_path / "out", "--data", rows)
     assert exit_code(*given, "--method", "dpo") == 2
     message = capsys.readouterr().err
-    assert "rows.jsonl, line 1: the columns are question, answer" in message
+    assert "rows.jsonl, line 1: the columns are input, gold" in message
     assert "Traceback" not in message
     assert exit_code(*given, "--method", "dpoo") == 2
     assert "dpo" in capsys.readouterr().err

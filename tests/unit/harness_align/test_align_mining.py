@@ -23,7 +23,7 @@ from harness.types import (
     TaskResult,
     Unscored,
 )
-from harness_align import data, mining
+from harness_align import formats, mining
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def test_wrong_answers_become_rejected_ones_worst_first(run, tmp_path):
     assert [each.record.sample.id for each in mined] == ["bad", "half"]
     out = tmp_path / "pairs.jsonl"
     assert mining.write(out, mined) == (2, 0)
-    rows = data.read(out)
+    rows = formats.read(out)
     assert rows.kind == "preference"
     first = rows.rows[0]
     assert (first.prompt, first.chosen, first.rejected) == ("Capital?\nAnswer:", " Paris", " Rome")

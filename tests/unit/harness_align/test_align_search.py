@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import ConfigError, RunFailedError, UnknownNameError
-from harness_align import data, search
+from harness_align import data, formats, search
 from harness_align.data import Row, Rows
 from harness_align.job import AlignJob
 from harness_align.search import SearchSpec
@@ -92,7 +92,7 @@ def test_the_best_settings_are_those_of_the_highest_value(job, instant):
 def test_trials_see_neither_all_rows_nor_what_they_are_judged_by(job, instant):
     seen = []
     run(job, lambda mine, checkpoint, held_out: seen.append(set(data.prompts(held_out))) or 0.0)
-    trained = set(data.prompts(data.read(job.out / "search/train.jsonl")))
+    trained = set(data.prompts(formats.read(job.out / "search/train.jsonl")))
     assert all(held_out and not held_out & trained for held_out in seen)
 
 

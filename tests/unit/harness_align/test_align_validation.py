@@ -24,31 +24,34 @@ def test_rows_that_teach_nothing_are_dropped_with_their_lines():
         ("p", "", "b"),
         ("p" * 99, "a", "b"),
     )
-    findings = validation.validate(rows, 50, lambda row: len(row.prompt))
+    findings = validation.validate(
+        rows, lambda row: "longer than 50 tokens" if len(row.prompt) > 50 else None
+    )
     assert [row.line for row in findings.kept.rows] == [1]
-    assert findings.dropped == {
-        "duplicates of an earlier row": (2,),
-        "chosen and rejected are identical": (3,),
-        "empty prompt": (4,),
-        "empty answer": (5,),
+    assert findings.kept.dropped == {
+        "that repeat an earlier row": (2,),
+        "whose chosen and rejected are identical": (3,),
+        "with an empty prompt": (4,),
+        "with an empty answer": (5,),
         "longer than 50 tokens": (6,),
     }
-    assert "1 dropped, empty answer: line 5" in findings.describe()
+    (line,) = findings.describe()
+    assert line.startswith("read, 5 of 6 rows dropped: 1 that repeat an earlier row (line 2), ")
 
 
 def test_contradictions_are_named_but_kept():
-    findings = validation.validate(pairs(("p", "a", "b"), ("p", "b", "a"), ("q", "b", "a")), 50)
+    findings = validation.validate(pairs(("p", "a", "b"), ("p", "b", "a"), ("q", "b", "a")))
     assert findings.contradicted == (1, 2)
     assert len(findings.kept) == 3
 
 
 def test_nothing_left_is_an_error_that_says_why():
-    with pytest.raises(DataError, match=r"no row is left.*identical: line 1"):
-        validation.validate(pairs(("p", "a", "a")), 50)
+    with pytest.raises(DataError, match=r"no row is left.*identical \(line 1\)"):
+        validation.validate(pairs(("p", "a", "a")))
 
 
 def test_many_lines_are_abbreviated():
-    findings = validation.validate(pairs(*[("p", "a", "b")] * 20), 50)
+    findings = validation.validate(pairs(*[("p", "a", "b")] * 20))
     assert "and 11 more" in findings.describe()[0]
 
 
@@ -85,9 +88,9 @@ def test_statistics_say_whether_length_gives_the_answer_away():
 
 @pytest.mark.shared
 def test_hh_rlhf_is_clean_but_for_four_empty_answers(shared):
-    from harness_align import data
+    from harness_align import formats
 
     findings = validation.validate(
-        data.read(shared / "data/hh_rlhf/harmless-base_test.jsonl.gz"), 512
+        formats.read(shared / "data/hh_rlhf/harmless-base_test.jsonl.gz")
     )
-    assert findings.dropped == {"empty answer": (87, 517, 926, 1104)}
+    assert findings.kept.dropped == {"with an empty answer": (87, 517, 926, 1104)}

@@ -5,18 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from harness_align.data import Kind
+from harness_align.spec import AlignSpec
 from harness_align.training.setup import Setup
 
 KL = 0.05
 """The usual weight of the KL term; never 0, which is what GRPO's own default would be."""
 
 
+def groups(spec: AlignSpec) -> int:
+    """Prompts in a batch of a device.
+
+    It holds whole groups: the baseline is made of the other answers to the same prompt.
+    """
+    return max(1, round(spec.batch_size / spec.generations))
+
+
 def _config(setup: Setup, kind: Any) -> Any:
     spec = setup.spec
     arguments = {**setup.arguments}
-    # A batch holds whole groups: the baseline is made of the other answers to the same prompt.
-    groups = max(1, round(spec.batch_size / spec.generations))
-    arguments["per_device_train_batch_size"] = groups * spec.generations
+    arguments["per_device_train_batch_size"] = groups(spec) * spec.generations
     return kind(
         **arguments,
         num_generations=spec.generations,
