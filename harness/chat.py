@@ -28,7 +28,7 @@ Turn = Mapping[str, Any]
 _OFF = "--set chat_template=off leaves plain prompts as they are"
 
 
-class RefusedTurns(ModelError):
+class RefusedTurnsError(ModelError):
     """A template refused a conversation, whose other forms it may take.
 
     Args:
@@ -92,7 +92,7 @@ class ChatTemplate:
             answering: Whether it ends where the model's answer begins.
 
         Raises:
-            RefusedTurns: The template refuses the turns.
+            RefusedTurnsError: The template refuses the turns.
             ModelError: It takes too much time, memory or text.
         """
         asked = {"messages": list(turns), "add_generation_prompt": answering}
@@ -107,7 +107,7 @@ class ChatTemplate:
                 "Give turns that it takes: many templates want no system turn (put it into the "
                 "first user turn), and user and assistant in alternation"
             )
-        raise RefusedTurns(roles, answer["error"], hint)
+        raise RefusedTurnsError(roles, answer["error"], hint)
 
     def _ask(self, line: str) -> Mapping[str, Any]:
         if self._process is None:

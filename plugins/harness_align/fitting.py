@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from harness import encoding
-from harness.chat import ChatTemplate, RefusedTurns
+from harness.chat import ChatTemplate, RefusedTurnsError
 from harness.errors import DataError, UsageError
 from harness.types import Message, Prompt
 from harness_align import data, launcher
@@ -66,7 +66,7 @@ def refusal(spec: AlignSpec, rows: Rows, samples: bool) -> Refuse:
         try:
             longest = max((length(row, answer) for answer in row.answers), default=0)
             prompt = length(row, None) if samples or not row.answers else 0
-        except RefusedTurns as error:
+        except RefusedTurnsError as error:
             return f"that the model's chat template refuses: {error.reason}"
         if max(longest, prompt) > limit:
             return f"longer than {limit:,} tokens{bound}"

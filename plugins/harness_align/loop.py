@@ -26,7 +26,7 @@ from harness.plugins import Registry
 from harness.protocols import Aligner
 from harness.stats import compare as paired_tests
 from harness.types import Sampling
-from harness_align import effects, journal, preparing, reward_quality, search
+from harness_align import checking, effects, journal, preparing, reward_quality, search
 from harness_align import spec as specs
 from harness_align.data import Rows
 from harness_align.effects import Effects, Paired, Probing
@@ -102,6 +102,7 @@ def run(
     aligner = aligner or registry.aligners[job.method].open()
     names = [spec.name for spec in registry.select_tasks(_task_names(job, registry))]
     aims = (_aims(job.targets, registry, names), _aims(job.guards, registry, names))
+    checking.check(job, registry, [*aims[0], *aims[1]])
     say("Reading and checking the data")
     prepared = preparing.prepare(job, registry, names)
     for line in (*prepared.findings.describe(), *prepared.notes):
@@ -120,7 +121,7 @@ def run(
     checkpoint = aligner.train(job.training, prepared.train, job.out / "train")
     if names:
         say("Measuring the result")
-        after = measure(job, registry, str(checkpoint), names, "after")
+        after = _measure_trained(job, registry, checkpoint, names)
     say("Comparing")
     changed = _effects(job, registry, checkpoint, prepared.development)
     verdict, comparison = _decide(job, registry, (before, after), aims, changed)
@@ -175,6 +176,19 @@ def measure(
     """Runs the frozen suite, and reads the run folder back."""
     finished = runner.run(_without_gate(job, model, tasks, job.out / place), registry)
     return load_run(finished.folder, texts=True)
+
+
+def _measure_trained(
+    job: AlignJob, registry: Registry, checkpoint: Path, names: Sequence[str]
+) -> ScoredRun:
+    try:
+        return measure(job, registry, str(checkpoint), names, "after")
+    except runner.NothingScoredError as error:
+        raise RunFailedError(
+            f"the trained model cannot be judged: {error.message}",
+            f"It is kept in {checkpoint}, and its answers in {job.out / 'after'}. With the reason "
+            "mended, the same command with --resume measures it again without training.",
+        ) from error
 
 
 def _without_gate(job: AlignJob, model: str, tasks: Sequence[str], out: Path) -> RunSpec:

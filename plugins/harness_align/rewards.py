@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 Values = list[float | None]
 _WEIGHT = re.compile(r"^\s*([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*\*\s*(.+)$", re.DOTALL)
+_HUB_ID = re.compile(r"(?![.~])[\w.-]+/[\w.-]+")
 SAMPLE_FACT, TASK_FACT = "sample", "task"
 """Columns in which rows that were made from a task carry its sample and its name."""
 
@@ -259,16 +260,20 @@ class ModelReward:
     BATCH = 16
 
     def __init__(self, folder: str) -> None:
-        if not Path(folder).is_dir():
+        import torch
+        from transformers import AutoModelForSequenceClassification, AutoTokenizer, logging
+
+        local = Path(folder).is_dir()
+        if not local and not _HUB_ID.fullmatch(folder):
             raise ModelError(
                 f"no reward model at {folder!r}",
-                "Give the folder of a checkpoint, task:NAME or plugin:FILE.py:FUNCTION.",
+                "Give a checkpoint's folder or hub id, task:NAME or plugin:FILE.py:FUNCTION.",
             )
-        from transformers import AutoModelForSequenceClassification, AutoTokenizer, logging
 
         logging.disable_progress_bar()
         try:
-            checkpoint.check_files(Path(folder))
+            if local:
+                checkpoint.check_files(Path(folder))
             self._tokenizer = AutoTokenizer.from_pretrained(folder)
             self._model, report = AutoModelForSequenceClassification.from_pretrained(
                 folder, use_safetensors=True, output_loading_info=True
@@ -283,7 +288,7 @@ class ModelReward:
         checkpoint.check_values(name, self._model.named_parameters())
         rows = self._model.get_input_embeddings().weight.shape[0]
         checkpoint.check_vocabulary(name, self._tokenizer, rows)
-        self._model.eval()
+        self._model.eval().to("cuda" if torch.cuda.is_available() else "cpu")
         if self._model.config.num_labels != 1:
             raise ModelError(
                 f"{folder} has {self._model.config.num_labels} outputs, a reward model has one",
@@ -305,14 +310,20 @@ class ModelReward:
 
         values: Values = []
         texts = [self._text(p, c) for p, c in zip(prompts, completions, strict=True)]
-        for start in range(0, len(texts), self.BATCH):
-            some = texts[start : start + self.BATCH]
+        pad = self._model.config.pad_token_id
+        size = self.BATCH if pad is not None else 1  # without one it cannot tell where texts end
+        for start in range(0, len(texts), size):
+            some = texts[start : start + size]
             encoded = self._encoder.encode_many(some)
-            batch = self._tokenizer.pad(
-                {"input_ids": [encoded[text][: self._encoder.max_length] for text in some]},
-                return_tensors="pt",
-                padding_side="right",
-            ).to(self._model.device)
+            rows = [list(encoded[text][: self._encoder.max_length]) for text in some]
+            longest = max(map(len, rows))
+            ids = [[*row, *[pad] * (longest - len(row))] for row in rows]
+            mask = [[1] * len(row) + [0] * (longest - len(row)) for row in rows]
+            given = {"input_ids": ids, "attention_mask": mask}
+            batch = {
+                name: torch.tensor(table, device=self._model.device)
+                for name, table in given.items()
+            }
             with torch.inference_mode():
                 outputs = self._model(**batch).logits[:, 0].float().tolist()
             values += [output if math.isfinite(output) else None for output in outputs]

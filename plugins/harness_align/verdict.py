@@ -19,6 +19,9 @@ from harness.types import Estimate, RunResult
 Decision = Literal["pass", "block", "inconclusive"]
 Role = Literal["target", "guard"]
 ALPHA = 0.05
+NEGLIGIBLE = 1e-4
+"""The least gain that counts, as a share of the metric: below it lie rounding errors and trainings
+that do nothing, which can move all samples the same way."""
 _EXIT_CODES: Mapping[Decision, int] = {"pass": 0, "block": 1, "inconclusive": 4}
 
 
@@ -258,7 +261,8 @@ def judgement(
         loss: p-value of "no loss", corrected for other guards.
         n: Samples it rests on.
     """
-    gained = inference.above(0.0) <= ALPHA / 2  # the 95 % interval excludes 0
+    least = NEGLIGIBLE * max(map(abs, values))
+    gained = inference.above(least) <= ALPHA / 2  # the 95 % interval excludes such gains
     lost = loss <= ALPHA / 2
     decision: Decision
     if lost:

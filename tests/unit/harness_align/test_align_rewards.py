@@ -85,7 +85,7 @@ def test_a_task_or_metric_that_does_not_exist_lists_the_nearest():
 def test_a_folder_that_is_no_reward_model_is_an_error(tiny_model, tmp_path):
     with pytest.raises(ModelError, match="no reward model"):
         rewards.ModelReward(str(tmp_path / "absent"))
-    with pytest.raises(ModelError, match="outputs"):
+    with pytest.raises(ModelError, match=r"score\.weight"):
         rewards.ModelReward(str(tiny_model))
 
 
@@ -94,3 +94,28 @@ def test_the_lexicon_tells_good_from_bad():
     assert good is not None
     assert bad is not None
     assert good > 0 > bad
+
+
+def test_a_reward_model_without_a_pad_token_scores_as_it_does_one_by_one(model_with):
+    import torch
+    from transformers import AutoConfig, LlamaForSequenceClassification
+
+    from harness_align.rewards import ModelReward
+
+    folder = model_with(pad_token=None)
+    config = AutoConfig.from_pretrained(folder, num_labels=1, pad_token_id=None)
+    torch.manual_seed(0)
+    LlamaForSequenceClassification(config).save_pretrained(folder)
+    texts = [" yes", " no, that is another and a longer answer"]
+    reward = ModelReward(str(folder))
+    together = reward(["p", "p"], texts)
+    assert together == [reward(["p"], [text])[0] for text in texts]
+    assert together[0] != together[1]
+
+
+def test_a_name_that_is_neither_folder_nor_hub_id_is_no_reward_model():
+    from harness.errors import ModelError
+    from harness_align.rewards import ModelReward
+
+    with pytest.raises(ModelError, match="no reward model at"):
+        ModelReward("./absent")
