@@ -282,7 +282,7 @@ def _metric(result: MetricResult) -> JSON:
         "signature": result.signature,
         "ideal": result.ideal,
         "kind": result.kind,
-        "bounds": None if result.bounds is None else list(result.bounds),
+        "bounds": None if result.bounds is None else list(map(number, result.bounds)),
     }
     return (
         estimate_to_json(result.estimate)
@@ -299,8 +299,13 @@ def _metric_back(data: JSON) -> MetricResult:
         data.get("signature"),
         data.get("ideal"),
         data.get("kind"),
-        None if bounds is None else (float(bounds[0]), float(bounds[1])),
+        None if bounds is None else _bounds(*bounds),
     )
+
+
+def _bounds(low: float | None, high: float | None) -> tuple[float, float]:
+    """Bounds as they were; JSON has no infinity."""
+    return (-math.inf if low is None else float(low), math.inf if high is None else float(high))
 
 
 def _source(source: DataSource, sha256: str) -> JSON:
