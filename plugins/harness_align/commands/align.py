@@ -28,7 +28,7 @@ Exit codes: 0 a gain is shown and no guard lost, 1 blocked, 2 usage or data erro
 @click.command("align", epilog=EPILOG)
 @click.option("--method", help="sft, reward, rlhf, dpo, slic, kto, orpo, simpo, contrastive.")
 @click.option("--model", metavar="CKPT", help="The base: a checkpoint folder or hub id.")
-@click.option("--data", metavar="FILE|TASK", help="JSONL rows, or TASK, TASK=PATH, TASK=sample.")
+@click.option("--data", metavar="FILE|TASK", help="Rows, or TASK, TASK=PATH, TASK=sample.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder. [aligned/METHOD-MODEL]")
 @click.option("--eval-tasks", type=options.Names(), help="What must get better; see below.")
 @click.option("--guard", type=options.Names(), help="What must not get worse; in the same form.")
