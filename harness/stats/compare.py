@@ -53,6 +53,8 @@ def infer_paired(
     both = np.concatenate([before, after])
     if problem := no_numbers(both, "paired"):
         return problem
+    if bounds is not None and not all(map(math.isfinite, bounds)):
+        bounds = None
     low, high = (float(both.min()), float(both.max())) if bounds is None else bounds
     if bounds is None and low >= 0 and high <= 1:
         low, high = UNIT

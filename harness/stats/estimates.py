@@ -157,6 +157,13 @@ def infer_mean(
         return problem
     if bounds is None and bool(np.all((array >= 0) & (array <= 1))):
         bounds = UNIT
+    if bounds is not None and not all(map(math.isfinite, bounds)):
+        if array.min() < array.max():  # a side without an end is held by the values seen
+            ends = (array.min(), array.max())
+            low, high = (b if math.isfinite(b) else e for b, e in zip(bounds, ends, strict=True))
+            seen = float(low), float(high)
+            return infer_bounded(array, seen, clusters, "mean", "held by the values seen")
+        bounds = None
     binary = bounds in (UNIT, None) and bool(np.all((array == 0) | (array == 1)))
     if bounds is not None and not binary:
         return infer_bounded(array, bounds, clusters)

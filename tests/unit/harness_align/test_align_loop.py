@@ -161,7 +161,7 @@ def test_a_task_is_data_and_reward(tiny_model, jsonl, tmp_path):
     sample = json.loads(row.facts["sample"])
     right, wrong = sample["targets"][0], {"positive": "negative", "negative": "positive"}
     scores = reward([row.prompt] * 3, [right, wrong[right], "perhaps"], [row.facts] * 3)
-    assert scores == [1.0, 0.0, None]
+    assert scores == [1.0, 0.0, 0.0]  # what names no label is wrong
 
 
 def test_a_task_that_compares_gives_pairs(jsonl):

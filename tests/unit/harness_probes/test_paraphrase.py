@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import random
+import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from harness import codec, plan, plugins, runfolder, runner
 from harness.config import RunSpec
 from harness.errors import DataError, UnknownNameError, UsageError
 from harness.protocols import Answers, BackendSpec, Probe, ProbeOptions, TaskOptions, TaskSpec
-from harness.responses import ResponseStore
+from harness.responses import default_path
 from harness.testing import FakeBackend
 from harness.types import Completion, Failed, Generate, Loglikelihood, Sample, Skipped
 from harness_probes.robustness.paraphrase import open_paraphrase
@@ -301,9 +303,7 @@ def test_answers_are_kept_under_the_other_models_fingerprint(
 ) -> None:
     registry = plugins.load()
     plan.build(spec_of(rows, rewriter), registry, FakeBackend())
-    from harness.responses import default_path
-
-    with ResponseStore(default_path()) as store:
-        kept = store._connection.execute("SELECT DISTINCT model FROM responses").fetchall()
+    with closing(sqlite3.connect(default_path())) as store:
+        kept = store.execute("SELECT DISTINCT model FROM responses").fetchall()
     assert len(kept) == 1
     assert "fake" not in kept[0][0]

@@ -124,7 +124,11 @@ def test_many_labels_need_little_memory() -> None:
     classes, count = 150, 2000
     metric = metrics()[3]
     rows = [
-        Score(str(i), metric.name, values(i % classes, (i * 7) % classes, classes)[metric.name])
+        Score(
+            str(i),
+            metric.name,
+            values(i % classes, (i * 7 + i // classes) % classes, classes)[metric.name],
+        )
         for i in range(count)
     ]
     tracemalloc.start()

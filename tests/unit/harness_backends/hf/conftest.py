@@ -45,7 +45,8 @@ def _configuration(name: str) -> Any:
         case "mistral-sliding":
             return t.MistralConfig(**SMALL, sliding_window=7)
         case "qwen2":
-            return t.Qwen2Config(**SMALL)
+            # transformers' tokenizer for this architecture adds a token of its own.
+            return t.Qwen2Config(**SMALL | {"vocab_size": SMALL["vocab_size"] + 1})
         case "qwen3":
             return t.Qwen3Config(**SMALL, head_dim=8)
         case "gemma2-softcap":

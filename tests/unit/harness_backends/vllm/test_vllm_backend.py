@@ -75,6 +75,7 @@ class Parameters:
     top_p: float = 1.0
     seed: int | None = None
     stop: list[str] = field(default_factory=list)
+    stop_token_ids: list[int] = field(default_factory=list)
     prompt_logprobs: int | None = None
     detokenize: bool = True
 
@@ -105,6 +106,7 @@ class Engine:
                 attention_mask=torch.ones_like(fed),
                 max_new_tokens=parameters.max_tokens,
                 do_sample=False,
+                eos_token_id=[1, *parameters.stop_token_ids],
             )[0, len(ids) :].tolist()
         logprobs: list[dict[int, Entry] | None] | None = None
         if parameters.prompt_logprobs:
