@@ -12,7 +12,7 @@ from harness.cli import options, registry_of
 EPILOG = """\b
 Examples:
   harness align --method dpo --model ./ckpt --data pairs.jsonl \\
-    --eval-tasks crows_pairs.stereotype@0.5 --guard squad,sst2 --eval-data sample
+    --eval-tasks crows_pairs.stereotype_share@0.5 --guard squad,sst2 --eval-data sample
   harness align --method rlhf --model ./ckpt --data prompts.jsonl \\
     --reward plugin:rewards.py:brevity --set steps=200 --set generations=8
   harness align --method rlhf --model ./ckpt --data squad=train.json --reward task:squad.f1
