@@ -75,30 +75,32 @@ def read(source: str, options: Mapping[str, str]) -> Saved:
             an id, or two have the same.
     """
     path = Path(source)
-    suffix = rows.suffix(path)
     numbered = False
-    if (
-        path.is_dir()
-        or suffix not in (".json", ".txt")
-        or (suffix == ".json" and is_json_lines(path))
-    ):
-        if not path.is_dir() and path.exists() and not rows.is_known(path):
-            raise DataError(
-                f"the suffix {suffix!r} names no format of saved outputs",
-                path=path,
-                expected=_FORMATS,
-            )
+    if not path.is_dir() and not rows.is_known(path):
+        found = _from_lines(path)
+    elif rows.suffix(path) != ".json" or is_json_lines(path):
         found, numbered = _from_rows(list(rows.read_rows(path)), options)
-    elif suffix == ".txt":
-        found = [
-            Output(f"{path}, line {number}", None, (text,)) for number, text in data.lines(path)
-        ]
     else:
         found, numbered = _from_json(path, options)
     if not found:
         raise DataError("holds no outputs", path=source, expected=_FORMATS)
     _check_ids(found)
     return Saved(source, tuple(found), numbered)
+
+
+def _from_lines(path: Path) -> list[Output]:
+    """An output a line, as ``.txt`` and translations (``hypotheses.de``) have them.
+
+    Raises:
+        DataError: The lines are JSON objects: scored as texts they would all be wrong.
+    """
+    if is_json_lines(path):
+        raise DataError(
+            f"the suffix {rows.suffix(path)!r} stands for an output a line, and the lines are JSON",
+            path=path,
+            expected=f"a name that ends in .jsonl; of saved outputs there are {_FORMATS}",
+        )
+    return [Output(f"{path}, line {number}", None, (text,)) for number, text in data.lines(path)]
 
 
 def _from_json(path: Path, options: Mapping[str, str]) -> tuple[list[Output], bool]:

@@ -165,9 +165,15 @@ def test_doc_ids_count_from_zero_whichever_are_there(tmp_path: Path) -> None:
     assert texts(chosen, ["x", "y", "z"]) == ["r0", None, "r2"]
 
 
-def test_an_unknown_suffix_names_the_formats(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"(?s)'\.log' names no format.*JSON map.*CSV.*Parquet"):
-        opened(written(tmp_path / "o.log", "x\n"))
+@pytest.mark.parametrize("name", ["o.txt", "o.de", "newstest.en-de", "o.log", "outputs"])
+def test_a_name_that_says_no_format_holds_an_output_a_line(tmp_path: Path, name: str) -> None:
+    assert texts(opened(written(tmp_path / name, "x\ny\n")), ["a", "b"]) == ["x", "y"]
+
+
+def test_json_by_a_name_that_says_no_format_is_not_scored_as_text(tmp_path: Path) -> None:
+    lines = '{"id": "a", "response": "x"}\n{"id": "b", "response": "y"}\n'
+    with pytest.raises(DataError, match=r"(?s)'\.log' stands for.*JSON map.*CSV.*Parquet"):
+        opened(written(tmp_path / "o.log", lines))
 
 
 def test_outputs_of_all_rows_serve_a_part_of_them(tmp_path: Path) -> None:
