@@ -14,11 +14,11 @@ from harness.types import RunResult
 
 
 def evaluate(
-    model: str,
-    tasks: Sequence[str],
-    data: Mapping[str, str] | str | None = None,
+    model: Path | str,
+    tasks: Sequence[str] | str,
+    data: Mapping[str, Path | str] | Path | str | None = None,
     *,
-    plugin_files: Sequence[Path] = (),
+    plugin_files: Sequence[Path | str] = (),
     **settings: Any,
 ) -> RunResult:
     """Evaluates a model as ``harness run`` does, and writes the run folder.
@@ -26,9 +26,11 @@ def evaluate(
     Args:
         model: A checkpoint folder or hub id, or ``SCHEME:REST``.
         tasks: Names of tasks and suites.
-        data: Task → path; or ``"sample"`` for the small sets that ship with the tasks.
+        data: Task → path; or ``"sample"`` for the small sets that ship with the tasks; or the
+            path of every task's data.
         plugin_files: Python files to load as plugins.
-        settings: Further fields of ``harness.config.RunSpec`` (``limit``, ``num_fewshot``, …).
+        settings: Further fields of ``harness.config.RunSpec`` (``limit``, ``out``, …);
+            paths are texts or ``Path``, names a list or a text with commas.
 
     Returns:
         The result; its ``run_id`` names the folder under ``runs`` unless ``out`` is given.
@@ -36,8 +38,8 @@ def evaluate(
     Raises:
         HarnessError: Something asked for does not exist, cannot be read, or the run failed.
     """
-    sources = {"": data} if isinstance(data, str) else dict(data or {})
-    spec = RunSpec(model, tuple(tasks), sources, **settings)
+    sources = {"": data} if isinstance(data, Path | str) else data or {}
+    spec = RunSpec(model, tasks, sources, **settings)  # type: ignore[arg-type]
     return runner.run(spec, plugins.load(plugin_files)).result
 
 

@@ -75,11 +75,20 @@ class RunSpec:
     cache: bool = True
 
     def __post_init__(self) -> None:
-        """Checks the ranges.
+        """Takes paths, names and settings in the forms in which Python has them; checks ranges.
 
         Raises:
             UsageError: A number is out of range.
         """
+        object.__setattr__(self, "model", str(self.model))
+        for name in ("tasks", "probes", "group_by", "formats"):
+            object.__setattr__(self, name, split_names(getattr(self, name)))
+        for name in ("data", "backend_settings"):
+            object.__setattr__(self, name, _texts(getattr(self, name)))
+        settings = {name: _texts(table) for name, table in self.task_settings.items()}
+        object.__setattr__(self, "task_settings", settings)
+        object.__setattr__(self, "baseline", None if self.baseline is None else str(self.baseline))
+        object.__setattr__(self, "out", None if self.out is None else Path(self.out))
         for name, least in (("limit", 1), ("sample", 1), ("num_fewshot", 0), ("batch_size", 1)):
             value = getattr(self, name)
             if value is not None and value < least:
@@ -91,6 +100,12 @@ class RunSpec:
             )
         if not self.tasks:
             raise UsageError("no task is named", "Name some with --tasks; `harness ls` lists them.")
+
+
+def split_names(value: str | Iterable[str]) -> tuple[str, ...]:
+    """Names in a list, or in one text between commas."""
+    names = value.split(",") if isinstance(value, str) else value
+    return tuple(name for each in names if (name := str(each).strip()))
 
 
 def parse_settings(pairs: Iterable[str]) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
@@ -151,7 +166,7 @@ def read_config(path: Path) -> dict[str, Any]:
     if checked.data:
         values["data"] = checked.data
     if checked.set:
-        values["backend_settings"] = {key: _text(value) for key, value in checked.set.items()}
+        values["backend_settings"] = _texts(checked.set)
     if checked.prices:
         values["prices"] = {
             name: price.model_dump(exclude_none=True) for name, price in checked.prices.items()
@@ -166,10 +181,7 @@ def read_config(path: Path) -> dict[str, Any]:
     values["templates"] = {
         name: table.pop("templates") for name, table in tasks.items() if "templates" in table
     }
-    values["task_settings"] = {
-        name: {key: _text(value) for key, value in table.items()}
-        for name, table in {**tasks, **probes}.items()
-    }
+    values["task_settings"] = {name: _texts(table) for name, table in {**tasks, **probes}.items()}
     return values
 
 
@@ -223,10 +235,14 @@ def merge(file: Mapping[str, Any], command_line: Mapping[str, Any]) -> RunSpec:
     )
 
 
+def _texts(table: Mapping[str, Any]) -> dict[str, str]:
+    return {key: _text(value) for key, value in table.items()}
+
+
 def _text(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _file_model() -> type[BaseModel]:

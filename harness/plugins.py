@@ -132,7 +132,7 @@ def _select(kind: str, specs: dict[str, Spec], names: Iterable[str]) -> list[Spe
 # --------------------------------------------------------------------------- loading
 
 
-def load(files: Sequence[Path] = (), strict: bool = False) -> Registry:
+def load(files: Sequence[Path | str] = (), strict: bool = False) -> Registry:
     """Loads every plugin there is.
 
     Args:
@@ -144,7 +144,8 @@ def load(files: Sequence[Path] = (), strict: bool = False) -> Registry:
     """
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
-    registry = Registry(manager, tuple(file.resolve() for file in files))
+    paths = [Path(file) for file in files]
+    registry = Registry(manager, tuple(file.resolve() for file in paths))
     for entry_point in sorted(metadata.entry_points(group=GROUP), key=lambda each: each.name):
         distribution = entry_point.dist
         info = PluginInfo(
@@ -153,7 +154,7 @@ def load(files: Sequence[Path] = (), strict: bool = False) -> Registry:
             distribution.name if distribution else entry_point.value,
         )
         _add(registry, info, entry_point.load, strict)
-    for file in files:
+    for file in paths:
         info = PluginInfo(file.stem, "", str(file))
         # A file was asked for by name: skipping it silently would be a surprise.
         _add(registry, info, lambda file=file: _import_file(file), strict=True)  # type: ignore[misc]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import plugins
+from harness.config import split_names
 from harness.plugins import Registry
 from harness.protocols import Aligner
 from harness_align import loop, report
@@ -18,14 +19,14 @@ from harness_align.methods import METHODS
 
 def align(
     method: str,
-    model: str,
-    data: str,
+    model: Path | str,
+    data: Path | str,
     out: Path | str,
     *,
-    eval_tasks: Sequence[str] = (),
-    guard: Sequence[str] = (),
-    eval_data: Mapping[str, str] | str | None = None,
-    plugin_files: Sequence[Path] = (),
+    eval_tasks: Sequence[str] | str = (),
+    guard: Sequence[str] | str = (),
+    eval_data: Mapping[str, Path | str] | str | None = None,
+    plugin_files: Sequence[Path | str] = (),
     settings: Mapping[str, Any] | None = None,
     quiet: bool = True,
     **further: Any,
@@ -52,14 +53,14 @@ def align(
     evaluation = {**further.pop("evaluation", {}), "data": sources}
     job = AlignJob(
         method,
-        model,
-        data,
+        str(model),
+        str(data),
         Path(out),
-        tuple(eval_tasks),
-        tuple(guard),
+        split_names(eval_tasks),
+        split_names(guard),
         evaluation,
         dict(settings or {}),
-        plugin_files=tuple(plugin_files),
+        plugin_files=tuple(map(Path, plugin_files)),
         **further,
     )
     result = run(job, plugins.load(plugin_files), quiet)

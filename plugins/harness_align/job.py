@@ -69,6 +69,8 @@ class AlignJob:
         Raises:
             HarnessError: A value is unknown or out of range.
         """
+        if self.accelerate_config is not None:
+            object.__setattr__(self, "accelerate_config", Path(self.accelerate_config))
         for name, value in self.settings.items():
             if name in SET_ELSEWHERE:
                 raise UsageError(
@@ -140,19 +142,13 @@ def make_job(file: Path | None, flags: Mapping[str, Any]) -> AlignJob:
     chosen = {key: value for key, value in given.items() if key in known}
     chosen |= {
         "out": Path(given.get("out") or Path("aligned") / f"{given['method']}-{name}"),
-        "targets": _names(given.get("eval_tasks") or run.get("tasks", ())),
-        "guards": _names(given.get("guard", ())),
-        "augment": _names(given.get("augment", ())),
+        "targets": config.split_names(given.get("eval_tasks") or run.get("tasks", ())),
+        "guards": config.split_names(given.get("guard", ())),
+        "augment": config.split_names(given.get("augment", ())),
         "evaluation": evaluation,
         "settings": {k: v for k, v in settings.items() if k not in SET_ELSEWHERE},
     }
     return AlignJob(**chosen)
-
-
-def _names(value: Any) -> tuple[str, ...]:
-    if isinstance(value, str):
-        value = value.split(",")
-    return tuple(str(each).strip() for each in value)
 
 
 def _checked(table: Any) -> dict[str, Any]:
