@@ -7,8 +7,10 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
+from click.testing import CliRunner
 
 from harness.cli import app
 
@@ -16,7 +18,7 @@ PACKAGES = ("harness", "plugins", "tasks", "reports")
 _FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _INDENTED = re.compile(r"^    (?=python |harness |make )", re.MULTILINE)
 _IN_PROSE = re.compile(r"(?<!`)`((?:harness|make|python) [^`]+)`(?!`)")
-_PROGRAM = re.compile(r"(?:\$ |- |run: )*(?=(?:harness|make|pip|accelerate|python) )")
+_PROGRAM = re.compile(r"(?:\$ |- |run: |python -m )*(?=(?:harness|make|pip|accelerate|python) )")
 _PLACEHOLDER = re.compile(r"…|\{|\b[A-Z]{3,}\b")
 
 
@@ -60,11 +62,9 @@ def blocks(text: str, *languages: str) -> list[str]:
 
 
 def collect(root: Path) -> list[Command]:
-    """Every command of the pages, the templates of ``harness init``, and ``--help``, once each."""
+    """Every command of the pages, the files of ``harness init``, and ``--help``, once each."""
     found = [command for page in pages(root) for command in _of_page(root, page)]
-    for template in sorted((root / "harness" / "cli" / "templates").iterdir()):
-        text = template.read_text("utf-8")
-        place = str(template.relative_to(root))
+    for place, text in _written_by_init().items():
         found += [Command(place, line) for line in _lines(text, marked=True)]
         found += mentions(place, text)
     for name, command in _commands(app, "harness"):
@@ -96,6 +96,16 @@ def check_names(command: Command) -> None:
     for word in words:
         option = word.partition("=")[0]
         assert not word.startswith("-") or option in options, f"{command}: no option {option}"
+
+
+def _written_by_init() -> dict[str, str]:
+    """The files of ``harness init --github``; the workflow's variable names the working folder."""
+    with TemporaryDirectory() as folder:
+        written = CliRunner().invoke(app, ["init", "--github", folder])
+        assert written.exit_code == 0, written.output
+        files = [each for each in Path(folder).rglob("*") if each.is_file()]
+        texts = {f"{each.name} of harness init": each.read_text("utf-8") for each in files}
+    return {place: text.replace('"$judge"', ".") for place, text in texts.items()}
 
 
 def _of_page(root: Path, page: Path) -> Iterator[Command]:

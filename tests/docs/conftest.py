@@ -16,7 +16,7 @@ from harness.cli import main
 from .commands import blocks
 
 SAMPLES = "tasks/harness_tasks/samples"
-RUN = "harness run --data sample --limit 4 --quiet"
+RUN = "harness run --data sample --limit 4 --quiet"  # the documented commands judge these four
 REWARD = "def brevity(prompts, completions):\n    return [-len(each) for each in completions]\n"
 ALIGN = '\n[align]\nmethod = "dpo"\ndata = "pairs.jsonl"\neval_tasks = ["sst2"]\n'
 
@@ -36,7 +36,7 @@ def prepared(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
     folder = tmp_path_factory.mktemp("documented")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        patch.setenv("HARNESS_CACHE", str(tmp_path_factory.mktemp("documented-cache")))
+        patch.setenv("HARNESS_CACHE", str(folder / "cache"))
         _write_data(root, folder)
         _save_models(folder)
         _write_configs(root, folder)
@@ -50,6 +50,7 @@ def workplace(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     folder = tmp_path / "work"
     shutil.copytree(prepared, folder)
     monkeypatch.chdir(folder)
+    monkeypatch.setenv("HARNESS_CACHE", str(folder / "cache"))
     for variable in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GITHUB_STEP_SUMMARY"):
         monkeypatch.delenv(variable, raising=False)
     return folder
@@ -86,9 +87,7 @@ def _write_data(root: Path, folder: Path) -> None:
 
 
 def _article(row: Mapping[str, Any]) -> dict[str, Any]:
-    answers = [
-        {"text": text, "answer_start": row["context"].find(text)} for text in row["answers"]
-    ]
+    answers = [{"text": text, "answer_start": row["context"].find(text)} for text in row["answers"]]
     question = {"id": row["id"], "question": row["question"], "answers": answers}
     question["is_impossible"] = not answers
     return {
@@ -134,7 +133,8 @@ def _make_runs(folder: Path) -> None:
     tasks = "squad,xsum,sst2,bias"
     assert harness(f"{RUN} --model ./ckpt --tasks {tasks} --out runs/main") == 0
     assert harness(f"{RUN} --model ./c1 --tasks {tasks} --out runs/candidate") == 0
-    assert harness(f"{RUN} --model ./c1 --tasks sst2 --probes typos --out runs/probed") == 0
+    probes = "typos,misspellings,punctuation,padding"
+    assert harness(f"{RUN} --model ./c1 --tasks sst2 --probes {probes} --out runs/probed") == 0
     for name in ("base", "a", "b", "20260101T120000Z-ckpt"):
         shutil.copytree("runs/candidate", folder / "runs" / name)
     for name in ("main.baseline", "baseline.json.gz"):

@@ -1,0 +1,54 @@
+"""The Python and the TOML of the documentation work as they stand."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import pytest
+
+import harness
+from harness.config import read_config
+from harness_align.job import make_job
+
+from .commands import blocks, pages
+
+ROOT = Path(__file__).parents[2]
+
+
+def snippets(*languages: str) -> dict[str, list[str]]:
+    """Page → its blocks in one of the languages."""
+    found = {page.name: blocks(page.read_text("utf-8"), *languages) for page in pages(ROOT)}
+    return {name: code for name, code in found.items() if code}
+
+
+def docstring() -> str:
+    """The example in the package's own docstring."""
+    lines = (harness.__doc__ or "").splitlines()
+    return textwrap.dedent("\n".join(line for line in lines if line[:4] in ("", "    ")))
+
+
+PYTHON = {**snippets("python"), "harness.__doc__": [docstring()]}
+SETTINGS = [
+    pytest.param(code, id=f"{name}: {code.splitlines()[0]}")
+    for name, codes in snippets("toml").items()
+    for code in codes
+    if "[project]" not in code
+]
+
+
+@pytest.mark.parametrize("page", PYTHON)
+def test_the_python_of_a_page_runs(page: str, workplace: Path) -> None:
+    names: dict[str, object] = {}
+    for code in PYTHON[page]:
+        exec(compile(code, page, "exec"), names)
+    assert names
+
+
+@pytest.mark.parametrize("code", SETTINGS)
+def test_settings_of_a_page_are_known(code: str, tmp_path: Path) -> None:
+    file = tmp_path / "harness.toml"
+    file.write_text(code, "utf-8")
+    assert read_config(file) is not None
+    if "[align" in code:
+        make_job(file, {"method": "sft", "model": "./ckpt", "data": "pairs.jsonl"})
