@@ -115,6 +115,30 @@ def read_config(path: Path) -> Mapping[str, Any]:
     return content
 
 
+def check_devices(path: Path) -> None:
+    """Finds that a file of ``accelerate config`` asks for more GPUs than this machine has.
+
+    Without one, accelerate starts a single process on the processor and says nothing.
+
+    Raises:
+        DataError: It does, or the file is no accelerate config.
+    """
+    import torch
+
+    config = read_config(path)
+    kind = str(config["distributed_type"])
+    if config.get("use_cpu") or kind not in ("FSDP", "DEEPSPEED", "MULTI_GPU", "MEGATRON_LM"):
+        return
+    wanted = int(config.get("num_processes", 1)) // max(1, int(config.get("num_machines", 1)))
+    here = torch.accelerator.device_count()
+    if here < wanted:
+        raise DataError(
+            f"{kind} wants {wanted} GPUs on this machine, and it has {here}",
+            path=path,
+            expected="as many processes a machine as it has GPUs; or use_cpu: true",
+        )
+
+
 def _is_several_cpus(config: Mapping[str, Any]) -> bool:
     """Whether several processes on one machine's processor are asked for.
 

@@ -177,7 +177,8 @@ def _check_settings(job: AlignJob, spec: AlignSpec) -> None:
     """Finds what a stage would refuse, before the base is measured.
 
     Raises:
-        HarnessError: A stage cannot be trained here, or the accelerate config is none.
+        HarnessError: A stage cannot be trained here, or the accelerate config is none
+            or asks for GPUs that are not here.
     """
     stages = fitting.stages_of(job, spec)
     if not stages:
@@ -186,7 +187,7 @@ def _check_settings(job: AlignJob, spec: AlignSpec) -> None:
     from harness_align.training import checks
 
     if job.accelerate_config is not None:
-        launcher.read_config(job.accelerate_config)
+        launcher.check_devices(job.accelerate_config)
     for stage in stages:
         checks.check(stage)
     if job.method != "reward":

@@ -28,7 +28,7 @@ NOT_HERE = {
     "--model vllm:": ("vLLM", "pip install 'evalign\\[vllm\\]'"),
     "gpus_per_worker=4": ("eight GPUs", "the cluster has room for"),
     "address=10.0.0.1": ("a Ray cluster at that address", "10.0.0.1"),
-    "fsdp.yaml": ("eight GPUs", "GPU"),
+    "fsdp.yaml": ("eight GPUs", "FSDP wants 8 GPUs on this machine, and it has"),
 }
 """What a command needs that is not here → a name for it, and what the harness must say."""
 
@@ -125,7 +125,11 @@ def test_a_make_target_exists_and_its_programs_are_installed(
     command: Command, workplace: Path
 ) -> None:
     done = subprocess.run(
-        [*command.words, "--dry-run"], cwd=ROOT, capture_output=True, text=True, check=True
+        [*command.words, "--dry-run", "VENV=.venv"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     recipes = re.findall(r"^\.venv/bin/(.*)$", done.stdout, re.MULTILINE)
     for recipe in recipes:

@@ -158,3 +158,13 @@ def weights(folder):
     from safetensors.torch import load_file
 
     return load_file(folder / "model.safetensors")
+
+
+@pytest.mark.parametrize("kind", ["FSDP", "DEEPSPEED", "MULTI_GPU"])
+def test_more_gpus_than_there_are_is_an_error_before_the_work(tmp_path: Path, kind: str) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(f"distributed_type: {kind}\nnum_processes: 2000\nnum_machines: 2\n")
+    with pytest.raises(DataError, match=f"{kind} wants 1000 GPUs on this machine"):
+        launcher.check_devices(config)
+    config.write_text(f"distributed_type: {kind}\nnum_processes: 2000\nuse_cpu: true\n")
+    launcher.check_devices(config)
