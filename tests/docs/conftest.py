@@ -16,7 +16,8 @@ from harness.cli import main
 from .commands import blocks
 
 SAMPLES = "tasks/harness_tasks/samples"
-RUN = "harness run --data sample --limit 4 --quiet"  # the documented commands judge these four
+JUDGED = "120"  # samples a task, of which the gate's rules about groups of questions need 50
+RUN = f"harness run --data sample --limit {JUDGED} --quiet"
 REWARD = "def brevity(prompts, completions):\n    return [-len(each) for each in completions]\n"
 ALIGN = '\n[align]\nmethod = "dpo"\ndata = "pairs.jsonl"\neval_tasks = ["sst2"]\n'
 
@@ -130,11 +131,14 @@ def _write_configs(root: Path, folder: Path) -> None:
 
 
 def _make_runs(folder: Path) -> None:
-    tasks = "squad,xsum,sst2,bias"
+    tasks = "squad,sst2,bbq,crows_pairs"
     assert harness(f"{RUN} --model ./ckpt --tasks {tasks} --out runs/main") == 0
     assert harness(f"{RUN} --model ./c1 --tasks {tasks} --out runs/candidate") == 0
     probes = "typos,misspellings,punctuation,padding"
-    assert harness(f"{RUN} --model ./c1 --tasks sst2 --probes {probes} --out runs/probed") == 0
+    assert (
+        harness(f"{RUN} --limit 4 --model ./c1 --tasks sst2 --probes {probes} --out runs/probed")
+        == 0
+    )
     for name in ("base", "a", "b", "20260101T120000Z-ckpt"):
         shutil.copytree("runs/candidate", folder / "runs" / name)
     for name in ("main.baseline", "baseline.json.gz"):
