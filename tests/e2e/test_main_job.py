@@ -49,7 +49,7 @@ def test_the_main_job(checkpoint: Path, tmp_path: Path) -> None:
     assert list(result.tasks)[:4] == ["squad", "xsum", "bbq", "crows_pairs"]
     assert result.status == "complete"
     raw = json.loads((tmp_path / "run" / "results.json").read_text("utf-8"))
-    assert raw["schema"] == 1
+    assert raw["schema"] == 2
     assert set(raw) >= {"run_id", "status", "model", "tasks", "gate", "timing", "usage"}
     f1 = raw["tasks"]["squad"]["metrics"]["f1"]
     assert set(f1) >= {"value", "stderr", "low", "high", "n", "higher_is_better", "method"}
