@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli import registry_of
+from harness.cli import gate_power, registry_of
 from harness.cli.options import Names
 from harness.literal import echo
 
@@ -48,16 +48,7 @@ STYLES = {"pass": "green", "block": "red", "inconclusive": "yellow"}
     is_flag=True,
     help="Judge nothing: say how often this gate will pass, block or be inconclusive.",
 )
-@click.option(
-    "--discordance",
-    type=click.FloatRange(0, 1, min_open=True),
-    help="For --power: the share of samples whose score will differ.",
-)
-@click.option(
-    "--repeat",
-    type=click.Path(path_type=Path),
-    help="For --power: another run of the baseline's model, to see how many differ.",
-)
+@gate_power.options("--power")
 @click.pass_context
 def command(
     context: click.Context,
@@ -76,7 +67,6 @@ def command(
     --format; where $GITHUB_STEP_SUMMARY is set, it is added to the job's summary.
     """
     from harness.baseline import load_run
-    from harness.cli import gate_power
     from harness.gate import evaluate
     from harness.gate.series import take_part
     from harness.installed import task_metrics

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -15,8 +15,29 @@ if TYPE_CHECKING:
     from harness.gate import GateConfig
     from harness.gate.power import Chances, Power
 
+Function = TypeVar("Function", bound=Callable[..., Any])
+
 USUAL = (0.02, 0.05, 0.1, 0.2)
 """Shares of pairs that differ, shown where none is known."""
+
+
+def options(flag: str) -> Callable[[Function], Function]:
+    """Adds ``discordance`` and ``repeat`` to a command; ``flag`` is what asks for the power."""
+
+    def add(function: Function) -> Function:
+        repeat = click.option(
+            "--repeat",
+            type=click.Path(path_type=Path),
+            help=f"For {flag}: another run of the baseline's model, to see how many differ.",
+        )
+        discordance = click.option(
+            "--discordance",
+            type=click.FloatRange(0, 1, min_open=True),
+            help=f"For {flag}: the share of samples whose score will differ from the baseline's.",
+        )
+        return discordance(repeat(function))
+
+    return add
 
 
 def show(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli import options, registry_of
+from harness.cli import gate_power, options, registry_of
 from harness.literal import one_line
 
 if TYPE_CHECKING:
@@ -43,16 +43,7 @@ Examples:
     is_flag=True,
     help="Say how often the gate of --config will pass, block or be inconclusive.",
 )
-@click.option(
-    "--discordance",
-    type=click.FloatRange(0, 1, min_open=True),
-    help="For --gate: the share of samples whose score will differ from the baseline's.",
-)
-@click.option(
-    "--repeat",
-    type=click.Path(path_type=Path),
-    help="For --gate: another run of the baseline's model, to see how many differ.",
-)
+@gate_power.options("--gate")
 @click.pass_context
 def command(
     context: click.Context,
@@ -92,7 +83,6 @@ def command(
 
 def _show_power(spec: RunSpec, plan: Plan, discordance: float | None, repeat: Path | None) -> None:
     from harness.baseline import load_run
-    from harness.cli import gate_power
     from harness.errors import UsageError
     from harness.gate import parse_gate
     from harness.metrics import kind_of
