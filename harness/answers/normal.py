@@ -6,16 +6,16 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
+from harness.scripts import CHARACTERS
+
 ARTICLES = frozenset({"a", "an", "the"})
 CURRENCIES = "$€£¥₹₽₩"
 
 _SAME = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "−": "-", "–": "-", "—": "-"})
-UNSPACED = "぀-ヿ㐀-䶿一-鿿豈-﫿฀-๿຀-໿က-႟ក-៿"
-"""Letters of scripts that put no blanks between words: each stands as a word of its own."""
 _TOKEN = re.compile(
     rf"(?P<number>(?:(?<![^\W_])[-+])?[{CURRENCIES}]?-?(?:\d+(?:[.,]\d+)*|(?<![\w.])\.\d+)%?)"
-    rf"|(?P<unspaced>[{UNSPACED}])"
-    rf"|(?P<word>(?:(?![{UNSPACED}])[^\W\d_])(?:(?![{UNSPACED}])[\w'\u0300-\u036f\u0900-\u0dff])*"
+    rf"|(?P<unspaced>[{CHARACTERS}])"
+    rf"|(?P<word>(?:(?![{CHARACTERS}])[^\W\d_])(?:(?![{CHARACTERS}])[\w'\u0300-\u036f\u0900-\u0dff])*"
     r"(?:[+#]+(?!\w))?)"
 )
 _MARKUP = re.compile(r"\\(?:text|textbf|mathrm|mathbf|mathbb|mbox)\s*\{([^{}]*)\}")

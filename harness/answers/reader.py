@@ -19,9 +19,10 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from harness.answers.normal import ARTICLES, UNSPACED, fold, normalize, tokens, undressed
+from harness.answers.normal import ARTICLES, fold, normalize, tokens, undressed
 from harness.answers.statements import statements
 from harness.choices import LETTERS
+from harness.scripts import CHARACTERS
 
 _OPEN = r"[\s*_\"'`“‘(\[{<$]*"
 _CLOSE = r"[*_\"'`”’)\]}>$]*"
@@ -29,7 +30,7 @@ _REASON = (
     r"because|since|as|which|for|due|given|based|that|and\s+not|not|porque|ya que|car|parce|weil|"
     r"denn|da|perché|потому|так как|因为|なぜなら"
 )
-_AFTER = rf"(?![^\W{UNSPACED}가-힣]|['’+#])"
+_AFTER = rf"(?![^\W{CHARACTERS}가-힣]|['’+#])"
 """What follows a letter that stands alone: in Japanese and Korean a particle may."""
 _LETTER = re.compile(
     rf"^{_OPEN}(?:(?:the|la|el|a|il|die|der)\s+(?=\S+\s|[B-Z]\b))?"
@@ -185,7 +186,7 @@ class _Options:
         ends = not rest.strip() or rest.lstrip(" \t").startswith("\n")
         reason = re.match(rf"\s+(?:[-–—:(]|(?:{_REASON})(?!\w))", rest, re.I) is not None
         set_apart = bool(mark.strip("*_")) or (bool(mark) and bool(before.strip()))
-        particle = re.match(rf"[{UNSPACED}가-힣]", rest) is not None
+        particle = re.match(rf"[{CHARACTERS}가-힣]", rest) is not None
         tight = ends or set_apart or reason or particle
         if letter.islower() and not (ends or set_apart):
             return None

@@ -158,12 +158,7 @@ def infer_mean(
     if bounds is None and bool(np.all((array >= 0) & (array <= 1))):
         bounds = UNIT
     if bounds is not None and not all(map(math.isfinite, bounds)):
-        if array.min() < array.max():  # a side without an end is held by the values seen
-            ends = (array.min(), array.max())
-            low, high = (b if math.isfinite(b) else e for b, e in zip(bounds, ends, strict=True))
-            seen = float(low), float(high)
-            return infer_bounded(array, seen, clusters, "mean", "held by the values seen")
-        bounds = None
+        return _infer_half_bounded(array, bounds, clusters)
     binary = bounds in (UNIT, None) and bool(np.all((array == 0) | (array == 1)))
     if bounds is not None and not binary:
         return infer_bounded(array, bounds, clusters)
@@ -190,6 +185,17 @@ def infer_mean(
         return Share(centre, stderr, n, math.inf, method, exact)
     size = effective_size(centre * (1 - centre), stderr, n, count)
     return Share(centre, stderr, size, freedom, method, exact)
+
+
+def _infer_half_bounded(
+    values: Array, bounds: tuple[float, float], clusters: Clusters | None
+) -> Inference:
+    """A mean of values of which one side has no end, such as counts: the values seen hold it."""
+    ends = float(values.min()), float(values.max())
+    if ends[0] == ends[1]:
+        return Unknown(ends[0], f"mean; all {len(values):,} values are equal: no interval")
+    low, high = (b if math.isfinite(b) else e for b, e in zip(bounds, ends, strict=True))
+    return infer_bounded(values, (low, high), clusters, "mean", "held by the values seen")
 
 
 def from_estimate(reported: Estimate) -> Inference:

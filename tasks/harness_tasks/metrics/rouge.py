@@ -9,8 +9,8 @@ from functools import lru_cache
 from harness.errors import MissingExtraError
 from harness.metrics import Mean
 from harness.protocols import Metric
+from harness.scripts import CHARACTERS
 from harness.types import Sample, ScoreValue
-from harness_tasks.languages import CHARACTERS
 
 NAMES = ("rouge1", "rouge2", "rougeL", "rougeLsum")
 TOKENIZERS = ("auto", "unicode", "rouge-score")

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 
 from harness.metrics import Mean
 from harness.protocols import Metric
+from harness.scripts import CHARACTERS
 from harness.types import Sample, ScoreValue
-from harness_tasks.languages import CHARACTERS
 
 UNANSWERABLE = "unanswerable"
 

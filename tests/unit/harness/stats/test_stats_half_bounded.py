@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from harness.stats.compare import infer_paired
+from harness.stats import estimates
 from harness.stats.estimates import infer_mean
 
 
@@ -19,3 +20,11 @@ def test_an_interval_is_finite_and_keeps_the_end_that_is_there(n: int) -> None:
     assert 0 <= low < values.mean() < high < math.inf
     change = infer_paired(values, rng.exponential(size=n), bounds=(0.0, math.inf))
     assert all(map(math.isfinite, change.interval(0.95)))
+
+
+def test_equal_values_have_no_interval() -> None:
+    for value in (0.0, 1.0, 3.0):
+        found = estimates.mean([value] * 40, bounds=(0.0, math.inf))
+        assert found.value == value
+        assert math.isnan(found.low)
+        assert math.isnan(found.high)
