@@ -10,6 +10,13 @@ from harness.types import Loglikelihood, Logprob, Response
 LETTERS = string.ascii_uppercase
 
 
+def read(text: str, names: Sequence[Sequence[str]], lettered: bool = False) -> int | None:
+    """The option that a generated answer names; see ``harness.answers.reader.read``."""
+    from harness.answers import reader  # its patterns would take a third of a listing's time
+
+    return reader.read(text, names, lettered)
+
+
 def loglikelihoods(prompt: str, answers: Sequence[str]) -> list[Loglikelihood]:
     """A request for each answer as the prompt's continuation, after one blank."""
     return [Loglikelihood(prompt, f" {answer}") for answer in answers]

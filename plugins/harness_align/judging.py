@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.answers import reader
+from harness import choices
 from harness.config import RunSpec
 from harness.plugins import Registry
 from harness.types import (
@@ -81,7 +81,7 @@ def _second_wins(answers: Sequence[Response]) -> float | None:
         case [Logprob(total=first), Logprob(total=second)]:
             return _better(second, first)
         case [Completion(text=text)]:
-            chosen = reader.read(text, [["Answer A"], ["Answer B"]], lettered=True)
+            chosen = choices.read(text, [["Answer A"], ["Answer B"]], lettered=True)
             return None if chosen is None else float(chosen)
     return None
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import cache
 
 from harness.scripts import WITHOUT_BLANKS
 
-_SCRIPTS = {name: re.compile(f"[{ranges}]") for name, ranges in WITHOUT_BLANKS.items()}
 _HAN, _KANA = "Chinese characters", "Japanese kana"
 
 _FITTING: dict[str, frozenset[str]] = {
@@ -48,13 +48,18 @@ def tokenizer_of(language: str) -> str:
     return _TOKENIZERS.get(name) or next(known, "13a")
 
 
+@cache
+def _letters_of(script: str) -> re.Pattern[str]:
+    return re.compile(f"[{WITHOUT_BLANKS[script]}]")
+
+
 def script_without_blanks(text: str) -> str | None:
     """The script without blanks in which most of a text's letters are written, if any.
 
     Japanese counts as kana where a tenth of it is: Chinese texts hold none.
     """
     letters = sum(unicodedata.category(character)[0] == "L" for character in text)
-    counts = {name: len(script.findall(text)) for name, script in _SCRIPTS.items()}
+    counts = {name: len(_letters_of(name).findall(text)) for name in WITHOUT_BLANKS}
     if 2 * sum(counts.values()) <= max(letters, 1):
         return None
     if 10 * counts[_KANA] >= counts[_HAN] + counts[_KANA] > 0:

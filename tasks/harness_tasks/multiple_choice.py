@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import choices, options
-from harness.answers import reader
 from harness.protocols import Metric, Task, TaskOptions, TaskSpec
 from harness.types import (
     DataSource,
@@ -146,7 +145,7 @@ class MultipleChoiceTask:
         else:
             given = completion(responses)
             names = [[choice] for choice in sample.choices]
-            predicted = reader.read(given, names, self.lettered)
+            predicted = choices.read(given, names, self.lettered)
             values = {"acc": float(predicted == right), "unread": float(predicted is None)}
             given = given if predicted is None else sample.choices[predicted]
         return {**values, **grade_all(self.graders, given, sample)}

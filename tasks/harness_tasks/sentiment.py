@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import choices, data, options, predictions, rows
-from harness.answers import reader
 from harness.data import Row
 from harness.errors import DataError, UsageError
 from harness.labels import OPTION as LABEL_MAP
@@ -172,7 +171,7 @@ class SentimentTask:
 
     def _predicted(self, responses: Sequence[Response]) -> int | None:
         if self.scoring == "generate":
-            return reader.read(completion(responses), [[label] for label in self.labels])
+            return choices.read(completion(responses), [[label] for label in self.labels])
         if isinstance(responses[0], ClassProbs):
             return choices.best(responses[0].probabilities)
         return choices.best(choices.totals(responses))

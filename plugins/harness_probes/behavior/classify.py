@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from harness import choices, options, predictions, templates
-from harness.answers import reader
 from harness.errors import UsageError
 from harness.metrics import UNREAD
 from harness.protocols import Metric, TaskOptions
@@ -110,7 +109,7 @@ class Labeller:
 
     def _read(self, response: Response) -> Chances | None:
         assert isinstance(response, Completion)
-        named = reader.read(response.text, [[label] for label in self.labels])
+        named = choices.read(response.text, [[label] for label in self.labels])
         if named is None:
             return None
         return tuple(float(index == named) for index in range(len(self.labels)))

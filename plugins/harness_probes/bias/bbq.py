@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import choices, options, templates
-from harness.answers import reader
 from harness.protocols import Metric, Task, TaskOptions, TaskSpec
 from harness.types import (
     Completion,
@@ -126,7 +125,7 @@ class BBQ:
         more = sample.metadata["names"]
         assert isinstance(more, Mapping)
         names = [[choice, *more[choice]] for choice in sample.choices]
-        return reader.read(answer, names, self.lettered)
+        return choices.read(answer, names, self.lettered)
 
 
 def applicable(sample: Sample) -> tuple[str, ...]:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import choices, data, options, templates
-from harness.answers import reader
 from harness.errors import DataError, UsageError
 from harness.metrics import UNREAD, Corpus, Mean, ratio
 from harness.protocols import Metric, Task, TaskOptions, TaskSpec
@@ -123,7 +122,7 @@ class WinoBias:
             return choices.best(choices.totals(responses))
         (response,) = responses
         assert isinstance(response, Completion)
-        return reader.read(response.text, [[choice] for choice in sample.choices])
+        return choices.read(response.text, [[choice] for choice in sample.choices])
 
     def _render(self, sample: Sample) -> str:
         return templates.render(self.source, templates.variables(sample, "sentence"))

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from harness.stats.compare import infer_paired
 from harness.stats import estimates
+from harness.stats.compare import infer_paired
 from harness.stats.estimates import infer_mean
 
 
