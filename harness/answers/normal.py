@@ -24,6 +24,7 @@ _PAIRS = (
     ("(", ")"), ("[", "]"), ("{", "}"), ("<", ">"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"),
     ("«", "»"), ("「", "」"), ("『", "』"), ("„", '"'), ("【", "】"),
 )  # fmt: skip
+_MOST_LAYERS = 20
 _ENDS = ".,;:!?。،؛؟।…"
 
 
@@ -36,7 +37,7 @@ def fold(text: str) -> str:
 def undressed(text: str) -> Iterator[str]:
     """The text, then without its end mark, then without what is set around it, step by step."""
     text = _MARKUP.sub(r"\1", text).strip()
-    while True:
+    for _ in range(_MOST_LAYERS):
         yield text
         bare = text
         for opening, closing in _PAIRS:

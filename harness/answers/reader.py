@@ -24,8 +24,8 @@ from harness.answers.statements import statements
 from harness.choices import LETTERS
 from harness.scripts import CHARACTERS
 
-_OPEN = r"[\s*_\"'`“‘(\[{<$]*"
-_CLOSE = r"[*_\"'`”’)\]}>$]*"
+_OPEN = r"[\s*_\"'`“‘(\[{<$]{0,20}"  # bounded: a million brackets must not take hours
+_CLOSE = r"[*_\"'`”’)\]}>$]{0,20}"
 _REASON = (
     r"because|since|as|which|for|due|given|based|that|and\s+not|not|porque|ya que|car|parce|weil|"
     r"denn|da|perché|потому|так как|因为|なぜなら"

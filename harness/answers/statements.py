@@ -28,7 +28,7 @@ _KEYS = ("answer", "final_answer", "answer_choice", "choice", "option", "label",
 _WORD = "|".join(map(re.escape, sorted((*_ANSWER, *_CHOSEN), key=len, reverse=True)))
 _ANSWER_WORD = "|".join(map(re.escape, sorted(_ANSWER, key=len, reverse=True)))
 _LINK = "|".join(map(re.escape, sorted(_IS, key=len, reverse=True)))
-_DRESS = r"[*_`\"'“”‘’]*"
+_DRESS = r"[*_`\"'“”‘’]{0,8}"
 
 _PATTERNS = (
     re.compile(r"\\boxed\s*\{(?P<said>(?:[^{}]|\{[^{}]*\})*)\}"),
@@ -68,7 +68,8 @@ _PATTERNS = (
     ),
 )
 _RIGHT = re.compile(
-    r"(?P<letter>(?<![\w'’])[(\[*]*[A-Z][)\]*.]*)\s+(?:is|was|seems|must be|would be|ist|es|est)"
+    r"(?P<letter>(?<![\w'’])[(\[*]{0,8}[A-Z][)\]*.]{0,8})"
+    r"\s+(?:is|was|seems|must be|would be|ist|es|est)"
     r"\s+(?:clearly\s+|therefore\s+|thus\s+|obviously\s+|indeed\s+)?(?:the\s+|la\s+|die\s+)?"
     r"(?:most\s+likely\s+)?(?:correct|right|best|true|answer|richtig|correcta|correcte)(?!\w)"
 )

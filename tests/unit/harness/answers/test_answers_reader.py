@@ -212,3 +212,12 @@ def test_a_later_statement_wins_over_all_before(options: list[str], data: st.Dat
 def test_text_without_a_statement_is_unread(text: str) -> None:
     assume(all(len(word) != 1 for word in text.replace(".", " ").replace(",", " ").split()))
     assert reads(text, "Oslo", "Rome", "Quito") is None
+
+
+@pytest.mark.parametrize("piece", ["(", "[", "*", "\\boxed{", '"answer": ', "<answer>"])
+def test_a_long_run_of_marks_names_no_option(piece: str) -> None:
+    assert read((piece * 20_000)[:20_000], [["Paris"], ["Rome"]], lettered=True) is None
+
+
+def test_only_so_many_layers_are_set_around_an_answer() -> None:
+    assert read(f"{'(' * 10}B{')' * 10}", [["Paris"], ["Rome"]], lettered=True) == 1
