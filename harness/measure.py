@@ -36,9 +36,16 @@ MetricsOfTask: TypeAlias = Mapping[str, Sequence[Metric]]
 # --------------------------------------------------------------------------- comparability
 
 
+JUDGED_BY = ("labels", "language", "languages", "split", "tokenize", "tokenizer")
+"""A task's settings that decide what an answer scores."""
+
+
 @dataclass(frozen=True, slots=True)
 class TaskIdentity:
-    """What must agree for two runs' scores of a task to be comparable."""
+    """What must agree for two runs' scores of a task to be comparable.
+
+    ``judged_by`` holds those of ``JUDGED_BY`` that the task has.
+    """
 
     version: str
     data_sha256: str
@@ -46,6 +53,7 @@ class TaskIdentity:
     template: str | None = None
     scoring: str | None = None
     samples: str | None = None
+    judged_by: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def of(cls, version: str, data_sha256: str, settings: Mapping[str, str]) -> TaskIdentity:
@@ -53,7 +61,8 @@ class TaskIdentity:
         asked = {
             name: settings.get(name) for name in ("num_fewshot", "template", "scoring", "samples")
         }
-        return cls(version, data_sha256, **asked)
+        judged_by = tuple((name, settings[name]) for name in JUDGED_BY if name in settings)
+        return cls(version, data_sha256, **asked, judged_by=judged_by)
 
     @classmethod
     def of_result(cls, task: TaskResult) -> TaskIdentity:
@@ -80,6 +89,11 @@ def incomparable(baseline: TaskIdentity, candidate: TaskIdentity) -> str | None:
             length = 12 if attribute == "data_sha256" else None
             before, after = ("none" if each is None else each[:length] for each in (before, after))
             reasons.append(f"{name} {before} in the baseline, {after} in the candidate")
+    before, after = dict(baseline.judged_by), dict(candidate.judged_by)
+    for name in sorted(before.keys() | after.keys()):
+        if before.get(name) != after.get(name):
+            old, new = before.get(name, "none"), after.get(name, "none")
+            reasons.append(f"{name} {old} in the baseline, {new} in the candidate")
     return "; ".join(reasons) or None
 
 

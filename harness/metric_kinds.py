@@ -146,6 +146,8 @@ class SummedRows:
     ) -> Inference:
         """The paired bootstrap of the combination: both runs' samples are drawn together."""
         old, new, clusters = self._statistics(before), self._statistics(after), clusters_of(before)
+        if old.shape[1] != new.shape[1]:
+            raise NotMeasurable(f"{self.name} was counted over other classes in each of the runs")
         compute = self.metric.compute
         if weights == (-1.0, 1.0):
             return paired.paired_bootstrap(old, new, compute, clusters, resamples)[0]

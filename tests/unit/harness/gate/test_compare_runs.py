@@ -9,7 +9,9 @@ from scipy import stats
 from harness.cli.comparison import markdown
 from harness.comparison import FLIPS_KEPT, MetricComparison, compare, comparison_to_json
 from harness.errors import DataError, HarnessError
-from harness.types import Estimate
+from harness.metric_kinds import NotMeasurable, SummedRows
+from harness.metrics import Corpus
+from harness.types import Estimate, Score
 
 
 def only(comparison):
@@ -129,6 +131,14 @@ def test_changes_are_shown_by_group(kit, scored) -> None:
             {"settings": {"num_fewshot": "0", "template": "default", "scoring": "classify"}},
             "scoring none in the baseline, classify in the candidate",
         ),
+        (
+            {"settings": {"num_fewshot": "0", "template": "default", "labels": "a, b"}},
+            "labels none in the baseline, a, b in the candidate",
+        ),
+        (
+            {"settings": {"num_fewshot": "0", "template": "default", "tokenizer": "unicode"}},
+            "tokenizer none in the baseline, unicode in the candidate",
+        ),
     ],
 )
 def test_incomparable_runs_are_refused_unless_forced(kit, scored, change, words) -> None:
@@ -195,3 +205,12 @@ def test_towards_the_ideal_is_better(before, after, verdict) -> None:
         0.001, "t test", 0.1, ideal=0.5,
     )  # fmt: skip
     assert metric.verdict == verdict
+
+
+def test_statistics_of_different_classes_are_not_compared() -> None:
+    def rows(classes: int) -> list[Score]:
+        return [Score(str(i), "f1", tuple(1.0 for _ in range(classes))) for i in range(20)]
+
+    metric = SummedRows("quiz.f1", Corpus("f1", lambda sums: sums[:, 0]), bounded=True)
+    with pytest.raises(NotMeasurable, match="other classes"):
+        metric.combined(rows(2), rows(3), (-1.0, 1.0))
