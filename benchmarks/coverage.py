@@ -20,7 +20,7 @@ from harness.stats.compare import infer_paired, paired_bootstrap
 from harness.stats.estimates import infer_bootstrap, infer_mean
 from harness.stats.inference import Inference, Unknown, decisive
 from harness_tasks.metrics.choices import binned, calibration_error
-from harness_tasks.metrics.classification import expand, matthews
+from harness_tasks.metrics.classification import OfClasses, expand, f1_macro, matthews
 
 Array = NDArray[np.float64]
 Draw = Callable[[np.random.Generator], tuple[Inference, float]]
@@ -116,6 +116,9 @@ def _small_and_rare() -> Iterator[Setting]:
             yield Setting(
                 f"MCC pairs, {rare:.0%}, n {n}", lambda rng, n=n, r=rare: _paired_mcc(rng, n, r)
             )
+            yield Setting(
+                f"macro F1 pairs, {rare:.0%}, n {n}", lambda rng, n=n, r=rare: _rare_f1(rng, n, r)
+            )
 
 
 # --------------------------------------------------------------------------- data
@@ -196,7 +199,7 @@ def _mcc(rng: np.random.Generator, n: int, rare: float) -> tuple[Inference, floa
     truth = rng.random(n) < rare
     seed = int(rng.integers(2**31))
     statistics = _counts(truth, _classified(rng, truth, 0.8))
-    return infer_bootstrap(statistics, matthews, seed=seed), _true_mcc(rare, 0.8)
+    return infer_bootstrap(statistics, OfClasses(matthews), seed=seed), _true_mcc(rare, 0.8)
 
 
 def _paired_mcc(rng: np.random.Generator, n: int, rare: float) -> tuple[Inference, float]:
@@ -205,9 +208,27 @@ def _paired_mcc(rng: np.random.Generator, n: int, rare: float) -> tuple[Inferenc
     after = before & ~(truth & (rng.random(n) < 0.25))
     seed = int(rng.integers(2**31))
     inference, _ = paired_bootstrap(
-        _counts(truth, before), _counts(truth, after), matthews, seed=seed
+        _counts(truth, before), _counts(truth, after), OfClasses(matthews), seed=seed
     )
     return inference, _true_mcc(rare, 0.6) - _true_mcc(rare, 0.8)
+
+
+@cache
+def _true_rare_f1(rare: float, found: float) -> float:
+    rng = np.random.default_rng(0)
+    truth = rng.random(2_000_000) < rare
+    sums = _counts(truth, _classified(rng, truth, found)).sum(axis=0, keepdims=True)
+    return float(f1_macro(sums)[0])
+
+
+def _rare_f1(rng: np.random.Generator, n: int, rare: float) -> tuple[Inference, float]:
+    truth = rng.random(n) < rare
+    before = _classified(rng, truth, 0.8)
+    after = before & ~(truth & (rng.random(n) < 0.25))
+    seed = int(rng.integers(2**31))
+    statistics = _counts(truth, before), _counts(truth, after)
+    inference, _ = paired_bootstrap(*statistics, OfClasses(f1_macro), seed=seed)
+    return inference, _true_rare_f1(rare, 0.6) - _true_rare_f1(rare, 0.8)
 
 
 def _share(rng: np.random.Generator, n: int) -> tuple[Inference, float]:

@@ -157,6 +157,10 @@ class SummedRows:
             first, second = compute(sums[:, :width]), compute(sums[:, width:])
             return weights[0] * first + weights[1] * second
 
+        totals = (each.sum(axis=0, keepdims=True) for each in (old, new))
+        if why := estimates.doubted(compute, *totals):
+            value = float(together(np.hstack([old, new]).sum(axis=0, keepdims=True))[0])
+            return Unknown(value, f"bootstrap; no interval: {why}")
         return estimates.infer_bootstrap(np.hstack([old, new]), together, clusters, resamples)
 
     def extremes(self, failed: Rows, seen: Rows) -> tuple[list[Score], list[Score]]:

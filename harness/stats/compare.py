@@ -12,6 +12,7 @@ from harness.stats.estimates import (
     RESAMPLES,
     UNIT,
     Clusters,
+    doubted,
     draws,
     extreme_rows,
     from_replicates,
@@ -121,6 +122,9 @@ def paired_bootstrap(
     units = len(before)
     if units < 2:
         return Unknown(observed, "paired bootstrap; too few samples for an interval"), NAN
+    totals = (each.sum(axis=0, keepdims=True) for each in (before, after))
+    if why := doubted(compute, *totals):
+        return Unknown(observed, f"paired bootstrap; no interval: {why}"), NAN
     sums = [(weights @ before, weights @ after) for weights in draws(units, resamples, seed)]
     old, new = (np.concatenate(each) for each in zip(*sums, strict=True))
     replicates = compute(new) - compute(old)

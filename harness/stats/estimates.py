@@ -343,7 +343,8 @@ def infer_bootstrap(
     Args:
         statistics: Shape (n, k), one row of additive sufficient statistics a sample.
         compute: Maps sums of shape (r, k) to values of shape (r,); NaN where undefined. Where it
-            has a method ``noise`` of the same shape, that is how far chance alone raises it.
+            has a method ``noise`` of the same shape, that is how far chance alone raises it; where
+            it has a method ``doubt``, that says why these sums allow no interval, or None.
         clusters: As in ``infer_mean``; whole clusters are drawn.
         resamples: Number of bootstrap replicates.
         seed: Of the draws.
@@ -359,6 +360,8 @@ def infer_bootstrap(
     value = float(compute(total)[0])
     if len(units) < 2:
         return Unknown(value, "bootstrap; too few samples for an interval")
+    if why := doubted(compute, total):
+        return Unknown(value, f"bootstrap; no interval: {why}")
     over = "" if len(units) == n else f" over {len(units)} clusters"
     sums = resampled_sums(units, resamples, seed)
     replicates = compute(sums)
@@ -374,6 +377,12 @@ def infer_bootstrap(
     if len(units) < _FEWEST_NOISY:
         return Unknown(value, f"bootstrap; no interval below {_FEWEST_NOISY} samples")
     return raised_by_chance(found, float(noise(total)[0]), replicates)
+
+
+def doubted(compute: Compute, *totals: Array) -> str | None:
+    """Why ``compute`` of one of these sums (shape (1, k)) has no interval; None where all have."""
+    doubt = getattr(compute, "doubt", None)
+    return None if doubt is None else next(filter(None, map(doubt, totals)), None)
 
 
 def raised_by_chance(inference: Inference, noise: float, replicates: Array) -> Inference:

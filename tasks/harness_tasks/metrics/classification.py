@@ -8,6 +8,8 @@ the square of them.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,16 +21,38 @@ from harness.types import ScoreValue
 
 Array = NDArray[np.float64]
 SHARE = (0.0, 1.0)
+FEWEST = 5
+"""Samples of each class below which no interval holds what it says (``docs/statistics.md``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfClasses:
+    """A metric of counts per class, which rare classes make too uncertain for an interval."""
+
+    formula: Callable[[Array], Array]
+
+    def __call__(self, sums: Array) -> Array:
+        """The metric of sums of shape (r, 3·classes), shape (r,)."""
+        return self.formula(sums)
+
+    def doubt(self, sums: Array) -> str | None:
+        """Why no interval can be trusted, from sums of shape (1, 3·classes); None where one can."""
+        true = _margins(sums)[1][0]
+        fewest = int(true.min())
+        if fewest >= FEWEST:
+            return None
+        enough = f", about {math.ceil(true.sum() * FEWEST / fewest):,} in all" if fewest else ""
+        return f"a class has {fewest} samples, and each takes {FEWEST}{enough}"
 
 
 def metrics() -> tuple[Metric, ...]:
     """The metrics, in the order they are shown."""
     return (
         Mean("accuracy", bounds=SHARE),
-        Corpus("precision_macro", precision_macro, bounds=SHARE, expand=expand),
-        Corpus("recall_macro", recall_macro, bounds=SHARE, expand=expand),
-        Corpus("f1_macro", f1_macro, bounds=SHARE, expand=expand),
-        Corpus("mcc", matthews, bounds=(-1.0, 1.0), expand=expand),
+        Corpus("precision_macro", OfClasses(precision_macro), bounds=SHARE, expand=expand),
+        Corpus("recall_macro", OfClasses(recall_macro), bounds=SHARE, expand=expand),
+        Corpus("f1_macro", OfClasses(f1_macro), bounds=SHARE, expand=expand),
+        Corpus("mcc", OfClasses(matthews), bounds=(-1.0, 1.0), expand=expand),
     )
 
 

@@ -12,6 +12,8 @@ from sklearn import metrics as sklearn
 
 from harness.errors import HarnessError
 from harness.metrics import Corpus, statistics_of
+from harness.stats.compare import paired_bootstrap
+from harness.stats.inference import Unknown
 from harness.types import Score, ScoreValue
 from harness_tasks.metrics.classification import metrics, values
 
@@ -138,3 +140,22 @@ def test_many_labels_need_little_memory() -> None:
     assert 0 <= estimate.low <= estimate.value <= estimate.high <= 1
     assert peak < 60 << 20  # confusion matrices would take 360 MB
     assert len(str(rows[-1].value)) < 40
+
+
+@pytest.mark.parametrize(("rare", "shown"), [(0, False), (4, False), (5, True)])
+def test_a_rare_class_allows_no_interval(rare: int, shown: bool) -> None:
+    rng = np.random.default_rng(0)
+    truth = [1] * rare + [0] * (200 - rare)
+    for metric in metrics():
+        if not isinstance(metric, Corpus):
+            continue
+        rows = [
+            Score(str(i), metric.name, values(each, int(rng.random() < 0.5), 2)[metric.name])
+            for i, each in enumerate(truth)
+        ]
+        found = metric.aggregate(rows)
+        assert np.isfinite(found.low) == shown
+        inference, _ = paired_bootstrap(*[statistics_of(rows, metric)] * 2, metric.compute)
+        assert isinstance(inference, Unknown) or shown
+    assert shown or f"a class has {rare} samples, and each takes 5" in found.method
+    assert rare != 4 or "about 250 in all" in found.method
