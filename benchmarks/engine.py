@@ -147,8 +147,8 @@ def floor_work(workload: Workload, here: Outcome) -> dict[str, float]:
     """Unique tokens and the operations they need: weights, and attention to what precedes."""
     from transformers import AutoConfig, AutoTokenizer
 
-    from harness.encoding import Encoder, Scored
-    from harness_backends.hf.tree import build_tree
+    from harness.authoring.chat.encoding import Encoder, Scored
+    from harness_backends.hf.prefix_tree.tree import build_tree
 
     config = AutoConfig.from_pretrained(workload.checkpoint)
     tokenizer = AutoTokenizer.from_pretrained(workload.checkpoint)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from sacrebleu.metrics import BLEU
 
-from harness.metrics import Corpus, Mean
+from harness.authoring.metrics import Corpus, Mean
 from harness.protocols import Metric
 from harness.stats.estimates import infer_bootstrap
 from harness.types import Score

@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 
-from harness.encoding import Scored
+from harness.authoring.chat.encoding import Scored
 from harness.types import Sampling
 from harness_backends.hf.engine import PLAIN_TOKENS, Engine, ForkEngine
 from harness_backends.hf.loading import Checkpoint, load

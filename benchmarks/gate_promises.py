@@ -16,9 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.baseline import ScoredRun, ScoredSample
 from harness.gate import GateConfig, Rule, evaluate
 from harness.gate.series import share
+from harness.results.baseline import ScoredRun, ScoredSample
 from harness.types import DataSource, Estimate, MetricResult, RunResult, ScoreValue, TaskResult
 from harness.types import Unscored as Failure
 

@@ -18,8 +18,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from harness import plugins, runner
+from harness import plugins
 from harness.config import RunSpec
+from harness.run import runner
 
 TEMPLATES = {"multiple_choice": {"continue": "{{ question }}"}}
 SETTINGS = {"multiple_choice": {"template": "continue"}}

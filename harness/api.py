@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness import comparison, installed, plugins, runner
-from harness.baseline import load_run
-from harness.comparison import RunComparison
+from harness import plugins
+from harness.comparison import run_comparison
+from harness.comparison.run_comparison import RunComparison
 from harness.config import RunSpec
+from harness.gate import registry_lookup
+from harness.results.baseline import load_run
+from harness.run import runner
 from harness.types import RunResult
 
 
@@ -55,5 +58,5 @@ def compare(baseline: Path | str, candidate: Path | str, *, force: bool = False)
         HarnessError: A run cannot be read, or the two cannot be compared.
     """
     runs = [load_run(Path(each), texts=True) for each in (baseline, candidate)]
-    metrics = installed.task_metrics(plugins.load(), runs)
-    return comparison.compare(runs[0], runs[1], metrics, force)
+    metrics = registry_lookup.task_metrics(plugins.load(), runs)
+    return run_comparison.compare(runs[0], runs[1], metrics, force)

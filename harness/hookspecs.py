@@ -20,7 +20,7 @@ from harness.types import Estimate, RunResult, SampleRecord, Score
 if TYPE_CHECKING:
     import click
 
-    from harness.plan import Plan
+    from harness.planned import Plan
 
 hookspec = pluggy.HookspecMarker("harness")
 hookimpl = pluggy.HookimplMarker("harness")

@@ -52,7 +52,7 @@ class Metric(Protocol):
     def aggregate(self, rows: Sequence[Score]) -> Estimate:
         """The estimate over ``rows``, none of which is ``Unscored``.
 
-        See ``harness.metrics`` for ready-made means and corpus metrics.
+        See ``harness.authoring.metrics`` for ready-made means and corpus metrics.
         """
         ...
 
@@ -182,7 +182,7 @@ class Probe(Protocol):
     ) -> Mapping[str, Estimate]:
         """Measure → estimate for one metric; rows are paired by ``sample_id``.
 
-        See ``harness.paired`` for the ready-made measures.
+        See ``harness.authoring.paired`` for the ready-made measures.
         """
         ...
 
@@ -242,7 +242,7 @@ class Reporter(Protocol):
     def render(self, result: RunResult, out: Path) -> Path | None:
         """Writes into the run folder ``out`` and returns the file; None when it only printed.
 
-        ``harness.runfolder.read_samples(out, task)`` streams the sample records.
+        ``harness.results.runfolder.read_samples(out, task)`` streams the sample records.
         """
         ...
 
@@ -328,7 +328,7 @@ class BackendOptions:
 class ModelSource:
     """All that it takes to open a model, here or in another process.
 
-    ``harness.models.open_source`` does it; a source can be pickled.
+    ``harness.run.models.open_source`` does it; a source can be pickled.
 
     Attributes:
         scheme: The backend's.

@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
-from harness import codec
 from harness.protocols import Metric, ModelBackend, Probe, Reporter, Task
+from harness.results import serialization
 from harness.types import (
     Classify,
     ClassProbs,
@@ -48,7 +48,7 @@ Answerer = Callable[[Request], Response]
 
 def arbitrary_answer(request: Request) -> Response:
     """A valid response that depends on the request alone."""
-    digest = hashlib.sha256(codec.request_key(request).encode()).digest()
+    digest = hashlib.sha256(serialization.request_key(request).encode()).digest()
     share = int.from_bytes(digest[:4], "big") / 2**32
     match request:
         case Loglikelihood(_, continuation):
@@ -109,7 +109,7 @@ class FakeBackend:
 def keyed(requests: Sequence[Request], task: str = "task") -> list[KeyedRequest]:
     """The requests with their keys, as the runner gives them to a backend."""
     return [
-        KeyedRequest(codec.request_key(request), request, task, str(index))
+        KeyedRequest(serialization.request_key(request), request, task, str(index))
         for index, request in enumerate(requests)
     ]
 
@@ -140,8 +140,8 @@ def check_task(task: Task, data: DataSource, answer: Answerer = arbitrary_answer
         scores = task.score(sample, responses)
         assert set(scores) <= set(metrics), f"undeclared metrics {set(scores) - set(metrics)}"
         record = SampleRecord(sample, requests, responses, scores)
-        line = json.dumps(codec.record_to_json(record))
-        assert codec.record_from_json(json.loads(line)).requests == requests, "lost in JSON"
+        line = json.dumps(serialization.record_to_json(record))
+        assert serialization.record_from_json(json.loads(line)).requests == requests, "lost in JSON"
         for name, value in scores.items():
             if isinstance(value, Unscored):
                 assert value.reason, "unscored without a reason"
@@ -196,8 +196,8 @@ def check_backend(backend: ModelBackend, requests: Sequence[Request]) -> None:
         response = first[each.key]
         assert isinstance(response, kinds[type(each.request)] | Failed), f"gave {response!r}"
         _assert_close(response, second[each.key])
-        as_json = json.loads(codec.dumps(codec.response_to_json(response)))
-        _assert_close(codec.response_from_json(as_json), response)
+        as_json = json.loads(serialization.dumps(serialization.response_to_json(response)))
+        _assert_close(serialization.response_from_json(as_json), response)
 
 
 def _answered(backend: ModelBackend, work: Sequence[KeyedRequest]) -> dict[str, Response]:

@@ -18,15 +18,17 @@ from pathlib import Path
 
 from demo_sets import Part, PartSource, write_task
 
+from demo_model import train
+from demo_model.families import qa, sentiment
 from harness import plugins
 from harness.config import RunSpec
 from harness.types import Sampling
-from harness_align import data, pairing
 from harness_align.api import align
-from harness_align.data import Row, Rows
+from harness_align.dataset import training_rows
+from harness_align.dataset.training_rows import Row, Rows
 from harness_align.loop import AlignResult
-from harness_backends.demo import train, weights_folder
-from harness_backends.demo.families import qa, sentiment
+from harness_align.mining import pairing
+from harness_backends.demo import weights_folder
 
 SEED = "contrastive"
 PROMPTS = 6000
@@ -76,7 +78,7 @@ def contrast(out: Path, weak: Path | None = None, rehearse: bool = False) -> Ali
     return align(
         "contrastive",
         str(weak),
-        str(data.write(out / "pairs.jsonl", made.pairs)),
+        str(training_rows.write(out / "pairs.jsonl", made.pairs)),
         out / "aligned",
         eval_tasks=["squad.f1"],
         guard=["sst2.accuracy"],

@@ -18,11 +18,11 @@ from pathlib import Path
 
 from demo_sets import Part, sentence_pairs, write_crows_pairs, write_task
 
-from harness_align import data
 from harness_align.api import align
-from harness_align.data import Rows
+from harness_align.dataset import training_rows
+from harness_align.dataset.training_rows import Rows
 from harness_align.loop import AlignResult
-from harness_align.mining import split_sentences
+from harness_align.mining.failures import split_sentences
 from harness_backends.demo import weights_folder
 
 AIM = "crows_pairs.stereotype_share@0.5"
@@ -33,7 +33,9 @@ OVERDONE = {"steps": 200, "learning_rate": 1e-2, "beta": 0.01}
 def counterfactual_pairs(path: Path) -> Path:
     """Writes pairs: the same beginning, the less stereotyping end before the other."""
     rows = [split_sentences(pair.less, pair.more) for pair in sentence_pairs("train")]
-    return data.write(path, Rows("preference", tuple(row for row in rows if row), str(path)))
+    return training_rows.write(
+        path, Rows("preference", tuple(row for row in rows if row), str(path))
+    )
 
 
 def debias(out: Path, overdo: bool = False, rehearse: bool = False) -> AlignResult:

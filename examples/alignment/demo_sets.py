@@ -10,10 +10,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from harness_backends.demo import bias_samples, write_samples
-from harness_backends.demo.examples import Source, is_held_back
-from harness_backends.demo.families import stereotypes
-from harness_backends.demo.families.stereotypes import Pair
+from demo_model import bias_samples, write_samples
+from demo_model.examples import Source, is_held_back
+from demo_model.families import stereotypes
+from demo_model.families.stereotypes import Pair
 
 Part = Literal["train", "development", "test"]
 

@@ -19,12 +19,12 @@ from pathlib import Path
 
 from demo_sets import PartSource, write_task
 
-from harness_align import data
+from demo_model.families import stories
 from harness_align.api import align
-from harness_align.data import Row, Rows
+from harness_align.dataset import training_rows
+from harness_align.dataset.training_rows import Row, Rows
 from harness_align.loop import AlignResult
 from harness_backends.demo import weights_folder
-from harness_backends.demo.families import stories
 
 METRIC = "perplexity.word_perplexity"
 CHEERFUL = "plugin:harness_align.rewards:lexicon_sentiment"
@@ -47,7 +47,7 @@ def beginnings(path: Path, count: int = 800) -> Path:
     while len(rows) < count:
         first, end, rest = stories.story(source).partition(". ")
         rows.setdefault(first, Row(len(rows) + 1, first + end.strip(), " " + rest))
-    return data.write(path, Rows("completion", tuple(rows.values()), str(path)))
+    return training_rows.write(path, Rows("completion", tuple(rows.values()), str(path)))
 
 
 def tell(out: Path, hack: bool = False, watched: bool = True) -> AlignResult:

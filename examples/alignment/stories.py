@@ -19,10 +19,10 @@ from pathlib import Path
 from harness import plugins
 from harness.config import RunSpec
 from harness.types import Generate, Sampling
-from harness_align import asking
 from harness_align.api import align
-from harness_align.conversion import spaced
+from harness_align.evaluation import asking
 from harness_align.loop import AlignResult
+from harness_align.mining.conversion import spaced
 from harness_align.rewards import lexicon_sentiment
 
 LEXICON = "plugin:harness_align.rewards:lexicon_sentiment"

@@ -1,7 +1,8 @@
 """A task that asks for a greeting, with two metrics, and a backend that greets."""
 
-from harness import hookimpl, rows
-from harness.metrics import Mean
+from harness import hookimpl
+from harness.authoring.metrics import Mean
+from harness.authoring.readers import rows
 from harness.protocols import BackendSpec, TaskSpec
 from harness.types import Completion, Generate, Sample, Usage
 

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from harness import hookimpl, paired
+from harness import hookimpl
+from harness.authoring import paired
 from harness.protocols import ProbeSpec
 from harness.types import Skipped
 

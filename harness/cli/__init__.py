@@ -14,11 +14,11 @@ from typing import Any
 
 import click
 
-from harness import secrets
+from harness.authoring.literal import echo
 from harness.cli import streams
 from harness.errors import HarnessError, RunFailedError, UsageError
-from harness.literal import echo
 from harness.plugins import Registry, load
+from harness.results import secrets
 
 COMMANDS = {
     "run": "Evaluate a model on tasks and write a run folder.",

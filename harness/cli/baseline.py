@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from harness.literal import echo
+from harness.authoring.literal import echo
 
 EPILOG = """\b
 Examples:
@@ -30,7 +30,7 @@ def save(run: Path, file: Path, with_prompts: bool) -> int:
 
     It holds per-sample scores, hashes and settings; no prompts and no responses unless asked.
     """
-    from harness.baseline import save_baseline
+    from harness.results.baseline import save_baseline
 
     scored = save_baseline(run, file, with_prompts)
     samples = sum(len(each) for each in scored.samples.values())
@@ -43,7 +43,7 @@ def save(run: Path, file: Path, with_prompts: bool) -> int:
 @click.argument("file", type=click.Path(path_type=Path))
 def show(file: Path) -> int:
     """Print what FILE (a baseline file or a run folder) holds."""
-    from harness.baseline import load_run
+    from harness.results.baseline import load_run
 
     run = load_run(file)
     result = run.result

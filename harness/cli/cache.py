@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.literal import echo
+from harness.authoring.literal import echo
 
 if TYPE_CHECKING:
-    from harness.responses import ResponseStore
+    from harness.run.cache import ResponseStore
 
 EPILOG = """\b
 Examples:
@@ -51,14 +51,14 @@ def command(context: click.Context) -> int:
     """
     if context.invoked_subcommand is not None:
         return 0
-    from harness import store_care
+    from harness.run import cache_care
 
     path = _path()
     if not path.is_file():
         echo(f"{path}: no responses are stored")
         return 0
     with _open(path) as store:
-        held = store_care.models(store)
+        held = cache_care.models(store)
     rows = sum(each.rows for each in held)
     echo(f"{path}: {_size(path):,} bytes, {rows:,} responses of {len(held)} models")
     for each in held:
@@ -73,15 +73,15 @@ def command(context: click.Context) -> int:
 @click.option("--model", help="Only one model's: its name, or its fingerprint or the start of it.")
 def prune(older_than: float | None, model: str | None) -> int:
     """Delete responses by age, by model, or by both."""
-    from harness import store_care
     from harness.errors import UsageError
+    from harness.run import cache_care
 
     if older_than is None and not model:
         raise UsageError(
             "nothing says what to delete", "Give --older-than, --model or both; see --help."
         )
     with _open(_path()) as store:
-        deleted = store_care.prune(store, older_than, model or None)
+        deleted = cache_care.prune(store, older_than, model or None)
     echo(f"{deleted:,} responses deleted; `harness cache vacuum` gives their space back")
     return 0
 
@@ -92,12 +92,12 @@ def verify() -> int:
 
     Exit code 2 where the file itself is damaged.
     """
-    from harness import store_care
     from harness.errors import HarnessError
+    from harness.run import cache_care
 
     path = _path()
     with _open(path) as store:
-        found = store_care.verify(store)
+        found = cache_care.verify(store)
     if found.damage:
         raise HarnessError(
             f"{path} is damaged: {'; '.join(found.damage)}",
@@ -110,25 +110,25 @@ def verify() -> int:
 @command.command("vacuum")
 def vacuum() -> int:
     """Give the space of deleted responses back to the disk."""
-    from harness import store_care
+    from harness.run import cache_care
 
     path = _path()
     with _open(path) as store:
         before = _size(path)
-        store_care.vacuum(store)
+        cache_care.vacuum(store)
         echo(f"{path}: {before:,} bytes before, {_size(path):,} after")
     return 0
 
 
 def _path() -> Path:
-    from harness.responses import default_path
+    from harness.run.cache import default_path
 
     return default_path()
 
 
 def _open(path: Path) -> ResponseStore:
     from harness.errors import UsageError
-    from harness.responses import ResponseStore
+    from harness.run.cache import ResponseStore
 
     if not path.is_file():
         raise UsageError(f"{path}: there is no response store", "A run makes it.")

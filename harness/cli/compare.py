@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
+from harness.authoring.literal import echo
 from harness.cli import registry_of
 from harness.cli.options import Names
-from harness.literal import echo
 
 if TYPE_CHECKING:
-    from harness.comparison import ComparisonReporter, RunComparison
+    from harness.comparison.run_comparison import ComparisonReporter, RunComparison
     from harness.plugins import Registry
 
 SUFFIXES = {"console": ".txt", "markdown": ".md", "html": ".html", "json": ".json"}
@@ -55,9 +55,9 @@ def command(
 
     Each is a run folder or a baseline file. Only samples that both runs scored are compared.
     """
-    from harness.baseline import load_run
-    from harness.comparison import adjusted, compare
-    from harness.installed import task_metrics
+    from harness.comparison.run_comparison import adjusted, compare
+    from harness.gate.registry_lookup import task_metrics
+    from harness.results.baseline import load_run
 
     _check(formats, out)
     registry = registry_of(context)
@@ -91,8 +91,8 @@ def show(
     import json
 
     from harness.cli import comparison
-    from harness.comparison import comparison_to_json
-    from harness.runfolder import write_atomically
+    from harness.comparison.run_comparison import comparison_to_json
+    from harness.results.runfolder import write_atomically
 
     if name == "html":
         assert file is not None  # _check

@@ -6,9 +6,15 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from harness import literal, terminal
-from harness.comparison import FlippedSample, MetricComparison, RunComparison, TaskComparison
-from harness.literal import one_line
+from harness.authoring import literal
+from harness.authoring.literal import one_line
+from harness.cli import terminal
+from harness.comparison.run_comparison import (
+    FlippedSample,
+    MetricComparison,
+    RunComparison,
+    TaskComparison,
+)
 from harness.types import Estimate
 
 if TYPE_CHECKING:

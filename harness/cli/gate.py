@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.authoring.literal import echo
 from harness.cli import gate_power, registry_of
 from harness.cli.options import Names
-from harness.literal import echo
 
 if TYPE_CHECKING:
     from harness.gate import GateConfig, GateVerdict
@@ -66,10 +66,10 @@ def command(
     The verdict is written into the run folder's results.json, and into the reports named by
     --format; where $GITHUB_STEP_SUMMARY is set, it is added to the job's summary.
     """
-    from harness.baseline import load_run
     from harness.gate import evaluate
+    from harness.gate.registry_lookup import task_metrics
     from harness.gate.series import take_part
-    from harness.installed import task_metrics
+    from harness.results.baseline import load_run
 
     config = _config(file, baseline)
     if power:
@@ -110,8 +110,8 @@ def _record(registry: Registry, run: Path, verdict: GateVerdict, formats: tuple[
     """Keeps the verdict beside the results; a baseline file is left as it is."""
     from dataclasses import replace
 
-    from harness import runfolder
     from harness.cli import rendering
+    from harness.results import runfolder
 
     if not run.is_dir():
         return

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from harness.literal import echo
+from harness.authoring.literal import echo
 
 if TYPE_CHECKING:
-    from harness.baseline import ScoredRun
     from harness.gate import GateConfig
     from harness.gate.power import Chances, Power
+    from harness.results.baseline import ScoredRun
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -89,9 +89,9 @@ def show(
 def _observed(
     baseline: ScoredRun, repeat: ScoredRun, task: str, name: str
 ) -> tuple[float | None, str]:
-    from harness import measure
+    from harness.authoring.metrics import values_of
+    from harness.comparison import measure
     from harness.gate.power import discordance_of
-    from harness.metrics import values_of
 
     pairs = measure.pair(baseline.samples.get(task, {}), repeat.samples.get(task, {}), name)
     rows = [*pairs.baseline, *pairs.candidate]
@@ -126,7 +126,7 @@ def _chances(found: Chances) -> str:
 
 def of_run(config: GateConfig, run: Path, discordance: float | None, repeat: Path | None) -> None:
     """``harness gate RUN --power``: with the samples of a run."""
-    from harness.baseline import load_run
+    from harness.results.baseline import load_run
 
     found = load_run(run)
     baseline = found if config.baseline is None else load_run(Path(config.baseline))

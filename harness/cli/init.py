@@ -8,9 +8,9 @@ from pathlib import Path, PurePosixPath
 
 import click
 
-from harness import runfolder
+from harness.authoring.literal import echo
 from harness.errors import ConfigError, UsageError
-from harness.literal import echo
+from harness.results import runfolder
 
 EPILOG = """\b
 Examples:

@@ -9,9 +9,9 @@ import click
 
 from harness.cli import registry_of
 from harness.errors import UnknownNameError
-from harness.plan import COMMON_OPTIONS
 from harness.plugins import Registry, suites
 from harness.protocols import Metric, TaskSpec
+from harness.run.planner import COMMON_OPTIONS
 
 if TYPE_CHECKING:
     from rich.console import Console

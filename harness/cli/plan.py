@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.authoring.literal import one_line
 from harness.cli import gate_power, options, registry_of
-from harness.literal import one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from harness.config import RunSpec
-    from harness.forecast import Forecast, Pace
-    from harness.plan import Plan
+    from harness.planned import Plan
+    from harness.run.cost import Forecast, Pace
     from harness.types import Usage
 
 EPILOG = """\b
@@ -62,18 +62,18 @@ def command(
     """
     from rich.console import Console
 
-    from harness import forecast, models
-    from harness import plan as planning
-    from harness.responses import ResponseStore, store_path
+    from harness.run import cost, models
+    from harness.run import planner as planning
+    from harness.run.cache import ResponseStore, store_path
 
     registry = registry_of(context)
     spec = options.run_spec(given)
     with closing(models.open_backend(spec, registry)) as backend:
         plan = planning.build(spec, registry, backend, stored_only=True)
         with ResponseStore(store_path(spec.cache, backend)) as store:
-            found = forecast.of(plan, backend, store)
+            found = cost.of(plan, backend, store)
             if estimate_time:
-                pace = forecast.measure_pace(plan, backend, store, spec.seed)
+                pace = cost.measure_pace(plan, backend, store, spec.seed)
                 found = replace(found, pace=pace)
             _show(Console(highlight=False), found)
     if with_gate:
@@ -82,10 +82,10 @@ def command(
 
 
 def _show_power(spec: RunSpec, plan: Plan, discordance: float | None, repeat: Path | None) -> None:
-    from harness.baseline import load_run
+    from harness.authoring.metrics import kind_of
     from harness.errors import UsageError
     from harness.gate import parse_gate
-    from harness.metrics import kind_of
+    from harness.results.baseline import load_run
 
     if spec.gate is None:
         raise UsageError(

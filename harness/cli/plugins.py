@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
+from harness.authoring.literal import echo
 from harness.cli import registry_of
-from harness.literal import echo
 
 
 @click.command("plugins")

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Protocol
 
-from harness.asking import Progress
-from harness.literal import one_line
-from harness.plan import Plan
+from harness.authoring.literal import one_line
+from harness.planned import Plan
+from harness.run.session import Progress
 
 
 class Display(Protocol):

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.literal import echo
+from harness.authoring.literal import echo
 from harness.plugins import Registry
 from harness.types import RunResult
 

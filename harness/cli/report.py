@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
+from harness.authoring.literal import echo
 from harness.cli import registry_of, rendering
 from harness.cli.options import Names
-from harness.literal import echo
 
 EPILOG = """\b
 Examples:
@@ -23,7 +23,7 @@ Examples:
 @click.pass_context
 def command(context: click.Context, run: Path, formats: tuple[str, ...]) -> int:
     """Render the reports of RUN (a run folder) again, without the model."""
-    from harness import runfolder
+    from harness.results import runfolder
 
     folder = run if run.is_dir() else run.parent
     result = runfolder.read_result(run)

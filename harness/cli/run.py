@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
+from harness.authoring.literal import echo
 from harness.cli import options, registry_of
-from harness.literal import echo
 
 EPILOG = """\b
 Examples:
@@ -34,9 +34,10 @@ def command(context: click.Context, /, quiet: bool, **given: Any) -> int:
     MODEL is a checkpoint folder or hub id, `demo`, or SCHEME:REST such as
     replay:FILE; `harness ls` lists what there is.
     """
-    from harness import runner, secrets
     from harness.cli import progress, rendering
     from harness.cli.gate import annotate
+    from harness.results import secrets
+    from harness.run import runner
 
     registry = registry_of(context)
     spec = options.run_spec(given)

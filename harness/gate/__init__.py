@@ -12,13 +12,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness.baseline import ScoredRun
+from harness.comparison.measure import MetricsOfTask, TaskIdentity
 from harness.errors import ConfigError
 from harness.gate.config import GateConfig, Mode, Rule, parse_gate
 from harness.gate.fixed import evaluate_fixed
 from harness.gate.sequential import SequentialGate, committed_order
 from harness.gate.verdict import Decision, Evidence, GateVerdict, RuleVerdict, differences
-from harness.measure import MetricsOfTask, TaskIdentity
+from harness.results.baseline import ScoredRun
 
 __all__ = [
     "Decision",

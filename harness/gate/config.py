@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from harness import codec
 from harness.errors import ConfigError
+from harness.results import serialization
 
 Mode: TypeAlias = Literal["fixed", "sequential"]
 Population: TypeAlias = Literal["source", "benchmark"]
@@ -111,7 +111,7 @@ class GateConfig:
 
     def sha256(self, planned: Mapping[str, int]) -> str:
         """Hash of α, the mode, the rules with their margins, and N, the samples of each task."""
-        return codec.canonical_hash(
+        return serialization.canonical_hash(
             {
                 "alpha": self.alpha,
                 "block_alpha": self.alpha_to_block,

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 
-from harness.baseline import ScoredRun
+from harness.comparison.measure import MetricsOfTask, NotMeasurable
+from harness.comparison.metric_kinds import needs_resampling
 from harness.errors import ConfigError
 from harness.gate.config import TIERS, GateConfig, Rule
 from harness.gate.judging import Judge, Judged
 from harness.gate.names import check_rules, task_of
 from harness.gate.sentences import explain
 from harness.gate.verdict import GateVerdict, RuleVerdict, blocked, overall
-from harness.measure import MetricsOfTask, NotMeasurable
-from harness.metric_kinds import needs_resampling
+from harness.results.baseline import ScoredRun
 from harness.stats import estimates
 from harness.stats.compare import holm
 

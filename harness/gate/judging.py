@@ -6,14 +6,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from harness import measure
-from harness.baseline import ScoredRun, ScoredSample
+from harness.authoring.metrics import values_of
+from harness.comparison import measure
+from harness.comparison.measure import (
+    MetricsOfTask,
+    NotMeasurable,
+    PairedMetric,
+    TaskIdentity,
+    Unbounded,
+)
+from harness.comparison.metric_kinds import MeanScores
 from harness.gate.config import DROPS, GateConfig, Rule
 from harness.gate.names import direction, ideal_of, reported, task_of
 from harness.gate.verdict import Evidence
-from harness.measure import MetricsOfTask, NotMeasurable, PairedMetric, TaskIdentity, Unbounded
-from harness.metric_kinds import MeanScores
-from harness.metrics import values_of
+from harness.results.baseline import ScoredRun, ScoredSample
 from harness.stats import estimates
 from harness.stats.inference import Inference
 from harness.types import MetricResult, Score, TaskResult, Unscored

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from harness import measure
-from harness.baseline import ScoredRun
+from harness.comparison import measure
+from harness.comparison.measure import MetricsOfTask
 from harness.errors import ConfigError, UnknownNameError
 from harness.gate.config import DROPS, Rule
-from harness.measure import MetricsOfTask
 from harness.protocols import Metric
+from harness.results.baseline import ScoredRun
 from harness.types import MetricResult, TaskResult
 
 

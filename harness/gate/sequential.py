@@ -12,16 +12,16 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from harness import measure
-from harness.baseline import ScoredRun
+from harness.authoring.metrics import Mean
+from harness.comparison import measure
+from harness.comparison.measure import MetricsOfTask, NotMeasurable, TaskIdentity
 from harness.errors import ConfigError
 from harness.gate import fixed, names
 from harness.gate.config import DROPS, GateConfig, Rule
 from harness.gate.judging import Judge, check_share, too_many_missing
-from harness.gate.track import Track, Unsuited
+from harness.gate.rule_test import Track, Unsuited
 from harness.gate.verdict import GateVerdict, RuleVerdict, blocked, overall
-from harness.measure import MetricsOfTask, NotMeasurable, TaskIdentity
-from harness.metrics import Mean
+from harness.results.baseline import ScoredRun
 from harness.stats import estimates
 from harness.types import ScoreValue
 

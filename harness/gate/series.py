@@ -19,10 +19,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness import runfolder
 from harness.errors import ConfigError, DataError
 from harness.gate.config import GateConfig
 from harness.gate.verdict import GateVerdict
+from harness.results import runfolder
 
 SCHEMA = 1
 

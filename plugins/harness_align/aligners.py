@@ -7,12 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.errors import RunFailedError
-from harness_align import launcher, progress
+from harness_align import progress
 from harness_align import spec as specs
-from harness_align.journal import Event, Journal
-from harness_align.launcher import OnEvent
+from harness_align.event_log import Event, Journal
 from harness_align.methods import METHODS, Method
 from harness_align.spec import AlignSpec
+from harness_align.training import launcher
+from harness_align.training.launcher import OnEvent
 
 
 class StagedAligner:

@@ -15,26 +15,23 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from harness import runner
-from harness.baseline import ScoredRun, load_run
-from harness.comparison import RunComparison, compare
+from harness.comparison.run_comparison import RunComparison, compare
 from harness.config import RunSpec
 from harness.errors import RunFailedError, UnknownNameError
 from harness.gate import GateVerdict, evaluate, parse_gate
-from harness.installed import task_metrics
+from harness.gate.registry_lookup import task_metrics
 from harness.plugins import Registry
 from harness.protocols import Aligner
+from harness.results.baseline import ScoredRun, load_run
+from harness.run import runner
 from harness.stats import compare as paired_tests
 from harness.types import Sampling
-from harness_align import checking, effects, journal, preparing, reward_quality, search
+from harness_align import event_log, search
 from harness_align import spec as specs
-from harness_align.data import Rows
-from harness_align.effects import Effects, Paired, Probing
-from harness_align.job import AlignJob
-from harness_align.journal import Event, Journal
-from harness_align.preparing import Prepared
-from harness_align.search import Found, SearchSpec
-from harness_align.verdict import (
+from harness_align.dataset.training_rows import Rows
+from harness_align.evaluation import held_out_evaluation, reward_quality
+from harness_align.evaluation.held_out_evaluation import Effects, Paired, Probing
+from harness_align.evaluation.verdict import (
     Aim,
     AlignVerdict,
     Judgement,
@@ -44,6 +41,11 @@ from harness_align.verdict import (
     parse_aim,
     standing,
 )
+from harness_align.event_log import Event, Journal
+from harness_align.job import AlignJob
+from harness_align.preparation import name_checks, preparing
+from harness_align.preparation.preparing import Prepared
+from harness_align.search import Found, SearchSpec
 
 Say = Callable[[str], None]
 
@@ -102,7 +104,7 @@ def run(
     aligner = aligner or registry.aligners[job.method].open()
     names = [spec.name for spec in registry.select_tasks(_task_names(job, registry))]
     aims = (_aims(job.targets, registry, names), _aims(job.guards, registry, names))
-    checking.check(job, registry, [*aims[0], *aims[1]])
+    name_checks.check(job, registry, [*aims[0], *aims[1]])
     say("Reading and checking the data")
     prepared = preparing.prepare(job, registry, names)
     for line in (*prepared.findings.describe(), *prepared.notes):
@@ -221,7 +223,7 @@ def _effects(job: AlignJob, registry: Registry, checkpoint: Path, held_out: Rows
         plain = {**base.backend_settings, "chat_template": "off"}
         base, candidate = (replace(each, backend_settings=plain) for each in (base, candidate))
     reward = job.reward or _own_reward(job)
-    return effects.measure(
+    return held_out_evaluation.measure(
         Probing(
             base,
             candidate,
@@ -279,10 +281,10 @@ def training_curves(
     curves: dict[str, dict[int, Mapping[str, float]]] = {}
     metrics: dict[tuple[str, int, str], float] = {}  # a resumed run measures some steps again
     kept: int | None = None
-    for path in sorted(folder.rglob(journal.FILE), key=lambda each: each.stat().st_mtime):
+    for path in sorted(folder.rglob(event_log.FILE), key=lambda each: each.stat().st_mtime):
         events: list[Event] = Journal(path).read()[0]
         name = path.parent.name if path.parent != folder else "training"
-        curves[name] = dict(journal.steps(events))
+        curves[name] = dict(event_log.steps(events))
         for each in events:
             if each["event"] == "metric":
                 metrics[name, each["step"], each["name"]] = each["value"]
@@ -293,7 +295,7 @@ def training_curves(
 
 def to_json(result: AlignResult) -> dict[str, Any]:
     """What align.json holds."""
-    from harness.comparison import comparison_to_json
+    from harness.comparison.run_comparison import comparison_to_json
 
     job, prepared = result.job, result.prepared
     return {

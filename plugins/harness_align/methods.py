@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.errors import UsageError
-from harness_align.data import Kind
+from harness_align.dataset.training_rows import Kind
 from harness_align.spec import AlignSpec
 
 

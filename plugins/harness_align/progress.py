@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from harness_align.journal import Event
-from harness_align.launcher import OnEvent
+from harness_align.event_log import Event
+from harness_align.training.launcher import OnEvent
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -21,13 +21,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from harness import checkpoint, codec
-from harness.chat import ChatTemplate
-from harness.encoding import Encoder
+from harness.authoring import checkpoint
+from harness.authoring.chat.encoding import Encoder
+from harness.authoring.chat.templates import ChatTemplate
 from harness.errors import DataError, HarnessError, ModelError, UnknownNameError, UsageError
 from harness.protocols import Task, TaskOptions
+from harness.results import serialization
 from harness.types import Completion, Generate, Message, Prompt
-from harness_align.data import plain
+from harness_align.dataset.training_rows import plain
 
 if TYPE_CHECKING:
     from harness.plugins import Registry
@@ -165,7 +166,7 @@ class TaskReward:
                 f"the reward task:{self._task.name} needs rows made of that task's samples",
                 expected=f"--data {self._task.name}=PATH",
             )
-        sample = codec.sample_from_json(json.loads(stored))
+        sample = serialization.sample_from_json(json.loads(stored))
         value = self._task.score(sample, (Completion(text),)).get(self._metric)
         return float(value) if isinstance(value, int | float) else None
 

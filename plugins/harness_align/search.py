@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import ConfigError, MissingExtraError, RunFailedError, UnknownNameError
-from harness_align import data, formats
 from harness_align import spec as specs
 from harness_align.aligners import StagedAligner
+from harness_align.dataset import formats, training_rows
+from harness_align.event_log import Event
 from harness_align.job import SET_ELSEWHERE, AlignJob
-from harness_align.journal import Event
 
 _KEYS = ("trials", "metric", "data", "limit", "every", "parameters")
 _RANGE_KEYS = ("low", "high", "log", "step", "choices")
@@ -113,7 +113,7 @@ def _check_parameter(name: str, bounds: Any) -> None:
         raise ConfigError(f"[align.search.parameters] {name}: low is not below high")
 
 
-Evaluate = Callable[[AlignJob, Path, data.Rows], float]
+Evaluate = Callable[[AlignJob, Path, training_rows.Rows], float]
 """(job, checkpoint, held-out rows) → the value to maximise."""
 
 
@@ -143,8 +143,8 @@ def search(
         raise MissingExtraError("a search", "align") from error
     spec = SearchSpec.parse(job.search or {})
     folder = job.out / "search"
-    inner, held_out = data.split(formats.read(train), job.development, job.seed + 1)
-    rows = data.write(folder / "train.jsonl", inner)
+    inner, held_out = training_rows.split(formats.read(train), job.development, job.seed + 1)
+    rows = training_rows.write(folder / "train.jsonl", inner)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
         storage=f"sqlite:///{folder / 'study.db'}",

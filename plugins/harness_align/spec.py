@@ -15,8 +15,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from harness import codec, data
+from harness.authoring.readers import text_files
 from harness.errors import ConfigError, DataError, UnknownNameError
+from harness.results import serialization
 
 Adapter = Literal["full", "lora", "qlora", "prompt", "prefix"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
@@ -30,7 +31,7 @@ class AlignSpec:
     Attributes:
         method: A trainer's name: ``sft``, ``reward``, ``dpo``, ….
         model: The checkpoint folder or hub id that is trained further.
-        data: JSONL in the columns that ``harness_align.data`` writes.
+        data: JSONL in the columns that ``harness_align.dataset.training_rows`` writes.
         out: Folder for checkpoints, progress and the final ``model`` folder.
         format: The form of the data (``alpaca``, ``sharegpt``, …); empty finds it by the columns.
         columns: ``FIELD:COLUMN,…``: columns that are called otherwise in the form.
@@ -166,7 +167,7 @@ class AlignSpec:
     def save(self, path: Path) -> Path:
         """Writes the JSON file that the child process reads."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(codec.dumps(self.to_json(), indent=2) + "\n", encoding="utf-8")
+        path.write_text(serialization.dumps(self.to_json(), indent=2) + "\n", encoding="utf-8")
         return path
 
 
@@ -215,7 +216,7 @@ def load(path: Path) -> AlignSpec:
         DataError: The file is missing or no JSON object.
         ConfigError: A key is unknown or a value has the wrong type.
     """
-    content = data.read_json(path)
+    content = text_files.read_json(path)
     if not isinstance(content, dict):
         raise DataError("not a training spec", path=path, expected="a JSON object")
     return from_mapping(content)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness import data, rows
-from harness.data import Row
+from harness.authoring.readers import rows, text_files
+from harness.authoring.readers.rows import Place
+from harness.authoring.readers.tables import is_json_lines
+from harness.authoring.readers.text_files import Row
 from harness.errors import DataError
-from harness.rows import Place
-from harness.tables import is_json_lines
 
 OPTIONS = {
     "replay_field": "column that holds the output (default: response; lm-evaluation-harness: "
@@ -100,11 +100,13 @@ def _from_lines(path: Path) -> list[Output]:
             path=path,
             expected=f"a name that ends in .jsonl; of saved outputs there are {_FORMATS}",
         )
-    return [Output(f"{path}, line {number}", None, (text,)) for number, text in data.lines(path)]
+    return [
+        Output(f"{path}, line {number}", None, (text,)) for number, text in text_files.lines(path)
+    ]
 
 
 def _from_json(path: Path, options: Mapping[str, str]) -> tuple[list[Output], bool]:
-    content = data.read_json(path)
+    content = text_files.read_json(path)
     if isinstance(content, dict) and not any(
         isinstance(each, list) and each and isinstance(each[0], dict) for each in content.values()
     ):

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
-from harness import data
+from harness.authoring.readers import text_files
 from harness.types import Sample
 
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
@@ -136,7 +136,7 @@ def mentions(sample: Sample, terms: Iterable[str]) -> bool:
 def lexicon(path: Path) -> tuple[tuple[str, ...], ...]:
     """A word list: a line an entry, its parts separated by ``|``; ``#`` starts a comment."""
     rows = []
-    for _, line in data.lines(path):
+    for _, line in text_files.lines(path):
         content = line.partition("#")[0].strip()
         if content:
             rows.append(tuple(part.strip() for part in content.split("|")))

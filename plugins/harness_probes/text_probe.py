@@ -59,8 +59,8 @@ class TextProbe:
     def aggregate(
         self, metric: Metric, original: Sequence[Score], perturbed: Sequence[Score]
     ) -> Mapping[str, Estimate]:
-        """See ``harness.paired``."""
-        from harness import paired
+        """See ``harness.authoring.paired``."""
+        from harness.authoring import paired
 
         return paired.measures(metric, original, perturbed, self.labels)
 

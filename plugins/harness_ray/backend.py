@@ -8,9 +8,9 @@ from typing import Any
 from harness.protocols import ModelSource
 from harness.types import KeyedRequest, Request, Response, Usage
 from harness_ray import cluster, sharding
-from harness_ray.crew import Crew, get
 from harness_ray.settings import Settings
 from harness_ray.worker import add
+from harness_ray.worker_pool import Crew, get
 
 
 class RayBackend:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness import codec
+from harness.results import serialization
 from harness.types import Generate, KeyedRequest
 
 SHARDS_PER_WORKER = 8
@@ -94,7 +94,9 @@ def _sorted(requests: Sequence[KeyedRequest]) -> list[_Item]:
 
 def _text(request: KeyedRequest) -> bytes:
     """The request's JSON: its kind, then what the model reads, whatever kinds there are."""
-    return codec.dumps(codec.request_to_json(request.request)).encode("utf-8", "surrogatepass")
+    return serialization.dumps(serialization.request_to_json(request.request)).encode(
+        "utf-8", "surrogatepass"
+    )
 
 
 def _common(left: bytes, right: bytes) -> int:

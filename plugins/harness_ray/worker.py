@@ -6,9 +6,9 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
-from harness import models
 from harness.errors import ModelError
 from harness.protocols import ModelBackend, ModelSource
+from harness.run import models
 from harness.types import KeyedRequest, Request, Response, Usage
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.comparison import (
+from harness.comparison.run_comparison import (
     FlippedSample,
     GroupChange,
     MetricComparison,
@@ -19,8 +19,8 @@ from harness_reports import numbers
 from harness_reports.browser import Clipper
 from harness_reports.drawing import Axis, Mark, Scale, around_zero, mark
 from harness_reports.numbers import Number
+from harness_reports.text_diff import Pieces, difference
 from harness_reports.view import model_name
-from harness_reports.words import Pieces, difference
 
 VERDICTS = ("worse", "better", "changed", "no difference shown")
 

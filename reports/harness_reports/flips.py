@@ -6,12 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from harness import predictions
-from harness.baseline import prompt_text, response_text
+from harness.results.baseline import prompt_text, response_text
+from harness.scoring import predictions
 from harness.types import SampleRecord, TaskResult
 from harness_reports import numbers
 from harness_reports.browser import Clipper
-from harness_reports.words import Difference, difference
+from harness_reports.text_diff import Difference, difference
 
 SHOWN = 5
 """Examples of one probe."""

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness import data
-from harness.choices import LETTERS
-from harness.data import Row
+from harness.authoring.answers.choices import LETTERS
+from harness.authoring.readers import text_files
+from harness.authoring.readers.rows import Header, Place
+from harness.authoring.readers.tables import is_json_lines
+from harness.authoring.readers.text_files import Row
 from harness.errors import DataError
-from harness.rows import Header, Place
-from harness.tables import is_json_lines
 from harness.types import DataSource, Sample
 from harness_tasks.rows import read, shared
 
@@ -146,7 +146,7 @@ def read_hellaswag(source: DataSource, split: str) -> Iterator[Sample]:
     """
 
     def read_parts(path: Path) -> Iterator[Sample] | None:
-        document = None if is_json_lines(path) else data.read_json(path)
+        document = None if is_json_lines(path) else text_files.read_json(path)
         if not isinstance(document, dict) or not set(SPLITS) & document.keys():
             return None
         return _read_converted(document, path, split)

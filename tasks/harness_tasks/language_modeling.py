@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import data
-from harness.data import Row
+from harness.authoring.readers import text_files
+from harness.authoring.readers.rows import Header, Place
+from harness.authoring.readers.text_files import Row
 from harness.errors import DataError
 from harness.protocols import Metric, Task, TaskOptions, TaskSpec
-from harness.rows import Header, Place
 from harness.types import (
     DataSource,
     HubDataset,
@@ -88,7 +88,7 @@ def read_row(row: Row, place: Place) -> Sample:
 
 
 def _read_file(path: Path) -> Iterator[Sample]:
-    text = data.read_text(path)
+    text = text_files.read_text(path)
     if not text.strip():
         raise DataError("the file is empty", path=path, expected="some text")
     yield Sample(path.name, text)

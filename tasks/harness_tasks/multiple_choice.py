@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import choices, options
+from harness.authoring import options
+from harness.authoring.answers import choices
 from harness.protocols import Metric, Task, TaskOptions, TaskSpec
 from harness.types import (
     DataSource,

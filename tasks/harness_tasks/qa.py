@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness import data, options
-from harness.data import Row
+from harness.authoring import options
+from harness.authoring.readers import text_files
+from harness.authoring.readers.rows import Header, Place
+from harness.authoring.readers.tables import is_json_lines
+from harness.authoring.readers.text_files import Row
 from harness.errors import DataError
 from harness.protocols import Metric, Task, TaskOptions, TaskSpec
-from harness.rows import Header, Place
-from harness.tables import is_json_lines
 from harness.types import (
     DataSource,
     ExtractAnswer,
@@ -189,7 +190,7 @@ def _read_published(path: Path) -> Iterator[Sample] | None:
     """SQuAD's samples; None where a JSON file holds rows."""
     if is_json_lines(path):
         return None
-    document = data.read_json(path)
+    document = text_files.read_json(path)
     articles = document.get("data") if isinstance(document, dict) else document
     first = articles[0] if isinstance(articles, list) and articles else None
     if isinstance(document, list) or (isinstance(first, dict) and "question" in first):

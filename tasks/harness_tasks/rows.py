@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from harness import data, rows
-from harness.data import Row
+from harness.authoring.readers import rows, text_files
+from harness.authoring.readers.rows import Header, Place
+from harness.authoring.readers.text_files import Row
 from harness.errors import DataError
-from harness.rows import Header, Place
 from harness.types import DataSource, Sample
 
 RowReader: TypeAlias = Callable[[Row, Place], Sample]
@@ -33,7 +33,8 @@ def read(
     """Streams a source's samples.
 
     Args:
-        source: The hub's rows and files of any format of ``harness.rows`` go to ``row_reader``.
+        source: The hub's rows and files of any format of ``harness.authoring.readers`` go to
+            ``row_reader``.
         row_reader: Makes a sample of one row.
         header: The columns of a table that may have no header.
         files: Suffix (``.txt``) → reader of a published format of another kind. It gives None
@@ -69,7 +70,7 @@ def aligned(paths: tuple[str, ...]) -> Iterator[tuple[int, tuple[str, ...]]]:
     Raises:
         DataError: One of them ends before the others.
     """
-    streams = [data.lines(path) for path in paths]
+    streams = [text_files.lines(path) for path in paths]
     number = 0
     while True:
         number += 1

@@ -6,14 +6,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import choices, data, options, predictions, rows
-from harness.data import Row
+from harness.authoring import options
+from harness.authoring.answers import choices
+from harness.authoring.metrics import UNREAD
+from harness.authoring.readers import rows, text_files
+from harness.authoring.readers.labels import OPTION as LABEL_MAP
+from harness.authoring.readers.labels import Labels
+from harness.authoring.readers.rows import Header, Place
+from harness.authoring.readers.text_files import Row
 from harness.errors import DataError, UsageError
-from harness.labels import OPTION as LABEL_MAP
-from harness.labels import Labels
-from harness.metrics import UNREAD
 from harness.protocols import Metric, Task, TaskOptions, TaskSpec
-from harness.rows import Header, Place
+from harness.scoring import predictions
 from harness.types import (
     Classify,
     ClassProbs,
@@ -196,7 +199,7 @@ def read_texts(source: DataSource, labels: Labels) -> Iterator[Sample]:
     """
 
     def read_tabbed(path: Path) -> Iterator[Sample] | None:
-        _, first = next(data.lines(path), (1, ""))
+        _, first = next(text_files.lines(path), (1, ""))
         headed = not FIELDS.isdisjoint(each.strip() for each in first.split("\t"))
         if rows.suffix(path) == ".tsv" and (headed or source.columns):
             return None
@@ -215,7 +218,7 @@ def read_texts(source: DataSource, labels: Labels) -> Iterator[Sample]:
 
 def _read_tabbed(path: Path, labels: Labels) -> Iterator[Sample]:
     """A text a line, and its label after the last tab: a text may hold tabs, too."""
-    filled = [(number, line) for number, line in data.lines(path) if line.strip()]
+    filled = [(number, line) for number, line in text_files.lines(path) if line.strip()]
     tabs = {line.count("\t") for _, line in filled}
     if len(filled) > 1 and len(tabs) == 1 and tabs != {1} and tabs != {0}:
         raise DataError(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from harness import options
-from harness.data import Row
+from harness.authoring import options
+from harness.authoring.readers.rows import Header, Place
+from harness.authoring.readers.text_files import Row
 from harness.protocols import Task, TaskOptions, TaskSpec
-from harness.rows import Header, Place
 from harness.types import DataSource, HubDataset, Sample, Sampling
 from harness_tasks import prompts
 from harness_tasks.base import GenerationTask

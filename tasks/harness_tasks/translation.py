@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import options
-from harness.data import Row, others
+from harness.authoring import options
+from harness.authoring.readers.rows import FORMATS, Header, Place, is_known
+from harness.authoring.readers.text_files import Row, others
 from harness.errors import DataError
 from harness.protocols import Task, TaskOptions, TaskSpec
-from harness.rows import FORMATS, Header, Place, is_known
 from harness.types import DataSource, HubDataset, Sample, Sampling
 from harness_tasks import languages, prompts
 from harness_tasks.base import GenerationTask

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from harness import plugins, runner
+from harness import plugins
 from harness.config import RunSpec
 from harness.errors import MissingExtraError
 from harness.protocols import BackendSpec, ProbeOptions, TaskOptions
+from harness.run import runner
 from harness.testing import (
     ALL_REQUESTS,
     FakeBackend,

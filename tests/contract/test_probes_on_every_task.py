@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from harness import plugins, runfolder, runner
+from harness import plugins
 from harness.config import RunSpec
 from harness.protocols import BackendSpec
+from harness.results import runfolder
+from harness.run import runner
 from harness.testing import FakeBackend
 
 REGISTRY = plugins.load()

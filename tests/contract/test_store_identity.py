@@ -16,9 +16,10 @@ from typing import Any
 
 import pytest
 
-from harness import models, plugins, scheduler
+from harness import plugins
 from harness.config import RunSpec
-from harness.responses import ResponseStore, default_path
+from harness.run import models, scheduler
+from harness.run.cache import ResponseStore, default_path
 from harness.testing import keyed
 from harness.types import Generate, Loglikelihood, Request, Sampling
 

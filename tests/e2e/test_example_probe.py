@@ -10,9 +10,10 @@ from types import ModuleType
 
 import pytest
 
-from harness import plugins, runner
+from harness import plugins
 from harness.config import RunSpec
 from harness.protocols import BackendSpec, ProbeOptions
+from harness.run import runner
 from harness.testing import FakeBackend, check_probe
 from harness.types import Sample, Skipped
 

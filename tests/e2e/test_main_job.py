@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import runfolder
+from harness.results import runfolder
 
 CHECKPOINT_FILES = {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
 

@@ -65,8 +65,8 @@ def greetings(tmp_path: Path) -> Path:
     plugin = tmp_path / "asking.py"
     plugin.write_text(
         "from harness import hookimpl\n"
-        "from harness.data import field, read_jsonl\n"
-        "from harness.metrics import Mean\n"
+        "from harness.authoring.readers.text_files import field, read_jsonl\n"
+        "from harness.authoring.metrics import Mean\n"
         "from harness.protocols import TaskSpec\n"
         "from harness.types import Generate, Sample\n"
         "class Asking:\n"

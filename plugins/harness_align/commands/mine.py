@@ -47,14 +47,14 @@ def command(
     Where the right answer is not known, the sample goes to the annotation queue
     OUT.queue.jsonl, to be filled in: `chosen` and `rejected` are empty there.
     """
-    from harness_align import mining
+    from harness_align.mining import failures
 
-    mined = mining.mine(run, cast(mining.By, by), tasks or (), metric)[:limit]
-    pairs, queue = mining.write(out, mined)
+    mined = failures.mine(run, cast(failures.By, by), tasks or (), metric)[:limit]
+    pairs, queue = failures.write(out, mined)
     if not quiet:
-        for task, count in mining.by_task(mined).items():
+        for task, count in failures.by_task(mined).items():
             click.echo(f"{task}: {count:,} samples")
         click.echo(f"Pairs: {pairs:,} in {out}")
         if queue:
-            click.echo(f"For annotators: {queue:,} in {mining.queue_path(out)}")
+            click.echo(f"For annotators: {queue:,} in {failures.queue_path(out)}")
     return 0

@@ -50,10 +50,12 @@ def command(
     """
     from rich.console import Console
 
-    from harness import runfolder
     from harness.config import RunSpec
+    from harness.results import runfolder
     from harness.types import Sampling
-    from harness_align import data, pairing, preparing
+    from harness_align.dataset import training_rows
+    from harness_align.mining import pairing
+    from harness_align.preparation import preparing
 
     registry = registry_of(context)
     size = batch_size if isinstance(batch_size, int) else None
@@ -77,9 +79,9 @@ def command(
         str(given["agree"] or ""),
     )
     console = Console(stderr=True, quiet=quiet, highlight=False)
-    asked = data.convert(preparing.read(prompts, "prompt", registry, seed), "prompt")
+    asked = training_rows.convert(preparing.read(prompts, "prompt", registry, seed), "prompt")
     made = pairing.make(spec, asked, registry, console.print)
-    data.write(out, made.pairs)
+    training_rows.write(out, made.pairs)
     about = {"command": {k: v for k, v in given.items() if v is not None}, **pairing.describe(made)}
     runfolder.write_json(out.with_name(out.name + ".about.json"), about)
     for name, value in pairing.describe(made).items():

@@ -23,7 +23,7 @@ def main(path: str) -> int:
     """Trains; the exit code is that of the error, if any."""
     from harness.errors import HarnessError, RunFailedError
     from harness_align import spec as specs
-    from harness_align.journal import Journal
+    from harness_align.event_log import Journal
 
     spec = specs.load(Path(path))
     journal = Journal.of(Path(spec.out))

@@ -14,7 +14,7 @@ from accelerate.utils import broadcast_object_list
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from harness.errors import RunFailedError
-from harness_align.journal import Journal
+from harness_align.event_log import Journal
 from harness_align.spec import AlignSpec
 from harness_align.training.measuring import Look
 

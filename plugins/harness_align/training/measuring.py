@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import plugins, runner
+from harness import plugins
 from harness.config import RunSpec
-from harness_align import verdict
+from harness.run import runner
+from harness_align.evaluation import verdict
+from harness_align.evaluation.verdict import Aim
 from harness_align.spec import AlignSpec
-from harness_align.verdict import Aim
 
 
 @dataclass(frozen=True, slots=True)

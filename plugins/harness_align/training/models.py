@@ -9,10 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness import checkpoint, encoding
-from harness.chat import ChatTemplate
+from harness.authoring import checkpoint
+from harness.authoring.chat import encoding
+from harness.authoring.chat.templates import ChatTemplate
 from harness.errors import ModelError, UsageError
-from harness_align.data import Kind
+from harness_align.dataset.training_rows import Kind
 from harness_align.spec import AlignSpec
 from harness_align.training import adapters
 from harness_align.training.setup import Setup
@@ -114,7 +115,7 @@ def _end_turns(tokenizer: Any, model: str) -> None:
 
 
 def _encode_as_asked(tokenizer: Any, encoder_decoder: bool) -> None:
-    """Makes the trainers' encoding that of ``harness.encoding``, by which the result is asked.
+    """Makes the trainers encode as ``harness.authoring.chat.encoding`` does for the result.
 
     Nothing stands behind a text of a decoder, as the trainers add one end token themselves, and
     what the tokenizer writes before a text stands before a rendered conversation, too: trainers

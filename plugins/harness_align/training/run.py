@@ -16,9 +16,10 @@ os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
 from harness import plugins
 from harness.errors import DataError, RunFailedError, UsageError
 from harness.types import Message
-from harness_align import curriculum, data, formats, rewards
-from harness_align.data import Kind, Rows
-from harness_align.journal import Journal
+from harness_align import rewards
+from harness_align.dataset import curriculum, formats, training_rows
+from harness_align.dataset.training_rows import Kind, Rows
+from harness_align.event_log import Journal
 from harness_align.spec import AlignSpec
 from harness_align.training import adapters, checks, models
 from harness_align.training.callbacks import COMPLETE, MODEL, EarlyStopping, Guard, Progress
@@ -39,13 +40,13 @@ def train(spec: AlignSpec, journal: Journal) -> Path:
         kinds = ("completion",)
     elif spec.method == "sft":
         kinds = ("completion", "text")
-    rows = data.choose(formats.read(Path(spec.data)), kinds, spec.method)
+    rows = training_rows.choose(formats.read(Path(spec.data)), kinds, spec.method)
     conversational = not isinstance(rows.rows[0].prompt, str)
     spec = models.with_architecture(spec)
     config = models.check_architecture(spec)
     tokenizer = models.open_tokenizer(spec, conversational)
     if not conversational and models.wraps(spec, tokenizer, rows.kind):
-        rows = data.as_messages(rows)
+        rows = training_rows.as_messages(rows)
     model = models.open_model(
         spec, method.classifier, tokenizer.pad_token_id, tokenizer.eos_token_id
     )
@@ -112,7 +113,7 @@ def _dataset(spec: AlignSpec, method: Method, rows: Rows) -> Any:
     wanted = {rewards.SAMPLE_FACT, rewards.TASK_FACT} if rows.kind == "prompt" else set()
     made = []
     for row in chosen:
-        content = data.to_json(row, rows.kind)
+        content = training_rows.to_json(row, rows.kind)
         facts = {name: _as_text(content.get(name)) for name in wanted}
         columns = {name: content[name] for name in _COLUMNS[rows.kind]}
         made.append({**facts, **columns} if any(facts.values()) else columns)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from harness_align.data import Kind
+from harness_align.dataset.training_rows import Kind
 from harness_align.spec import AlignSpec
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.answers import thinking
+from harness.authoring.answers import thinking
 from harness.types import Completion
 from harness_backends.api.budget import Spent
 from harness_backends.api.failures import malformed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, TypeAlias
 
-from harness.encoding import Encoder, EncodingError, Scored
+from harness.authoring.chat.encoding import Encoder, EncodingError, Scored
 from harness.types import Generate, Loglikelihood, Prompt, Request, RollingLoglikelihood
 from harness_backends.api.budget import Spent
 from harness_backends.api.prompts import as_messages

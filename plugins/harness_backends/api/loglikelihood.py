@@ -16,7 +16,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
-from harness.encoding import Encoder, EncodingError, Scored, split_boundary
+from harness.authoring.chat.encoding import Encoder, EncodingError, Scored, split_boundary
 from harness.errors import ModelError
 from harness.types import Failed, Loglikelihood, Logprob, Response, RollingLoglikelihood
 from harness_backends.api.answers import TokenLogprob

@@ -9,9 +9,9 @@ from typing import Any
 
 import openai
 
-from harness import encoding
-from harness.answers import thinking
-from harness.encoding import Encoder
+from harness.authoring.answers import thinking
+from harness.authoring.chat import encoding
+from harness.authoring.chat.encoding import Encoder
 from harness.errors import HarnessError, MissingExtraError, ModelError, UsageError
 from harness.protocols import BackendOptions
 from harness.types import (

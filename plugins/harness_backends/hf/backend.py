@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from harness.encoding import Encoder, EncodingError, Prefix, Scored
+from harness.authoring.chat.encoding import Encoder, EncodingError, Prefix, Scored
 from harness.errors import UsageError
 from harness.types import (
     Failed,
@@ -21,14 +21,14 @@ from harness.types import (
     Usage,
 )
 from harness_backends.hf import fingerprint
-from harness_backends.hf.books import Books
+from harness_backends.hf.batches import cut_waves
 from harness_backends.hf.engine import CheckedEngine
 from harness_backends.hf.loading import Checkpoint
 from harness_backends.hf.plain import Continue
+from harness_backends.hf.prefix_tree.tree import build_tree
 from harness_backends.hf.settings import Settings
 from harness_backends.hf.stopping import StopRules
-from harness_backends.hf.tree import build_tree
-from harness_backends.hf.waves import cut_waves
+from harness_backends.hf.usage import Books
 
 SUPPORTS: frozenset[type] = frozenset({Loglikelihood, RollingLoglikelihood, Generate})
 

@@ -1,5 +1,5 @@
-"""The encoding's rules live in ``harness.encoding``; their names stay importable from here."""
+"""The names of ``harness.authoring.chat.encoding``, importable from here, too."""
 
-from harness.encoding import Encoder, EncodingError, Prefix, Scored, Tokens
+from harness.authoring.chat.encoding import Encoder, EncodingError, Prefix, Scored, Tokens
 
 __all__ = ["Encoder", "EncodingError", "Prefix", "Scored", "Tokens"]

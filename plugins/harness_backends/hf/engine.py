@@ -15,18 +15,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from harness.encoding import Scored
+from harness.authoring.chat.encoding import Scored
 from harness.types import Logprob
-from harness_backends.hf.decoding import TreeDecoder
-from harness_backends.hf.fork_decoding import ForkDecoder
-from harness_backends.hf.forking import Forker, ForkScorer
-from harness_backends.hf.head import Head
+from harness_backends.hf.cache_fork.decoding import ForkDecoder
+from harness_backends.hf.cache_fork.scoring import Forker, ForkScorer
+from harness_backends.hf.checkpoint.positions import forget_lengths, plain_length
 from harness_backends.hf.loading import Checkpoint
 from harness_backends.hf.memory import Budget, PassMemory, default_rows, default_tokens
-from harness_backends.hf.narrowing import Narrowing
 from harness_backends.hf.plain import Continue, Continued, PlainEngine
-from harness_backends.hf.positions import forget_lengths, plain_length
-from harness_backends.hf.scoring import TreeScorer
+from harness_backends.hf.prefix_tree.decoding import TreeDecoder
+from harness_backends.hf.prefix_tree.head import Head
+from harness_backends.hf.prefix_tree.last_layer import Narrowing
+from harness_backends.hf.prefix_tree.scoring import TreeScorer
 from harness_backends.hf.settings import Settings
 
 logger = logging.getLogger(__name__)

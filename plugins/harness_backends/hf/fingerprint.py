@@ -6,8 +6,8 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness import encoding
-from harness.codec import canonical_hash
+from harness.authoring.chat import encoding
+from harness.results.serialization import canonical_hash
 
 if TYPE_CHECKING:
     from harness_backends.hf.loading import Checkpoint

@@ -13,20 +13,30 @@ from typing import Any
 
 import torch
 
-from harness.checkpoint import check_files, check_loaded, check_values, check_vocabulary, reason
-from harness.encoding import end_of_turn
+from harness.authoring.chat.encoding import end_of_turn
+from harness.authoring.checkpoint import (
+    check_files,
+    check_loaded,
+    check_values,
+    check_vocabulary,
+    reason,
+)
 from harness.errors import ModelError
-from harness_backends.hf.adapters import Adapter, apply_adapter, read_adapter
-from harness_backends.hf.kinds.detection import (
+from harness_backends.hf.checkpoint.adapters import Adapter, apply_adapter, read_adapter
+from harness_backends.hf.checkpoint.kind_detection import (
     AUTO_CLASSES,
     check_kind,
     check_options,
     detect_kind,
 )
-from harness_backends.hf.length import encoder_max_length, own_max_length
-from harness_backends.hf.quantization import check_method, load_arguments, missing_library
+from harness_backends.hf.checkpoint.length import encoder_max_length, own_max_length
+from harness_backends.hf.checkpoint.quantization import (
+    check_method,
+    load_arguments,
+    missing_library,
+)
+from harness_backends.hf.checkpoint.virtual_tokens import VirtualTokenModel
 from harness_backends.hf.settings import Kind, Quantization, Settings
-from harness_backends.hf.virtual_tokens import VirtualTokenModel
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _FORM = ("decoder_start_token_id", "forced_bos_token_id", "bad_words_ids")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import log_softmax
 
-from harness.encoding import Scored, Tokens
+from harness.authoring.chat.encoding import Scored, Tokens
 from harness.types import Logprob, Sampling
 from harness_backends.hf.loading import Checkpoint
 from harness_backends.hf.memory import Budget

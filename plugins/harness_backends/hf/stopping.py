@@ -1,8 +1,8 @@
 """When a generation ends, and what its text is.
 
 The rule: decode all new tokens, set the thinking aside, cut the rest at the first stop string
-(``harness.answers.thinking``). Watching is cheap: text is decoded only after a token that can
-complete a stop string, and only then is the whole looked at, so what is found is always what the
+(``harness.authoring.answers.thinking``). Text is decoded only after a token that can complete a
+stop string, and only then is the whole looked at, so what is found is always what the
 rule says.
 """
 
@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from harness.answers import thinking
-from harness.answers.decoding import Decoder
+from harness.authoring.answers import thinking
+from harness.authoring.answers.decoding import Decoder
 from harness.types import Completion
 
 

@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from harness.answers import thinking
-from harness.answers.decoding import Decoder
-from harness.encoding import Encoder, EncodingError, Scored, Tokens, end_of_turn
+from harness.authoring.answers import thinking
+from harness.authoring.answers.decoding import Decoder
+from harness.authoring.chat.encoding import Encoder, EncodingError, Scored, Tokens, end_of_turn
 from harness.errors import MissingExtraError, ModelError, UsageError
 from harness.protocols import BackendOptions
 from harness.types import (
@@ -23,8 +23,8 @@ from harness.types import (
     Sampling,
     Usage,
 )
+from harness_backends.hf.prefix_tree.tree import build_tree
 from harness_backends.hf.settings import Settings
-from harness_backends.hf.tree import build_tree
 
 _WAVE = 1024
 """Requests handed to the engine at a time; answers are stored after each wave."""

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.authoring.literal import one_line, visible
 from harness.cli import options, registry_of
-from harness.literal import one_line, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -66,10 +66,11 @@ def command(
     """
     from rich.console import Console
 
-    from harness import models, runfolder
-    from harness import plan as planning
     from harness.errors import UnknownNameError
-    from harness.responses import ResponseStore, store_path
+    from harness.results import runfolder
+    from harness.run import models
+    from harness.run import planner as planning
+    from harness.run.cache import ResponseStore, store_path
     from harness_probes.attack.run import attack
     from harness_probes.attack.search import KINDS, Limits
 
@@ -107,12 +108,12 @@ def command(
 
 def to_json(attack: Attack) -> dict[str, Any]:
     """Measures, and every sample's end."""
-    from harness import codec
+    from harness.results import serialization
 
     return {
         "n": len(attack.attacked),
         "measures": {
-            name: codec.estimate_to_json(value) for name, value in attack.measures.items()
+            name: serialization.estimate_to_json(value) for name, value in attack.measures.items()
         },
         "samples": [
             {

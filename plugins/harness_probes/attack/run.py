@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness import fewshot, plan, predictions, scheduler
 from harness.errors import RunFailedError, UsageError
-from harness.plan import PlannedSample, TaskPlan
+from harness.planned import PlannedSample, TaskPlan
 from harness.protocols import ModelBackend
-from harness.responses import ResponseStore
+from harness.run import fewshot, planner, scheduler
+from harness.run.cache import ResponseStore
+from harness.scoring import predictions
 from harness.stats import estimates
 from harness.types import Estimate, Failed, KeyedRequest, Response, Sample
 from harness_probes.attack.search import Attacked, Limits, Outcome, Search, search
@@ -74,7 +75,7 @@ class _Asker:
     ) -> dict[str, list[Outcome]]:
         asked = {
             name: [
-                plan.ask(self._task.task, sample, planned[name].shots, self._backend)
+                planner.ask(self._task.task, sample, planned[name].shots, self._backend)
                 for sample in samples
             ]
             for name, samples in wanted.items()

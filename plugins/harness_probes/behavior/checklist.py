@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import rows
-from harness.data import Row
+from harness.authoring.metrics import Mean
+from harness.authoring.readers import rows
+from harness.authoring.readers.rows import Place
+from harness.authoring.readers.text_files import Row
 from harness.errors import UsageError
-from harness.metrics import Mean
 from harness.protocols import Metric, Task, TaskOptions, TaskSpec
-from harness.rows import Place
 from harness.types import DataSource, Request, Response, Sample, ScoreValue
 from harness_probes.behavior import expectations
 from harness_probes.behavior.classify import OPTIONS, TEMPLATES, Labeller

@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from harness import choices, options, predictions, templates
+from harness.authoring import options, templates
+from harness.authoring.answers import choices
+from harness.authoring.metrics import UNREAD
 from harness.errors import UsageError
-from harness.metrics import UNREAD
 from harness.protocols import Metric, TaskOptions
+from harness.scoring import predictions
 from harness.types import (
     Classify,
     Completion,

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import rows
+from harness.authoring.metrics import Mean
+from harness.authoring.readers import rows
+from harness.authoring.readers.labels import OPTION as LABEL_MAP
+from harness.authoring.readers.labels import Labels
 from harness.errors import UsageError
-from harness.labels import OPTION as LABEL_MAP
-from harness.labels import Labels
-from harness.metrics import Mean
 from harness.protocols import Metric, Task, TaskOptions, TaskSpec
 from harness.types import DataSource, Request, Response, Sample, ScoreValue
 from harness_probes.behavior.classify import OPTIONS, TEMPLATES, Labeller, best

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import choices, options, templates
+from harness.authoring import options, templates
+from harness.authoring.answers import choices
 from harness.protocols import Metric, Task, TaskOptions, TaskSpec
 from harness.types import (
     Completion,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from harness import rows
-from harness.data import Row
-from harness.rows import Place
+from harness.authoring.readers import rows
+from harness.authoring.readers.rows import Place
+from harness.authoring.readers.text_files import Row
 from harness.types import DataSource, Sample
 
 ANSWERS = ("ans0", "ans1", "ans2")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.metrics import UNREAD, Corpus, Mean, ratio
+from harness.authoring.metrics import UNREAD, Corpus, Mean, ratio
 from harness.protocols import Metric
 
 Array = NDArray[np.float64]

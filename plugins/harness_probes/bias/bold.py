@@ -12,9 +12,10 @@ from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 
-from harness import data, options
+from harness.authoring import options
+from harness.authoring.metrics import Mean
+from harness.authoring.readers import text_files
 from harness.errors import DataError, MissingExtraError, UsageError
-from harness.metrics import Mean
 from harness.protocols import Metric, Task, TaskOptions, TaskSpec
 from harness.types import (
     Completion,
@@ -128,9 +129,9 @@ def read(path: Path) -> Iterator[Sample]:
     Raises:
         DataError: A file is not ``{group: {entity: [prompt, …]}}``.
     """
-    for file in data.files(path, "*_prompt.json"):
+    for file in text_files.files(path, "*_prompt.json"):
         domain = file.name.removesuffix(".json").removesuffix("_prompt")
-        groups = data.read_json(file)
+        groups = text_files.read_json(file)
         if not _well_formed(groups):
             raise DataError(
                 "is not as BOLD publishes it", path=file, expected="{group: {entity: [prompt, …]}}"

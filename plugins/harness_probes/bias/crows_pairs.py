@@ -9,10 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import choices, options, rows
-from harness.data import Row
+from harness.authoring import options
+from harness.authoring.answers import choices
+from harness.authoring.readers import rows
+from harness.authoring.readers.rows import Place
+from harness.authoring.readers.text_files import Row
 from harness.protocols import Metric, Task, TaskOptions, TaskSpec
-from harness.rows import Place
 from harness.types import (
     DataSource,
     HubDataset,
@@ -34,7 +36,7 @@ DECIMALS = 3
 
 def open_crows_pairs(chosen: TaskOptions) -> Task:
     """CrowS-Pairs as published with a masked model, else by whole sentences' log-likelihoods."""
-    from harness.metrics import Mean
+    from harness.authoring.metrics import Mean
 
     return CrowsPairs(
         (

@@ -13,9 +13,10 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness import data, options
+from harness.authoring import options
+from harness.authoring.metrics import Mean
+from harness.authoring.readers import text_files
 from harness.errors import DataError, UnknownNameError, UsageError
-from harness.metrics import Mean
 from harness.protocols import Metric, Task, TaskOptions, TaskSpec
 from harness.types import (
     DataSource,
@@ -217,7 +218,7 @@ def _sample(
 
 
 def _object(path: Path) -> dict[str, Any]:
-    content = data.read_json(path)
+    content = text_files.read_json(path)
     if not isinstance(content, dict):
         raise DataError("is no object", path=path, expected="HolisticBias's published file")
     return content

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness import data, options
+from harness.authoring import options
+from harness.authoring.readers import text_files
 from harness.errors import DataError, UsageError
 from harness.protocols import Metric, Task, TaskOptions, TaskSpec
 from harness.types import (
@@ -138,7 +139,7 @@ def read(path: Path) -> Iterator[Sample]:
     Raises:
         DataError: It has another shape, or an item lacks one of the three sentences.
     """
-    document = data.read_json(path)
+    document = text_files.read_json(path)
     parts = document.get("data") if isinstance(document, dict) else None
     if not isinstance(parts, dict) or not parts.keys() & set(KINDS):
         raise DataError(
@@ -147,7 +148,7 @@ def read(path: Path) -> Iterator[Sample]:
             expected="{'data': {'intrasentence': […], 'intersentence': […]}}",
         )
     for kind in KINDS:
-        for item in data.field(parts, kind, list, path) if kind in parts else []:
+        for item in text_files.field(parts, kind, list, path) if kind in parts else []:
             yield _item(kind, item, path)
 
 
@@ -156,7 +157,7 @@ def _item(kind: str, item: Any, path: Path) -> Sample:
         raise DataError(f"an item of {kind} is no object", path=path, expected="objects")
     sentences = {
         str(each.get("gold_label")): each.get("sentence")
-        for each in data.field(item, "sentences", list, path)
+        for each in text_files.field(item, "sentences", list, path)
         if isinstance(each, dict)
     }
     texts = [sentences.get(label) for label in LABELS]
@@ -166,13 +167,13 @@ def _item(kind: str, item: Any, path: Path) -> Sample:
             path=path,
             expected=f"a sentence with each gold_label of {', '.join(LABELS)}",
         )
-    target = data.field(item, "target", str, path)
+    target = text_files.field(item, "target", str, path)
     return Sample(
-        id=data.field(item, "id", str, path),
-        input=data.field(item, "context", str, path),
+        id=text_files.field(item, "id", str, path),
+        input=text_files.field(item, "context", str, path),
         choices=tuple(map(str, texts)),
         cluster=target,
-        groups={"bias_type": data.field(item, "bias_type", str, path), "kind": kind},
+        groups={"bias_type": text_files.field(item, "bias_type", str, path), "kind": kind},
         metadata={"target": target},
     )
 

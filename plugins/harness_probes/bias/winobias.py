@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness import choices, data, options, templates
+from harness.authoring import options, templates
+from harness.authoring.answers import choices
+from harness.authoring.metrics import UNREAD, Corpus, Mean, ratio
+from harness.authoring.readers import text_files
 from harness.errors import DataError, UsageError
-from harness.metrics import UNREAD, Corpus, Mean, ratio
 from harness.protocols import Metric, Task, TaskOptions, TaskSpec
 from harness.types import (
     Completion,
@@ -141,7 +143,7 @@ def read(folder: Path, split: str) -> Iterator[Sample]:
         DataError: A file is missing, or a line has not one person and one pronoun in brackets.
     """
     found: dict[tuple[str, str], Path] = {}
-    for path in data.files(folder, "*stereotyped*"):
+    for path in text_files.files(folder, "*stereotyped*"):
         name = _NAME.fullmatch(path.name)
         if name is not None and name[3] == split:
             found[name[2], name[1]] = path
@@ -154,7 +156,7 @@ def read(folder: Path, split: str) -> Iterator[Sample]:
     rows = [
         (kind, side, path, line, text.partition(" ")[2])
         for (kind, side), path in sorted(found.items())
-        for line, text in data.lines(path)
+        for line, text in text_files.lines(path)
         if text.strip()
     ]
     # The two of a pair follow each other, so that --limit keeps pairs whole.

@@ -75,7 +75,7 @@ class SwapProbe:
         self, metric: Metric, original: Sequence[Score], perturbed: Sequence[Score]
     ) -> Mapping[str, Estimate]:
         """The shared measures by group, and the worst group's change."""
-        from harness import paired
+        from harness.authoring import paired
 
         return {
             **paired.measures(metric, original, perturbed, self.labels),

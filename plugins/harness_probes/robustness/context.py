@@ -52,8 +52,8 @@ class Distractors:
     def aggregate(
         self, metric: Metric, original: Sequence[Score], perturbed: Sequence[Score]
     ) -> Mapping[str, Estimate]:
-        """See ``harness.paired``."""
-        from harness import paired
+        """See ``harness.authoring.paired``."""
+        from harness.authoring import paired
 
         return paired.measures(metric, original, perturbed, self.labels)
 
@@ -102,8 +102,8 @@ class Padding:
     def aggregate(
         self, metric: Metric, original: Sequence[Score], perturbed: Sequence[Score]
     ) -> Mapping[str, Estimate]:
-        """See ``harness.paired``."""
-        from harness import paired
+        """See ``harness.authoring.paired``."""
+        from harness.authoring import paired
 
         return paired.measures(metric, original, perturbed, self.labels)
 

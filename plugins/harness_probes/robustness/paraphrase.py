@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TypeAlias
 
-from harness import rows
+from harness.authoring.readers import rows
 from harness.errors import UsageError
 from harness.protocols import Ask, Metric, Probe, ProbeOptions
 from harness.types import Estimate, Sample, Score, Skipped
@@ -64,8 +64,8 @@ class Paraphrase:
     def aggregate(
         self, metric: Metric, original: Sequence[Score], perturbed: Sequence[Score]
     ) -> Mapping[str, Estimate]:
-        """See ``harness.paired``."""
-        from harness import paired
+        """See ``harness.authoring.paired``."""
+        from harness.authoring import paired
 
         return paired.measures(metric, original, perturbed)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from harness.protocols import Probe, ProbeOptions, ProbeSpec
 from harness_probes import settings
-from harness_probes.robustness import asking, context, paraphrase, spelling, surface, wording
+from harness_probes.robustness import context, paraphrase, rewording, spelling, surface, wording
 from harness_probes.text_probe import (
     FIELDS,
     STRENGTH,
@@ -54,16 +54,16 @@ SPECS = (
     ProbeSpec(
         "templates",
         "the task's other prompt templates, and the spread over them",
-        asking.open_templates,
+        rewording.open_templates,
         SUITE,
-        asking.TEMPLATE_OPTIONS,
+        rewording.TEMPLATE_OPTIONS,
     ),
     ProbeSpec(
         "option_order",
         "the options of a question in other orders",
-        asking.open_option_order,
+        rewording.open_option_order,
         SUITE,
-        asking.ORDER_OPTIONS,
+        rewording.ORDER_OPTIONS,
     ),
     ProbeSpec(
         "distractors",

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness import options, rows
-from harness.data import Row
+from harness.authoring import options
+from harness.authoring.metrics import Mean
+from harness.authoring.readers import rows
+from harness.authoring.readers.rows import Place
+from harness.authoring.readers.text_files import Row
 from harness.errors import UsageError
-from harness.metrics import Mean
 from harness.protocols import Metric, Task, TaskOptions, TaskSpec
-from harness.rows import Place
 from harness.types import (
     Completion,
     DataSource,

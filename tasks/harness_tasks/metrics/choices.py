@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.choices import best
-from harness.metrics import UNREAD, Corpus, Mean, ratio
-from harness.predictions import softmax
+from harness.authoring.answers.choices import best
+from harness.authoring.metrics import UNREAD, Corpus, Mean, ratio
 from harness.protocols import Metric
+from harness.scoring.predictions import softmax
 from harness.types import ScoreValue
 
 Array = NDArray[np.float64]

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.authoring.metrics import Corpus, Mean, ratio
 from harness.errors import HarnessError
-from harness.metrics import Corpus, Mean, ratio
 from harness.protocols import Metric
 from harness.types import ScoreValue
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from harness.authoring.metrics import clusters_of
 from harness.errors import HarnessError, MissingExtraError, UsageError
-from harness.metrics import clusters_of
 from harness.protocols import Metric, TaskOptions
 from harness.stats.estimates import cluster_codes
 from harness.types import Estimate, Sample, Score, ScoreValue

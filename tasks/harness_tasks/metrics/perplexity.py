@@ -8,7 +8,7 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.metrics import Corpus, ratio
+from harness.authoring.metrics import Corpus, ratio
 from harness.protocols import Metric
 from harness.types import ScoreValue
 from harness_tasks.languages import script_without_blanks

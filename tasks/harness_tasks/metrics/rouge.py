@@ -6,10 +6,10 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
+from harness.authoring.metrics import Mean
+from harness.authoring.scripts import CHARACTERS
 from harness.errors import MissingExtraError
-from harness.metrics import Mean
 from harness.protocols import Metric
-from harness.scripts import CHARACTERS
 from harness.types import Sample, ScoreValue
 
 NAMES = ("rouge1", "rouge2", "rougeL", "rougeLsum")

@@ -15,9 +15,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.metrics import Mean
+from harness.authoring.metrics import Mean
+from harness.authoring.scripts import CHARACTERS
 from harness.protocols import Metric
-from harness.scripts import CHARACTERS
 from harness.types import Sample, ScoreValue
 
 UNANSWERABLE = "unanswerable"

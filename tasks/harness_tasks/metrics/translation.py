@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.authoring.metrics import Corpus
 from harness.errors import HarnessError, MissingExtraError
-from harness.metrics import Corpus
 from harness.protocols import Metric
 from harness.types import Estimate, Sample, Score, ScoreValue
 
@@ -110,7 +110,7 @@ class SacrebleuMetric:
         return str(scorer.get_signature())
 
     def aggregate(self, rows: Sequence[Score]) -> Estimate:
-        """See ``harness.metrics.Corpus``."""
+        """See ``harness.authoring.metrics.Corpus``."""
         return Corpus(self.name, self.compute, bounds=self.bounds).aggregate(rows)
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pluggy
 import pytest
 
-from harness import data, hookspecs
-from harness.metrics import Mean
+from harness import hookspecs
+from harness.authoring.metrics import Mean
+from harness.authoring.readers import text_files
 from harness.plugins import Registry
 from harness.protocols import BackendSpec, TaskOptions, TaskSpec
 from harness.testing import ALL_REQUESTS, FakeBackend
@@ -22,6 +23,7 @@ from harness.types import (
     ScoreValue,
     Unscored,
 )
+from support.scored_runs import kit, make_run, scored  # noqa: F401  (fixtures)
 
 
 class Echo:
@@ -36,8 +38,8 @@ class Echo:
         self.settings = {"template": options.values.get("template", "default")}
 
     def samples(self, data_source: DataSource) -> Iterator[Sample]:
-        for line, row in data.read_jsonl(data_source.paths[0]):
-            text = data.field(row, "text", str, data_source.paths[0], line)
+        for line, row in text_files.read_jsonl(data_source.paths[0]):
+            text = text_files.field(row, "text", str, data_source.paths[0], line)
             groups = {"side": row["side"]} if "side" in row else {}
             yield Sample(str(row.get("id", line)), text, (text,), groups=groups)
 

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from harness import plan, plugins
+from harness import plugins
 from harness.cli import app
 from harness.config import RunSpec
 from harness.errors import UsageError
 from harness.protocols import BackendSpec
-from harness.responses import ResponseStore
+from harness.run import planner
+from harness.run.cache import ResponseStore
 from harness.testing import FakeBackend
 from harness.types import Completion, Generate, Loglikelihood, Logprob, Sample
 from harness_probes.attack.command import side_by_side
@@ -129,7 +130,7 @@ def test_accuracy_before_and_after(rows: Path) -> None:
     backend = FakeBackend(answer, frozenset({Loglikelihood}))
     registry = plugins.load()
     registry.backends["fake"] = BackendSpec("fake", "", lambda options: backend)
-    whole = plan.build(RunSpec("fake:", ("sst2",), {"sst2": str(rows)}), registry, backend)
+    whole = planner.build(RunSpec("fake:", ("sst2",), {"sst2": str(rows)}), registry, backend)
     with ResponseStore(None) as store:
         found = attack(whole.tasks[0], backend, store, Limits(share=0.5), 0)
         asked = len(backend.asked)
@@ -149,7 +150,7 @@ def test_a_task_without_options_is_refused(tmp_path: Path) -> None:
     registry = plugins.load()
     path = tmp_path / "qa.jsonl"
     path.write_text('{"context": "c", "question": "q?", "answers": ["x"]}\n', "utf-8")
-    whole = plan.build(RunSpec("fake:", ("qa",), {"qa": str(path)}), registry, backend)
+    whole = planner.build(RunSpec("fake:", ("qa",), {"qa": str(path)}), registry, backend)
     with ResponseStore(None) as store, pytest.raises(UsageError, match="no choice among options"):
         attack(whole.tasks[0], backend, store, Limits(), 0)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.authoring.readers.labels import Labels
 from harness.errors import DataError, UsageError
-from harness.labels import Labels
 from harness.protocols import TaskOptions
 from harness.testing import check_task
 from harness.types import (

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.metrics import Mean
+from harness.authoring.metrics import Mean
 from harness.protocols import ProbeOptions
 from harness.testing import check_probe
 from harness.types import Sample, Score, Skipped

@@ -13,11 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from harness import codec, plan, plugins, runfolder, runner
+from harness import plugins
 from harness.config import RunSpec
 from harness.errors import DataError, UnknownNameError, UsageError
 from harness.protocols import Answers, BackendSpec, Probe, ProbeOptions, TaskOptions, TaskSpec
-from harness.responses import default_path
+from harness.results import runfolder, serialization
+from harness.run import planner, runner
+from harness.run.cache import default_path
 from harness.testing import FakeBackend
 from harness.types import Completion, Failed, Generate, Loglikelihood, Sample, Skipped
 from harness_probes.robustness.paraphrase import open_paraphrase
@@ -235,18 +237,19 @@ def test_a_model_writes_paraphrases_once(rows: Path, rewriter: Rewriter, tmp_pat
     again = runner.run(replace(spec, out=tmp_path / "two"), registry)
     assert len(rewriter.calls) == len(TEXTS), "the store answers the second time"
     assert (
-        codec.result_to_json(again.result)["tasks"] == codec.result_to_json(first.result)["tasks"]
+        serialization.result_to_json(again.result)["tasks"]
+        == serialization.result_to_json(first.result)["tasks"]
     )
 
 
 def test_planning_asks_no_model(rows: Path, rewriter: Rewriter) -> None:
     registry, backend = plugins.load(), FakeBackend()
     spec = spec_of(rows, rewriter)
-    (task,) = plan.build(spec, registry, backend, stored_only=True).tasks
+    (task,) = planner.build(spec, registry, backend, stored_only=True).tasks
     assert rewriter.calls == []
     assert task.skipped["paraphrase"] == {"not paraphrased yet": 3}
-    plan.build(spec, registry, backend)
-    (task,) = plan.build(spec, registry, backend, stored_only=True).tasks
+    planner.build(spec, registry, backend)
+    (task,) = planner.build(spec, registry, backend, stored_only=True).tasks
     assert len(rewriter.calls) == 3
     assert task.skipped["paraphrase"] == {"paraphrase identical": 1}
 
@@ -254,7 +257,7 @@ def test_planning_asks_no_model(rows: Path, rewriter: Rewriter) -> None:
 def test_an_unknown_setting_of_the_model_is_named(rows: Path, rewriter: Rewriter) -> None:
     spec = spec_of(rows, rewriter, model_settings="base_ulr=x")
     with pytest.raises(UnknownNameError, match="base_ulr"):
-        plan.build(spec, plugins.load(), FakeBackend())
+        planner.build(spec, plugins.load(), FakeBackend())
 
 
 def test_a_model_that_writes_no_text_is_refused(rows: Path) -> None:
@@ -271,7 +274,7 @@ def test_a_model_that_writes_no_text_is_refused(rows: Path) -> None:
         cache=False,
     )
     with pytest.raises(UsageError, match="judge:x was asked for Generate"):
-        plan.build(spec, registry, FakeBackend())
+        planner.build(spec, registry, FakeBackend())
 
 
 def test_the_runs_own_model_can_write_and_is_opened_once(rows: Path) -> None:
@@ -292,7 +295,7 @@ def test_the_runs_own_model_can_write_and_is_opened_once(rows: Path) -> None:
             task_settings={"paraphrase": {"model": model, "n": "1"}},
             cache=False,
         )
-        (task,) = plan.build(spec, registry, own).tasks
+        (task,) = planner.build(spec, registry, own).tasks
         assert len(made) == opened_count
         texts = {each.sample.input for each in task.planned if each.probe}
         assert texts == ({"own words"} if opened_count == 0 else {"other 1"})
@@ -302,7 +305,7 @@ def test_answers_are_kept_under_the_other_models_fingerprint(
     rows: Path, rewriter: Rewriter
 ) -> None:
     registry = plugins.load()
-    plan.build(spec_of(rows, rewriter), registry, FakeBackend())
+    planner.build(spec_of(rows, rewriter), registry, FakeBackend())
     with closing(sqlite3.connect(default_path())) as store:
         kept = store.execute("SELECT DISTINCT model FROM responses").fetchall()
     assert len(kept) == 1

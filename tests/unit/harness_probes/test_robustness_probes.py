@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.authoring.metrics import Mean
 from harness.errors import UnknownNameError, UsageError
-from harness.metrics import Mean
 from harness.protocols import ProbeOptions, TaskOptions, TaskSpec
 from harness.testing import check_probe
 from harness.types import Sample, Score, Skipped

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness import codec
+from harness.results import serialization
 from harness.testing import keyed
 from harness.types import Classify, Generate, Loglikelihood, Message, Request, Sampling
 from harness_ray import sharding
@@ -27,7 +27,9 @@ def cost(shard: list[Request]) -> int:
     nodes: set[bytes] = set()
     generated = 0
     for request in shard:
-        line = codec.dumps(codec.request_to_json(request)).encode("utf-8", "surrogatepass")
+        line = serialization.dumps(serialization.request_to_json(request)).encode(
+            "utf-8", "surrogatepass"
+        )
         nodes |= {line[:end] for end in range(1, len(line) + 1)}
         if isinstance(request, Generate):
             generated += 4 * request.sampling.max_tokens

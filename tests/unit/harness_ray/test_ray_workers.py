@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from harness import scheduler
 from harness.errors import MissingExtraError, ModelError, RunFailedError
 from harness.plugins import load
 from harness.protocols import BackendOptions
-from harness.responses import ResponseStore
+from harness.run import scheduler
+from harness.run.cache import ResponseStore
 from harness.testing import check_backend, keyed
 from harness.types import Completion, Generate, Loglikelihood, Logprob, Sampling, Usage
 

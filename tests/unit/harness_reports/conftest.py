@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness import runfolder
-from harness.baseline import load_run
-from harness.comparison import RunComparison, compare
-from harness.metrics import Mean
+from harness.authoring.metrics import Mean
+from harness.comparison.run_comparison import RunComparison, compare
+from harness.results import runfolder
+from harness.results.baseline import load_run
 from harness.types import (
     Completion,
     DataSource,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness import runfolder
+from harness.results import runfolder
 from harness.types import (
     Classify,
     ClassProbs,

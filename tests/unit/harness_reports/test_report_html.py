@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness import runfolder
+from harness.results import runfolder
 from harness.types import DataSource, RunResult, TaskResult
 from harness_reports.html import HtmlReporter, embedded_json
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from harness import literal
+from harness.authoring import literal
 from harness.types import DataSource, Estimate, MetricResult, RunResult, TaskResult
 from harness_reports import markdown
 

@@ -4,8 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from harness import runfolder
 from harness.protocols import Reporter
+from harness.results import runfolder
 from harness.types import RunResult
 from harness_reports import plugin
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness import runfolder
+from harness.results import runfolder
 from harness.types import (
     Completion,
     DataSource,

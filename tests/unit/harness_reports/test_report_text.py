@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.literal import one_line, visible
+from harness.authoring.literal import one_line, visible
 
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()))
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn
 
+from harness.authoring.metrics import Corpus, statistics_of
 from harness.errors import HarnessError
-from harness.metrics import Corpus, statistics_of
 from harness.stats.compare import paired_bootstrap
 from harness.stats.inference import Unknown
 from harness.types import Score, ScoreValue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness_align.data import Kind
+from harness_align.dataset.training_rows import Kind
 from harness_align.training.setup import Setup
 
 

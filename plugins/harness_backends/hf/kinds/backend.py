@@ -9,8 +9,8 @@ from typing import Protocol
 
 from harness.types import KeyedRequest, Request, Response, Usage
 from harness_backends.hf import fingerprint
-from harness_backends.hf.books import Books
 from harness_backends.hf.loading import Checkpoint
+from harness_backends.hf.usage import Books
 
 WAVE = 4096
 """Requests handled at a time: enough to sort by length, little enough to hold."""

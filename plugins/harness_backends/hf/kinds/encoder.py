@@ -16,7 +16,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 
-from harness.encoding import EncodingError, Tokens
+from harness.authoring.chat.encoding import EncodingError, Tokens
 from harness.types import Failed, KeyedRequest, Request, Response, Usage
 from harness_backends.hf.kinds.backend import Answered
 from harness_backends.hf.loading import Checkpoint

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.encoding import Encoder, EncodingError, Scored, Tokens
+from harness.authoring.chat.encoding import Encoder, EncodingError, Scored, Tokens
 from harness.types import Generate, Loglikelihood, Prompt, Sampling
 from harness_backends.hf.kinds.languages import Languages
 

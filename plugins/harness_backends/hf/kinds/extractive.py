@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.encoding import EncodingError
+from harness.authoring.chat.encoding import EncodingError
 from harness.errors import ModelError
 from harness.types import Completion, ExtractAnswer, Request, Response
 from harness_backends.hf.kinds.encoder import Row

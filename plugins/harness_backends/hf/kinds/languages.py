@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from harness.encoding import Tokens
+from harness.authoring.chat.encoding import Tokens
 from harness.errors import UsageError
 from harness_backends.hf.loading import Checkpoint
 from harness_backends.hf.settings import Settings

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from harness.encoding import EncodingError, Tokens
+from harness.authoring.chat.encoding import EncodingError, Tokens
 from harness.errors import ModelError
 from harness.types import Logprob, PseudoLoglikelihood, Request, Response
 from harness_backends.hf.kinds.encoder import Row

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from harness.encoding import Encoder, EncodingError, Tokens
+from harness.authoring.chat.encoding import Encoder, EncodingError, Tokens
 from harness.types import (
     Failed,
     Generate,

@@ -8,14 +8,14 @@ import pytest
 
 from harness.cli import main
 from harness.cli.compare import show
-from harness.comparison import compare
+from harness.comparison.run_comparison import compare
 from harness.errors import UsageError
 from harness.plugins import Registry
 from harness.protocols import ReporterSpec
 
 PLUGIN = """
 from harness import hookimpl
-from harness.metrics import Mean
+from harness.authoring.metrics import Mean
 from harness.protocols import TaskSpec
 
 class Quiz:

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from harness.authoring.metrics import Corpus, Mean
 from harness.errors import ConfigError, DataError
 from harness.gate import GateConfig, Rule, SequentialGate, evaluate, parse_gate
 from harness.gate.power import discordance_of, power
 from harness.gate.series import share, take_part
-from harness.metrics import Corpus, Mean
 from harness.types import Estimate, Unscored
 
 DROP = Rule("quiz.accuracy", "max_drop", 0.02)
@@ -124,8 +124,8 @@ def test_an_unchanged_model_at_its_ideal_is_not_blocked(kit, scored) -> None:
 
 
 def test_an_unchanged_gap_far_from_its_ideal_is_no_loss(kit) -> None:
-    from harness.measure import PairedMetric, Pairs
-    from harness.metric_kinds import SummedRows
+    from harness.comparison.measure import PairedMetric, Pairs
+    from harness.comparison.metric_kinds import SummedRows
     from harness.types import Score
 
     def gap(sums):
@@ -198,10 +198,10 @@ def pairs_of_counts(right: float, seed: int):
 
 
 def test_a_metric_of_its_own_code_is_gated(kit, make_run, monkeypatch) -> None:
-    from harness.baseline import load_run
-    from tests.unit.harness.gate import conftest
+    from harness.results.baseline import load_run
+    from support import scored_runs
 
-    monkeypatch.setattr(conftest, "METRICS", (*conftest.METRICS, Ratio()))
+    monkeypatch.setattr(scored_runs, "METRICS", (*scored_runs.METRICS, Ratio()))
     good = load_run(make_run("good", pairs_of_counts(0.9, 0)))
     bad = load_run(make_run("bad", pairs_of_counts(0.6, 0)))
     assert good.result.tasks["quiz"].metrics["own"].kind == "aggregate"
@@ -218,7 +218,7 @@ def test_a_metric_of_its_own_code_is_gated(kit, make_run, monkeypatch) -> None:
 
 
 def test_half_samples_cover_a_ratio() -> None:
-    from harness.metric_kinds import OwnCode
+    from harness.comparison.metric_kinds import OwnCode
     from harness.types import Score
 
     covered = 0

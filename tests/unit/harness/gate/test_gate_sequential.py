@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from harness.comparison.measure import TaskIdentity
 from harness.errors import ConfigError, UnknownNameError
 from harness.gate import (
     GateConfig,
@@ -16,7 +17,6 @@ from harness.gate import (
     committed_order,
     evaluate,
 )
-from harness.measure import TaskIdentity
 from harness.types import Unscored
 
 DROP = Rule("quiz.accuracy", "max_drop", 0.02)

@@ -12,7 +12,7 @@ from sacrebleu.significance import PairedTest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from harness.metrics import ratio
+from harness.authoring.metrics import ratio
 from harness.stats import compare, estimates
 from harness.stats.compare import (
     approximate_randomization,

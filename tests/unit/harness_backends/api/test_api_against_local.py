@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from harness import plugins, runner
+from harness import plugins
 from harness.config import RunSpec
 from harness.errors import ModelError, UsageError
+from harness.run import runner
 from harness.testing import check_backend, keyed
 from harness.types import (
     Completion,

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from harness import scheduler
-from harness.responses import ResponseStore
+from harness.run import scheduler
+from harness.run.cache import ResponseStore
 from harness.testing import keyed
 from harness.types import Completion, Failed, Generate
 

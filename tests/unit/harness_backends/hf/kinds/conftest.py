@@ -150,7 +150,7 @@ def kind_folder(tmp_path_factory: pytest.TempPathFactory) -> Folders:
         import torch
         import transformers
 
-        from harness_backends.hf.kinds.detection import AUTO_CLASSES
+        from harness_backends.hf.checkpoint.kind_detection import AUTO_CLASSES
 
         case = f"{name}-{kind}-{sorted(more.items())}"
         if case not in made:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from harness.encoding import Encoder
+from harness.authoring.chat.encoding import Encoder
 from harness.errors import ModelError, UsageError
 from harness.protocols import BackendOptions
 from harness.types import Classify, Generate, Loglikelihood, Request, RollingLoglikelihood, Sampling

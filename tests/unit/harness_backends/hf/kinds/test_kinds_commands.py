@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from harness import runfolder
 from harness.cli import main
+from harness.results import runfolder
 
 Folders = Callable[..., Path]
 

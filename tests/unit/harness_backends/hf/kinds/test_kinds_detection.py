@@ -14,8 +14,8 @@ import pytest
 from harness.errors import ModelError, UsageError
 from harness.protocols import BackendOptions
 from harness_backends.hf import open_hf
+from harness_backends.hf.checkpoint.kind_detection import OPTIONS_OF, detect_kind, possible_kinds
 from harness_backends.hf.fingerprint import of_checkpoint
-from harness_backends.hf.kinds.detection import OPTIONS_OF, detect_kind, possible_kinds
 from harness_backends.hf.settings import KINDS, Settings
 
 Folders = Callable[..., Path]

@@ -14,7 +14,8 @@ import pytest
 from harness.errors import ModelError, UsageError
 from harness.protocols import BackendOptions
 from harness.types import Loglikelihood, Request
-from harness_backends.hf import open_hf, quantization
+from harness_backends.hf import open_hf
+from harness_backends.hf.checkpoint import quantization
 
 Folders = Callable[[str], Path]
 

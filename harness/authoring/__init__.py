@@ -1,0 +1,1 @@
+"""What tasks, probes, backends and reporters are written with."""

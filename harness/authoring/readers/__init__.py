@@ -1,0 +1,1 @@
+"""Reading data: text, JSON, tables and rows of every format that people have."""

@@ -1,0 +1,394 @@
+"""From scored runs to inferences: which samples count, paired with which, by which method.
+
+Comparisons and gates both ask here, so that they cannot disagree.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from harness.comparison.ideal import DistanceChange
+from harness.comparison.metric_kinds import (
+    MetricRows,
+    NotMeasurable,
+    Unbounded,
+    Weights,
+    is_mean,
+    rows_of,
+)
+from harness.protocols import Metric
+from harness.results.baseline import ScoredRun, ScoredSample
+from harness.stats import estimates
+from harness.stats.inference import Inference, Reported, Unknown, decisive
+from harness.types import Estimate, Score, ScoreValue, TaskResult, Unscored
+
+__all__ = [
+    "Bracketed",
+    "MetricsOfTask",
+    "NotMeasurable",
+    "PairedMetric",
+    "Pairs",
+    "TaskIdentity",
+    "Unbounded",
+    "is_mean",
+]
+
+MetricsOfTask: TypeAlias = Mapping[str, Sequence[Metric]]
+"""Task → its metric objects; needed for corpus metrics, which scores alone cannot rebuild."""
+
+
+# --------------------------------------------------------------------------- comparability
+
+
+JUDGED_BY = ("labels", "language", "languages", "split", "tokenize", "tokenizer")
+"""A task's settings that decide what an answer scores."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskIdentity:
+    """What must agree for two runs' scores of a task to be comparable.
+
+    ``judged_by`` holds those of ``JUDGED_BY`` that the task has.
+    """
+
+    version: str
+    data_sha256: str
+    num_fewshot: str | None = None
+    template: str | None = None
+    scoring: str | None = None
+    samples: str | None = None
+    judged_by: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def of(cls, version: str, data_sha256: str, settings: Mapping[str, str]) -> TaskIdentity:
+        """From what a plan or a result says of a task."""
+        asked = {
+            name: settings.get(name) for name in ("num_fewshot", "template", "scoring", "samples")
+        }
+        judged_by = tuple((name, settings[name]) for name in JUDGED_BY if name in settings)
+        return cls(version, data_sha256, **asked, judged_by=judged_by)
+
+    @classmethod
+    def of_result(cls, task: TaskResult) -> TaskIdentity:
+        """From a task's result."""
+        return cls.of(task.version, task.data_sha256, task.settings)
+
+
+def incomparable(baseline: TaskIdentity, candidate: TaskIdentity) -> str | None:
+    """Why the two cannot be compared, in words; None where they can."""
+    names = {
+        "version": "task version",
+        "data_sha256": "data (SHA-256)",
+        "num_fewshot": "number of few-shot examples",
+        "template": "prompt template",
+        "scoring": "scoring",
+        "samples": "samples",
+    }
+    reasons = []
+    for attribute, name in names.items():
+        before, after = getattr(baseline, attribute), getattr(candidate, attribute)
+        if attribute == "samples" and None in (before, after):
+            continue  # all of the data: what they have in common can be compared
+        if before != after:
+            length = 12 if attribute == "data_sha256" else None
+            before, after = ("none" if each is None else each[:length] for each in (before, after))
+            reasons.append(f"{name} {before} in the baseline, {after} in the candidate")
+    before, after = dict(baseline.judged_by), dict(candidate.judged_by)
+    for name in sorted(before.keys() | after.keys()):
+        if before.get(name) != after.get(name):
+            old, new = before.get(name, "none"), after.get(name, "none")
+            reasons.append(f"{name} {old} in the baseline, {new} in the candidate")
+    return "; ".join(reasons) or None
+
+
+# --------------------------------------------------------------------------- rows
+
+
+def number(value: ScoreValue | None) -> bool:
+    """Whether a score is there (a number or statistics) and not ``Unscored``."""
+    return value is not None and not isinstance(value, Unscored)
+
+
+def rows(samples: Iterable[ScoredSample], metric: str) -> list[Score]:
+    """The scored samples' rows of one metric."""
+    return [
+        Score(sample.id, metric, sample.scores[metric], cluster=sample.cluster)
+        for sample in samples
+        if number(sample.scores.get(metric))
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Rows of the samples that both runs scored, in the same order; and what is left out.
+
+    Attributes:
+        baseline: The baseline's rows.
+        candidate: The candidate's rows of the same samples.
+        failed: The baseline's rows of samples that the candidate tried and could not score.
+        baseline_unscored: Samples that the candidate scored, and the baseline tried and could
+            not.
+        missing: Samples that the baseline scored and the candidate does not have.
+        only_candidate: Samples that the baseline does not have.
+    """
+
+    baseline: list[Score]
+    candidate: list[Score]
+    failed: list[Score] = field(default_factory=list)
+    baseline_unscored: int = 0
+    missing: int = 0
+    only_candidate: int = 0
+
+    @property
+    def candidate_unscored(self) -> int:
+        """Samples that only the baseline could score."""
+        return len(self.failed)
+
+    @property
+    def left_out(self) -> int:
+        """Samples of either run that are not among the pairs."""
+        return len(self.failed) + self.baseline_unscored + self.missing + self.only_candidate
+
+
+def pair(
+    baseline: Mapping[str, ScoredSample], candidate: Mapping[str, ScoredSample], metric: str
+) -> Pairs:
+    """Pairs two runs of a task by sample id."""
+    before: list[Score] = []
+    after: list[Score] = []
+    failed: list[Score] = []
+    unscored = missing = shared = 0
+    for name, old in baseline.items():
+        new = candidate.get(name)
+        value = old.scores.get(metric)
+        scored = value is not None and not isinstance(value, Unscored)
+        if new is None:
+            missing += scored
+            continue
+        shared += 1
+        other = new.scores.get(metric)
+        answered = other is not None and not isinstance(other, Unscored)
+        if not scored:
+            # A metric in neither does not apply to the sample: nothing is missing.
+            unscored += answered
+            continue
+        assert value is not None
+        cluster = old.cluster if old.cluster is not None else new.cluster
+        row = Score(name, metric, value, None, 0, cluster)
+        if answered and other is not None:
+            before.append(row)
+            after.append(Score(name, metric, other, None, 0, cluster))
+        else:
+            failed.append(row)
+    return Pairs(before, after, failed, unscored, missing, len(candidate) - shared)
+
+
+# --------------------------------------------------------------------------- inferences
+
+
+@dataclass(frozen=True, slots=True)
+class Bracketed:
+    """What is known of a quantity where some samples could not be scored.
+
+    They may be anything: to show that it is above a bound they count as the least they can be,
+    to show that it is below as the greatest (Horowitz & Manski 2000, JASA 95:77).
+
+    Attributes:
+        seen: From the scored samples alone.
+        least: With the others at their least.
+        greatest: With the others at their greatest.
+        unscored: How many there are.
+    """
+
+    seen: Inference
+    least: Inference
+    greatest: Inference
+    unscored: int
+
+    @property
+    def value(self) -> float:
+        """Of the scored samples."""
+        return self.seen.value
+
+    @property
+    def stderr(self) -> float:
+        """Of the scored samples."""
+        return self.seen.stderr
+
+    @property
+    def method(self) -> str:
+        """How the interval is made."""
+        return f"{self.seen.method}; {self.unscored} unscored at their worst and best"
+
+    def interval(self, confidence: float) -> tuple[float, float]:
+        """From the least's lower bound to the greatest's upper bound."""
+        return self.least.interval(confidence)[0], self.greatest.interval(confidence)[1]
+
+    def below(self, bound: float) -> float:
+        """p-value of H0: at least ``bound``, whatever the unscored samples are."""
+        return self.greatest.below(bound)
+
+    def above(self, bound: float) -> float:
+        """p-value of H0: at most ``bound``, whatever the unscored samples are."""
+        return self.least.above(bound)
+
+
+@dataclass(frozen=True, slots=True)
+class PairedMetric:
+    """One metric in two runs, paired by sample.
+
+    Attributes:
+        name: ``TASK.METRIC``.
+        pairs: Its rows.
+        metric: How rows become its value.
+        whole: Whether the samples that the candidate failed on count, at their worst and best.
+            Otherwise what is said holds for the samples that both runs scored.
+        resamples: Of the bootstrap.
+    """
+
+    name: str
+    pairs: Pairs
+    metric: MetricRows
+    whole: bool = False
+    resamples: int = estimates.RESAMPLES
+
+    def difference(self) -> Inference:
+        """Candidate − baseline.
+
+        Raises:
+            NotMeasurable: It is NaN.
+            Unbounded: What the failed samples could be has no bound; also below.
+        """
+        return self._combined((-1.0, 1.0))
+
+    def less_than_share(self, share: float) -> Inference:
+        """Candidate − share·baseline: below 0 where less than that share is left."""
+        return self._combined((-share, 1.0))
+
+    def distance_change(self, ideal: float) -> Inference:
+        """How much further from ``ideal`` the candidate is than the baseline."""
+        before, after = self.values()
+        return DistanceChange(self.difference(), self._combined((1.0, 1.0)), before, after, ideal)
+
+    def values(self) -> tuple[float, float]:
+        """The metric before and after, on the samples that both scored."""
+        return self.metric.value(self.pairs.baseline), self.metric.value(self.pairs.candidate)
+
+    def _combined(self, weights: Weights) -> Inference:
+        before, after, failed = self.pairs.baseline, self.pairs.candidate, self.pairs.failed
+        seen = self.metric.combined(before, after, weights, self.resamples)
+        checked(seen, self.name)
+        if not self.whole or not failed:
+            return seen
+        least, greatest = (
+            self.metric.combined([*before, *failed], [*after, *ends], weights, self.resamples)
+            for ends in self.metric.extremes(failed, [*after, *before])
+        )
+        return Bracketed(seen, least, greatest, len(failed))
+
+
+def pair_metric(
+    baseline: ScoredRun,
+    candidate: ScoredRun,
+    task: str,
+    name: str,
+    metrics: MetricsOfTask,
+    whole: bool = False,
+    resamples: int = estimates.RESAMPLES,
+) -> PairedMetric:
+    """A metric of two runs on the samples that both scored.
+
+    Raises:
+        NotMeasurable: There are no pairs, or it takes a metric's code that is not here.
+    """
+    full = f"{task}.{name}"
+    for run, role in ((baseline, "baseline"), (candidate, "candidate")):
+        if task not in run.samples:
+            raise NotMeasurable(f"the {role} holds no samples of {task}")
+    pairs = pair(baseline.samples[task], candidate.samples[task], name)
+    if not pairs.baseline:
+        raise NotMeasurable(f"no sample has {full} in both runs")
+    reported = baseline.result.tasks[task].metrics.get(name)
+    everything = pairs.baseline
+    if reported is None or reported.kind is None:  # then the mean of all rows tells
+        everything = rows(baseline.samples[task].values(), name)
+    how = rows_of(full, everything, reported, metric_object(metrics, task, name), task in metrics)
+    return PairedMetric(full, pairs, how, whole, resamples)
+
+
+def metric_object(metrics: MetricsOfTask, task: str, name: str) -> Metric | None:
+    """The task's metric of that name, where it is at hand."""
+    return next((metric for metric in metrics.get(task, ()) if metric.name == name), None)
+
+
+def infer_metric(
+    run: ScoredRun,
+    task: str,
+    name: str,
+    metrics: MetricsOfTask,
+    failed: Sequence[Score] = (),
+    resamples: int = estimates.RESAMPLES,
+) -> tuple[Inference, int]:
+    """What one run says about a metric, and from how many samples.
+
+    From the samples' scores where they are kept, else from the reported estimate and its
+    standard error.
+
+    Args:
+        run: The run.
+        task: Its task.
+        name: The metric.
+        metrics: Task → metric objects.
+        failed: Rows of samples that it could not score, to count at their worst and best.
+        resamples: Of the bootstrap.
+
+    Raises:
+        NotMeasurable: The metric is missing, NaN, or has no error to judge it by.
+        Unbounded: What the failed samples could be has no bound.
+    """
+    full = f"{task}.{name}"
+    result = run.result.tasks[task].metrics.get(name)
+    scores = rows(run.samples.get(task, {}).values(), name)
+    if not scores:
+        if result is None:
+            raise NotMeasurable(f"{full} is missing from the run")
+        return from_estimate(result.estimate, full), result.estimate.n
+    try:
+        how = rows_of(full, scores, result, metric_object(metrics, task, name), task in metrics)
+    except NotMeasurable:
+        if result is None or failed:
+            raise
+        return from_estimate(result.estimate, full), result.estimate.n
+    seen = checked(decisive(how.level(scores, resamples)), full)
+    if not failed:
+        return seen, len(scores)
+    least, greatest = (
+        decisive(how.level([*scores, *ends], resamples)) for ends in how.extremes(failed, scores)
+    )
+    return Bracketed(seen, least, greatest, len(failed)), len(scores)
+
+
+def from_estimate(reported: Estimate, name: str) -> Inference:
+    """An inference from a reported value and its interval.
+
+    The interval keeps what its own method knew: of 0 flips in 10 it reaches up to 28 %, where the
+    standard error is 0.
+    """
+    low, high = reported.low, reported.high
+    if all(map(math.isfinite, (reported.value, low, high))):
+        return Reported(reported.value, reported.stderr, low, high, 0.95, reported.method)
+    return checked(Unknown(reported.value, reported.method), name)
+
+
+def checked(inference: Inference, name: str) -> Inference:
+    """The inference, if its value can be read; it may still lack an interval.
+
+    Raises:
+        NotMeasurable: Its value is NaN or infinite.
+    """
+    if not math.isfinite(inference.value):
+        raise NotMeasurable(f"{name} is {inference.value} ({inference.method})")
+    return inference

@@ -1,0 +1,50 @@
+"""What judging finished runs needs of the installed tasks: their metric objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from harness.comparison.measure import MetricsOfTask
+    from harness.plugins import Registry
+    from harness.protocols import Metric
+    from harness.results.baseline import ScoredRun
+
+
+def task_metrics(
+    registry: Registry, runs: Iterable[ScoredRun | None], rules: Iterable[str] = ()
+) -> MetricsOfTask:
+    """Task → metrics, of the runs' tasks and of those that rules name, where installed.
+
+    A task that is installed and cannot be opened with the run's settings has none.
+
+    Args:
+        registry: The loaded plugins.
+        runs: Their tasks, opened with the settings that the run had.
+        rules: ``TASK.METRIC`` names.
+    """
+    from harness.errors import HarnessError
+    from harness.gate.names import task_of
+    from harness.protocols import TaskOptions
+
+    settings: dict[str, dict[str, str]] = {}
+    for rule in rules:
+        task = task_of(rule, registry.tasks)
+        if task is not None:
+            settings[task] = {}
+    for run in runs:
+        if run is not None:
+            given = run.spec.get("task_settings", {})
+            settings |= {name: dict(given.get(name, {})) for name in run.result.tasks}
+    metrics: dict[str, Sequence[Metric]] = {}
+    for task, values in settings.items():
+        if task not in registry.tasks:
+            continue
+        try:
+            metrics[task] = tuple(registry.tasks[task].open(TaskOptions(values=values)).metrics)
+        except HarnessError:
+            # An extra that is not installed, or settings of another version: what can be told
+            # from the scores alone still is, and the rest is named as skipped.
+            metrics[task] = ()
+    return metrics

@@ -1,0 +1,310 @@
+"""Scored runs, from a run folder or from a baseline file: what comparisons and gates read.
+
+A baseline file is one gzipped JSON document, small enough for git or a CI artifact:
+
+    {"format": "evalign-baseline", "schema": 1, "sha256": …, "content": {result, spec, samples}}
+
+``sha256`` is the hash of ``content``, so that an edited score is noticed. The same run always
+gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.errors import DataError
+from harness.results import manifest, runfolder, serialization
+from harness.types import (
+    Classify,
+    ClassProbs,
+    Completion,
+    ExtractAnswer,
+    Failed,
+    Generate,
+    Loglikelihood,
+    Logprob,
+    Prompt,
+    Request,
+    RunResult,
+    SampleRecord,
+    ScoreValue,
+)
+
+FORMAT = "evalign-baseline"
+SCHEMA = 1
+_GZIP_MAGIC = b"\x1f\x8b"
+_LARGEST = 2 << 30  # bytes after decompression; a small file could otherwise fill the memory
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredSample:
+    """One sample's scores; ``prompt`` and ``response`` where they were asked for and kept."""
+
+    id: str
+    scores: Mapping[str, ScoreValue]
+    cluster: str | None = None
+    groups: Mapping[str, str] = field(default_factory=dict)
+    error: str | None = None
+    prompt: str | None = None
+    response: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredRun:
+    """A run's result with its samples' scores.
+
+    Attributes:
+        result: What results.json holds.
+        samples: Task → sample id → scores of the original samples (no probe's variants). A task
+            whose samples were not kept has no entry.
+        spec: What the run was asked to do, from run.json; empty where unknown.
+    """
+
+    result: RunResult
+    samples: Mapping[str, Mapping[str, ScoredSample]]
+    spec: Mapping[str, Any] = field(default_factory=dict)
+
+
+# --------------------------------------------------------------------------- reading
+
+
+def load_run(path: Path, texts: bool = False) -> ScoredRun:
+    """Reads a run folder, its results.json, or a baseline file.
+
+    Args:
+        path: Any of the three.
+        texts: Keep prompts and responses, where they are there.
+
+    Raises:
+        DataError: It cannot be read, or a baseline's content does not match its hash.
+    """
+    try:
+        if path.is_file():
+            with path.open("rb") as file:
+                if file.read(2) == _GZIP_MAGIC:
+                    return _read_baseline(path, texts)
+    except OSError as error:
+        raise DataError(
+            error.strerror or str(error), path=path, expected="a run folder or a baseline file"
+        ) from error
+    return _read_folder(path, texts)
+
+
+def _read_folder(path: Path, texts: bool) -> ScoredRun:
+    result = runfolder.read_result(path)
+    folder = path if path.is_dir() else path.parent
+    samples = {
+        task: _scored(folder, task, texts)
+        for task in result.tasks
+        if (folder / "samples" / f"{task}.jsonl").is_file()
+    }
+    if not runfolder.is_checked(folder):
+        for task, read in samples.items():
+            _check_count(folder, task, len(read), result.tasks[task].n)
+    run = folder / "run.json"
+    return ScoredRun(result, samples, manifest.read_run(run)["spec"] if run.is_file() else {})
+
+
+def _check_count(folder: Path, task: str, found: int, n: int) -> None:
+    """What can be told of a folder that was written before there were manifests."""
+    if found != n:
+        raise DataError(
+            f"{found:,} samples, and results.json counts {n:,}",
+            path=folder / "samples" / f"{task}.jsonl",
+            expected="the folder as the run wrote it; run it again",
+        )
+
+
+def _scored(folder: Path, task: str, texts: bool) -> dict[str, ScoredSample]:
+    """The original samples; a hundred thousand lines are read in seconds, so no records are made.
+
+    Only texts need them.
+    """
+    if texts:
+        return {
+            record.sample.id: ScoredSample(
+                record.sample.id,
+                record.scores,
+                record.sample.cluster,
+                record.sample.groups,
+                record.error,
+                prompt_text(record),
+                response_text(record),
+            )
+            for record in runfolder.read_samples(folder, task)
+            if record.probe is None
+        }
+    return {
+        row["id"]: _sample_back(row, texts)
+        for row in runfolder.read_scores(folder, task)
+        if row["probe"] is None
+    }
+
+
+def _read_baseline(path: Path, texts: bool) -> ScoredRun:
+    from pydantic import ValidationError
+
+    from harness.results import schemas
+
+    expected = "a file that `harness baseline save` wrote"
+    try:
+        with gzip.open(path) as file:
+            raw = file.read(_LARGEST + 1)
+        if len(raw) > _LARGEST:
+            raise DataError("more than 2 GiB of content", path=path, expected=expected)
+        schemas.Baseline.model_validate_json(raw)
+        document = json.loads(raw)
+        content = document["content"]
+        if serialization.canonical_hash(content) != document["sha256"]:
+            raise DataError(
+                "the content does not match its hash: the file was edited or damaged",
+                path=path,
+                expected="an unchanged baseline; save it again from its run",
+            )
+        samples = {
+            task: {row["id"]: _sample_back(row, texts) for row in rows}
+            for task, rows in content["samples"].items()
+        }
+        return ScoredRun(
+            serialization.result_from_json(content["result"]), samples, content["spec"]
+        )
+    except ValidationError as error:
+        raise DataError(
+            f"not a baseline: {schemas.explain(error)}", path=path, expected=expected
+        ) from error
+    except (OSError, EOFError, zlib.error, ValueError) as error:
+        raise DataError(f"not a baseline: {error!r}", path=path, expected=expected) from error
+
+
+# --------------------------------------------------------------------------- writing
+
+
+def save_baseline(run: Path, file: Path, with_prompts: bool = False) -> ScoredRun:
+    """Writes the run as a baseline file and returns what it holds.
+
+    Args:
+        run: A run folder.
+        file: The file to write; overwritten whole or not at all.
+        with_prompts: Also keep prompts and responses, so that changed samples can be read.
+
+    Raises:
+        DataError: The run cannot be read, is incomplete, or a task's samples are missing.
+    """
+    scored = load_run(run, texts=with_prompts)
+    if scored.result.status != "complete":
+        raise DataError("the run is incomplete", path=run, expected="a run that reached its end")
+    absent = [task for task in scored.result.tasks if task not in scored.samples]
+    if absent:
+        raise DataError(
+            f"no samples of {', '.join(absent)}",
+            path=run,
+            expected=f"samples/{absent[0]}.jsonl, which the run folder holds as it was written",
+        )
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
+    try:
+        partial.write_bytes(baseline_bytes(scored))
+        partial.replace(file)
+    finally:
+        partial.unlink(missing_ok=True)
+    return scored
+
+
+def baseline_bytes(run: ScoredRun) -> bytes:
+    """The baseline file's content; equal for equal runs."""
+    content = {
+        "result": serialization.result_to_json(run.result),
+        "spec": dict(run.spec),
+        "samples": {
+            task: [_sample_to_json(sample) for sample in samples.values()]
+            for task, samples in run.samples.items()
+        },
+    }
+    document = {
+        "format": FORMAT,
+        "schema": SCHEMA,
+        "sha256": serialization.canonical_hash(content),
+        "content": content,
+    }
+    text = json.dumps(document, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return gzip.compress(text.encode(), compresslevel=9, mtime=0)
+
+
+def _sample_to_json(sample: ScoredSample) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "id": sample.id,
+        "scores": {
+            name: serialization.score_to_json(value) for name, value in sample.scores.items()
+        },
+    }
+    optional = {
+        "cluster": sample.cluster,
+        "groups": dict(sample.groups) or None,
+        "error": sample.error,
+        "prompt": sample.prompt,
+        "response": sample.response,
+    }
+    return row | {key: value for key, value in optional.items() if value is not None}
+
+
+def _sample_back(row: Mapping[str, Any], texts: bool) -> ScoredSample:
+    return ScoredSample(
+        row["id"],
+        {name: serialization.score_from_json(value) for name, value in row["scores"].items()},
+        row.get("cluster"),
+        row.get("groups", {}),
+        row.get("error"),
+        row.get("prompt") if texts else None,
+        row.get("response") if texts else None,
+    )
+
+
+# --------------------------------------------------------------------------- texts
+
+
+def prompt_text(record: SampleRecord) -> str:
+    """What the model was asked, as a reader wants to see it: the first request's prompt."""
+    return _asked(record.requests[0]) if record.requests else record.sample.input
+
+
+def _asked(request: Request) -> str:
+    match request:
+        case Generate(prompt, _):
+            return _plain(prompt)
+        case Loglikelihood(context, continuation):
+            return _plain(context) or continuation
+        case ExtractAnswer(question, context):
+            return f"{context}\n\n{question}"
+        case _:
+            return request.text
+
+
+def _plain(prompt: Prompt) -> str:
+    if isinstance(prompt, str):
+        return prompt
+    return "\n\n".join(f"{message.role}: {message.content}" for message in prompt)
+
+
+def response_text(record: SampleRecord) -> str:
+    """What the model answered: its text, its likeliest continuation or its likeliest label."""
+    best, text = float("-inf"), ""
+    for request, response in zip(record.requests, record.responses, strict=False):
+        match request, response:
+            case _, Failed(reason):
+                return f"(failed: {reason})"
+            case _, Completion(answer):
+                return answer
+            case Classify(_, labels), ClassProbs(probabilities):
+                return max(zip(probabilities, labels, strict=False))[1]
+            case Loglikelihood(_, continuation), Logprob(total) if total > best or not text:
+                best, text = total, continuation
+            case _, Logprob(total) if not text:
+                text = f"log-likelihood {total:.4g}"
+    return text.strip()

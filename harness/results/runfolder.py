@@ -1,0 +1,302 @@
+"""The run folder: run.json, samples/<task>.jsonl, results.json, and last manifest.json.
+
+A run holds the folder's lock while it writes; each file is written whole or not at all.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from harness.authoring.readers import text_files
+from harness.errors import DataError, UsageError
+from harness.results import manifest, secrets, serialization
+from harness.types import RunResult, SampleRecord
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+    from harness.config import RunSpec
+
+RUNS = Path("runs")
+PRIVATE = 0o600
+"""Prompts and answers may be confidential: a run's files are their owner's alone."""
+MANIFEST_SINCE = 2
+"""The first schema of results.json whose folders end with a manifest."""
+_LOCK = ".lock"
+
+
+def spec_to_json(spec: RunSpec) -> dict[str, Any]:
+    """The spec as run.json holds it, secrets masked; where the run goes is not part of it."""
+    fields = {each.name: getattr(spec, each.name) for each in dataclasses.fields(spec)}
+    del fields["out"], fields["formats"]
+    plain = json.loads(json.dumps(fields, default=str))
+    return secrets.redact_value(plain)  # type: ignore[no-any-return]
+
+
+def check(out: Path | None, spec: Mapping[str, Any]) -> None:
+    """Tells before the model is opened what would keep the run's folder from being written.
+
+    Raises:
+        UsageError: The folder holds something else, or is being written by another run.
+        OSError: It cannot be written.
+    """
+    if out is None:
+        out = RUNS
+    elif out.exists():
+        _refuse_other(out, spec)
+    parent = out.absolute()
+    while not parent.exists():
+        parent = parent.parent
+    try:
+        with tempfile.TemporaryFile(dir=parent) as file:
+            file.write(b" " * 4096)
+    except OSError as error:
+        error.filename = str(out)
+        raise
+
+
+@contextmanager
+def claimed(
+    out: Path | None, started: datetime, slug: str, spec: Mapping[str, Any]
+) -> Iterator[Path]:
+    """The folder of a new run, which nobody else writes as long as the context lasts.
+
+    A folder given by the user is taken when it is missing or empty, or when it holds a run of
+    the same spec, which is then made anew from the stored responses. From here on until
+    ``write_result`` the folder has no manifest, so that nobody takes it for a finished run.
+
+    Raises:
+        UsageError: The folder holds something else, which would be lost; or another run writes it.
+        OSError: It cannot be made.
+    """
+    folder = _new_folder(started, slug) if out is None else out
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+    with locked(folder):
+        _refuse_other(folder, spec)
+        (folder / manifest.FILE).unlink(missing_ok=True)
+        yield folder
+
+
+def _new_folder(started: datetime, slug: str) -> Path:
+    RUNS.mkdir(parents=True, exist_ok=True)
+    for count in itertools.count(1):
+        folder = RUNS / f"{started:%Y%m%dT%H%M%SZ}-{slug}{f'-{count}' if count > 1 else ''}"
+        with suppress(FileExistsError):  # two runs within a second
+            folder.mkdir(mode=0o700)
+            return folder
+    raise AssertionError
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keeps other processes from writing into the folder; a killed process holds no lock.
+
+    Raises:
+        UsageError: Another process writes it.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / _LOCK, timeout=0, mode=0o600)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise UsageError(
+            f"{folder} is being written by another run", "Give another --out, or wait for its end."
+        ) from error
+    try:
+        yield
+    finally:
+        (folder / _LOCK).unlink(missing_ok=True)
+        lock.release()
+
+
+def _refuse_other(folder: Path, spec: Mapping[str, Any]) -> None:
+    if folder.is_dir() and all(each.name == _LOCK for each in folder.iterdir()):
+        return
+    try:
+        earlier = manifest.read_run(folder / "run.json")["spec"] or None
+    except (OSError, DataError):
+        earlier = None
+    if earlier is None or _decisive(earlier) != _decisive(spec):
+        what = "a run with other settings" if earlier is not None else "something else than a run"
+        raise UsageError(f"{folder} holds {what}", "Give another --out, or remove it first.")
+
+
+def _decisive(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a spec can change a result; where and at what price it is computed cannot."""
+    indifferent = ("batch_size", "cache", "executor", "prices")
+    return {name: value for name, value in spec.items() if name not in indifferent}
+
+
+def write_atomically(path: Path, text: str, mode: int = 0o666) -> None:
+    """Writes a file so that a reader sees the old content or the new, never a part.
+
+    Args:
+        path: The file; its folder is made when missing.
+        text: The content.
+        mode: The file's permissions, less the user's mask.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _replacing(path, mode) as file:
+        file.write(text)
+
+
+@contextmanager
+def _replacing(path: Path, mode: int) -> Iterator[TextIO]:
+    partial = path.with_name(f".{path.name[:200]}.{os.getpid()}.partial")
+    try:
+        with open(
+            partial, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, mode)
+        ) as file:
+            yield file
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any, mode: int = 0o666) -> None:
+    """Writes indented JSON atomically."""
+    write_atomically(path, serialization.dumps(value, indent=2) + "\n", mode)
+
+
+def write_samples(folder: Path, task: str, records: Iterable[SampleRecord]) -> Path:
+    """Writes ``samples/<task>.jsonl``; results of what stood there before are removed first."""
+    for stale in (manifest.FILE, "results.json"):
+        (folder / stale).unlink(missing_ok=True)
+    path = folder / "samples" / f"{task}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _replacing(path, PRIVATE) as file:
+        file.writelines(
+            serialization.dumps(serialization.record_to_json(record)) + "\n" for record in records
+        )
+    return path
+
+
+def read_samples(folder: Path, task: str) -> Iterator[SampleRecord]:
+    """Streams ``samples/<task>.jsonl``.
+
+    Raises:
+        DataError: The file is missing or malformed.
+    """
+    from harness.results import schemas
+
+    path = folder / "samples" / f"{task}.jsonl"
+    for line, row in _rows(path, schemas.SAMPLE_ROW):
+        try:
+            yield serialization.record_from_json(row)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise _no_sample(path, line, repr(error)) from error
+
+
+def read_scores(folder: Path, task: str) -> Iterator[dict[str, Any]]:
+    """Streams what ``samples/<task>.jsonl`` says of scores: id, scores, cluster, groups, probe,
+    error; several times as fast as ``read_samples``.
+
+    Raises:
+        DataError: The file is missing or malformed.
+    """
+    from harness.results import schemas
+
+    path = folder / "samples" / f"{task}.jsonl"
+    return (row for _, row in _rows(path, schemas.SCORES_ROW))
+
+
+def _rows(path: Path, kind: TypeAdapter[Any]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(line number from 1, checked row)."""
+    from pydantic import ValidationError
+
+    from harness.results import schemas
+
+    number = 0
+    try:
+        with path.open("rb") as file:
+            for number, text in enumerate(file, start=1):
+                yield number, kind.validate_json(text)
+    except ValidationError as error:
+        raise _no_sample(path, number, schemas.explain(error)) from error
+    except OSError as error:
+        raise text_files.missing(path, error) from error
+
+
+def _no_sample(path: Path, line: int, why: str) -> DataError:
+    return DataError(
+        f"not a sample record: {why}", path=path, line=line, expected="a line as harness writes it"
+    )
+
+
+def write_result(folder: Path, result: RunResult) -> None:
+    """Writes results.json, and last the manifest of all that stands in the folder then."""
+    text = serialization.dumps(serialization.result_to_json(result), indent=2) + "\n"
+    folder.mkdir(parents=True, exist_ok=True)
+    held = serialization.dumps(manifest.of_folder(folder, text.encode()), indent=2) + "\n"
+    with (
+        _replacing(folder / manifest.FILE, PRIVATE) as last,
+        _replacing(folder / "results.json", PRIVATE) as first,
+    ):
+        for file, content in ((first, text), (last, held)):  # both or, on a full disk, neither
+            file.write(content)
+            file.flush()
+
+
+def read_result(path: Path) -> RunResult:
+    """Reads results.json, given the file or its run folder, and checks the folder's files.
+
+    Everyone who reads a run comes through here.
+
+    Raises:
+        DataError: There is none, it is malformed, or a file is not as the run wrote it.
+    """
+    from pydantic import ValidationError
+
+    from harness.results import schemas
+
+    path = path / "results.json" if path.is_dir() else path
+    try:
+        raw = path.read_bytes()
+        checked = schemas.Results.model_validate_json(raw)
+    except OSError as error:
+        raise DataError(
+            error.strerror or str(error), path=path, expected="a run folder that holds results.json"
+        ) from error
+    except ValidationError as error:
+        raise _no_results(path, schemas.explain(error)) from error
+    if checked.schema_ > serialization.SCHEMA:
+        raise DataError(
+            f"schema {checked.schema_}",
+            path=path,
+            expected=f"at most schema {serialization.SCHEMA}; a newer harness wrote this: update "
+            "yours",
+        )
+    has_manifest = manifest.check(path.parent, raw, checked.tasks)
+    if not has_manifest and checked.schema_ >= MANIFEST_SINCE:
+        raise DataError(
+            f"the folder has no {manifest.FILE}",
+            path=path.parent,
+            expected="a run that was written to its end; give its command again",
+        )
+    try:
+        return serialization.result_from_json(json.loads(raw))
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise _no_results(path, str(error)) from error
+
+
+def is_checked(path: Path) -> bool:
+    """Whether the run folder has a manifest; those of earlier versions have none."""
+    return ((path if path.is_dir() else path.parent) / manifest.FILE).is_file()
+
+
+def _no_results(path: Path, why: str) -> DataError:
+    return DataError(
+        f"not a results file: {why}", path=path, expected="results.json as harness writes it"
+    )

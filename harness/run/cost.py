@@ -1,0 +1,191 @@
+"""What a run would ask and cost: from its plan alone, and its time from asking a little of it."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from harness.planned import Plan, TaskPlan
+from harness.protocols import ModelBackend
+from harness.run import scheduler
+from harness.run.cache import ResponseStore
+from harness.types import KeyedRequest, Usage
+
+ROUND_SECONDS = 4.0
+FIRST_ROUND = 8
+MOST = 0.1
+"""Share of the requests that are asked to estimate the time of all, where that is over 56."""
+_LEAST = 7 * FIRST_ROUND
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What a task's samples, or a probe's variants of them, ask.
+
+    Attributes:
+        task: The task's name.
+        probe: None for the samples themselves.
+        items: Samples or variants.
+        requests: Their requests.
+        skipped: Reason → variants not asked.
+    """
+
+    task: str
+    probe: str | None
+    items: int
+    requests: int
+    skipped: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """All that a run asks.
+
+    Attributes:
+        shares: A part a task and probe, in the order of the plan.
+        requests: Requests, equal ones included.
+        distinct: Different requests.
+        stored: Those whose answer is in the response store.
+        usage: What the rest costs; None where the backend cannot say.
+        plain: The same without the probes' variants; None without probes.
+        basis: How tokens are counted, where that is an estimate.
+        pace: How long it takes; None where that was not measured.
+    """
+
+    shares: tuple[Share, ...]
+    requests: int
+    distinct: int
+    stored: int
+    usage: Usage | None
+    plain: Usage | None
+    basis: str | None = None
+    pace: Pace | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """What asking some of a plan's requests took.
+
+    Attributes:
+        requests: Asked; their answers are in the response store.
+        seconds: From the first to the last.
+        spent: What they cost.
+        rest: Seconds that the others will take at the pace of the last round.
+    """
+
+    requests: int
+    seconds: float
+    spent: Usage
+    rest: float
+
+
+def of(plan: Plan, backend: ModelBackend, store: ResponseStore) -> Forecast:
+    """Counts without asking anything."""
+    every = list(plan.requests())
+    pending, stored = _pending(every, backend, store)
+    originals = [
+        KeyedRequest(key, request, task.task.name, planned.sample.id)
+        for task in plan.tasks
+        for planned in task.planned
+        if planned.probe is None
+        for key, request in zip(planned.keys, planned.requests, strict=True)
+    ]
+    probed = len(originals) < len(every)
+    return Forecast(
+        shares=tuple(share for task in plan.tasks for share in _shares(task)),
+        requests=len(every),
+        distinct=len(scheduler.unique(every)),
+        stored=stored,
+        usage=_usage(backend, pending),
+        plain=_usage(backend, _pending(originals, backend, store)[0]) if probed else None,
+        basis=getattr(backend, "forecast_basis", None),
+    )
+
+
+def measure_pace(plan: Plan, backend: ModelBackend, store: ResponseStore, seed: int) -> Pace | None:
+    """Asks some of the plan's open requests, drawn at random, to tell how long the rest takes.
+
+    Rounds double in size until one takes ``ROUND_SECONDS`` or the share ``MOST`` is asked, so that
+    a slow model is asked little, and a fast one, or one that answers many at a time, enough to be
+    at its pace. There are two rounds at least, as the first warms up. The time of the rest is that
+    of the last round in the ratio of their tokens, after sharing; completions are taken to be as
+    long as those seen. Small batches use a model less well: the estimate errs to the high side.
+
+    Returns:
+        None where every answer is in the store already.
+    """
+    pending, _ = _pending(list(plan.requests()), backend, store)
+    if not pending:
+        return None
+    random.Random(seed).shuffle(pending)
+    before, started = backend.usage, time.perf_counter()
+    asked, size, per_unit = 0, FIRST_ROUND, 0.0
+    while asked < len(pending):
+        batch = pending[asked : asked + size]
+        round_before, round_started = backend.usage, time.perf_counter()
+        for _ in scheduler.answers(batch, backend, store):
+            pass
+        seconds = time.perf_counter() - round_started
+        per_unit = seconds / _work(_spent(round_before, backend.usage), len(batch))
+        asked, size = asked + len(batch), size * 2
+        warm = asked > FIRST_ROUND
+        if warm and (seconds >= ROUND_SECONDS or asked >= max(_LEAST, MOST * len(pending))):
+            break
+    spent = _spent(before, backend.usage)
+    rest = _expected_work(backend, pending[asked:], spent, asked)
+    return Pace(asked, time.perf_counter() - started, spent, per_unit * rest)
+
+
+def _spent(before: Usage, after: Usage) -> Usage:
+    cost = None if after.cost is None else after.cost - (before.cost or 0.0)
+    return Usage(
+        requests=after.requests - before.requests,
+        prompt_tokens=after.prompt_tokens - before.prompt_tokens,
+        completion_tokens=after.completion_tokens - before.completion_tokens,
+        computed_tokens=after.computed_tokens - before.computed_tokens,
+        reused_tokens=after.reused_tokens - before.reused_tokens,
+        cost=cost,
+    )
+
+
+def _work(usage: Usage, requests: int) -> float:
+    """What time goes with: computed tokens, or requests where none are counted."""
+    return usage.computed_tokens or requests
+
+
+def _expected_work(
+    backend: ModelBackend, rest: list[KeyedRequest], spent: Usage, asked: int
+) -> float:
+    expected = _usage(backend, rest)
+    if expected is None or not spent.computed_tokens:
+        return _work(spent, asked) * len(rest) / asked
+    return expected.computed_tokens + spent.completion_tokens * len(rest) / asked
+
+
+def _pending(
+    requests: list[KeyedRequest], backend: ModelBackend, store: ResponseStore
+) -> tuple[list[KeyedRequest], int]:
+    distinct = scheduler.unique(requests)
+    known = scheduler.stored(distinct, backend, store)
+    return [request for request in distinct if request.key not in known], len(known)
+
+
+def _usage(backend: ModelBackend, requests: list[KeyedRequest]) -> Usage | None:
+    forecast = getattr(backend, "forecast", None)
+    if forecast is None:
+        return None
+    usage = forecast(requests)
+    assert usage is None or isinstance(usage, Usage)
+    return usage
+
+
+def _shares(task: TaskPlan) -> list[Share]:
+    shares = []
+    for probe in (None, *task.probes):
+        items = [planned for planned in task.planned if planned.probe == probe]
+        requests = sum(len(planned.requests) for planned in items)
+        skipped = task.skipped.get(probe, {}) if probe is not None else {}
+        shares.append(Share(task.task.name, probe, len(items), requests, skipped))
+    return shares

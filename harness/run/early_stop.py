@@ -1,0 +1,129 @@
+"""Gating a run while it goes on: the order of its samples, when it may end, and its verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness import gate
+from harness.comparison.measure import TaskIdentity
+from harness.config import RunSpec
+from harness.errors import ConfigError
+from harness.gate import GateConfig, GateVerdict, SequentialGate, parse_gate
+from harness.gate.series import Build, take_part
+from harness.planned import Plan, PlannedSample, TaskPlan
+from harness.protocols import Metric
+from harness.results import runfolder, serialization
+from harness.results.baseline import ScoredRun, load_run
+from harness.run.session import Asking
+
+FIRST_ROUND = 32
+"""Samples of a task before the first look; later rounds grow, so that backends get full batches.
+
+The gate looks after every single sample whatever the size of a round."""
+GROWTH = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Gating:
+    """What a run is judged by."""
+
+    config: GateConfig
+    baseline: ScoredRun | None
+    build: Build | None = None
+
+    @classmethod
+    def of(cls, spec: RunSpec) -> Gating | None:
+        """The run's gate, its baseline read; None where it has none.
+
+        Raises:
+            ConfigError: There is a baseline and no rule, or the rules are wrong.
+            DataError: The baseline cannot be read.
+        """
+        if spec.gate is None:
+            if spec.baseline is None:
+                return None
+            raise ConfigError(
+                f"--baseline {spec.baseline} is given, and no rule to judge by",
+                "Add [[gate.rule]] tables to a harness.toml (`harness init` writes one) and "
+                "name it with --config; or compare the runs with `harness compare`.",
+            )
+        config = parse_gate(spec.gate)
+        path = spec.baseline or config.baseline
+        baseline = None if path is None else load_run(Path(path))
+        key = serialization.canonical_hash(runfolder.spec_to_json(replace(spec, out=None)))
+        build = take_part(config, key)
+        return cls(config if build is None else build.config, baseline, build)
+
+    def sequential(self, plan: Plan, seed: int) -> SequentialGate | None:
+        """The stepping gate, where the verdict may end the run; None in fixed mode."""
+        if self.config.mode != "sequential":
+            return None
+        planned = {
+            task.task.name: {
+                each.sample.id: each.sample.cluster for each in task.planned if each.probe is None
+            }
+            for task in plan.tasks
+        }
+        identities = {
+            task.task.name: TaskIdentity.of(str(task.task.version), task.data_sha256, task.settings)
+            for task in plan.tasks
+        }
+        return SequentialGate(
+            self.config, planned, self.baseline, metrics_of(plan), seed, identities
+        )
+
+    def judge(
+        self, folder: Path, plan: Plan, seed: int, stepping: SequentialGate | None
+    ) -> GateVerdict:
+        """The verdict on the run that is written in ``folder``."""
+        candidate = load_run(folder)
+        if stepping is None:
+            found = gate.evaluate(self.config, candidate, self.baseline, metrics_of(plan), seed)
+        else:
+            found = gate.with_differences(stepping.conclude(candidate), self.baseline)
+        return found if self.build is None else self.build.finish(candidate.result.run_id, found)
+
+
+def metrics_of(plan: Plan) -> Mapping[str, Sequence[Metric]]:
+    """Task → its metric objects."""
+    return {task.task.name: task.task.metrics for task in plan.tasks}
+
+
+def ask_until_decided(asking: Asking, stepping: SequentialGate) -> None:
+    """Asks in the committed order, and ends each task as soon as its rules are decided.
+
+    Tasks that no rule looks at were asked for all the same: they run in full, last.
+    """
+    judged = stepping.open_tasks
+    rounds = {task.task.name: _rounds(task, stepping) for task in asking.plan.tasks}
+    while stepping.open_tasks:
+        batch = [
+            (task, group)
+            for task in asking.plan.tasks
+            if task.task.name in stepping.open_tasks
+            for group in next(rounds[task.task.name])
+        ]
+        asking.ask((task, planned) for task, group in batch for planned in group)
+        for task, group in batch:
+            if task.task.name not in stepping.open_tasks:
+                continue  # decided within the round: what follows is no part of the verdict
+            record = asking.record(task, group[0])
+            assert record is not None
+            stepping.update(task.task.name, record.sample.id, record.scores)
+    rest = [task for task in asking.plan.tasks if task.task.name not in judged]
+    asking.ask((task, planned) for task in rest for planned in task.planned)
+
+
+def _rounds(task: TaskPlan, stepping: SequentialGate) -> Iterator[list[list[PlannedSample]]]:
+    """A task's samples in the committed order, each with its variants, in growing rounds."""
+    groups: dict[str, list[PlannedSample]] = {}
+    for planned in task.planned:  # the original stands before its variants
+        groups.setdefault(planned.sample.id, []).append(planned)
+    order = stepping.order(task.task.name)
+    start = 0
+    while start < len(order):
+        size = max(FIRST_ROUND, int(start * GROWTH))
+        yield [groups[name] for name in order[start : start + size]]
+        start += size

@@ -1,0 +1,357 @@
+"""From a run's spec to its plan: reads the data and makes every request."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+from harness.authoring.readers import rows
+from harness.config import RunSpec
+from harness.errors import DataError, UnknownNameError, UsageError, plugin_call
+from harness.planned import Plan, PlannedSample, TaskPlan
+from harness.plugins import Registry
+from harness.protocols import (
+    ModelBackend,
+    Preparing,
+    Probe,
+    ProbeOptions,
+    ProbeSpec,
+    Task,
+    TaskOptions,
+    TaskSpec,
+)
+from harness.run import datasets, fewshot, sampling, scheduler
+from harness.run.other_models import OtherModels
+from harness.types import DataSource, Generate, Request, Sample, Skipped
+
+COMMON_OPTIONS = {
+    "template": "name of the prompt template",
+    "num_fewshot": "solved examples before each question, for this task",
+    "fewshot": "`fixed` (the same examples for every sample) or `per_sample`",
+    "shots": "file with few-shot examples, in the task's own format",
+    "columns": "the data's names for the task's fields: FIELD:COLUMN, separated by commas",
+    "thinking_tokens": "further tokens of each generated answer, for what a model thinks before it",
+}
+"""Options that every task has: ``--set TASK.KEY=VALUE``."""
+
+UNCHANGED = "unchanged"
+"""Why a variant is skipped that asks the model what the original asks."""
+
+
+def build(
+    spec: RunSpec, registry: Registry, backend: ModelBackend, stored_only: bool = False
+) -> Plan:
+    """Reads the data and makes every request of a run.
+
+    Args:
+        spec: The run.
+        registry: The loaded plugins.
+        backend: The run's model.
+        stored_only: Do not ask other models for probes' variants; take stored ones alone.
+
+    Raises:
+        UsageError: A name or option does not exist, or the backend cannot answer a request.
+        HarnessError: What the backend's ``check`` of the requests raises.
+        DataError: A data file is missing, malformed, empty or has an id twice.
+    """
+    specs, left_out = datasets.having_data(registry, spec.tasks, spec.data)
+    probes = registry.select_probes(spec.probes)
+    if probes and getattr(backend, "by_sample", False):
+        raise UsageError(
+            "saved outputs answer the original samples alone, so probes have nothing to ask",
+            "Leave out --probes, or name a model.",
+        )
+    datasets.check_names(spec.data, specs, "--data")
+    datasets.check_names(spec.task_settings, [*specs, *probes], "--set")
+    datasets.check_names(spec.templates, specs, "[tasks]")
+    located = [(each, datasets.resolve(each, spec.data)) for each in specs]
+    with OtherModels(spec, registry, backend, stored_only) as others:
+        tasks = [
+            _plan_task(spec, each, source, probes, backend, others) for each, source in located
+        ]
+    tasks = _with_notes_on_groups(tasks, spec.group_by)
+    plan = Plan(tuple(replace(each, notes=each.notes + left_out) for each in tasks))
+    match = getattr(backend, "match", None)
+    if match is not None:
+        notes = match({each.task.name: each.every for each in tasks}, list(plan.requests()))
+        plan = Plan(
+            tuple(
+                replace(each, notes=(*each.notes, *notes.get(each.task.name, ())))
+                for each in plan.tasks
+            )
+        )
+    check = getattr(backend, "check", None)
+    if check is not None:
+        check([keyed.request for keyed in plan.requests()])
+    return plan
+
+
+def _plan_task(
+    spec: RunSpec,
+    task_spec: TaskSpec,
+    source: DataSource,
+    probe_specs: Sequence[ProbeSpec],
+    backend: ModelBackend,
+    others: OtherModels,
+) -> TaskPlan:
+    options = _checked_options(spec, task_spec.name, {**task_spec.options, **COMMON_OPTIONS})
+    own = {key: value for key, value in options.items() if key not in COMMON_OPTIONS}
+    if "template" in options:
+        own["template"] = options["template"]
+    templates = spec.templates.get(task_spec.name, {})
+    task_options = TaskOptions(own, backend.supports, templates, spec.seed)
+    task = task_spec.open(task_options)
+    probes = {
+        each.name: each.open(
+            ProbeOptions(_checked_options(spec, each.name, each.options), task_spec, task_options)
+        )
+        for each in probe_specs
+    }
+    source = _with_columns(source, options.get("columns"))
+    with plugin_call(task, f"task {task.name!r} failed to read its data"):
+        read = list(task.samples(source))
+    every = [_grouped(each, spec.group_by) for each in read]
+    _check_samples(task.name, source, every)
+    samples, chosen = sampling.choose(every, spec.limit, spec.sample, spec.seed, task.name)
+    probes = {name: _prepared(probe, samples, task, others) for name, probe in probes.items()}
+    shots = _ShotDrawer(spec, task_spec, task, source, options, samples)
+    thinking_tokens = _whole_number(task_spec.name, options, "thinking_tokens", 0)
+    planned: list[PlannedSample] = []
+    skipped: dict[str, Counter[str]] = {name: Counter() for name in probes}
+    for sample in samples:
+        drawn = shots.draw(sample)
+        original = ask(task, sample, drawn, backend, thinking_tokens)
+        planned.append(original)
+        for name, probe in probes.items():
+            rng = fewshot.seeded("probe", name, spec.seed, task.name, sample.id)
+            for number, asking, variant in _variants(probe, task, sample, rng):
+                if isinstance(variant, Skipped):
+                    skipped[name][variant.reason] += 1
+                    continue
+                asked = ask(asking, variant, drawn, backend, thinking_tokens)
+                if sorted(asked.keys) == sorted(original.keys):
+                    skipped[name][UNCHANGED] += 1
+                    continue
+                planned.append(replace(asked, probe=name, variant=number))
+    settings = {**getattr(task, "settings", {}), **shots.settings}
+    if len(samples) < len(every):
+        settings["samples"] = chosen
+    if thinking_tokens:
+        settings["thinking_tokens"] = str(thinking_tokens)
+    for name, probe in probes.items():
+        found: Mapping[str, str] = getattr(probe, "settings", {})
+        settings |= {f"{name}.{key}": value for key, value in found.items()}
+    notes = (datasets.SAMPLE_NOTE,) if source.kind == "sample" else ()
+    if len(samples) < len(every):
+        notes = (*notes, f"scored: {chosen}")
+    notes = (*notes, *shots.notes, *_equal_variants(planned, len(samples)))
+    return TaskPlan(
+        task=task,
+        spec=task_spec,
+        source=source,
+        data_sha256=datasets.fingerprint(source, samples),
+        planned=tuple(planned),
+        probes=probes,
+        skipped=skipped,
+        settings=settings,
+        notes=notes,
+        every=tuple(each.id for each in every),
+    )
+
+
+def _with_columns(source: DataSource, text: str | None) -> DataSource:
+    return source if text is None else replace(source, columns=rows.parse_columns(text))
+
+
+def _prepared(probe: Probe, samples: Sequence[Sample], task: Task, others: OtherModels) -> Probe:
+    if isinstance(probe, Preparing):
+        return probe.prepared(samples, partial(others.ask, task.name))
+    return probe
+
+
+def _variants(
+    probe: Probe, task: Task, sample: Sample, rng: random.Random
+) -> Iterator[tuple[int, Task, Sample | Skipped]]:
+    """(number, the task that asks it, variant) of everything a probe makes of a sample."""
+    tasks: Sequence[Task] = getattr(probe, "tasks", ())
+    for number, other in enumerate(tasks):
+        yield number, other, sample
+    with plugin_call(probe, f"probe {probe.name!r} failed on sample {sample.id!r} of {task.name}"):
+        variants = list(probe.perturb(sample, rng))
+    for number, variant in enumerate(variants, start=len(tasks)):
+        if variant is not None:
+            yield number, task, variant
+
+
+def ask(
+    task: Task,
+    sample: Sample,
+    shots: Sequence[Sample],
+    backend: ModelBackend,
+    thinking_tokens: int = 0,
+) -> PlannedSample:
+    """What a task asks about a sample, each request with its key.
+
+    Args:
+        task: Makes the requests.
+        sample: What they are about.
+        shots: Solved examples before it.
+        backend: Who is to answer.
+        thinking_tokens: How many more each generated text may have than the task says.
+
+    Raises:
+        UsageError: The backend cannot answer one.
+    """
+    with plugin_call(task, f"task {task.name!r} failed to ask about sample {sample.id!r}"):
+        requests = tuple(
+            _with_room(request, thinking_tokens) for request in task.requests(sample, shots)
+        )
+    for request in requests:
+        if type(request) not in backend.supports:
+            raise UsageError(
+                f"{task.name} asks for {type(request).__name__}, which this model cannot answer",
+                f"It answers {', '.join(sorted(each.__name__ for each in backend.supports))}.",
+            )
+    keys = tuple(
+        scheduler.key_of(backend, task.name, sample.id, index, request)
+        for index, request in enumerate(requests)
+    )
+    return PlannedSample(task, sample, requests, keys, shots=tuple(shots))
+
+
+def _with_room(request: Request, thinking_tokens: int) -> Request:
+    if not thinking_tokens or not isinstance(request, Generate):
+        return request
+    sampling = request.sampling
+    longer = replace(sampling, max_tokens=sampling.max_tokens + thinking_tokens)
+    return replace(request, sampling=longer)
+
+
+def _checked_options(spec: RunSpec, name: str, known: Mapping[str, str]) -> dict[str, str]:
+    options = dict(spec.task_settings.get(name, {}))
+    for key in options:
+        if key not in known:
+            raise UnknownNameError(f"option of {name}", key, known)
+    return options
+
+
+def _grouped(sample: Sample, group_by: Sequence[str]) -> Sample:
+    extra = {name: str(sample.metadata[name]) for name in group_by if name in sample.metadata}
+    return replace(sample, groups={**sample.groups, **extra}) if extra else sample
+
+
+def _with_notes_on_groups(tasks: Sequence[TaskPlan], group_by: Sequence[str]) -> list[TaskPlan]:
+    """The tasks, each with a note on samples that lack one of the columns to group by.
+
+    Raises:
+        UnknownNameError: No sample of any task has such a column.
+    """
+    samples = {
+        each.task.name: [planned.sample for planned in each.planned if planned.probe is None]
+        for each in tasks
+    }
+    every = [sample for of_task in samples.values() for sample in of_task]
+    for name in group_by:
+        if not any(name in sample.groups for sample in every):
+            known = {key for sample in every for key in (*sample.metadata, *sample.groups)}
+            raise UnknownNameError("column in --group-by", name, known)
+    return [
+        replace(each, notes=(*each.notes, *_ungrouped(samples[each.task.name], group_by)))
+        for each in tasks
+    ]
+
+
+def _ungrouped(samples: Sequence[Sample], group_by: Sequence[str]) -> Iterator[str]:
+    for name in group_by:
+        lacking = sum(name not in sample.groups for sample in samples)
+        if lacking:
+            yield f"{lacking:,} of {len(samples):,} samples have no {name!r} and are in no group"
+
+
+def _equal_variants(planned: Sequence[PlannedSample], samples: int) -> Iterator[str]:
+    """A note on each probe of which several variants of a sample ask the same."""
+    seen: dict[tuple[str, str], set[tuple[str, ...]]] = {}
+    equal: dict[str, set[str]] = {}
+    for each in planned:
+        if each.probe is None:
+            continue
+        known = seen.setdefault((each.probe, each.sample.id), set())
+        if each.keys in known:
+            equal.setdefault(each.probe, set()).add(each.sample.id)
+        known.add(each.keys)
+    for probe, names in equal.items():
+        yield (
+            f"{probe}: on {len(names):,} of {samples:,} samples several of its variants are the "
+            "same text"
+        )
+
+
+def _check_samples(task: str, source: DataSource, samples: Sequence[Sample]) -> None:
+    where = ":".join(source.paths) or source.label
+    if not samples:
+        raise DataError(
+            f"{task}: the data set is empty", path=where, expected="at least one sample"
+        )
+    seen: set[str] = set()
+    for sample in samples:
+        if sample.id in seen:
+            raise DataError(
+                f"{task}: the sample id {sample.id!r} occurs twice",
+                path=where,
+                expected="an id of its own for every sample",
+            )
+        seen.add(sample.id)
+
+
+class _ShotDrawer:
+    """Draws a task's few-shot examples; reads the pool once, and only when there is a need."""
+
+    def __init__(
+        self,
+        spec: RunSpec,
+        task_spec: TaskSpec,
+        task: Task,
+        source: DataSource,
+        options: Mapping[str, str],
+        samples: Sequence[Sample],
+    ) -> None:
+        self._count = _whole_number(task_spec.name, options, "num_fewshot", spec.num_fewshot)
+        self._mode = options.get("fewshot", fewshot.FIXED)
+        if self._mode not in (fewshot.FIXED, fewshot.PER_SAMPLE):
+            raise UnknownNameError(
+                f"{task_spec.name}.fewshot", self._mode, [fewshot.FIXED, fewshot.PER_SAMPLE]
+            )
+        self._seed, self._task = spec.seed, task.name
+        self._pool = fewshot.Pool(())
+        self.settings = {"num_fewshot": str(self._count)}
+        self.notes: tuple[str, ...] = ()
+        if self._count == 0:
+            return
+        pool_source = datasets.shots_source(task_spec, source, options.get("shots"))
+        same = datasets.same_data(pool_source, source)
+        if self._mode == fewshot.FIXED and same:
+            raise UsageError(
+                f"{task_spec.name}: fixed few-shot examples would come from the scored samples",
+                f"Give other examples with --set {task_spec.name}.shots=PATH, or choose "
+                f"--set {task_spec.name}.fewshot=per_sample, which leaves the sample itself out.",
+            )
+        self._pool = fewshot.Pool(list(task.samples(pool_source)), same)
+        self.settings |= {"fewshot": self._mode, "shots": pool_source.label}
+        if not same and (found := self._pool.shared_with(samples)):
+            self.notes = (
+                f"{found:,} of the few-shot examples in {pool_source.label} equal scored samples; "
+                "no sample is shown itself",
+            )
+
+    def draw(self, sample: Sample) -> tuple[Sample, ...]:
+        return self._pool.draw(sample, self._count, self._mode, self._seed, self._task)
+
+
+def _whole_number(task: str, options: Mapping[str, str], name: str, default: int) -> int:
+    text = options.get(name, str(default))
+    if not text.isdecimal():
+        raise UsageError(f"{task}.{name} is {text!r}, expected a whole number from 0")
+    return int(text)

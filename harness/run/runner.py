@@ -1,0 +1,250 @@
+"""One run from spec to run folder: plan, ask, score, estimate, judge, write."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from harness.config import RunSpec
+from harness.errors import (
+    HarnessError,
+    PluginError,
+    RunFailedError,
+    RunInterruptedError,
+    place_of,
+)
+from harness.gate import GateVerdict, SequentialGate
+from harness.planned import Plan
+from harness.plugins import Registry
+from harness.protocols import ModelBackend
+from harness.results import provenance, runfolder, secrets
+from harness.run import early_stop, models
+from harness.run import planner as planning
+from harness.run.cache import ResponseStore, store_path
+from harness.run.early_stop import Gating
+from harness.run.session import Asking, Progress
+from harness.scoring import aggregation
+from harness.types import RunResult, TaskResult
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A finished run, the folder it was written to, and its gate's verdict if it has a gate."""
+
+    result: RunResult
+    folder: Path
+    verdict: GateVerdict | None = None
+
+
+class NothingScoredError(RunFailedError):
+    """No sample of a task could be scored; ``run`` is written and holds everything else."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        super().__init__(
+            "\n".join(
+                f"no sample of {task.name} could be scored: {task.failure}"
+                for task in run.result.tasks.values()
+                if task.failure is not None
+            ),
+            f"The run is in {run.folder}. Failed requests are asked again by the same command.",
+        )
+
+
+def run(
+    spec: RunSpec,
+    registry: Registry,
+    command: str | None = None,
+    on_planned: Callable[[Plan], None] | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Run:
+    """Evaluates a model and writes the run folder.
+
+    Args:
+        spec: What to evaluate, and how.
+        registry: The loaded plugins.
+        command: The command line, for the record.
+        on_planned: Called once, before the first question.
+        on_progress: Called after every answer.
+
+    Raises:
+        HarnessError: Something asked for does not exist or cannot be read; nothing was written.
+        RunFailedError: The run stopped early; its folder holds what was finished, marked
+            incomplete, and the response store what was answered.
+        NothingScoredError: The run came to its end, and a task has no scored sample.
+    """
+    started = datetime.now(UTC)
+    gate = Gating.of(spec)
+    written_spec = runfolder.spec_to_json(spec)
+    runfolder.check(spec.out, written_spec)
+    with ExitStack() as opened:
+        backend = opened.enter_context(closing(models.open_backend(spec, registry)))
+        plan = planning.build(spec, registry, backend)
+        stepping = None if gate is None else gate.sequential(plan, spec.seed)
+        store = opened.enter_context(ResponseStore(store_path(spec.cache, backend)))
+        folder = opened.enter_context(
+            runfolder.claimed(spec.out, started, _slug(spec), written_spec)
+        )
+        journal = opened.enter_context(_Journal(folder, spec, command, started, plan, backend))
+        if on_planned is not None:
+            on_planned(plan)
+        registry.notify("harness_run_started", plan=plan)
+        store.name_model(backend.fingerprint, secrets.redact(spec.model))
+        asking = Asking(plan, backend, store, registry, on_progress)
+        stopped = _ask(asking, stepping)
+        journal.rejected = store.rejected
+        for task in plan.tasks:
+            runfolder.write_samples(folder, task.task.name, asking.records(task))
+        result = _result(asking, journal, complete=stopped is None)
+        journal.write(result.status)
+        runfolder.write_result(folder, result)
+        verdict = None
+        if gate is not None and stopped is None:
+            verdict = gate.judge(folder, plan, spec.seed, stepping)
+            result = dataclasses.replace(result, gate=verdict.to_json())
+            runfolder.write_result(folder, result)
+    registry.notify("harness_run_finished", result=result)
+    if stopped is not None:
+        raise _with_way_on(stopped, asking, folder, store.path is not None) from stopped
+    finished = Run(result, folder, verdict)
+    if any(task.failure for task in result.tasks.values()):
+        raise NothingScoredError(finished)
+    return finished
+
+
+def _ask(asking: Asking, stepping: SequentialGate | None) -> BaseException | None:
+    """Asks until the run may end; returns what stopped it early, None when nothing did."""
+    try:
+        if stepping is None:
+            asking.ask_everything()
+        else:
+            early_stop.ask_until_decided(asking, stepping)
+    except KeyboardInterrupt as interrupt:
+        return interrupt
+    except PluginError:
+        raise
+    except BaseException as error:  # whatever a backend raises, a panic of Rust code too
+        return error  # what is answered is kept
+    return None
+
+
+@dataclass(slots=True)
+class _Journal:
+    """run.json: how the run was, or is being, made; as a context it never stays "running"."""
+
+    folder: Path
+    spec: RunSpec
+    command: str | None
+    started: datetime
+    plan: Plan
+    backend: ModelBackend
+    rejected: int = 0
+    """Rows of the response store that were no responses, and were asked again."""
+    facts: dict[str, Any] = field(
+        default_factory=lambda: {
+            "versions": provenance.versions(),
+            "git_commit": provenance.git_commit(),
+            "environment": provenance.environment(),
+        }
+    )
+
+    @property
+    def model(self) -> dict[str, object]:
+        """What answered, with what it counted so far."""
+        described = dict(self.backend.describe())
+        named = {"spec": self.spec.model, "fingerprint": self.backend.fingerprint, **described}
+        return secrets.redact_value(named)  # type: ignore[no-any-return]
+
+    def __enter__(self) -> Self:
+        self.write("running")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is not None and not runfolder.is_checked(self.folder):
+            with suppress(OSError):  # the error that ends the run is the one to tell
+                self.write("incomplete")
+
+    def write(self, status: str) -> None:
+        now = datetime.now(UTC)
+        skipped = {
+            task.task.name: {name: dict(counts) for name, counts in task.skipped.items()}
+            for task in self.plan.tasks
+        }
+        runfolder.write_json(
+            self.folder / "run.json",
+            {
+                "status": status,
+                "command": self.command,
+                "spec": runfolder.spec_to_json(self.spec),
+                **self.facts,
+                "model": self.model,
+                "seeds": {"run": self.spec.seed},
+                **({"rejected_stored_responses": self.rejected} if self.rejected else {}),
+                "skipped_variants": {name: counts for name, counts in skipped.items() if counts},
+                "started": self.started.isoformat(timespec="seconds"),
+                "finished": None if status == "running" else now.isoformat(timespec="seconds"),
+            },
+            runfolder.PRIVATE,
+        )
+
+
+def _result(asking: Asking, journal: _Journal, complete: bool) -> RunResult:
+    finished = datetime.now(UTC)
+    tasks: dict[str, TaskResult] = {}
+    for task in asking.plan.tasks:
+        found = aggregation.summarize(task, list(asking.records(task)), asking.group_measures)
+        notes = found.notes + tuple(getattr(journal.backend, "notes", ()))
+        tasks[task.task.name] = dataclasses.replace(found, notes=notes)
+    return RunResult(
+        run_id=journal.folder.name,
+        status="complete" if complete else "incomplete",
+        model=journal.model,
+        tasks=tasks,
+        timing={
+            "started": journal.started.isoformat(timespec="seconds"),
+            "finished": finished.isoformat(timespec="seconds"),
+            "seconds": round((finished - journal.started).total_seconds(), 3),
+        },
+        usage=dataclasses.replace(asking.usage, requests=asking.done, cached=asking.cached),
+    )
+
+
+def _with_way_on(
+    stopped: BaseException, asking: Asking, folder: Path, kept: bool
+) -> RunFailedError:
+    """The error that ends a stopped run; ``kept``: its answers are in the response store."""
+    count = f"{asking.answered:,} of {asking.total:,} requests are answered"
+    scored = f"what is scored so far is in {folder}, marked incomplete."
+    if not asking.answered:
+        way_on = f"No request was answered. The run folder is {folder}."
+    elif kept:
+        way_on = f"{count} and kept; {scored}\nGive the same command again to go on from there."
+    else:
+        way_on = f"{count}, and none is kept for another run; {scored}"
+    if isinstance(stopped, KeyboardInterrupt):
+        return RunInterruptedError("interrupted", way_on)
+    if isinstance(stopped, HarnessError):
+        hint = f"{stopped.hint}\n{way_on}" if stopped.hint else way_on
+        return RunFailedError(stopped.message, hint)
+    return RunFailedError(
+        f"the model failed: {type(stopped).__name__}: {stopped}",
+        f"Raised in {place_of(stopped)}.\n{way_on}",
+    )
+
+
+def _slug(spec: RunSpec) -> str:
+    name = spec.model.rstrip("/").replace("\\", "/").split("/")[-1]
+    return (
+        "".join(c if c.isalnum() or c in "._-" else "-" for c in name)[:40].strip("-.") or "model"
+    )

@@ -1,0 +1,104 @@
+"""From requests to responses: each distinct request is answered exactly once.
+
+Equal requests are merged, known answers come from the store, and the rest goes to the backend
+in one call, because a backend that shares prefixes must see everything to share most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from harness.authoring.answers import thinking
+from harness.errors import PluginError
+from harness.protocols import ModelBackend
+from harness.results import serialization
+from harness.run.cache import ResponseStore
+from harness.scoring import validity
+from harness.types import Failed, KeyedRequest, Request, Response
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response to the request of that key; ``cached`` when it came from the store."""
+
+    key: str
+    response: Response
+    cached: bool
+
+
+def key_of(backend: ModelBackend, task: str, sample_id: str, index: int, request: Request) -> str:
+    """The key of a sample's ``index``-th request: what is asked, whoever asks it.
+
+    For a backend that answers by sample it holds the sample too.
+    """
+    if getattr(backend, "by_sample", False):
+        return serialization.canonical_hash(
+            [task, sample_id, index, serialization.request_to_json(request)]
+        )
+    return serialization.request_key(request)
+
+
+def unique(requests: Iterable[KeyedRequest]) -> list[KeyedRequest]:
+    """The first request of each key, in order."""
+    seen: dict[str, KeyedRequest] = {}
+    for request in requests:
+        seen.setdefault(request.key, request)
+    return list(seen.values())
+
+
+def answers(
+    requests: Sequence[KeyedRequest], backend: ModelBackend, store: ResponseStore
+) -> Iterator[Answer]:
+    """Answers every distinct key exactly once: stored ones first, then as the backend gives them.
+
+    Each new response is in the store before it is yielded, and free of thinking. One that holds
+    not-a-number is a failure, and a stored one that its request cannot have is asked for again.
+
+    Raises:
+        PluginError: The backend answered a key twice, one it was not asked, one with a response
+            of another kind, or left one out.
+    """
+    distinct = unique(requests)
+    known = stored(distinct, backend, store)
+    for key, response in known.items():
+        yield Answer(key, thinking.set_aside(response), cached=True)
+    pending = {request.key: request for request in distinct if request.key not in known}
+    if not pending:
+        return
+    asked = len(pending)
+    for key, given in backend.run(list(pending.values())):
+        request = pending.pop(key, None)
+        if request is None:
+            raise PluginError(f"the backend answered {key!r} twice or unasked")
+        if not validity.fits(request.request, given):
+            raise PluginError(
+                f"the backend answered a {type(request.request).__name__} request of sample "
+                f"{request.sample_id!r} of {request.task} with {given!r:.200}"
+            )
+        response = validity.checked(thinking.set_aside(given))
+        store.put(backend.fingerprint, key, response)
+        yield Answer(key, response, cached=False)
+    if pending:
+        raise PluginError(f"the backend left {len(pending)} of {asked} requests unanswered")
+
+
+def stored(
+    requests: Sequence[KeyedRequest], backend: ModelBackend, store: ResponseStore
+) -> dict[str, Response]:
+    """The stored responses, by key, in the order of the requests.
+
+    A row that its request cannot have, or that holds not-a-number, is as good as absent.
+    """
+    rows = store.get_many(backend.fingerprint, [request.key for request in requests])
+    usable = {
+        request.key: rows[request.key]
+        for request in requests
+        if request.key in rows and _usable(request.request, rows[request.key])
+    }
+    store.rejected += len(rows) - len(usable)
+    return usable
+
+
+def _usable(request: Request, response: Response) -> bool:
+    return validity.fits(request, response) and not isinstance(validity.checked(response), Failed)

@@ -1,0 +1,147 @@
+"""Getting a plan's answers, and scoring each sample as soon as its last answer is there."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.planned import Plan, PlannedSample, TaskPlan
+from harness.plugins import Registry
+from harness.protocols import ModelBackend
+from harness.run import scheduler
+from harness.run.cache import ResponseStore
+from harness.scoring import aggregation
+from harness.types import Estimate, Failed, KeyedRequest, Response, SampleRecord, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a run stands; requests are counted once however many samples share them."""
+
+    done: int
+    total: int
+    cached: int
+    usage: Usage
+
+
+@dataclass(slots=True)
+class _Open:
+    """A sample that still waits for ``missing`` answers."""
+
+    task: TaskPlan
+    planned: PlannedSample
+    missing: int
+
+
+class Asking:
+    """The answers of one run so far.
+
+    Args:
+        plan: All that may be asked.
+        backend: Who answers.
+        store: Where answers are kept.
+        registry: Whose plugins hear of every score.
+        on_progress: Called after every answer.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        backend: ModelBackend,
+        store: ResponseStore,
+        registry: Registry,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> None:
+        self.plan, self._backend, self._store = plan, backend, store
+        self._registry, self._on_progress = registry, on_progress
+        self._responses: dict[str, Response] = {}
+        self._waiting: dict[str, list[_Open]] = defaultdict(list)
+        self._records: dict[tuple[str, str | None, str, int], SampleRecord] = {}
+        self.cached = 0
+        for task in plan.tasks:
+            for planned in task.planned:
+                entry = _Open(task, planned, len(set(planned.keys)))
+                for key in set(planned.keys):
+                    self._waiting[key].append(entry)
+        self.total = len(self._waiting)
+
+    @property
+    def done(self) -> int:
+        """Distinct requests answered."""
+        return len(self._responses)
+
+    @property
+    def answered(self) -> int:
+        """Distinct requests that got an answer; a failure is none."""
+        return sum(not isinstance(each, Failed) for each in self._responses.values())
+
+    @property
+    def usage(self) -> Usage:
+        """What the backend spent so far."""
+        return self._backend.usage
+
+    def ask(self, samples: Iterable[tuple[TaskPlan, PlannedSample]]) -> None:
+        """Gets what is still unanswered of these samples."""
+        requests = [
+            KeyedRequest(key, request, task.task.name, planned.sample.id)
+            for task, planned in samples
+            for key, request in zip(planned.keys, planned.requests, strict=True)
+            if key not in self._responses
+        ]
+        for answer in scheduler.answers(requests, self._backend, self._store):
+            self._take(answer)
+
+    def ask_everything(self) -> None:
+        """Gets all answers of the plan."""
+        self.ask((task, planned) for task in self.plan.tasks for planned in task.planned)
+
+    def record(self, task: TaskPlan, planned: PlannedSample) -> SampleRecord | None:
+        """The sample with its scores, once all its answers are there."""
+        return self._records.get(_identity(task, planned))
+
+    def records(self, task: TaskPlan) -> Iterator[SampleRecord]:
+        """A task's finished records, in the order of the plan."""
+        for planned in task.planned:
+            record = self.record(task, planned)
+            if record is not None:
+                yield record
+
+    def group_measures(
+        self, attribute: str, records: Sequence[SampleRecord]
+    ) -> dict[str, Mapping[str, Estimate]]:
+        """What the plugins measure between the groups of an attribute."""
+        found: dict[str, Mapping[str, Estimate]] = {}
+        for more in self._registry.notify(
+            "harness_group_measures", attribute=attribute, records=records
+        ):
+            found |= more or {}
+        return found
+
+    def _take(self, answer: scheduler.Answer) -> None:
+        self._responses[answer.key] = answer.response
+        self.cached += answer.cached
+        for entry in self._waiting.pop(answer.key):
+            entry.missing -= 1
+            if entry.missing == 0:
+                self._score(entry.task, entry.planned)
+        if self._on_progress is not None:
+            self._on_progress(Progress(self.done, self.total, self.cached, self.usage))
+
+    def _score(self, plan: TaskPlan, planned: PlannedSample) -> None:
+        responses = tuple(self._responses[key] for key in planned.keys)
+        record = SampleRecord(
+            planned.sample,
+            planned.requests,
+            responses,
+            aggregation.score(planned.task, planned.sample, responses),
+            planned.probe,
+            planned.variant,
+        )
+        self._records[_identity(plan, planned)] = record
+        for score in aggregation.scores_of(record):
+            self._registry.notify("harness_scored", task=plan.task.name, score=score)
+
+
+def _identity(task: TaskPlan, planned: PlannedSample) -> tuple[str, str | None, str, int]:
+    return task.task.name, planned.probe, planned.sample.id, planned.variant

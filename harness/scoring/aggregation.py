@@ -1,0 +1,251 @@
+"""From responses to scores, and from scores to a task's result."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+from harness.authoring.metrics import kind_of
+from harness.errors import PluginError, plugin_call
+from harness.protocols import Metric, Task
+from harness.scoring import fairness, predictions, validity
+from harness.types import (
+    Completion,
+    Estimate,
+    Failed,
+    MetricResult,
+    MetricResults,
+    Response,
+    Sample,
+    SampleRecord,
+    Score,
+    ScoreValue,
+    TaskResult,
+    Unscored,
+)
+
+if TYPE_CHECKING:
+    from harness.planned import TaskPlan
+
+
+Members: TypeAlias = Mapping[str, Mapping[str, Sequence[SampleRecord]]]
+GroupMeasures: TypeAlias = Callable[
+    [str, Sequence[SampleRecord]], Mapping[str, Mapping[str, Estimate]]
+]
+
+
+def score(task: Task, sample: Sample, responses: Sequence[Response]) -> Mapping[str, ScoreValue]:
+    """The task's scores of one sample; every metric is unscored when a request failed.
+
+    Raises:
+        PluginError: The task raised, or named a metric it does not declare.
+    """
+    names = [metric.name for metric in task.metrics]
+    for response in responses:
+        if isinstance(response, Failed):
+            return dict.fromkeys(names, Unscored(response.reason))
+    with plugin_call(task, f"task {task.name!r} failed to score sample {sample.id!r}"):
+        given = task.score(sample, responses)
+    for name in given:
+        if name not in names:
+            raise PluginError(f"task {task.name!r} scored {name!r}, which is not among its metrics")
+    return {name: _checked(given[name]) for name in names if name in given}
+
+
+def _checked(value: ScoreValue) -> ScoreValue:
+    if isinstance(value, Unscored):
+        return value
+    if isinstance(value, tuple):
+        numbers = (each for each in value if not isinstance(each, str))
+        return value if all(map(math.isfinite, numbers)) else Unscored(validity.NOT_A_NUMBER)
+    return float(value) if math.isfinite(value) else Unscored(validity.NOT_A_NUMBER)
+
+
+def scores_of(record: SampleRecord) -> Iterator[Score]:
+    """The record's scores, one a metric."""
+    for name, value in record.scores.items():
+        yield Score(
+            record.sample.id,
+            name,
+            value,
+            record.probe,
+            record.variant,
+            record.sample.cluster,
+            predictions.judged(record, value),
+        )
+
+
+def summarize(
+    plan: TaskPlan,
+    records: Sequence[SampleRecord],
+    more_measures: GroupMeasures | None = None,
+) -> TaskResult:
+    """A task's result from its finished records, probes' variants among them.
+
+    ``more_measures`` gives further measures between the groups of an attribute.
+    """
+    originals = [record for record in records if record.probe is None]
+    metrics = plan.task.metrics
+    groups = _members(originals)
+    failure = _failure(originals)
+    notes = (
+        *plan.notes,
+        *_cut_off(plan.task.name, originals),
+        *_remarks(plan.task, originals),
+        *_small_groups(groups),
+    )
+    if len(originals) < plan.sample_count:
+        notes = (*notes, f"ended after {len(originals):,} of {plan.sample_count:,} samples")
+    return TaskResult(
+        name=plan.task.name,
+        version=str(plan.task.version),
+        n=len(originals),
+        errors=sum(record.error is not None for record in originals),
+        data=plan.source,
+        data_sha256=plan.data_sha256,
+        metrics=estimate(metrics, originals),
+        groups={
+            attribute: {
+                group: estimate(_applying(metrics, of_one[group]), of_one[group])
+                for group in sorted(of_one)
+            }
+            for attribute, of_one in groups.items()
+        },
+        probes=_probes(plan, records),
+        skipped_variants={name: dict(counts) for name, counts in plan.skipped.items()},
+        settings=plan.settings,
+        notes=notes,
+        fairness=_fairness(metrics, groups, more_measures),
+        failure=failure,
+    )
+
+
+def _cut_off(task: str, records: Sequence[SampleRecord]) -> Iterator[str]:
+    """How many samples' answers ended before they began, and what helps."""
+    count = sum(
+        any(isinstance(each, Completion) and each.cut_off for each in record.responses)
+        for record in records
+    )
+    if count:
+        yield (
+            f"{count:,} of {len(records):,} samples have an answer that was cut off before it "
+            "began, most likely while the model was thinking; it counts as no answer. "
+            f"--set {task}.thinking_tokens=2048 gives more room"
+        )
+
+
+def _failure(records: Sequence[SampleRecord]) -> str | None:
+    """Why none of the records has a score, the commonest reason; None where one has."""
+    if not records or any(
+        not isinstance(value, Unscored) for record in records for value in record.scores.values()
+    ):
+        return None
+    reasons = Counter(record.error or "the task gave no score" for record in records)
+    (reason, count), *others = reasons.most_common()
+    return f"{reason} ({count:,} of {len(records):,} samples)" if others else reason
+
+
+def estimate(metrics: Sequence[Metric], records: Iterable[SampleRecord]) -> MetricResults:
+    """Metric name → result over the records' scored samples.
+
+    Raises:
+        PluginError: A metric raised.
+    """
+    rows = _rows(records)
+    return {
+        metric.name: MetricResult(
+            _aggregate(metric, rows.get(metric.name, [])),
+            metric.higher_is_better,
+            getattr(metric, "signature", None),
+            getattr(metric, "ideal", None),
+            kind_of(metric),
+            getattr(metric, "bounds", None),
+        )
+        for metric in metrics
+    }
+
+
+def _aggregate(metric: Metric, rows: Sequence[Score]) -> Estimate:
+    hint = "The answers are kept: with the metric mended, the same command asks nothing again."
+    with plugin_call(metric, f"metric {metric.name!r} failed on {len(rows):,} scores", hint):
+        return metric.aggregate(rows)
+
+
+def _applying(metrics: Sequence[Metric], records: Sequence[SampleRecord]) -> list[Metric]:
+    """The metrics that a sample of the group has a score of, or failed to get one."""
+    names = {name for record in records for name in record.scores}
+    return [metric for metric in metrics if metric.name in names]
+
+
+def _rows(records: Iterable[SampleRecord]) -> dict[str, list[Score]]:
+    rows: dict[str, list[Score]] = defaultdict(list)
+    for record in records:
+        for row in scores_of(record):
+            if not isinstance(row.value, Unscored):
+                rows[row.metric].append(row)
+    return rows
+
+
+def _members(records: Sequence[SampleRecord]) -> Members:
+    """Attribute → group → its records."""
+    members: dict[str, dict[str, list[SampleRecord]]] = defaultdict(lambda: defaultdict(list))
+    for record in records:
+        for attribute, group in record.sample.groups.items():
+            members[attribute][group].append(record)
+    return dict(sorted(members.items()))
+
+
+def _fairness(
+    metrics: Sequence[Metric], members: Members, more_measures: GroupMeasures | None
+) -> dict[str, dict[str, Mapping[str, Estimate]]]:
+    found: dict[str, dict[str, Mapping[str, Estimate]]] = {}
+    for attribute, groups in members.items():
+        rows = {group: _rows(records) for group, records in groups.items()}
+        measures: dict[str, Mapping[str, Estimate]] = {}
+        for metric in metrics:
+            of_metric = {group: rows[group].get(metric.name, []) for group in rows}
+            if compared := fairness.compare(metric, of_metric):
+                measures[metric.name] = compared
+        if more_measures is not None:
+            every = [record for records in groups.values() for record in records]
+            measures |= more_measures(attribute, every)
+        if measures:
+            found[attribute] = measures
+    return found
+
+
+def _remarks(task: Task, records: Sequence[SampleRecord]) -> Iterable[str]:
+    """What the task itself says of scores on these samples."""
+    remarks = getattr(task, "remarks", None)
+    return [] if remarks is None else remarks([record.sample for record in records])
+
+
+def _small_groups(members: Members) -> Iterator[str]:
+    for attribute, groups in members.items():
+        small = [
+            f"{group} ({len(records)})"
+            for group, records in sorted(groups.items())
+            if len(records) < fairness.MINIMUM
+        ]
+        if small:
+            yield (
+                f"{attribute}: too small to be compared with other groups, under "
+                f"{fairness.MINIMUM} samples: {', '.join(small)}"
+            )
+
+
+def _probes(
+    plan: TaskPlan, records: Sequence[SampleRecord]
+) -> dict[str, dict[str, Mapping[str, Estimate]]]:
+    originals = _rows(record for record in records if record.probe is None)
+    found: dict[str, dict[str, Mapping[str, Estimate]]] = {}
+    for name, probe in plan.probes.items():
+        perturbed = _rows(record for record in records if record.probe == name)
+        found[name] = {
+            metric.name: probe.aggregate(metric, originals[metric.name], perturbed[metric.name])
+            for metric in plan.task.metrics
+            if metric.name in originals and metric.name in perturbed
+        }
+    return found

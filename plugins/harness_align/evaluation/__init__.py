@@ -1,0 +1,1 @@
+"""What training changed: held-out answers, rewards, verdict."""

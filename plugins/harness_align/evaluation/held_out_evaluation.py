@@ -1,0 +1,367 @@
+"""What the training did to the model's answers on held-out prompts, and at what distance.
+
+Win rates, KL to the reference, lengths, diversity, truncation, and on held-out pairs the drift
+of the chosen answer's log-probability. Everything asks models through their backends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from harness.config import RunSpec
+from harness.plugins import Registry
+from harness.results.serialization import estimate_to_json, number
+from harness.stats import estimates
+from harness.types import Completion, Estimate, Generate, Loglikelihood, Prompt, Sampling
+from harness_align import rewards
+from harness_align.dataset.training_rows import Row, Rows, plain
+from harness_align.evaluation import asking, judging, measures
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One number with its interval; ``note`` says what it means and which way is good."""
+
+    name: str
+    estimate: Estimate
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """One quantity on the same rows before and after; ``clusters`` are the rows' prompts."""
+
+    name: str
+    before: tuple[float, ...]
+    after: tuple[float, ...]
+    clusters: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """All that was measured on held-out prompts.
+
+    Attributes:
+        estimates: Numbers with intervals.
+        shares: Name → (before, after), descriptive.
+        examples: (prompt, base's answer, candidate's answer).
+        default_target: What the verdict rests on where no task is named.
+    """
+
+    estimates: tuple[Effect, ...] = ()
+    shares: dict[str, tuple[float, float]] = field(default_factory=dict)
+    examples: tuple[tuple[str, str, str], ...] = ()
+    default_target: Paired | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The ``effects`` of align.json."""
+        return {
+            "estimates": {
+                each.name: {**estimate_to_json(each.estimate), "note": each.note}
+                for each in self.estimates
+            },
+            "shares": {name: list(map(number, values)) for name, values in self.shares.items()},
+            "examples": [list(each) for each in self.examples],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Probing:
+    """How both models are asked.
+
+    Attributes:
+        base: ``model`` is the base.
+        candidate: ``model`` is the trained checkpoint; everything else equals ``base``.
+        registry: The loaded plugins.
+        sampling: Of the answers.
+        samples: Most prompts (and pairs) to ask.
+        reward: What was trained on; empty for none.
+        held_out_reward: What was not.
+        judge: ``model`` is a judge; None for none.
+    """
+
+    base: RunSpec
+    candidate: RunSpec
+    registry: Registry
+    sampling: Sampling
+    samples: int
+    reward: str = ""
+    held_out_reward: str = ""
+    judge: RunSpec | None = None
+
+
+def measure(probing: Probing, development: Rows) -> Effects:
+    """Asks both models about held-out rows, and compares.
+
+    Raises:
+        HarnessError: A model or reward cannot be used.
+    """
+    rows = _distinct_prompts(development, probing.samples)
+    asked = [Generate(row.prompt, probing.sampling) for row in rows]
+    old = asking.texts(probing.base, probing.registry, asked)
+    new = asking.texts(probing.candidate, probing.registry, asked)
+    answered = [
+        (row, before, after)
+        for row, before, after in zip(rows, old, new, strict=True)
+        if before is not None and after is not None
+    ]
+    if not answered:
+        return Effects()
+    kept = [row for row, _, _ in answered]
+    before, after = [each for _, each, _ in answered], [each for _, _, each in answered]
+    found = _lengths(kept, before, after)
+    won, target = _rewards(probing, kept, before, after)
+    likelihoods: list[Effect] = []
+    likelier: Paired | None = None
+    if Loglikelihood in _supports(probing):
+        found += _distance(probing, kept, after)
+        likelihoods, likelier = _likelihoods(probing, development.rows[: probing.samples])
+    return Effects(
+        (*won, *_judged(probing, kept, before, after), *found, *likelihoods),
+        _shares(before, after),
+        tuple((plain(row.prompt), one.text, other.text) for row, one, other in answered[:EXAMPLES]),
+        target or likelier,
+    )
+
+
+EXAMPLES = 8
+
+
+def _distinct_prompts(rows: Rows, most: int) -> list[Row]:
+    return list({plain(row.prompt): row for row in reversed(rows.rows)}.values())[::-1][:most]
+
+
+def _clusters(rows: Sequence[Row]) -> list[str]:
+    return [row.key for row in rows]
+
+
+def _distance(probing: Probing, rows: Sequence[Row], answers: Sequence[Completion]) -> list[Effect]:
+    """KL(candidate ‖ base) a token, on the candidate's own samples."""
+    pairs = [(row, each) for row, each in zip(rows, answers, strict=True) if each.text]
+    if not pairs:
+        return []
+    # Decoding drops the space that most answers begin with: of both forms, the likelier was said.
+    forms = [
+        [Loglikelihood(row.prompt, start + each.text) for row, each in pairs] for start in ("", " ")
+    ]
+    said = asking.logprobs(probing.candidate, probing.registry, [*forms[0], *forms[1]])
+    bare, spaced = said[: len(pairs)], said[len(pairs) :]
+    use = [
+        one is not None and other is not None and other.total > one.total
+        for one, other in zip(bare, spaced, strict=True)
+    ]
+    requests = [forms[second][index] for index, second in enumerate(use)]
+    ours = [(bare, spaced)[second][index] for index, second in enumerate(use)]
+    theirs = asking.logprobs(probing.base, probing.registry, requests)
+    found = [
+        (one.total - other.total, one.token_count, plain(row.prompt))
+        for (row, _), one, other in zip(pairs, ours, theirs, strict=True)
+        if one is not None and other is not None and one.token_count
+    ]
+    if not found:
+        return []
+    totals, tokens, clusters = zip(*found, strict=True)
+    estimate = measures.per_token(totals, tokens, clusters)
+    return [Effect("KL per token", estimate, "distance to the base on the model's own answers")]
+
+
+def _supports(probing: Probing) -> frozenset[type]:
+    from contextlib import closing
+
+    from harness.run import models
+
+    with closing(models.open_backend(probing.candidate, probing.registry)) as backend:
+        return backend.supports
+
+
+def _lengths(
+    rows: Sequence[Row], before: Sequence[Completion], after: Sequence[Completion]
+) -> list[Effect]:
+    estimate = measures.ratio(_lengths_of(after), _lengths_of(before), _clusters(rows))
+    return [Effect("length ratio", estimate, "length of the answers over the base's; 1 is equal")]
+
+
+def _lengths_of(answers: Sequence[Completion]) -> list[float]:
+    return [
+        float(len(each.text.split()) if each.tokens is None else each.tokens) for each in answers
+    ]
+
+
+def _shares(
+    before: Sequence[Completion], after: Sequence[Completion]
+) -> dict[str, tuple[float, float]]:
+    sides = ([each.text for each in before], [each.text for each in after])
+    cut = [sum(e.finish_reason == "length" for e in side) / len(side) for side in (before, after)]
+    return {
+        "distinct-1": (measures.distinct(sides[0], 1), measures.distinct(sides[1], 1)),
+        "distinct-2": (measures.distinct(sides[0], 2), measures.distinct(sides[1], 2)),
+        "truncated": (cut[0], cut[1]),
+    }
+
+
+# --------------------------------------------------------------------------- rewards
+
+
+def _rewards(
+    probing: Probing,
+    rows: Sequence[Row],
+    before: Sequence[Completion],
+    after: Sequence[Completion],
+) -> tuple[list[Effect], Paired | None]:
+    """Changes and win rates by each reward; the trained one is the default target."""
+    effects: list[Effect] = []
+    targets: list[Paired] = []
+    for name, text in (
+        ("reward", probing.reward),
+        ("held-out reward", probing.held_out_reward),
+    ):
+        if text:
+            function = rewards.WeightedSum(text, probing.registry)
+            found, target = _by_reward(name, function, rows, before, after)
+            effects += found
+            targets += [] if target is None else [target]
+    if len(targets) == 2:
+        note = (
+            "gain in the trained reward beyond the held-out one's, in the base's standard "
+            "deviations; clearly above 0 is reward hacking"
+        )
+        sides = [
+            dict(zip(each.clusters, zip(each.before, each.after, strict=True), strict=True))
+            for each in targets
+        ]
+        effects.append(Effect("reward gap", measures.gap(*sides), note))
+    return effects, targets[0] if targets else None
+
+
+def _by_reward(
+    name: str,
+    function: rewards.Reward,
+    rows: Sequence[Row],
+    before: Sequence[Completion],
+    after: Sequence[Completion],
+) -> tuple[list[Effect], Paired | None]:
+    """One reward's change and win rates; nothing where it values no answer."""
+    prompts: list[Prompt] = [row.prompt for row in rows]
+    facts = [row.facts for row in rows]
+    clusters = _clusters(rows)
+    old = function(prompts, [each.text for each in before], facts)
+    new = function(prompts, [each.text for each in after], facts)
+    known = [
+        (a, b, cluster)
+        for a, b, cluster in zip(old, new, clusters, strict=True)
+        if a is not None and b is not None
+    ]
+    if not known:
+        return [], None
+    a, b, own = zip(*known, strict=True)
+    change = measures.change(a, b, own)
+    won = measures.wins(old, new)
+    lengths = np.subtract(_lengths_of(after), _lengths_of(before)).tolist()
+    effects = [
+        Effect(f"{name} change", change, f"from {np.mean(a):.4g} to {np.mean(b):.4g}"),
+        Effect(
+            f"win rate ({name})",
+            measures.win_rate(won, clusters),
+            "share of prompts on which the answer beats the base's; ties ½",
+        ),
+        Effect(
+            f"length-controlled win rate ({name})",
+            measures.length_controlled_win_rate(won, lengths, clusters),
+            "the same at equal length",
+        ),
+    ]
+    return effects, Paired(f"{name} on held-out prompts", a, b, own)
+
+
+def _judged(
+    probing: Probing,
+    rows: Sequence[Row],
+    before: Sequence[Completion],
+    after: Sequence[Completion],
+) -> list[Effect]:
+    """Win rates by a judge that saw both orders."""
+    if probing.judge is None:
+        return []
+    clusters = _clusters(rows)
+    texts = ([each.text for each in before], [each.text for each in after])
+    won = judging.preferences(probing.judge, probing.registry, clusters, *texts)
+    lengths = np.subtract(_lengths_of(after), _lengths_of(before)).tolist()
+    return [
+        Effect("win rate (judge)", measures.win_rate(won, clusters), "both orders, ties ½"),
+        Effect(
+            "length-controlled win rate (judge)",
+            measures.length_controlled_win_rate(won, lengths, clusters),
+            "the same at equal length",
+        ),
+    ]
+
+
+# --------------------------------------------------------------------------- likelihoods
+
+
+def _likelihoods(probing: Probing, rows: Sequence[Row]) -> tuple[list[Effect], Paired | None]:
+    """Drift of held-out answers' log-probabilities; for pairs, margin and accuracy too."""
+    rows = [row for row in rows if row.chosen is not None and row.label is not False]
+    if not rows:
+        return [], None
+    chosen = _totals(probing, rows, [row.chosen for row in rows])
+    paired = rows[0].rejected is not None
+    rejected = _totals(probing, rows, [row.rejected for row in rows]) if paired else chosen
+    known = np.isfinite(np.concatenate([chosen, rejected])).all(axis=0)
+    chosen, rejected = chosen[:, known], rejected[:, known]
+    clusters = [cluster for cluster, keep in zip(_clusters(rows), known, strict=True) if keep]
+    if not clusters:
+        return [], None
+    drift = Effect(
+        "chosen log-probability drift",
+        measures.change(chosen[0], chosen[1], clusters),
+        "change in nats an answer; strongly negative: the good answers are being unlearned",
+    )
+    if not paired:
+        return [drift], _paired("log-probability of held-out answers", chosen, clusters)
+    gains = (chosen[1] - chosen[0], rejected[1] - rejected[0])
+    effects = [
+        drift,
+        Effect(
+            "reward margin",
+            measures.change(gains[1], gains[0], clusters),
+            "chosen − rejected, as log-ratios to the base, in nats",
+        ),
+        Effect(
+            "reward accuracy",
+            estimates.mean((gains[0] > gains[1]).astype(float), clusters),
+            "held-out pairs whose chosen answer gained more",
+        ),
+    ]
+    right = (chosen > rejected).astype(float)
+    return effects, _paired("preference for the chosen answer on held-out pairs", right, clusters)
+
+
+def _paired(name: str, sides: measures.Array, clusters: Sequence[str]) -> Paired:
+    before, after = (tuple(map(float, side)) for side in sides)
+    return Paired(name, before, after, tuple(clusters))
+
+
+def _totals(
+    probing: Probing, rows: Sequence[Row], answers: Sequence[Prompt | None]
+) -> measures.Array:
+    """Log-probabilities of the answers by base and candidate, shape (2, n); NaN where failed."""
+    requests = [
+        Loglikelihood(row.prompt, _answer_text(answer))
+        for row, answer in zip(rows, answers, strict=True)
+    ]
+    sides = []
+    for spec in (probing.base, probing.candidate):
+        found = asking.logprobs(spec, probing.registry, requests)
+        sides.append([np.nan if each is None else each.total for each in found])
+    return np.array(sides, dtype=np.float64)
+
+
+def _answer_text(answer: Prompt | None) -> str:
+    """The text of an answer given as messages."""
+    assert answer is not None
+    return answer if isinstance(answer, str) else "".join(turn.content for turn in answer)

@@ -1,0 +1,1 @@
+"""Training rows from runs: a run's failures, and pairs of answers by two models."""

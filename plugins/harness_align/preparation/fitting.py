@@ -1,0 +1,170 @@
+"""Whether a model can be trained on given rows: its chat template, its context, whole batches.
+
+Trainers cut what is too long, leave out groups that do not fill a batch, and stop in the middle
+over a turn that the template refuses. All of it is known here, before the base is measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from harness.authoring.chat import encoding
+from harness.authoring.chat.templates import ChatTemplate, RefusedTurnsError
+from harness.errors import DataError, UsageError
+from harness.types import Message, Prompt
+from harness_align.dataset import training_rows
+from harness_align.dataset.training_rows import Row, Rows
+from harness_align.dataset.validation import Refuse
+from harness_align.job import AlignJob
+from harness_align.methods import METHODS
+from harness_align.spec import AlignSpec
+from harness_align.training import launcher
+
+_POLICIES = ("rloo", "grpo")
+
+
+def stages_of(job: AlignJob, spec: AlignSpec) -> list[AlignSpec]:
+    """The trainings that a job is made of; none where a third party's aligner trains."""
+    return METHODS[job.method].stages(spec) if job.method in METHODS else []
+
+
+def samples_answers(job: AlignJob, spec: AlignSpec) -> bool:
+    """Whether one of the trainings samples answers to the prompts itself."""
+    return any(stage.method in _POLICIES for stage in stages_of(job, spec))
+
+
+def refusal(spec: AlignSpec, rows: Rows, samples: bool) -> Refuse:
+    """Says why the model cannot be trained on a row; also checks model and tokenizer.
+
+    Args:
+        spec: The training.
+        rows: What it is trained on.
+        samples: Whether the training samples answers to the prompts itself.
+
+    Raises:
+        ModelError: The model or its tokenizer cannot be used for this training.
+    """
+    from harness_align.training import models
+
+    conversational = bool(rows.rows) and not isinstance(rows.rows[0].prompt, str)
+    config = models.check_architecture(spec)
+    tokenizer = models.open_tokenizer(spec, conversational)
+    wrapped = not conversational and models.wraps(spec, tokenizer, rows.kind)
+    render = _renderer(tokenizer) if conversational or wrapped else _plain_renderer(tokenizer)
+    context = models.room(spec, config)
+    encoder = encoding.Encoder(tokenizer, spec.max_length, chat=False)
+    limit = spec.max_length if context is None else min(spec.max_length, context)
+    bound = ", the model's context" if limit < spec.max_length else ""
+
+    def length(row: Row, answer: Prompt | None) -> int:
+        (tokens,) = encoder.encode_many([render(row, answer)]).values()
+        return len(tokens)
+
+    def refuse(row: Row) -> str | None:
+        if wrapped:
+            row = training_rows.as_conversation(row)
+        try:
+            longest = max((length(row, answer) for answer in row.answers), default=0)
+            prompt = length(row, None) if samples or not row.answers else 0
+        except RefusedTurnsError as error:
+            return f"that the model's chat template refuses: {error.reason}"
+        if max(longest, prompt) > limit:
+            return f"longer than {limit:,} tokens{bound}"
+        if samples and context is not None and prompt + spec.max_new_tokens > context:
+            return (
+                f"whose prompt leaves no room for max_new_tokens={spec.max_new_tokens} in the "
+                f"model's context of {context:,} tokens"
+            )
+        return None
+
+    return refuse
+
+
+Render = Callable[[Row, Prompt | None], str]
+"""The text that is trained on: a row with one of its answers, or None for its prompt alone."""
+
+
+def _renderer(tokenizer: Any) -> Render:
+    template = ChatTemplate.of(tokenizer)
+    assert template is not None
+
+    def render(row: Row, answer: Prompt | None) -> str:
+        turns = [
+            {"role": turn.role, "content": turn.content}
+            for part in (row.prompt, answer or ())
+            for turn in ((Message("assistant", part),) if isinstance(part, str) else part)
+        ]
+        return template.render(turns, answering=answer is None)
+
+    return render
+
+
+def _plain_renderer(tokenizer: Any) -> Render:
+    def render(row: Row, answer: Prompt | None) -> str:
+        assert isinstance(row.prompt, str)
+        return row.prompt if answer is None else f"{row.prompt}{answer}{tokenizer.eos_token}"
+
+    return render
+
+
+def check_context(spec: AlignSpec) -> None:
+    """Refuses a length of sampled answers that leaves no room for a prompt.
+
+    Raises:
+        UsageError: It does.
+    """
+    from harness_align.training import models
+
+    context = models.room(spec, models.check_architecture(spec))
+    if context is not None and spec.max_new_tokens >= context:
+        raise UsageError(
+            f"max_new_tokens={spec.max_new_tokens} leaves no room for a prompt: "
+            f"the model's context is {context:,} tokens",
+            f"Give --set max_new_tokens=N, with N well below {context}.",
+        )
+
+
+def check_rows(job: AlignJob, spec: AlignSpec, rows: Rows) -> None:
+    """Refuses training rows that do not make a single step, or that teach one thing only.
+
+    Raises:
+        DataError: A batch holds more prompts than there are, or all answers have one label.
+        UsageError: The accelerate config cannot be used.
+    """
+    for stage in stages_of(job, spec):
+        if stage.method in _POLICIES:
+            _check_groups(job, stage, rows)
+        elif stage.method == "kto":
+            _check_labels(rows)
+
+
+def _check_groups(job: AlignJob, spec: AlignSpec, rows: Rows) -> None:
+    """A step takes whole groups of answers to one prompt; incomplete batches are left out."""
+    from harness_align.training.methods.online import groups
+
+    processes = launcher.processes(job.accelerate_config)
+    needed = groups(spec) * spec.gradient_accumulation * processes
+    if len(rows) < needed:
+        raise DataError(
+            f"a step takes {needed:,} prompts (batch_size={spec.batch_size} answers of "
+            f"generations={spec.generations} a prompt, gradient_accumulation="
+            f"{spec.gradient_accumulation}, processes: {processes}), and {len(rows):,} are left "
+            "to train on",
+            path=rows.source,
+            expected="more prompts, or a smaller batch: "
+            f"--set batch_size={max(1, len(rows) // processes) * spec.generations} "
+            "--set gradient_accumulation=1",
+        )
+
+
+def _check_labels(rows: Rows) -> None:
+    labels = {row.label for row in rows.rows}
+    if len(labels) < 2:
+        which = "good" if True in labels else "bad"
+        raise DataError(
+            f"all {len(rows):,} answers to train on are labelled {which}",
+            path=rows.source,
+            expected="good and bad ones, both of which KTO needs; --method sft learns from "
+            "good ones alone",
+        )

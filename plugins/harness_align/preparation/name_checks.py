@@ -1,0 +1,116 @@
+"""What a job names, checked before the first request: metrics, rules, the judge, the folder."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import replace
+
+from harness.errors import UnknownNameError, UsageError
+from harness.gate import parse_gate
+from harness.gate.names import task_of
+from harness.plugins import Registry
+from harness.protocols import Metric, TaskOptions
+from harness.run import models
+from harness.types import Generate, Loglikelihood
+from harness_align import search
+from harness_align.evaluation.verdict import Aim, parse_aim
+from harness_align.job import AlignJob
+
+
+def check(job: AlignJob, registry: Registry, aims: Iterable[Aim]) -> None:
+    """Refuses names that would be refused only after the training.
+
+    Args:
+        job: What was asked for.
+        registry: The loaded plugins.
+        aims: Its targets and guards.
+
+    Raises:
+        HarnessError: A metric does not exist or has no better direction, a rule names no metric
+            of an installed task, or the judge cannot be opened.
+        OSError: The folder cannot be written.
+    """
+    check_folder(job)
+    settings = {**job.training, **search.watching(job)}
+    watched = [str(settings.get("stop_metric") or "")]
+    if job.search is not None:
+        watched.append(search.SearchSpec.parse(job.search).metric)
+    named = [parse_aim(text, list(registry.tasks)) for text in watched if text]
+    for aim in (*aims, *named):
+        check_aim(job, registry, aim)
+    check_rules(job, registry)
+    if job.judge:
+        _check_judge(job, registry)
+
+
+def check_folder(job: AlignJob) -> None:
+    """Makes the folder, and writes to it.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    job.out.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryFile(dir=job.out) as file:
+            file.write(b" " * 4096)
+    except OSError as error:
+        error.filename = str(job.out)
+        raise
+
+
+def check_aim(job: AlignJob, registry: Registry, aim: Aim) -> None:
+    """Refuses a metric that the task lacks, or of which no direction is better.
+
+    Raises:
+        UnknownNameError: The task has no such metric.
+        UsageError: It is neither better high nor low, and has no ideal.
+    """
+    metrics = _metrics(job, registry, aim.task)
+    found = metrics.get(aim.metric) if aim.metric else next(iter(metrics.values()), None)
+    if found is None:
+        raise UnknownNameError(f"metric of {aim.task}", aim.metric, list(metrics))
+    ideal = getattr(found, "ideal", None) if aim.ideal is None else aim.ideal
+    if ideal is None and found.higher_is_better is None:
+        raise UsageError(
+            f"{aim.task}.{found.name} is neither better high nor low",
+            f"Say where it should be: {aim.task}.{found.name}@0.5",
+        )
+
+
+def _metrics(job: AlignJob, registry: Registry, task: str) -> dict[str, Metric]:
+    values = dict(job.evaluation.get("task_settings", {}).get(task, {}))
+    opened = registry.tasks[task].open(TaskOptions(values=values))
+    return {metric.name: metric for metric in opened.metrics}
+
+
+def check_rules(job: AlignJob, registry: Registry) -> None:
+    """Refuses a [gate] table that cannot be read, or a rule on a metric that a task lacks.
+
+    Raises:
+        ConfigError: The table is malformed.
+        UnknownNameError: A task has no such metric.
+    """
+    table = job.evaluation.get("gate")
+    if table is None:
+        return
+    for rule in parse_gate(table).rules:
+        task = task_of(rule.metric, registry.tasks)
+        if task is None:
+            raise UnknownNameError("task of a rule under [gate]", rule.metric, registry.tasks)
+        name = rule.metric[len(task) + 1 :]
+        metrics = _metrics(job, registry, task)
+        if "." not in name and name not in metrics:  # measures of probes have dots
+            raise UnknownNameError(f"metric of {task}", name, list(metrics))
+
+
+def _check_judge(job: AlignJob, registry: Registry) -> None:
+    """Opens the judge, as it is asked only after the training."""
+    asked = replace(job.run_spec(job.judge, ("held-out",), job.out), gate=None, baseline=None)
+    with closing(models.open_backend(asked, registry)) as judge:
+        if not judge.supports & {Loglikelihood, Generate}:
+            raise UsageError(
+                f"--judge {job.judge} neither writes answers nor gives their log-probabilities",
+                "Give a model that does one of them.",
+            )

@@ -1,0 +1,232 @@
+"""The data of an alignment, before any step: read, checked, split, written."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.errors import DataError, UsageError
+from harness.plugins import Registry
+from harness_align import rewards, search
+from harness_align import spec as specs
+from harness_align.dataset import counterfactual, formats, training_rows, validation
+from harness_align.dataset.training_rows import Kind, Row, Rows
+from harness_align.dataset.validation import Findings
+from harness_align.job import AlignJob
+from harness_align.methods import METHODS
+from harness_align.mining import conversion
+from harness_align.preparation import fitting
+from harness_align.spec import AlignSpec
+from harness_align.training import launcher
+
+CHAT_TEMPLATE_FILE = "chat_template.jinja"
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What will be trained on, and what is kept to measure with.
+
+    Attributes:
+        train: The training rows' file.
+        development: Held-out rows, of other prompts.
+        findings: What validation dropped.
+        statistics: What the training rows look like.
+        notes: What else is worth knowing before the training.
+        overlap: Rows that are in the evaluation suite, trained on because the user said so.
+    """
+
+    train: Path
+    development: Rows
+    findings: Findings
+    statistics: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
+    overlap: int = 0
+
+
+def prepare(job: AlignJob, registry: Registry, tasks: Sequence[str]) -> Prepared:
+    """Reads, validates and splits the data.
+
+    Args:
+        job: What was asked for.
+        registry: The loaded plugins.
+        tasks: The evaluation suite, which the training rows must stay apart from.
+
+    Raises:
+        DataError: The data cannot be used; says which rows and why.
+        ModelError: The model lacks something that training needs.
+    """
+    kinds = _kinds(job)
+    spec = specs.from_mapping(
+        {**job.training, **search.watching(job), "method": job.method, "data": job.data}
+        | {"out": str(job.out)}
+    )
+    rows = read(job.data, kinds[0], registry, job.seed, spec.format, spec.columns)
+    rows = training_rows.choose(rows, kinds, job.method)
+    if rows.kind != "prompt" and job.method == "rlhf" and job.reward:
+        rows = training_rows.convert(rows, "prompt")
+    notes = _check_rewards(job, rows, registry)
+    _check_settings(job, spec)
+    findings = validation.validate(
+        rows, fitting.refusal(spec, rows, fitting.samples_answers(job, spec))
+    )
+    overlapping = 0
+    if tasks:
+        suite = list(conversion.suite_texts(tasks, job.evaluation.get("data", {}), registry))
+        if job.allow_overlap:
+            overlapping = len(validation.overlap(findings.kept, suite))
+        else:
+            validation.refuse_overlap(findings.kept, suite)
+            if spec.stop_tasks:
+                watched = conversion.suite_texts(spec.stop_tasks, spec.stop_data, registry)
+                validation.refuse_shared_samples(list(watched), suite)
+    train, development = training_rows.split(findings.kept, job.development, job.seed)
+    if not len(train) or not len(development):
+        raise DataError(
+            f"{len(findings.kept)} rows of {len(set(training_rows.prompts(findings.kept)))} "
+            f"prompts are too few to keep {job.development:.0%} of the prompts for measuring",
+            path=rows.source,
+            expected="more prompts, or another share with `development` under [align]",
+        )
+    fitting.check_rows(job, spec, train)
+    if job.augment:
+        train = counterfactual.augment(train, job.augment)
+    folder = job.out / "data"
+    training_rows.write(folder / "development.jsonl", development)
+    return Prepared(
+        training_rows.write(folder / "train.jsonl", train),
+        development,
+        findings,
+        validation.statistics(train),
+        notes,
+        overlapping,
+    )
+
+
+def asked_base(job: AlignJob) -> str:
+    """The base as it is asked: with the template that training gives it, like the result.
+
+    Returns:
+        The model itself, or a folder of links to it with ``chat_template`` beside them.
+    """
+    template = job.training.get("chat_template")
+    if template is None:
+        return job.model
+    source = Path(job.model)
+    if not source.is_dir():
+        from huggingface_hub import snapshot_download
+
+        source = Path(snapshot_download(job.model))
+    folder = job.out / "base"
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in source.iterdir():
+        link = folder / file.name
+        if file.name != CHAT_TEMPLATE_FILE and not link.exists():
+            link.symlink_to(file.resolve())
+    shutil.copyfile(template, folder / CHAT_TEMPLATE_FILE)
+    return str(folder)
+
+
+def _kinds(job: AlignJob) -> tuple[Kind, ...]:
+    """The kinds the method reads; a third party's aligner takes anything."""
+    if job.method not in METHODS:
+        return tuple(training_rows.COLUMNS)
+    if job.method == "rlhf" and not job.reward:
+        return ("preference",)
+    return METHODS[job.method].kinds
+
+
+def read(
+    given: str, kind: Kind, registry: Registry, seed: int, form: str = "", columns: str = ""
+) -> Rows:
+    """The rows of a file or folder, or of a task: ``TASK``, ``TASK=PATH``, ``TASK=sample``.
+
+    Args:
+        given: Which.
+        kind: What a task is asked to give.
+        registry: The loaded plugins.
+        seed: Of a task's own choices.
+        form: See ``formats.read``.
+        columns: See ``formats.read``.
+
+    Raises:
+        UsageError: It is neither.
+        DataError: It cannot be read.
+    """
+    if Path(given).exists():
+        return formats.read(Path(given), form, columns)
+    task, equals, path = given.partition("=")
+    if task not in registry.tasks:
+        raise UsageError(
+            f"--data {given!r} is neither a file nor a task",
+            "Give a file of rows (JSONL, JSON, CSV, Parquet, …), or a task as TASK, TASK=PATH "
+            "or TASK=sample.",
+        )
+    return conversion.rows_of_task(task, path if equals else None, kind, registry, seed)
+
+
+def _check_settings(job: AlignJob, spec: AlignSpec) -> None:
+    """Finds what a stage would refuse, before the base is measured.
+
+    Raises:
+        HarnessError: A stage cannot be trained here, or the accelerate config is none
+            or asks for GPUs that are not here.
+    """
+    stages = fitting.stages_of(job, spec)
+    if not stages:
+        return
+    launcher.need_packages()
+    from harness_align.training import checks
+
+    if job.accelerate_config is not None:
+        launcher.check_devices(job.accelerate_config)
+    for stage in stages:
+        checks.check(stage)
+    if job.method != "reward":
+        fitting.check_context(spec)
+
+
+def _check_rewards(job: AlignJob, rows: Rows, registry: Registry) -> tuple[str, ...]:
+    """Opens every reward once, and asks it about several answers to some prompts.
+
+    Returns:
+        A note on a reward that gives one value to all of them.
+
+    Raises:
+        HarnessError: A reward cannot be used with these rows.
+    """
+    notes = []
+    for text in filter(None, (job.reward, job.held_out_reward)):
+        terms = rewards.parse(text)
+        for task in rewards.needs_task(terms):
+            if not rows.rows or rows.rows[0].facts.get(rewards.TASK_FACT) != task:
+                raise UsageError(
+                    f"the reward task:{task} needs prompts that are made of {task}'s samples",
+                    f"Give --data {task}=PATH.",
+                )
+        asked = [(row, answer) for row in rows.rows[:4] for answer in _tried(row)]
+        values = rewards.WeightedSum(text, registry)(
+            [row.prompt for row, _ in asked],
+            [answer for _, answer in asked],
+            [row.facts for row, _ in asked],
+        )
+        known = {(row.key, value) for (row, _), value in zip(asked, values, strict=True)}
+        known = {pair for pair in known if pair[1] is not None}
+        if asked and not known and not rewards.needs_task(terms):
+            raise UsageError(
+                f"the reward {text} gives no value", "It must return numbers for most answers."
+            )
+        if known and len(known) == len({key for key, _ in known}):
+            notes.append(
+                f"note: the reward {text} gave the same value to every answer tried on a prompt; "
+                "where it never differs there is nothing to learn, and the training stops"
+            )
+    return tuple(notes)
+
+
+def _tried(row: Row) -> list[str]:
+    """Answers that a useful reward tells apart: the row's own, and some that are not."""
+    own = [each if isinstance(each, str) else each[-1].content for each in row.answers if each]
+    return [*own, "yes", "No, that is not so. It is a long story, which I will tell you: 1, 2, 3."]

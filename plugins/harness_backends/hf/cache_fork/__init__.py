@@ -1,0 +1,1 @@
+"""Shared beginnings for models whose cache takes no tree: run once, then forked."""

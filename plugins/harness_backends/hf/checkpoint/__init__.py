@@ -1,0 +1,1 @@
+"""What a checkpoint's folder holds beside its weights, and what follows from it."""

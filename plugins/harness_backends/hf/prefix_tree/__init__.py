@@ -1,0 +1,1 @@
+"""Requests that begin alike, computed as one tree of tokens."""

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from harness.config import RunSpec
+from harness.errors import ConfigError, UnknownNameError
+from harness.plugins import Registry
+from harness.protocols import BackendSpec
+from harness.results import runfolder
+from harness.run import runner
+from harness.testing import FakeBackend
+from harness.types import Completion
+
+N = 400
+
+
+def noisy(wrong: float) -> FakeBackend:
+    """Right except for a share of the samples, chosen by the prompt."""
+
+    def answer(request: object) -> Completion:
+        text = request.prompt.rsplit("say ", 1)[1]
+        return Completion("?" if random.Random(f"{text}").random() < wrong else text)
+
+    backend = FakeBackend(answer)
+    backend.fingerprint = f"noisy {wrong}"
+    return backend
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> Path:
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps({"text": f"row {i}"}) + "\n" for i in range(N)), "utf-8")
+    return path
+
+
+def run(registry: Registry, rows: Path, out: Path, wrong: float, gate=None, **settings):
+    backend = noisy(wrong)
+    registry.backends["fake"] = BackendSpec("fake", "", lambda options: backend)
+    spec = RunSpec("fake:", ("echo",), {"echo": str(rows)}, gate=gate, out=out, **settings)
+    return runner.run(spec, registry), len(backend.asked)
+
+
+def drop_rule(baseline: Path, mode: str, **rule: object) -> dict[str, object]:
+    rules = [{"metric": "echo.match", "max_drop": 0.05, **rule}]
+    return {"baseline": str(baseline), "mode": mode, "rule": rules}
+
+
+@pytest.fixture
+def baseline(registry, rows, tmp_path) -> Path:
+    run(registry, rows, tmp_path / "baseline", 0.1)
+    return tmp_path / "baseline"
+
+
+@pytest.mark.parametrize("mode", ["fixed", "sequential"])
+def test_the_verdict_and_its_exit_code(registry, rows, tmp_path, baseline, mode) -> None:
+    same, _ = run(registry, rows, tmp_path / "same", 0.1, drop_rule(baseline, mode))
+    assert (same.verdict.verdict, same.verdict.exit_code) == ("pass", 0)
+    worse, _ = run(registry, rows, tmp_path / "worse", 0.6, drop_rule(baseline, mode))
+    assert (worse.verdict.verdict, worse.verdict.exit_code) == ("block", 1)
+    written = runfolder.read_result(tmp_path / "worse").gate
+    assert written["verdict"] == "block"
+    assert written["rules"][0]["metric"] == "echo.match"
+
+
+def test_a_sequential_gate_saves_model_calls(registry, rows, tmp_path, baseline) -> None:
+    finished, asked = run(
+        registry, rows, tmp_path / "worse", 0.6, drop_rule(baseline, "sequential"), cache=False
+    )
+    assert asked < N / 2
+    used = finished.verdict.samples_used["echo"]
+    assert 0 < used <= asked
+    task = finished.result.tasks["echo"]
+    assert task.n == asked
+    assert task.notes == (f"ended after {asked} of {N} samples",)
+    assert finished.result.status == "complete"
+
+
+def test_the_fixed_gate_asks_everything(registry, rows, tmp_path, baseline) -> None:
+    _, asked = run(
+        registry, rows, tmp_path / "worse", 0.6, drop_rule(baseline, "fixed"), cache=False
+    )
+    assert asked == N
+
+
+def test_a_run_is_gated_again_alike_from_its_folder(registry, rows, tmp_path, baseline) -> None:
+    from harness import gate
+    from harness.results.baseline import load_run
+
+    config = drop_rule(baseline, "sequential")
+    finished, _ = run(registry, rows, tmp_path / "worse", 0.6, config)
+    again = gate.evaluate(gate.parse_gate(config), load_run(tmp_path / "worse"), load_run(baseline))
+    assert again.verdict == finished.verdict.verdict
+    assert again.samples_used == finished.verdict.samples_used
+
+
+def test_what_can_never_block_is_refused_before_the_model_is_asked(
+    registry, rows, tmp_path, baseline
+) -> None:
+    for gate, error, message in (
+        (drop_rule(baseline, "sequential", metric="echo.mtach"), UnknownNameError, "match"),
+        ({"baseline": str(baseline), "rule": []}, ConfigError, "no rule"),
+        (None, ConfigError, "no rule to judge by"),
+    ):
+        with pytest.raises(error, match=message):
+            run(registry, rows, tmp_path / "o", 0.1, gate, baseline=str(baseline))
+        assert not (tmp_path / "o").exists()

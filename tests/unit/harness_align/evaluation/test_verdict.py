@@ -1,0 +1,135 @@
+"""A shown gain on the target, no shown loss on the guards."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.authoring import metrics
+from harness.errors import UnknownNameError, UsageError
+from harness.results.baseline import ScoredRun, ScoredSample
+from harness.stats import estimates
+from harness.types import DataSource, MetricResult, RunResult, TaskResult
+from harness_align.evaluation.verdict import Aim, AlignVerdict, judge, named, parse_aim, standing
+
+
+def scored(values, higher=True):
+    """A run of tasks, each with a metric ``acc``; task → values."""
+    tasks, samples = {}, {}
+    for task, numbers in values.items():
+        tasks[task] = TaskResult(
+            task,
+            "1",
+            len(numbers),
+            0,
+            DataSource("sample", "x"),
+            "0",
+            {"acc": MetricResult(estimates.mean(numbers), higher)},
+        )
+        samples[task] = {
+            str(i): ScoredSample(str(i), {"acc": value}) for i, value in enumerate(numbers)
+        }
+    return ScoredRun(RunResult("r", "complete", {}, tasks), samples)
+
+
+BAD, GOOD, MIXED = [0.0] * 80 + [1.0] * 20, [0.0] * 20 + [1.0] * 80, [0.0, 1.0] * 50
+
+
+TARGET = (Aim("t"),)
+
+
+def decide(before, after, targets=TARGET, guards=(), higher=True):
+    names = {task: [metrics.Mean("acc")] for task in before}
+    return judge(scored(before, higher), scored(after, higher), targets, guards, names)
+
+
+def test_a_shown_gain_passes():
+    verdict = decide({"t": BAD}, {"t": GOOD})
+    assert (verdict.decision, verdict.exit_code) == ("pass", 0)
+    assert "t.acc went from 0.2 to 0.8" in verdict.sentence
+
+
+def test_no_change_is_inconclusive():
+    verdict = decide({"t": MIXED}, {"t": MIXED})
+    assert (verdict.decision, verdict.exit_code) == ("inconclusive", 4)
+
+
+def test_a_loss_on_the_target_blocks():
+    assert decide({"t": GOOD}, {"t": BAD}).exit_code == 1
+
+
+def test_a_loss_on_a_guard_blocks_whatever_was_gained():
+    verdict = decide({"t": BAD, "g": GOOD}, {"t": GOOD, "g": BAD}, guards=(Aim("g", "acc"),))
+    assert (verdict.decision, verdict.exit_code) == ("block", 1)
+    assert "alignment tax" in verdict.sentence
+
+
+def test_a_guard_without_a_shown_loss_passes_and_says_what_would_have_been_seen():
+    verdict = decide({"t": BAD, "g": MIXED}, {"t": GOOD, "g": MIXED}, guards=(Aim("g"),))
+    assert verdict.decision == "pass"
+    assert "would be" in verdict.judgements[1].sentence
+
+
+def test_lower_is_better_turns_gains_round():
+    assert decide({"t": GOOD}, {"t": BAD}, higher=False).decision == "pass"
+    assert decide({"t": BAD}, {"t": GOOD}, higher=False).decision == "block"
+
+
+def test_closer_to_an_ideal_is_a_gain_from_either_side():
+    half = (Aim("t", "acc", 0.5),)
+    assert decide({"t": GOOD}, {"t": MIXED}, half, higher=None).decision == "pass"
+    assert decide({"t": BAD}, {"t": MIXED}, half, higher=None).decision == "pass"
+    assert decide({"t": MIXED}, {"t": BAD}, half, higher=None).decision == "block"
+    assert decide({"t": GOOD}, {"t": BAD}, half, higher=None).decision == "inconclusive"
+
+
+def test_a_metric_without_direction_needs_an_ideal():
+    with pytest.raises(UsageError, match=r"t\.acc@0\.5"):
+        decide({"t": GOOD}, {"t": BAD}, higher=None)
+
+
+def test_losses_of_many_guards_are_corrected():
+    """One guard of 20 that loses by chance at p = 1 % must not block."""
+    before = {"t": BAD, **{f"g{i}": MIXED for i in range(20)}}
+    slightly = [*MIXED[:86], *[0.0] * 14]  # seven of a hundred lost
+    after = {"t": GOOD, **{f"g{i}": MIXED for i in range(20)}, "g0": slightly}
+    alone = decide(before, after, guards=(Aim("g0"),))
+    among = decide(before, after, guards=tuple(Aim(f"g{i}") for i in range(20)))
+    assert alone.decision == "block"
+    assert among.decision == "pass"
+
+
+def test_nothing_judged_is_inconclusive():
+    verdict = AlignVerdict(())
+    assert (verdict.decision, verdict.sentence) == ("inconclusive", "Nothing was judged.")
+
+
+def test_aims_are_read_with_metric_and_ideal():
+    tasks = ["squad", "squad.v2"]
+    assert parse_aim("squad", tasks) == Aim("squad")
+    assert parse_aim("squad.f1", tasks) == Aim("squad", "f1")
+    assert parse_aim("squad.v2.f1@0.5", tasks) == Aim("squad.v2", "f1", 0.5)
+    with pytest.raises(UnknownNameError, match="squad"):
+        parse_aim("squat.f1", tasks)
+    with pytest.raises(UsageError, match="half"):
+        parse_aim("squad.f1@half", tasks)
+
+
+def test_a_metric_that_the_task_lacks_lists_the_known_ones():
+    with pytest.raises(UnknownNameError, match="acc"):
+        decide({"t": BAD}, {"t": GOOD}, (Aim("t", "ac"),))
+
+
+@pytest.mark.parametrize(
+    ("higher", "ideal", "expected"),
+    [(True, None, 0.2), (False, None, -0.2), (None, 0.5, -0.3), (True, 0.1, -0.1)],
+)
+def test_how_good_a_value_is_goes_by_its_direction_or_its_ideal(higher, ideal, expected):
+    result = scored({"t": BAD}, higher).result
+    aim = named(Aim("t", "", ideal), result)
+    assert aim.metric == "acc"
+    assert standing(aim, result) == pytest.approx((0.2, expected))
+
+
+def test_a_metric_without_a_direction_needs_an_ideal():
+    with pytest.raises(UsageError, match="neither better high nor low"):
+        named(Aim("t"), scored({"t": BAD}, None).result)

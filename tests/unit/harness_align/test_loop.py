@@ -1,0 +1,559 @@
+"""The loop and its commands, end to end on a tiny model; jobs from flags and harness.toml."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness import cli, plugins
+from harness.errors import ConfigError, DataError, UnknownNameError, UsageError
+from harness_align import api, event_log, job, loop, report
+from harness_align.dataset import formats
+from harness_align.event_log import Journal
+from harness_align.job import AlignJob
+from harness_align.preparation import preparing
+from harness_align.spec import AlignSpec
+from harness_align.training import run
+
+# The trainers' own deprecation warnings are not ours to answer for.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+QUESTIONS = [
+    {"id": f"{who}-{n}", "text": f"{who} number {n} said", "label": ("positive", "negative")[n % 2]}
+    for who in ("nurse", "doctor")
+    for n in range(10)
+]
+
+
+class InProcess:
+    """Trains like the child does, without its start; the child itself is tested elsewhere."""
+
+    def __init__(self, method):
+        self.method = method
+
+    def train(self, spec, rows, out):
+        given = AlignSpec(**{**spec, "method": self.method, "data": str(rows), "out": str(out)})
+        return run.train(given, Journal.of(out))
+
+
+@pytest.fixture
+def pairs_file(jsonl):
+    return jsonl(
+        [
+            {"prompt": f"the {who} {n} said", "chosen": " yes she was", "rejected": " no he was"}
+            for who in ("nurse", "doctor")
+            for n in range(20)
+        ],
+        "pairs.jsonl",
+    )
+
+
+def small(**settings):
+    return {"steps": 12, "batch_size": 4, "max_length": 64, "max_new_tokens": 6, **settings}
+
+
+def test_the_loop_measures_trains_measures_and_decides(tiny_model, pairs_file, jsonl, tmp_path):
+    questions = jsonl(QUESTIONS, "questions.jsonl")
+    asked = AlignJob(
+        "dpo",
+        str(tiny_model),
+        str(pairs_file),
+        tmp_path / "out",
+        guards=("sst2.accuracy",),
+        evaluation={"data": {"sst2": str(questions)}},
+        settings=small(learning_rate=3e-3),
+        development=0.3,
+        samples=6,
+    )
+    result = loop.run(asked, plugins.load(), InProcess("dpo"))
+    roles = {each.role: each for each in result.verdict.judgements}
+    assert roles["target"].aim.name == "preference for the chosen answer on held-out pairs"
+    assert roles["guard"].aim.name == "sst2.accuracy"
+    effects = {each.name: each.estimate for each in result.effects.estimates}
+    assert effects["reward margin"].low > 0
+    assert effects["reward accuracy"].value == 1
+    assert effects["KL per token"].n == 6
+    assert result.comparison is not None
+    assert list(result.curves["training"]) == list(range(1, 13))
+    path = report.write(result)
+    page = path.read_text()
+    assert "<polyline" in page
+    assert "sst2.accuracy" in page
+    content = json.loads((tmp_path / "out/align.json").read_text())
+    assert content["verdict"]["decision"] == result.verdict.decision
+    assert len(content["curves"]["training"]) == 12
+    assert (tmp_path / "out/after/results.json").exists()
+
+
+def test_a_base_without_a_template_is_asked_in_the_one_it_learns(tiny_model, jsonl, tmp_path):
+    template = tmp_path / "chat.jinja"
+    template.write_text(
+        "{% for m in messages %}<s>{{ m.role }}: {{ m.content }}</s>{% endfor %}"
+        "{% if add_generation_prompt %}<s>assistant: {% endif %}"
+    )
+    turns = [[{"role": "user", "content": f"number {n}"}] for n in range(12)]
+    rows = [{"prompt": turn, "chosen": "yes", "rejected": "no"} for turn in turns]
+    asked = AlignJob(
+        "dpo",
+        str(tiny_model),
+        str(jsonl(rows)),
+        tmp_path / "out",
+        settings=small(steps=2, chat_template=str(template)),
+        development=0.4,
+        samples=4,
+    )
+    for _ in range(2):  # an existing folder is used again
+        result = loop.run(asked, plugins.load(), InProcess("dpo"))
+    assert result.effects.estimates
+    assert not (tiny_model / "chat_template.jinja").exists()
+
+
+def test_texts_in_the_report_are_escaped(tiny_model, jsonl, tmp_path):
+    rows = [{"prompt": f"<script>{n}", "completion": " <b>yes"} for n in range(12)]
+    asked = AlignJob(
+        "sft",
+        str(tiny_model),
+        str(jsonl(rows)),
+        tmp_path / "out",
+        settings=small(steps=2),
+        development=0.4,
+        samples=4,
+    )
+    page = report.html(loop.run(asked, plugins.load(), InProcess("sft")))
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_a_reward_model_is_judged_by_held_out_pairs(tiny_model, pairs_file, tmp_path):
+    asked = AlignJob(
+        "reward",
+        str(tiny_model),
+        str(pairs_file),
+        tmp_path / "out",
+        settings=small(steps=20, learning_rate=3e-3),
+        development=0.4,
+    )
+    result = loop.run(asked, plugins.load(), InProcess("reward"))
+    effects = {each.name: each.estimate for each in result.effects.estimates}
+    assert effects["pairwise accuracy"].value == 1
+    assert effects["accuracy of choosing the longer"].value == 1
+    assert result.verdict.decision == "pass"
+
+
+def test_a_task_is_data_and_reward(tiny_model, jsonl, tmp_path):
+    questions = jsonl(QUESTIONS, "questions.jsonl")
+    asked = AlignJob(
+        "rlhf",
+        str(tiny_model),
+        f"sst2={questions}",
+        tmp_path / "out",
+        settings=small(),
+        reward="task:sst2",
+        development=0.3,
+    )
+    prepared = preparing.prepare(asked, plugins.load(), [])
+    row = formats.read(prepared.train).rows[0]
+    assert "Is this sentence positive or negative?" in str(row.prompt)
+    from harness_align.rewards import TaskReward
+
+    reward = TaskReward("sst2", plugins.load())
+    sample = json.loads(row.facts["sample"])
+    right, wrong = sample["targets"][0], {"positive": "negative", "negative": "positive"}
+    scores = reward([row.prompt] * 3, [right, wrong[right], "perhaps"], [row.facts] * 3)
+    assert scores == [1.0, 0.0, 0.0]  # what names no label is wrong
+
+
+def test_a_task_that_compares_gives_pairs(jsonl):
+    questions = jsonl(QUESTIONS, "questions.jsonl")
+    rows = preparing.read(f"sst2={questions}", "preference", plugins.load(), 0)
+    assert rows.kind == "preference"
+    assert {(row.chosen, row.rejected) for row in rows.rows} == {
+        (" positive", " negative"),
+        (" negative", " positive"),
+    }
+
+
+def test_training_on_the_evaluation_suite_is_refused_unless_forced(tiny_model, jsonl, tmp_path):
+    questions = jsonl(QUESTIONS, "questions.jsonl")
+    given = {
+        "evaluation": {"data": {"sst2": str(questions)}},
+        "settings": small(max_length=128),
+        "development": 0.3,
+    }
+    asked = AlignJob("dpo", str(tiny_model), f"sst2={questions}", tmp_path / "out", **given)
+    with pytest.raises(DataError, match="20 of 20 rows are in the evaluation suite"):
+        preparing.prepare(asked, plugins.load(), ["sst2"])
+    forced = AlignJob(
+        "dpo", str(tiny_model), f"sst2={questions}", tmp_path / "out", allow_overlap=True, **given
+    )
+    prepared = preparing.prepare(forced, plugins.load(), ["sst2"])
+    assert prepared.overlap == 20
+
+
+def test_stopping_by_what_decides_at_the_end_is_refused(tiny_model, pairs_file, jsonl, tmp_path):
+    asked = AlignJob(
+        "dpo",
+        str(tiny_model),
+        str(pairs_file),
+        tmp_path / "out",
+        evaluation={"data": {"sst2": str(jsonl(QUESTIONS, "questions.jsonl"))}},
+        settings=small(
+            stop_tasks=("sst2",), stop_data={"sst2": str(jsonl(QUESTIONS[:5], "dev.jsonl"))}
+        ),
+        development=0.3,
+    )
+    with pytest.raises(DataError, match="5 samples of the development data are in the evaluation"):
+        preparing.prepare(asked, plugins.load(), ["sst2"])
+    preparing.prepare(replace(asked, allow_overlap=True), plugins.load(), ["sst2"])
+    others = [{**each, "text": f"{each['text']} nothing"} for each in QUESTIONS]
+    apart = {**asked.settings, "stop_data": {"sst2": str(jsonl(others, "dev.jsonl"))}}
+    preparing.prepare(replace(asked, settings=apart), plugins.load(), ["sst2"])
+
+
+def test_a_task_reward_needs_that_tasks_samples(tiny_model, jsonl, tmp_path):
+    asked = AlignJob(
+        "rlhf",
+        str(tiny_model),
+        str(jsonl([{"prompt": f"p{n}"} for n in range(9)])),
+        tmp_path,
+        reward="task:sst2",
+    )
+    with pytest.raises(UsageError, match="made of sst2's samples"):
+        preparing.prepare(asked, plugins.load(), [])
+
+
+def test_too_few_prompts_to_measure_with_is_an_error(tiny_model, jsonl, tmp_path):
+    asked = AlignJob(
+        "sft", str(tiny_model), str(jsonl([{"prompt": "p", "completion": "a"}])), tmp_path / "out"
+    )
+    with pytest.raises(DataError, match="too few"):
+        preparing.prepare(asked, plugins.load(), [])
+
+
+def test_early_stopping_keeps_the_best_weights(tiny_model, jsonl, pairs_file, tmp_path):
+    questions = jsonl(QUESTIONS, "questions.jsonl")
+    out = tmp_path / "out"
+    spec = AlignSpec(
+        "dpo",
+        str(tiny_model),
+        str(pairs_file),
+        str(out),
+        steps=40,
+        batch_size=2,
+        max_length=64,
+        stop_tasks=("sst2",),
+        stop_data={"sst2": str(questions)},
+        stop_every=2,
+        stop_patience=2,
+    )
+    folder = run.train(spec, Journal.of(out))
+    events, _ = Journal.of(out).read()
+    looks = [each for each in events if each["event"] == "metric"]
+    # A rate this low changes no answer, so the base stays the best and two more looks end it.
+    assert [(each["step"], each["best"]) for each in looks] == [(0, True), (2, False), (4, False)]
+    assert "stopped" in [each["event"] for each in events]
+    assert max(step for step, _ in event_log.steps(events)) == 4
+    assert weights(folder) == weights(tiny_model)
+
+
+def test_early_stopping_goes_on_where_it_was_interrupted(tiny_model, jsonl, pairs_file, tmp_path):
+    """Its best value, its count and its weights: else a resumed run would end elsewhere."""
+    questions = jsonl(QUESTIONS, "questions.jsonl")
+    spec = AlignSpec(
+        "dpo",
+        str(tiny_model),
+        str(pairs_file),
+        str(tmp_path / "whole"),
+        steps=40,
+        batch_size=2,
+        max_length=64,
+        save_every=3,
+        stop_tasks=("sst2",),
+        stop_data={"sst2": str(questions)},
+        stop_every=2,
+        stop_patience=3,
+    )
+    whole = run.train(spec, Journal.of(Path(spec.out)))
+
+    class Interrupted(Journal):
+        def step(self, step, logs):
+            if step == 5:
+                raise KeyboardInterrupt
+            super().step(step, logs)
+
+    resumed = replace(spec, out=str(tmp_path / "resumed"))
+    with pytest.raises(KeyboardInterrupt):
+        run.train(resumed, Interrupted(Journal.of(Path(resumed.out)).path))
+    folder = run.train(replace(resumed, resume=True), Journal.of(Path(resumed.out)))
+    ends = [
+        [each["step"] for each in Journal.of(Path(out)).read()[0] if each["event"] == "stopped"]
+        for out in (spec.out, resumed.out)
+    ]
+    assert ends == [[6], [6]]
+    assert weights(folder) == weights(whole)
+    _, metrics, kept = loop.training_curves(Path(resumed.out))
+    assert [step for step, _, _ in metrics] == [0, 2, 4, 6]
+    assert kept == 0
+    assert "of the base" in report.kept_weights(kept)
+
+
+def weights(folder):
+    from safetensors.torch import load_file
+
+    return {name: each.tolist() for name, each in load_file(folder / "model.safetensors").items()}
+
+
+# --------------------------------------------------------------------------- jobs and commands
+
+
+def flags(**given):
+    return {"settings": {}, "evaluation": {}, **given}
+
+
+def test_flags_win_over_the_file(tmp_path):
+    file = tmp_path / "harness.toml"
+    file.write_text(
+        '[run]\ntasks = ["sst2"]\nlimit = 5\n[data]\nsst2 = "sample"\n'
+        '[align]\nmethod = "dpo"\nmodel = "m"\ndata = "d"\nsteps = 5\nguard = ["squad.f1"]\n'
+    )
+    made = job.make_job(file, flags(model="other", settings={"steps": "7"}, guard=("sst2",)))
+    assert (made.model, made.method, made.targets, made.guards) == (
+        "other",
+        "dpo",
+        ("sst2",),
+        ("sst2",),
+    )
+    assert made.training["steps"] == 7
+    assert made.evaluation["data"] == {"sst2": "sample"}
+    assert made.evaluation["limit"] == 5
+    assert made.out == Path("aligned/dpo-other")
+
+
+@pytest.mark.parametrize(
+    ("table", "error", "says"),
+    [
+        ("methud = 'dpo'", UnknownNameError, "method"),
+        ("method = 'dpo'\nmodel = 'm'\ndata = 'd'\nsteps = 'many'", ConfigError, "steps"),
+        ("model = 'm'\ndata = 'd'", UsageError, "no method"),
+        ("method = 'dpo'\nmodel = 'm'\ndata = 'd'\ndevelopment = 2.0", UsageError, "development"),
+    ],
+)
+def test_a_wrong_key_or_value_is_named(tmp_path, table, error, says):
+    file = tmp_path / "harness.toml"
+    file.write_text(f"[align]\n{table}\n")
+    with pytest.raises(error, match=says):
+        job.make_job(file, flags())
+
+
+def exit_code(*arguments):
+    with pytest.raises(SystemExit) as ended:
+        cli.main([str(each) for each in arguments])
+    return ended.value.code
+
+
+@pytest.mark.parametrize("command", ["align", "pairs", "mine"])
+def test_every_command_has_help_with_examples(command, capsys):
+    assert exit_code(command, "--help") == 0
+    assert "Examples:" in capsys.readouterr().out
+
+
+def test_errors_are_usage_errors_with_one_screen(tiny_model, jsonl, tmp_path, capsys):
+    rows = jsonl([{"input": "q", "gold": "a"}])
+    given = ("align", "--model", tiny_model, "--out", tmp_path / "out", "--data", rows)
+    assert exit_code(*given, "--method", "dpo") == 2
+    message = capsys.readouterr().err
+    assert "rows.jsonl, line 1: the columns are input, gold" in message
+    assert "Traceback" not in message
+    assert exit_code(*given, "--method", "dpoo") == 2
+    assert "dpo" in capsys.readouterr().err
+    assert exit_code(*given, "--method", "dpo", "--set", "stepz=3") == 2
+    assert "steps" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_search_tries_settings_and_the_suite_decides_once(tiny_model, pairs_file, tmp_path):
+    result = api.align(
+        "dpo",
+        str(tiny_model),
+        str(pairs_file),
+        tmp_path / "out",
+        settings=small(),
+        development=0.3,
+        samples=4,
+        search={
+            "trials": 2,
+            "parameters": {"learning_rate": {"low": 1e-5, "high": 1e-2, "log": True}},
+        },
+    )
+    assert result.search is not None
+    assert len(result.search.trials) == 2
+    best = max(result.search.trials, key=lambda each: each.value or 0)
+    assert result.job.settings["learning_rate"] == best.settings["learning_rate"]
+    assert "<circle" in (tmp_path / "out/report.html").read_text()
+
+
+# --------------------------------------------------------------------------- before any training
+
+TEMPLATE = (
+    "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system turn') }}"
+    "{% endif %}[{{ m.role }}]{{ m.content }}{% endfor %}"
+    "{% if add_generation_prompt %}[assistant]{% endif %}"
+)
+
+
+def asked_with(tiny_model, rows, out, method="sft", **further):
+    settings = small(**further.pop("settings", {}))
+    further.setdefault("development", 0.4)
+    return AlignJob(method, str(tiny_model), str(rows), out, settings=settings, **further)
+
+
+def prepared(asked):
+    return preparing.prepare(asked, plugins.load(), [])
+
+
+def turns(n, system=False):
+    said = [{"role": "user", "content": f"q{n}"}, {"role": "assistant", "content": "a"}]
+    return {"messages": [*([{"role": "system", "content": "be kind"}] * system), *said]}
+
+
+def test_turns_that_the_template_refuses_are_dropped_and_named(model_with, jsonl, tmp_path):
+    model = model_with()
+    (model / "chat_template.jinja").write_text(TEMPLATE)
+    rows = jsonl([turns(n, system=n == 3) for n in range(12)])
+    found = prepared(asked_with(model, rows, tmp_path / "out")).findings
+    assert "refuses: no system turn (line 4)" in found.describe()[0]
+    rows = jsonl([turns(n, system=True) for n in range(12)], "all.jsonl")
+    with pytest.raises(DataError, match=r"no row is left.*no system turn"):
+        prepared(asked_with(model, rows, tmp_path / "out"))
+
+
+def test_the_template_is_counted_and_the_models_context_bounds_a_row(model_with, jsonl, tmp_path):
+    model = model_with(context=70)
+    rows = jsonl([{"prompt": "p" * n, "completion": " a"} for n in range(1, 90)])
+    found = prepared(asked_with(model, rows, tmp_path / "out", settings={"max_length": 512}))
+    assert "longer than 70 tokens, the model's context" in found.findings.describe()[0]
+    longest = max(len(row.prompt) for row in found.findings.kept.rows)
+    (model / "chat_template.jinja").write_text("t" * 20 + TEMPLATE)
+    wrapped = prepared(asked_with(model, rows, tmp_path / "out", settings={"max_length": 512}))
+    assert max(len(row.prompt[0].content if isinstance(row.prompt, tuple) else row.prompt)
+               for row in wrapped.findings.kept.rows) < longest - 19  # fmt: skip
+
+
+def test_sampled_answers_must_fit_the_models_context(model_with, jsonl, tmp_path):
+    rows = jsonl([{"prompt": f"p{n}", "completion": " a"} for n in range(12)])
+    asked = asked_with(
+        model_with(context=40), rows, tmp_path / "out", settings={"max_new_tokens": 40}
+    )
+    with pytest.raises(UsageError, match="max_new_tokens=40 leaves no room"):
+        prepared(asked)
+
+
+def test_kto_needs_both_labels(tiny_model, jsonl, tmp_path):
+    rows = jsonl([{"prompt": f"p{n}", "completion": " a", "label": 1} for n in range(20)])
+    with pytest.raises(DataError, match="are labelled good"):
+        prepared(asked_with(tiny_model, rows, tmp_path / "out", "kto"))
+
+
+def test_a_step_of_reinforcement_needs_enough_prompts(tiny_model, jsonl, tmp_path):
+    reward = tmp_path / "own.py"
+    reward.write_text("def length(prompts, completions):\n    return [len(c) for c in completions]")
+    rows = jsonl([{"prompt": f"p{n}"} for n in range(12)])
+    asked = asked_with(
+        tiny_model, rows, tmp_path / "out", "rlhf",
+        reward=f"plugin:{reward}:length", settings={"batch_size": 64, "generations": 4},
+    )  # fmt: skip
+    with pytest.raises(DataError, match=r"a step takes 16 prompts .*batch_size=64"):
+        prepared(asked)
+
+
+def test_a_reward_that_is_the_same_for_every_answer_is_noted(tiny_model, jsonl, tmp_path):
+    reward = tmp_path / "own.py"
+    reward.write_text("def one(prompts, completions):\n    return [1.0] * len(completions)")
+    rows = jsonl([{"prompt": f"p{n}"} for n in range(12)])
+    asked = asked_with(
+        tiny_model, rows, tmp_path / "out", "rlhf", reward=f"plugin:{reward}:one",
+        settings={"generations": 2},
+    )  # fmt: skip
+    assert "the same value to every answer tried" in prepared(asked).notes[0]
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "says"),
+    [
+        ({"targets": ("sst2.accurracy",)}, UnknownNameError, "accuracy"),
+        ({"guards": ("sst2.f2",)}, UnknownNameError, "f2"),
+        ({"settings": {"stop_tasks": "sst2", "stop_metric": "sst2.acc"}}, UnknownNameError, "acc"),
+        (
+            {"evaluation": {"gate": {"rule": [{"metric": "sst2.acc", "max_drop": 0.1}]}}},
+            UnknownNameError,
+            "acc",
+        ),
+        ({"judge": "hf:absent"}, Exception, "absent"),
+    ],
+)
+def test_names_are_checked_before_the_first_request(
+    tiny_model, pairs_file, tmp_path, monkeypatch, given, error, says
+):
+    monkeypatch.setattr(loop, "measure", lambda *_: pytest.fail("a model was asked"))
+    with pytest.raises(error, match=says):
+        loop.run(
+            asked_with(tiny_model, pairs_file, tmp_path / "out", "dpo", **given), plugins.load()
+        )
+
+
+def test_a_folder_that_cannot_be_made_is_told_first(tiny_model, pairs_file, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):
+        loop.run(asked_with(tiny_model, pairs_file, tmp_path / "file/out", "dpo"), plugins.load())
+
+
+def test_a_result_without_scored_samples_is_an_error_that_says_what_is_kept(
+    tiny_model, pairs_file, jsonl, tmp_path, monkeypatch
+):
+    from types import SimpleNamespace
+
+    from harness.run import runner
+
+    measured = loop.measure
+
+    def measure(job, registry, model, names, place):
+        if place == "after":
+            task = SimpleNamespace(name="sst2", failure="not a number")
+            raise runner.NothingScoredError(
+                SimpleNamespace(result=SimpleNamespace(tasks={"sst2": task}), folder=tmp_path)
+            )
+        return measured(job, registry, model, names, place)
+
+    monkeypatch.setattr(loop, "measure", measure)
+    asked = asked_with(
+        tiny_model, pairs_file, tmp_path / "out", "dpo", targets=("sst2",), settings={"steps": 1},
+        evaluation={"data": {"sst2": str(jsonl(QUESTIONS, "questions.jsonl"))}}, development=0.3,
+    )  # fmt: skip
+    with pytest.raises(Exception, match=r"cannot be judged.*not a number") as caught:
+        loop.run(asked, plugins.load(), InProcess("dpo"))
+    assert "--resume" in str(caught.value)
+    assert (tmp_path / "out/train/model/model.safetensors").exists()
+
+
+@pytest.mark.parametrize("rate", [0.0, 1e-9])
+@pytest.mark.parametrize("method", ["sft", "dpo"])
+def test_a_training_that_does_nothing_never_passes(
+    tiny_model, pairs_file, jsonl, tmp_path, method, rate
+):
+    texts = [{"text": f"the nurse {n} said that she was tired of it"} for n in range(12)]
+    data = {
+        "sst2": str(jsonl(QUESTIONS, "questions.jsonl")),
+        "perplexity": str(jsonl(texts, "texts.jsonl")),
+    }
+    for targets in (("sst2", "perplexity", "perplexity.bits_per_byte"), ()):
+        asked = asked_with(
+            tiny_model, pairs_file, tmp_path / f"out{len(targets)}", method, targets=targets,
+            evaluation={"data": data}, development=0.3, samples=6,
+            settings={"steps": 1, "learning_rate": rate, "wrap": False},
+        )  # fmt: skip
+        result = loop.run(asked, plugins.load(), InProcess(method))
+        assert result.verdict.judgements
+        assert "pass" not in {each.decision for each in result.verdict.judgements}
