@@ -12,8 +12,8 @@ from typing import TypeAlias
 
 from harness.comparison.ideal import DistanceChange
 from harness.comparison.metric_kinds import (
+    CannotCompare,
     MetricRows,
-    NotMeasurable,
     Unbounded,
     Weights,
     is_mean,
@@ -27,8 +27,8 @@ from harness.types import Estimate, Score, ScoreValue, TaskResult, Unscored
 
 __all__ = [
     "Bracketed",
+    "CannotCompare",
     "MetricsOfTask",
-    "NotMeasurable",
     "PairedMetric",
     "Pairs",
     "TaskIdentity",
@@ -307,10 +307,10 @@ def pair_metric(
     full = f"{task}.{name}"
     for run, role in ((baseline, "baseline"), (candidate, "candidate")):
         if task not in run.samples:
-            raise NotMeasurable(f"the {role} holds no samples of {task}")
+            raise CannotCompare(f"the {role} holds no samples of {task}")
     pairs = pair(baseline.samples[task], candidate.samples[task], name)
     if not pairs.baseline:
-        raise NotMeasurable(f"no sample has {full} in both runs")
+        raise CannotCompare(f"no sample has {full} in both runs")
     reported = baseline.result.tasks[task].metrics.get(name)
     everything = pairs.baseline
     if reported is None or reported.kind is None:  # then the mean of all rows tells
@@ -354,11 +354,11 @@ def infer_metric(
     scores = rows(run.samples.get(task, {}).values(), name)
     if not scores:
         if result is None:
-            raise NotMeasurable(f"{full} is missing from the run")
+            raise CannotCompare(f"{full} is missing from the run")
         return from_estimate(result.estimate, full), result.estimate.n
     try:
         how = rows_of(full, scores, result, metric_object(metrics, task, name), task in metrics)
-    except NotMeasurable:
+    except CannotCompare:
         if result is None or failed:
             raise
         return from_estimate(result.estimate, full), result.estimate.n
@@ -390,5 +390,5 @@ def checked(inference: Inference, name: str) -> Inference:
         NotMeasurable: Its value is NaN or infinite.
     """
     if not math.isfinite(inference.value):
-        raise NotMeasurable(f"{name} is {inference.value} ({inference.method})")
+        raise CannotCompare(f"{name} is {inference.value} ({inference.method})")
     return inference

@@ -32,7 +32,7 @@ _DISCORDANT = 3.0
 1983): none of n seen, 3/n is the 95 % bound of their share."""
 
 
-class NotMeasurable(Exception):  # noqa: N818 — an outcome that callers turn into words
+class CannotCompare(Exception):  # noqa: N818 — an outcome that callers turn into words
     """There is no honest number; the message says why."""
 
 
@@ -147,7 +147,7 @@ class SummedRows:
         """The paired bootstrap of the combination: both runs' samples are drawn together."""
         old, new, clusters = self._statistics(before), self._statistics(after), clusters_of(before)
         if old.shape[1] != new.shape[1]:
-            raise NotMeasurable(f"{self.name} was counted over other classes in each of the runs")
+            raise CannotCompare(f"{self.name} was counted over other classes in each of the runs")
         compute = self.metric.compute
         if weights == (-1.0, 1.0):
             return paired.paired_bootstrap(old, new, compute, clusters, resamples)[0]
@@ -306,7 +306,7 @@ def rows_of(
         if installed
         else "its task is not installed"
     )
-    raise NotMeasurable(f"{full} is not a mean of its samples' scores, and {lacking}")
+    raise CannotCompare(f"{full} is not a mean of its samples' scores, and {lacking}")
 
 
 def is_mean(scores: Rows, result: MetricResult | None) -> bool:

@@ -16,8 +16,8 @@ import numpy as np
 from harness.authoring.metrics import Resamplable, clusters_of, statistics_of, values_of
 from harness.comparison import measure
 from harness.comparison.measure import (
+    CannotCompare,
     MetricsOfTask,
-    NotMeasurable,
     PairedMetric,
     Pairs,
     TaskIdentity,
@@ -307,7 +307,7 @@ def _compare_task(
         try:
             found = measure.pair_metric(baseline, candidate, task, name, metrics)
             compared.append(_compare_metric(name, reported, found, metric, before, after))
-        except NotMeasurable as reason:
+        except CannotCompare as reason:
             skipped[name] = str(reason)
             continue
         groups += _compare_groups(name, found, before)
@@ -421,7 +421,7 @@ def _compare_groups(name: str, found: PairedMetric, before: Samples) -> list[Gro
         )
         try:
             difference = PairedMetric(f"{name} of {group}", within, found.metric).difference()
-        except NotMeasurable:
+        except CannotCompare:
             continue
         changes.append(
             GroupChange(

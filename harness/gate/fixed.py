@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from harness.comparison.measure import MetricsOfTask, NotMeasurable
+from harness.comparison.measure import CannotCompare, MetricsOfTask
 from harness.comparison.metric_kinds import needs_resampling
 from harness.errors import ConfigError
 from harness.gate.config import TIERS, GateConfig, Rule
@@ -63,7 +63,7 @@ def _judge_family(rules: list[Rule], judge: Judge) -> dict[Rule, RuleVerdict]:
                 # A corrected p-value needs a finer one than 1,000 replicates can give.
                 judged = judge.judge(rule, config.alpha, resamples)
             tested[rule] = judged
-        except NotMeasurable as reason:
+        except CannotCompare as reason:
             settled[rule] = blocked(rule, str(reason))
     corrected = holm([each.p_block for each in tested.values()])
     for (rule, judged), p_block in zip(tested.items(), corrected, strict=True):

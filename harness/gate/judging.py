@@ -9,8 +9,8 @@ from typing import TypeVar
 from harness.authoring.metrics import values_of
 from harness.comparison import measure
 from harness.comparison.measure import (
+    CannotCompare,
     MetricsOfTask,
-    NotMeasurable,
     PairedMetric,
     TaskIdentity,
     Unbounded,
@@ -68,10 +68,10 @@ class Judge:
             NotMeasurable: Something is missing, NaN or not comparable; the rule then blocks.
         """
         if self.candidate.result.status != "complete":
-            raise NotMeasurable("the run is incomplete")
+            raise CannotCompare("the run is incomplete")
         task = task_of(rule.metric, self.candidate.result.tasks)
         if task is None:
-            raise NotMeasurable("the run did not evaluate its task")
+            raise CannotCompare("the run did not evaluate its task")
         name = rule.metric[len(task) + 1 :]
         if rule.kind in DROPS:
             return self._drop(rule, task, name, alpha, resamples)
@@ -169,13 +169,13 @@ class Judge:
     def _pairs(self, task: str, name: str, resamples: int) -> PairedMetric:
         assert self.baseline is not None
         if task not in self.baseline.result.tasks:
-            raise NotMeasurable(f"the baseline did not evaluate {task}")
+            raise CannotCompare(f"the baseline did not evaluate {task}")
         reason = measure.incomparable(
             TaskIdentity.of_result(self.baseline.result.tasks[task]),
             TaskIdentity.of_result(self.candidate.result.tasks[task]),
         )
         if reason:
-            raise NotMeasurable(f"not comparable with the baseline ({reason})")
+            raise CannotCompare(f"not comparable with the baseline ({reason})")
         return measure.pair_metric(
             self.baseline, self.candidate, task, name, self.metrics, resamples=resamples
         )
@@ -188,7 +188,7 @@ def check_share(rule: Rule, before: Inference) -> None:
         NotMeasurable: The baseline's value may be less than half of what it seems.
     """
     if before.value <= 0 or not before.interval(0.95)[0] >= before.value / 2:
-        raise NotMeasurable(
+        raise CannotCompare(
             f"the baseline's value, {before.value:.3g}, is too near 0 for a share of it to be a "
             f"margin ({rule}); give max_drop"
         )

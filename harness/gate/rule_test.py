@@ -19,7 +19,7 @@ class Unsuited(Exception):  # noqa: N818 — an outcome, turned into words by th
     """The rule's metric is not a mean of scores in [0, 1] that every sample has."""
 
 
-class Track:
+class RuleTest:
     """One rule's test, and the units (samples or clusters) that are being filled.
 
     Values are differences to the baseline's score, better positive, for drops, else the scores

@@ -14,12 +14,12 @@ from dataclasses import replace
 
 from harness.authoring.metrics import Mean
 from harness.comparison import measure
-from harness.comparison.measure import MetricsOfTask, NotMeasurable, TaskIdentity
+from harness.comparison.measure import CannotCompare, MetricsOfTask, TaskIdentity
 from harness.errors import ConfigError
 from harness.gate import fixed, names
 from harness.gate.config import DROPS, GateConfig, Rule
 from harness.gate.judging import Judge, check_share, too_many_missing
-from harness.gate.rule_test import Track, Unsuited
+from harness.gate.rule_test import RuleTest, Unsuited
 from harness.gate.verdict import GateVerdict, RuleVerdict, blocked, overall
 from harness.results.baseline import ScoredRun
 from harness.stats import estimates
@@ -88,16 +88,16 @@ class SequentialGate:
         self._waiting: dict[str, dict[str, Mapping[str, ScoreValue]]] = {
             task: {} for task in planned
         }
-        self._tracks: dict[Rule, Track] = {}
+        self._tests: dict[Rule, RuleTest] = {}
         self._settled: dict[Rule, RuleVerdict] = {}
         for rule in config.rules:
             try:
                 track = self._track(rule, planned, identities or {})
-            except NotMeasurable as reason:
+            except CannotCompare as reason:
                 self._settled[rule] = blocked(rule, str(reason))
                 continue
             if track is not None:
-                self._tracks[rule] = track
+                self._tests[rule] = track
 
     def order(self, task: str) -> Sequence[str]:
         """The task's sample ids in the committed order: the run should ask in this order."""
@@ -133,7 +133,7 @@ class SequentialGate:
     @property
     def blocked(self) -> bool:
         """Whether some rule blocks already, so that no other can change the overall verdict."""
-        rules = [*self._settled.values(), *(track.verdict for track in self._tracks.values())]
+        rules = [*self._settled.values(), *(track.verdict for track in self._tests.values())]
         return any(
             each is not None and each.verdict == "block" and each.rule.tier == "blocking"
             for each in rules
@@ -144,7 +144,7 @@ class SequentialGate:
         """The tasks whose samples still matter."""
         undecided = set()
         for rule in self._config.rules:
-            track = self._tracks.get(rule)
+            track = self._tests.get(rule)
             if rule in self._settled or (track is not None and track.verdict is not None):
                 continue
             task = names.task_of(rule.metric, self._orders)
@@ -160,8 +160,8 @@ class SequentialGate:
         for rule in config.rules:
             if rule in self._settled:
                 rules.append(self._settled[rule])
-            elif rule in self._tracks:
-                rules.append(self._tracks[rule].conclude())
+            elif rule in self._tests:
+                rules.append(self._tests[rule].conclude())
             else:
                 rules.append(self._at_the_end(rule, candidate))
         return GateVerdict(
@@ -176,13 +176,13 @@ class SequentialGate:
     # ----------------------------------------------------------------- inside
 
     def _consume(self, task: str, sample_id: str, scores: Mapping[str, ScoreValue]) -> None:
-        for rule, track in list(self._tracks.items()):
+        for rule, track in list(self._tests.items()):
             if names.task_of(rule.metric, self._orders) != task:
                 continue
             try:
                 track.consume(sample_id, scores)
             except Unsuited as reason:
-                del self._tracks[rule]
+                del self._tests[rule]
                 if rule.kind in DROPS:
                     self._settled[rule] = blocked(rule, f"sample {sample_id} {reason}")
 
@@ -191,7 +191,7 @@ class SequentialGate:
         rule: Rule,
         planned: Mapping[str, Mapping[str, str | None]],
         identities: Mapping[str, TaskIdentity],
-    ) -> Track | None:
+    ) -> RuleTest | None:
         """The rule's test; None where it is judged at the end.
 
         Raises:
@@ -200,7 +200,7 @@ class SequentialGate:
         """
         task = names.task_of(rule.metric, planned)
         if task is None:
-            raise NotMeasurable("the run does not evaluate its task")
+            raise CannotCompare("the run does not evaluate its task")
         name = rule.metric[len(task) + 1 :]
         config = self._config
         share = 1 / len(config.of_tier(rule.tier))
@@ -210,7 +210,7 @@ class SequentialGate:
             if not isinstance(measure.metric_object(self._metrics, task, name), Mean):
                 return None
             doubt = self._too_few(task, name, planned[task])
-            return Track(rule, name, *alphas, _units(planned[task]), whole, doubt=doubt)
+            return RuleTest(rule, name, *alphas, _units(planned[task]), whole, doubt=doubt)
         assert self._baseline is not None  # check_rules
         known = [self._baseline]
         if names.ideal_of(rule, known, self._metrics) is not None:
@@ -218,13 +218,13 @@ class SequentialGate:
         before = _baseline_scores(rule, self._baseline, task, name, identities.get(task))
         clusters = {each: planned[task][each] for each in planned[task] if each in before}
         if not clusters:
-            raise NotMeasurable("no planned sample has a score in the baseline")
+            raise CannotCompare("no planned sample has a score in the baseline")
         if rule.kind == "max_relative_drop":
             level = estimates.infer_mean([before[each] for each in clusters], [*clusters.values()])
             check_share(rule, level)
         better = names.direction(rule.metric, known, self._metrics) is not False
         doubt = self._too_few(task, name, planned[task])
-        return Track(rule, name, *alphas, _units(clusters), whole, before, better, doubt)
+        return RuleTest(rule, name, *alphas, _units(clusters), whole, before, better, doubt)
 
     def _too_few(self, task: str, name: str, planned: Mapping[str, str | None]) -> str:
         """Why what is not planned of the baseline's samples forbids a pass."""
@@ -244,7 +244,7 @@ class SequentialGate:
         try:
             judge = Judge(config, candidate, self._baseline, self._metrics)
             judged = judge.judge(rule, config.alpha)
-        except NotMeasurable as reason:
+        except CannotCompare as reason:
             return blocked(rule, str(reason))
         return fixed.decide(rule, judged, config, judged.p_block)
 
@@ -275,17 +275,17 @@ def _baseline_scores(
         ConfigError: The metric cannot be judged sample by sample.
     """
     if task not in baseline.result.tasks or task not in baseline.samples:
-        raise NotMeasurable(f"the baseline holds no samples of {task}")
+        raise CannotCompare(f"the baseline holds no samples of {task}")
     theirs = baseline.result.tasks[task]
     reason = identity and measure.incomparable(TaskIdentity.of_result(theirs), identity)
     if reason:
-        raise NotMeasurable(f"not comparable with the baseline ({reason})")
+        raise CannotCompare(f"not comparable with the baseline ({reason})")
     rows = measure.rows(baseline.samples[task].values(), name)
     if not rows:
-        raise NotMeasurable("the baseline has no scores of it")
+        raise CannotCompare("the baseline has no scores of it")
     values = [row.value for row in rows]
     if any(isinstance(value, float) and value != value for value in values):
-        raise NotMeasurable("the baseline holds a score that is NaN")
+        raise CannotCompare("the baseline holds a score that is NaN")
     bounded = all(isinstance(value, float) and 0 <= value <= 1 for value in values)
     if not bounded or not measure.is_mean(rows, theirs.metrics.get(name)):
         raise _not_sequential(rule, "it is not a mean of per-sample scores in [0, 1]")

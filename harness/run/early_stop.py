@@ -16,7 +16,7 @@ from harness.planned import Plan, PlannedSample, TaskPlan
 from harness.protocols import Metric
 from harness.results import runfolder, serialization
 from harness.results.baseline import ScoredRun, load_run
-from harness.run.session import Asking
+from harness.run.session import RunSession
 
 FIRST_ROUND = 32
 """Samples of a task before the first look; later rounds grow, so that backends get full batches.
@@ -26,7 +26,7 @@ GROWTH = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Gating:
+class EarlyStop:
     """What a run is judged by."""
 
     config: GateConfig
@@ -34,7 +34,7 @@ class Gating:
     build: Build | None = None
 
     @classmethod
-    def of(cls, spec: RunSpec) -> Gating | None:
+    def of(cls, spec: RunSpec) -> EarlyStop | None:
         """The run's gate, its baseline read; None where it has none.
 
         Raises:
@@ -91,29 +91,29 @@ def metrics_of(plan: Plan) -> Mapping[str, Sequence[Metric]]:
     return {task.task.name: task.task.metrics for task in plan.tasks}
 
 
-def ask_until_decided(asking: Asking, stepping: SequentialGate) -> None:
+def ask_until_decided(session: RunSession, stepping: SequentialGate) -> None:
     """Asks in the committed order, and ends each task as soon as its rules are decided.
 
     Tasks that no rule looks at were asked for all the same: they run in full, last.
     """
     judged = stepping.open_tasks
-    rounds = {task.task.name: _rounds(task, stepping) for task in asking.plan.tasks}
+    rounds = {task.task.name: _rounds(task, stepping) for task in session.plan.tasks}
     while stepping.open_tasks:
         batch = [
             (task, group)
-            for task in asking.plan.tasks
+            for task in session.plan.tasks
             if task.task.name in stepping.open_tasks
             for group in next(rounds[task.task.name])
         ]
-        asking.ask((task, planned) for task, group in batch for planned in group)
+        session.ask((task, planned) for task, group in batch for planned in group)
         for task, group in batch:
             if task.task.name not in stepping.open_tasks:
                 continue  # decided within the round: what follows is no part of the verdict
-            record = asking.record(task, group[0])
+            record = session.record(task, group[0])
             assert record is not None
             stepping.update(task.task.name, record.sample.id, record.scores)
-    rest = [task for task in asking.plan.tasks if task.task.name not in judged]
-    asking.ask((task, planned) for task in rest for planned in task.planned)
+    rest = [task for task in session.plan.tasks if task.task.name not in judged]
+    session.ask((task, planned) for task in rest for planned in task.planned)
 
 
 def _rounds(task: TaskPlan, stepping: SequentialGate) -> Iterator[list[list[PlannedSample]]]:

@@ -27,8 +27,8 @@ from harness.results import provenance, runfolder, secrets
 from harness.run import early_stop, models
 from harness.run import planner as planning
 from harness.run.cache import ResponseStore, store_path
-from harness.run.early_stop import Gating
-from harness.run.session import Asking, Progress
+from harness.run.early_stop import EarlyStop
+from harness.run.session import Progress, RunSession
 from harness.scoring import aggregation
 from harness.types import RunResult, TaskResult
 
@@ -80,7 +80,7 @@ def run(
         NothingScoredError: The run came to its end, and a task has no scored sample.
     """
     started = datetime.now(UTC)
-    gate = Gating.of(spec)
+    gate = EarlyStop.of(spec)
     written_spec = runfolder.spec_to_json(spec)
     runfolder.check(spec.out, written_spec)
     with ExitStack() as opened:
@@ -91,18 +91,18 @@ def run(
         folder = opened.enter_context(
             runfolder.claimed(spec.out, started, _slug(spec), written_spec)
         )
-        journal = opened.enter_context(_Journal(folder, spec, command, started, plan, backend))
+        record = opened.enter_context(_RunRecord(folder, spec, command, started, plan, backend))
         if on_planned is not None:
             on_planned(plan)
         registry.notify("harness_run_started", plan=plan)
         store.name_model(backend.fingerprint, secrets.redact(spec.model))
-        asking = Asking(plan, backend, store, registry, on_progress)
-        stopped = _ask(asking, stepping)
-        journal.rejected = store.rejected
+        session = RunSession(plan, backend, store, registry, on_progress)
+        stopped = _ask(session, stepping)
+        record.rejected = store.rejected
         for task in plan.tasks:
-            runfolder.write_samples(folder, task.task.name, asking.records(task))
-        result = _result(asking, journal, complete=stopped is None)
-        journal.write(result.status)
+            runfolder.write_samples(folder, task.task.name, session.records(task))
+        result = _result(session, record, complete=stopped is None)
+        record.write(result.status)
         runfolder.write_result(folder, result)
         verdict = None
         if gate is not None and stopped is None:
@@ -111,20 +111,20 @@ def run(
             runfolder.write_result(folder, result)
     registry.notify("harness_run_finished", result=result)
     if stopped is not None:
-        raise _with_way_on(stopped, asking, folder, store.path is not None) from stopped
+        raise _with_way_on(stopped, session, folder, store.path is not None) from stopped
     finished = Run(result, folder, verdict)
     if any(task.failure for task in result.tasks.values()):
         raise NothingScoredError(finished)
     return finished
 
 
-def _ask(asking: Asking, stepping: SequentialGate | None) -> BaseException | None:
+def _ask(session: RunSession, stepping: SequentialGate | None) -> BaseException | None:
     """Asks until the run may end; returns what stopped it early, None when nothing did."""
     try:
         if stepping is None:
-            asking.ask_everything()
+            session.ask_everything()
         else:
-            early_stop.ask_until_decided(asking, stepping)
+            early_stop.ask_until_decided(session, stepping)
     except KeyboardInterrupt as interrupt:
         return interrupt
     except PluginError:
@@ -135,7 +135,7 @@ def _ask(asking: Asking, stepping: SequentialGate | None) -> BaseException | Non
 
 
 @dataclass(slots=True)
-class _Journal:
+class _RunRecord:
     """run.json: how the run was, or is being, made; as a context it never stays "running"."""
 
     folder: Path
@@ -199,34 +199,34 @@ class _Journal:
         )
 
 
-def _result(asking: Asking, journal: _Journal, complete: bool) -> RunResult:
+def _result(session: RunSession, record: _RunRecord, complete: bool) -> RunResult:
     finished = datetime.now(UTC)
     tasks: dict[str, TaskResult] = {}
-    for task in asking.plan.tasks:
-        found = aggregation.summarize(task, list(asking.records(task)), asking.group_measures)
-        notes = found.notes + tuple(getattr(journal.backend, "notes", ()))
+    for task in session.plan.tasks:
+        found = aggregation.summarize(task, list(session.records(task)), session.group_measures)
+        notes = found.notes + tuple(getattr(record.backend, "notes", ()))
         tasks[task.task.name] = dataclasses.replace(found, notes=notes)
     return RunResult(
-        run_id=journal.folder.name,
+        run_id=record.folder.name,
         status="complete" if complete else "incomplete",
-        model=journal.model,
+        model=record.model,
         tasks=tasks,
         timing={
-            "started": journal.started.isoformat(timespec="seconds"),
+            "started": record.started.isoformat(timespec="seconds"),
             "finished": finished.isoformat(timespec="seconds"),
-            "seconds": round((finished - journal.started).total_seconds(), 3),
+            "seconds": round((finished - record.started).total_seconds(), 3),
         },
-        usage=dataclasses.replace(asking.usage, requests=asking.done, cached=asking.cached),
+        usage=dataclasses.replace(session.usage, requests=session.done, cached=session.cached),
     )
 
 
 def _with_way_on(
-    stopped: BaseException, asking: Asking, folder: Path, kept: bool
+    stopped: BaseException, session: RunSession, folder: Path, kept: bool
 ) -> RunFailedError:
     """The error that ends a stopped run; ``kept``: its answers are in the response store."""
-    count = f"{asking.answered:,} of {asking.total:,} requests are answered"
+    count = f"{session.answered:,} of {session.total:,} requests are answered"
     scored = f"what is scored so far is in {folder}, marked incomplete."
-    if not asking.answered:
+    if not session.answered:
         way_on = f"No request was answered. The run folder is {folder}."
     elif kept:
         way_on = f"{count} and kept; {scored}\nGive the same command again to go on from there."

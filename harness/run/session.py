@@ -34,7 +34,7 @@ class _Open:
     missing: int
 
 
-class Asking:
+class RunSession:
     """The answers of one run so far.
 
     Args:

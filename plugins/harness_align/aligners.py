@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.errors import RunFailedError
 from harness_align import progress
 from harness_align import spec as specs
-from harness_align.event_log import Event, Journal
+from harness_align.event_log import Event, EventLog
 from harness_align.methods import METHODS, Method
 from harness_align.spec import AlignSpec
 from harness_align.training import launcher
@@ -74,7 +74,7 @@ class StagedAligner:
 def _is_finished(stage: AlignSpec) -> bool:
     """Whether an earlier run finished just this stage; other settings train anew."""
     out = Path(stage.out)
-    events, _ = Journal.of(out).read()
+    events, _ = EventLog.of(out).read()
     if not any(event["event"] == "finished" for event in events):
         return False
     return replace(specs.load(out / "spec.json"), resume=True) == stage

@@ -22,13 +22,13 @@ Event = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Journal:
+class EventLog:
     """Appends events to a file."""
 
     path: Path
 
     @classmethod
-    def of(cls, out: Path) -> Journal:
+    def of(cls, out: Path) -> EventLog:
         """The journal of a training folder."""
         return cls(out / FILE)
 

@@ -30,7 +30,7 @@ from harness_align import event_log, search
 from harness_align import spec as specs
 from harness_align.dataset.training_rows import Rows
 from harness_align.evaluation import held_out_evaluation, reward_quality
-from harness_align.evaluation.held_out_evaluation import Effects, Paired, Probing
+from harness_align.evaluation.held_out_evaluation import HeldOutEvaluation, Paired, Probing
 from harness_align.evaluation.verdict import (
     Aim,
     AlignVerdict,
@@ -41,7 +41,7 @@ from harness_align.evaluation.verdict import (
     parse_aim,
     standing,
 )
-from harness_align.event_log import Event, Journal
+from harness_align.event_log import Event, EventLog
 from harness_align.job import AlignJob
 from harness_align.preparation import name_checks, preparing
 from harness_align.preparation.preparing import Prepared
@@ -71,7 +71,7 @@ class AlignResult:
     prepared: Prepared
     checkpoint: Path
     verdict: AlignVerdict
-    effects: Effects
+    effects: HeldOutEvaluation
     comparison: RunComparison | None
     curves: Mapping[str, Mapping[int, Mapping[str, float]]]
     metrics: tuple[tuple[int, str, float], ...] = ()
@@ -138,7 +138,7 @@ def _decide(
     registry: Registry,
     runs: tuple[ScoredRun | None, ScoredRun | None],
     aims: tuple[Sequence[Aim], Sequence[Aim]],
-    changed: Effects,
+    changed: HeldOutEvaluation,
 ) -> tuple[AlignVerdict, RunComparison | None]:
     """The verdict; without a target it rests on held-out prompts."""
     verdict, comparison = AlignVerdict(()), None
@@ -209,7 +209,9 @@ def _gate(
     return evaluate(config, after, before, task_metrics(registry, [before, after], rules), job.seed)
 
 
-def _effects(job: AlignJob, registry: Registry, checkpoint: Path, held_out: Rows) -> Effects:
+def _effects(
+    job: AlignJob, registry: Registry, checkpoint: Path, held_out: Rows
+) -> HeldOutEvaluation:
     if job.method == "reward":
         return reward_quality.measure(checkpoint, held_out)
     spec = specs.from_mapping(
@@ -282,7 +284,7 @@ def training_curves(
     metrics: dict[tuple[str, int, str], float] = {}  # a resumed run measures some steps again
     kept: int | None = None
     for path in sorted(folder.rglob(event_log.FILE), key=lambda each: each.stat().st_mtime):
-        events: list[Event] = Journal(path).read()[0]
+        events: list[Event] = EventLog(path).read()[0]
         name = path.parent.name if path.parent != folder else "training"
         curves[name] = dict(event_log.steps(events))
         for each in events:

@@ -10,7 +10,7 @@ from harness.types import KeyedRequest, Request, Response, Usage
 from harness_ray import cluster, sharding
 from harness_ray.settings import Settings
 from harness_ray.worker import add
-from harness_ray.worker_pool import Crew, get
+from harness_ray.worker_pool import WorkerPool, get
 
 
 class RayBackend:
@@ -29,10 +29,10 @@ class RayBackend:
 
     def __init__(self, source: ModelSource, settings: Settings) -> None:
         self._ours = cluster.start(settings)
-        self._crew: Crew | None = None
+        self._crew: WorkerPool | None = None
         self.usage = Usage()
         try:
-            self._crew = Crew(source, cluster.divide(settings))
+            self._crew = WorkerPool(source, cluster.divide(settings))
         except BaseException:
             self.close()
             raise
@@ -87,7 +87,7 @@ class RayBackend:
             cluster.stop()
 
     @property
-    def _open(self) -> Crew:
+    def _open(self) -> WorkerPool:
         assert self._crew is not None, "the backend is closed"
         return self._crew
 

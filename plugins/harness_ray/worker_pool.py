@@ -45,7 +45,7 @@ class _Shard:
         self.requests, self.deaths = requests, 0
 
 
-class Crew:
+class WorkerPool:
     """Workers with a copy of the model each.
 
     A dead worker is replaced, and the shards it held go to whoever is free next. One whose

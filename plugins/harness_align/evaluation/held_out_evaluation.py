@@ -23,7 +23,7 @@ from harness_align.evaluation import asking, judging, measures
 
 
 @dataclass(frozen=True, slots=True)
-class Effect:
+class HeldOutChange:
     """One number with its interval; ``note`` says what it means and which way is good."""
 
     name: str
@@ -42,7 +42,7 @@ class Paired:
 
 
 @dataclass(frozen=True, slots=True)
-class Effects:
+class HeldOutEvaluation:
     """All that was measured on held-out prompts.
 
     Attributes:
@@ -52,7 +52,7 @@ class Effects:
         default_target: What the verdict rests on where no task is named.
     """
 
-    estimates: tuple[Effect, ...] = ()
+    estimates: tuple[HeldOutChange, ...] = ()
     shares: dict[str, tuple[float, float]] = field(default_factory=dict)
     examples: tuple[tuple[str, str, str], ...] = ()
     default_target: Paired | None = None
@@ -94,7 +94,7 @@ class Probing:
     judge: RunSpec | None = None
 
 
-def measure(probing: Probing, development: Rows) -> Effects:
+def measure(probing: Probing, development: Rows) -> HeldOutEvaluation:
     """Asks both models about held-out rows, and compares.
 
     Raises:
@@ -110,17 +110,17 @@ def measure(probing: Probing, development: Rows) -> Effects:
         if before is not None and after is not None
     ]
     if not answered:
-        return Effects()
+        return HeldOutEvaluation()
     kept = [row for row, _, _ in answered]
     before, after = [each for _, each, _ in answered], [each for _, _, each in answered]
     found = _lengths(kept, before, after)
     won, target = _rewards(probing, kept, before, after)
-    likelihoods: list[Effect] = []
+    likelihoods: list[HeldOutChange] = []
     likelier: Paired | None = None
     if Loglikelihood in _supports(probing):
         found += _distance(probing, kept, after)
         likelihoods, likelier = _likelihoods(probing, development.rows[: probing.samples])
-    return Effects(
+    return HeldOutEvaluation(
         (*won, *_judged(probing, kept, before, after), *found, *likelihoods),
         _shares(before, after),
         tuple((plain(row.prompt), one.text, other.text) for row, one, other in answered[:EXAMPLES]),
@@ -139,7 +139,9 @@ def _clusters(rows: Sequence[Row]) -> list[str]:
     return [row.key for row in rows]
 
 
-def _distance(probing: Probing, rows: Sequence[Row], answers: Sequence[Completion]) -> list[Effect]:
+def _distance(
+    probing: Probing, rows: Sequence[Row], answers: Sequence[Completion]
+) -> list[HeldOutChange]:
     """KL(candidate ‖ base) a token, on the candidate's own samples."""
     pairs = [(row, each) for row, each in zip(rows, answers, strict=True) if each.text]
     if not pairs:
@@ -166,7 +168,9 @@ def _distance(probing: Probing, rows: Sequence[Row], answers: Sequence[Completio
         return []
     totals, tokens, clusters = zip(*found, strict=True)
     estimate = measures.per_token(totals, tokens, clusters)
-    return [Effect("KL per token", estimate, "distance to the base on the model's own answers")]
+    return [
+        HeldOutChange("KL per token", estimate, "distance to the base on the model's own answers")
+    ]
 
 
 def _supports(probing: Probing) -> frozenset[type]:
@@ -180,9 +184,11 @@ def _supports(probing: Probing) -> frozenset[type]:
 
 def _lengths(
     rows: Sequence[Row], before: Sequence[Completion], after: Sequence[Completion]
-) -> list[Effect]:
+) -> list[HeldOutChange]:
     estimate = measures.ratio(_lengths_of(after), _lengths_of(before), _clusters(rows))
-    return [Effect("length ratio", estimate, "length of the answers over the base's; 1 is equal")]
+    return [
+        HeldOutChange("length ratio", estimate, "length of the answers over the base's; 1 is equal")
+    ]
 
 
 def _lengths_of(answers: Sequence[Completion]) -> list[float]:
@@ -211,9 +217,9 @@ def _rewards(
     rows: Sequence[Row],
     before: Sequence[Completion],
     after: Sequence[Completion],
-) -> tuple[list[Effect], Paired | None]:
+) -> tuple[list[HeldOutChange], Paired | None]:
     """Changes and win rates by each reward; the trained one is the default target."""
-    effects: list[Effect] = []
+    effects: list[HeldOutChange] = []
     targets: list[Paired] = []
     for name, text in (
         ("reward", probing.reward),
@@ -233,7 +239,7 @@ def _rewards(
             dict(zip(each.clusters, zip(each.before, each.after, strict=True), strict=True))
             for each in targets
         ]
-        effects.append(Effect("reward gap", measures.gap(*sides), note))
+        effects.append(HeldOutChange("reward gap", measures.gap(*sides), note))
     return effects, targets[0] if targets else None
 
 
@@ -243,7 +249,7 @@ def _by_reward(
     rows: Sequence[Row],
     before: Sequence[Completion],
     after: Sequence[Completion],
-) -> tuple[list[Effect], Paired | None]:
+) -> tuple[list[HeldOutChange], Paired | None]:
     """One reward's change and win rates; nothing where it values no answer."""
     prompts: list[Prompt] = [row.prompt for row in rows]
     facts = [row.facts for row in rows]
@@ -262,13 +268,13 @@ def _by_reward(
     won = measures.wins(old, new)
     lengths = np.subtract(_lengths_of(after), _lengths_of(before)).tolist()
     effects = [
-        Effect(f"{name} change", change, f"from {np.mean(a):.4g} to {np.mean(b):.4g}"),
-        Effect(
+        HeldOutChange(f"{name} change", change, f"from {np.mean(a):.4g} to {np.mean(b):.4g}"),
+        HeldOutChange(
             f"win rate ({name})",
             measures.win_rate(won, clusters),
             "share of prompts on which the answer beats the base's; ties ½",
         ),
-        Effect(
+        HeldOutChange(
             f"length-controlled win rate ({name})",
             measures.length_controlled_win_rate(won, lengths, clusters),
             "the same at equal length",
@@ -282,7 +288,7 @@ def _judged(
     rows: Sequence[Row],
     before: Sequence[Completion],
     after: Sequence[Completion],
-) -> list[Effect]:
+) -> list[HeldOutChange]:
     """Win rates by a judge that saw both orders."""
     if probing.judge is None:
         return []
@@ -291,8 +297,8 @@ def _judged(
     won = judging.preferences(probing.judge, probing.registry, clusters, *texts)
     lengths = np.subtract(_lengths_of(after), _lengths_of(before)).tolist()
     return [
-        Effect("win rate (judge)", measures.win_rate(won, clusters), "both orders, ties ½"),
-        Effect(
+        HeldOutChange("win rate (judge)", measures.win_rate(won, clusters), "both orders, ties ½"),
+        HeldOutChange(
             "length-controlled win rate (judge)",
             measures.length_controlled_win_rate(won, lengths, clusters),
             "the same at equal length",
@@ -303,7 +309,9 @@ def _judged(
 # --------------------------------------------------------------------------- likelihoods
 
 
-def _likelihoods(probing: Probing, rows: Sequence[Row]) -> tuple[list[Effect], Paired | None]:
+def _likelihoods(
+    probing: Probing, rows: Sequence[Row]
+) -> tuple[list[HeldOutChange], Paired | None]:
     """Drift of held-out answers' log-probabilities; for pairs, margin and accuracy too."""
     rows = [row for row in rows if row.chosen is not None and row.label is not False]
     if not rows:
@@ -316,7 +324,7 @@ def _likelihoods(probing: Probing, rows: Sequence[Row]) -> tuple[list[Effect], P
     clusters = [cluster for cluster, keep in zip(_clusters(rows), known, strict=True) if keep]
     if not clusters:
         return [], None
-    drift = Effect(
+    drift = HeldOutChange(
         "chosen log-probability drift",
         measures.change(chosen[0], chosen[1], clusters),
         "change in nats an answer; strongly negative: the good answers are being unlearned",
@@ -326,12 +334,12 @@ def _likelihoods(probing: Probing, rows: Sequence[Row]) -> tuple[list[Effect], P
     gains = (chosen[1] - chosen[0], rejected[1] - rejected[0])
     effects = [
         drift,
-        Effect(
+        HeldOutChange(
             "reward margin",
             measures.change(gains[1], gains[0], clusters),
             "chosen − rejected, as log-ratios to the base, in nats",
         ),
-        Effect(
+        HeldOutChange(
             "reward accuracy",
             estimates.mean((gains[0] > gains[1]).astype(float), clusters),
             "held-out pairs whose chosen answer gained more",

@@ -8,11 +8,11 @@ from pathlib import Path
 from harness.stats import estimates
 from harness_align.dataset.training_rows import Row, Rows
 from harness_align.evaluation import measures
-from harness_align.evaluation.held_out_evaluation import Effect, Effects, Paired
+from harness_align.evaluation.held_out_evaluation import HeldOutChange, HeldOutEvaluation, Paired
 from harness_align.rewards import ModelReward
 
 
-def measure(checkpoint: Path, development: Rows) -> Effects:
+def measure(checkpoint: Path, development: Rows) -> HeldOutEvaluation:
     """Scores every held-out pair.
 
     Raises:
@@ -33,20 +33,20 @@ def measure(checkpoint: Path, development: Rows) -> Effects:
         if a is not None and b is not None
     ]
     found = (
-        Effect(
+        HeldOutChange(
             "pairwise accuracy", measures.win_rate(won, clusters), "held-out pairs ranked rightly"
         ),
-        Effect(
+        HeldOutChange(
             "pairwise accuracy, equal length",
             measures.win_rate(*_only(won, clusters, matched)),
             "on pairs whose lengths are within 10 %",
         ),
-        Effect(
+        HeldOutChange(
             "accuracy of choosing the longer",
             measures.win_rate(longer, clusters),
             "what length alone would reach",
         ),
-        Effect(
+        HeldOutChange(
             "reward margin",
             estimates.mean([value for value, _ in margins], [each for _, each in margins]),
             "chosen − rejected, in nats of the Bradley–Terry model",
@@ -59,7 +59,7 @@ def measure(checkpoint: Path, development: Rows) -> Effects:
         tuple(value for value, _ in kept),
         tuple(each for _, each in kept),
     )
-    return Effects(found, default_target=target)
+    return HeldOutEvaluation(found, default_target=target)
 
 
 def _text(row: Row, index: int) -> str:

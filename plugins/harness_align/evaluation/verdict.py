@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from harness.comparison import measure
-from harness.comparison.measure import MetricsOfTask, NotMeasurable
+from harness.comparison.measure import CannotCompare, MetricsOfTask
 from harness.errors import UnknownNameError, UsageError
 from harness.gate import GateVerdict
 from harness.results.baseline import ScoredRun
@@ -208,7 +208,7 @@ def _gain(
         if aim.ideal is not None:
             return _Negated(pairs.distance_change(aim.ideal)), old, new
         difference = pairs.difference()
-    except NotMeasurable as reason:
+    except CannotCompare as reason:
         raise UsageError(f"{aim.name} cannot be judged: {reason}") from reason
     lower = candidate.result.tasks[aim.task].metrics[aim.metric].higher_is_better is False
     return (_Negated(difference) if lower else difference), old, new

@@ -23,10 +23,10 @@ def main(path: str) -> int:
     """Trains; the exit code is that of the error, if any."""
     from harness.errors import HarnessError, RunFailedError
     from harness_align import spec as specs
-    from harness_align.event_log import Journal
+    from harness_align.event_log import EventLog
 
     spec = specs.load(Path(path))
-    journal = Journal.of(Path(spec.out))
+    journal = EventLog.of(Path(spec.out))
     if os.environ.pop("HARNESS_ALIGN_LEASH", None):
         _die_with_parent()
     try:

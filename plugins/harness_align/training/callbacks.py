@@ -14,7 +14,7 @@ from accelerate.utils import broadcast_object_list
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from harness.errors import RunFailedError
-from harness_align.event_log import Journal
+from harness_align.event_log import EventLog
 from harness_align.spec import AlignSpec
 from harness_align.training.measuring import Look
 
@@ -27,7 +27,7 @@ MODEL = "model"
 class Progress(TrainerCallback):  # type: ignore[misc]  # untyped library
     """Tells the parent where training stands, and marks complete checkpoints."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: EventLog) -> None:
         self._journal = journal
 
     def on_train_begin(
@@ -136,7 +136,7 @@ class EarlyStopping(TrainerCallback):  # type: ignore[misc]  # untyped library
         spec: AlignSpec,
         measure: Callable[[Path], Look],
         export: Callable[[Path], Path],
-        journal: Journal,
+        journal: EventLog,
         scratch: Path,
     ) -> None:
         self._spec, self._measure, self._export = spec, measure, export

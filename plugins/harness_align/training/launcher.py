@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import DataError, HarnessError, MissingExtraError, RunFailedError
-from harness_align.event_log import Event, Journal
+from harness_align.event_log import Event, EventLog
 from harness_align.spec import AlignSpec
 
 LOG = "training.log"
@@ -45,7 +45,7 @@ def train(
     """
     need_packages()
     out = Path(spec.out)
-    journal = Journal.of(out)
+    journal = EventLog.of(out)
     if not spec.resume and journal.path.exists():
         # An earlier run's checkpoints must not be taken for this one's by a later resume.
         shutil.rmtree(out / "checkpoints", ignore_errors=True)

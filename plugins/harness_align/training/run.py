@@ -19,7 +19,7 @@ from harness.types import Message
 from harness_align import rewards
 from harness_align.dataset import curriculum, formats, training_rows
 from harness_align.dataset.training_rows import Kind, Rows
-from harness_align.event_log import Journal
+from harness_align.event_log import EventLog
 from harness_align.spec import AlignSpec
 from harness_align.training import adapters, checks, models
 from harness_align.training.callbacks import COMPLETE, MODEL, EarlyStopping, Guard, Progress
@@ -27,7 +27,7 @@ from harness_align.training.methods import trainer_named
 from harness_align.training.setup import Method, Setup
 
 
-def train(spec: AlignSpec, journal: Journal) -> Path:
+def train(spec: AlignSpec, journal: EventLog) -> Path:
     """Trains, and returns the folder of the final checkpoint, ``out/model``.
 
     Raises:
@@ -68,7 +68,7 @@ def train(spec: AlignSpec, journal: Journal) -> Path:
     return _trained(setup, method.trainer(setup), journal)
 
 
-def _trained(setup: Setup, trainer: Any, journal: Journal) -> Path:
+def _trained(setup: Setup, trainer: Any, journal: EventLog) -> Path:
     spec, out = setup.spec, Path(setup.spec.out)
     stopping = None
     if spec.stop_tasks:

@@ -21,14 +21,14 @@ from harness.types import (
     Usage,
 )
 from harness_backends.hf import fingerprint
-from harness_backends.hf.batches import cut_waves
+from harness_backends.hf.batches import cut_batches
 from harness_backends.hf.engine import CheckedEngine
 from harness_backends.hf.loading import Checkpoint
 from harness_backends.hf.plain import Continue
 from harness_backends.hf.prefix_tree.tree import build_tree
 from harness_backends.hf.settings import Settings
 from harness_backends.hf.stopping import StopRules
-from harness_backends.hf.usage import Books
+from harness_backends.hf.usage import UsageCounter
 
 SUPPORTS: frozenset[type] = frozenset({Loglikelihood, RollingLoglikelihood, Generate})
 
@@ -52,7 +52,7 @@ class HuggingFaceBackend:
         tokenizer = copy.deepcopy(checkpoint.tokenizer)
         self._encoder = Encoder(tokenizer, checkpoint.max_length, chat)
         self._stops = StopRules(checkpoint.tokenizer, checkpoint.eos_ids)
-        self._books = Books()
+        self._books = UsageCounter()
 
     @classmethod
     def open(
@@ -98,7 +98,7 @@ class HuggingFaceBackend:
 
         Waves of requests are encoded in a thread of their own, while the one before computes.
         """
-        first, *others = cut_waves(requests) or [()]
+        first, *others = cut_batches(requests) or [()]
         wave = self._encode(first)  # nothing computes yet
         with ThreadPoolExecutor(max_workers=1) as encoding:
             for following in [*others, None]:
@@ -116,7 +116,7 @@ class HuggingFaceBackend:
         tree engine, whatever engine this architecture turns out to need.
         """
         prompt = computed = completion = 0
-        for part in cut_waves(requests):
+        for part in cut_batches(requests):
             wave = self._encode(part)
             rows = [window.tokens[:-1] for _, window in wave.scored]
             rows += [item.tokens for _, item in wave.continued]
@@ -132,8 +132,8 @@ class HuggingFaceBackend:
             reused_tokens=prompt - computed,
         )
 
-    def _encode(self, requests: Sequence[KeyedRequest]) -> _Wave:
-        wave = _Wave()
+    def _encode(self, requests: Sequence[KeyedRequest]) -> _Batch:
+        wave = _Batch()
         pairs: list[tuple[str, Loglikelihood]] = []
         texts: list[tuple[str, RollingLoglikelihood]] = []
         prompts: list[tuple[str, Generate]] = []
@@ -170,7 +170,7 @@ class HuggingFaceBackend:
                 wave.generate(key, prefix, generate, self._stops.opening(prefix.tokens))
         return wave
 
-    def _answer(self, wave: _Wave) -> Iterator[tuple[str, Response]]:
+    def _answer(self, wave: _Batch) -> Iterator[tuple[str, Response]]:
         self._books.truncated += wave.truncated
         yield from wave.ready
         sums: dict[str, list[Logprob]] = {key: [] for key in wave.windows}
@@ -191,7 +191,7 @@ class HuggingFaceBackend:
 
 
 @dataclass(slots=True)
-class _Wave:
+class _Batch:
     """Encoded requests: those answered already, those to score and those to continue."""
 
     ready: list[tuple[str, Response]] = field(default_factory=list)

@@ -17,7 +17,7 @@ CHARACTERS = 1 << 20
 """Of contexts and texts to be scored: their token ids take about ten megabytes."""
 
 
-def cut_waves(requests: Sequence[KeyedRequest]) -> list[Sequence[KeyedRequest]]:
+def cut_batches(requests: Sequence[KeyedRequest]) -> list[Sequence[KeyedRequest]]:
     """The requests to score, then those to continue, each kind in the order of its text."""
     prompts = [item for item in requests if isinstance(item.request, Generate)]
     others = [item for item in requests if not isinstance(item.request, Generate)]

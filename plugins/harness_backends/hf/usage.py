@@ -8,7 +8,7 @@ from harness.types import Usage
 
 
 @dataclass(slots=True)
-class Books:
+class UsageCounter:
     """Counts that grow.
 
     Attributes:

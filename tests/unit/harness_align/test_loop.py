@@ -12,7 +12,7 @@ from harness import cli, plugins
 from harness.errors import ConfigError, DataError, UnknownNameError, UsageError
 from harness_align import api, event_log, job, loop, report
 from harness_align.dataset import formats
-from harness_align.event_log import Journal
+from harness_align.event_log import EventLog
 from harness_align.job import AlignJob
 from harness_align.preparation import preparing
 from harness_align.spec import AlignSpec
@@ -36,7 +36,7 @@ class InProcess:
 
     def train(self, spec, rows, out):
         given = AlignSpec(**{**spec, "method": self.method, "data": str(rows), "out": str(out)})
-        return run.train(given, Journal.of(out))
+        return run.train(given, EventLog.of(out))
 
 
 @pytest.fixture
@@ -249,8 +249,8 @@ def test_early_stopping_keeps_the_best_weights(tiny_model, jsonl, pairs_file, tm
         stop_every=2,
         stop_patience=2,
     )
-    folder = run.train(spec, Journal.of(out))
-    events, _ = Journal.of(out).read()
+    folder = run.train(spec, EventLog.of(out))
+    events, _ = EventLog.of(out).read()
     looks = [each for each in events if each["event"] == "metric"]
     # A rate this low changes no answer, so the base stays the best and two more looks end it.
     assert [(each["step"], each["best"]) for each in looks] == [(0, True), (2, False), (4, False)]
@@ -276,9 +276,9 @@ def test_early_stopping_goes_on_where_it_was_interrupted(tiny_model, jsonl, pair
         stop_every=2,
         stop_patience=3,
     )
-    whole = run.train(spec, Journal.of(Path(spec.out)))
+    whole = run.train(spec, EventLog.of(Path(spec.out)))
 
-    class Interrupted(Journal):
+    class Interrupted(EventLog):
         def step(self, step, logs):
             if step == 5:
                 raise KeyboardInterrupt
@@ -286,10 +286,10 @@ def test_early_stopping_goes_on_where_it_was_interrupted(tiny_model, jsonl, pair
 
     resumed = replace(spec, out=str(tmp_path / "resumed"))
     with pytest.raises(KeyboardInterrupt):
-        run.train(resumed, Interrupted(Journal.of(Path(resumed.out)).path))
-    folder = run.train(replace(resumed, resume=True), Journal.of(Path(resumed.out)))
+        run.train(resumed, Interrupted(EventLog.of(Path(resumed.out)).path))
+    folder = run.train(replace(resumed, resume=True), EventLog.of(Path(resumed.out)))
     ends = [
-        [each["step"] for each in Journal.of(Path(out)).read()[0] if each["event"] == "stopped"]
+        [each["step"] for each in EventLog.of(Path(out)).read()[0] if each["event"] == "stopped"]
         for out in (spec.out, resumed.out)
     ]
     assert ends == [[6], [6]]

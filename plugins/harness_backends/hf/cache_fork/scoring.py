@@ -24,7 +24,7 @@ import torch
 from harness.authoring.chat.encoding import Scored, Tokens
 from harness.types import Logprob
 from harness_backends.hf.cache_fork.caches import Cache, CachedModel, Step
-from harness_backends.hf.cache_fork.shared_prefixes import Costs, Trunk, plan_trunks
+from harness_backends.hf.cache_fork.shared_prefixes import Costs, SharedPrefix, plan_shared_prefixes
 from harness_backends.hf.loading import Checkpoint
 from harness_backends.hf.memory import Budget, cache_bytes, is_out_of_memory
 from harness_backends.hf.plain import score_rows
@@ -40,7 +40,7 @@ Answer = TypeVar("Answer")
 class Stand:
     """Trunks of one length that are computed; ``cache`` has a row for each."""
 
-    trunks: Sequence[Trunk]
+    trunks: Sequence[SharedPrefix]
     cache: Cache | None
 
     @property
@@ -120,7 +120,7 @@ class Forker:
             contexts: The beginning of each that may be computed for others, too; shorter than
                 the sequence.
         """
-        root = plan_trunks(contexts, [len(tokens) for tokens in sequences], self._costs)
+        root = plan_shared_prefixes(contexts, [len(tokens) for tokens in sequences], self._costs)
         yield from self._visit(Stand([root], None))
 
     def share(self, length: int) -> int:
@@ -140,7 +140,7 @@ class Forker:
         trunks = [(place, new) for place, trunk in enumerate(stand.trunks) for new in trunk.trunks]
         trunks.sort(key=lambda member: -member[1].end)
         for _, same in groupby(trunks, key=lambda member: member[1].end):
-            yield from self._visit_trunks(stand, list(same))
+            yield from self._visit_shared_prefixes(stand, list(same))
         rows = [
             Row(place, sequence)
             for place, trunk in enumerate(stand.trunks)
@@ -149,8 +149,8 @@ class Forker:
         if rows:
             yield stand, rows
 
-    def _visit_trunks(
-        self, stand: Stand, members: Sequence[tuple[int, Trunk]]
+    def _visit_shared_prefixes(
+        self, stand: Stand, members: Sequence[tuple[int, SharedPrefix]]
     ) -> Iterator[tuple[Stand, list[Row]]]:
         """Runs trunks of one length, batch by batch, each with all that goes on from it."""
 

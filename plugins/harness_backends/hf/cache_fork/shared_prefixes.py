@@ -40,7 +40,7 @@ class Costs:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Trunk:
+class SharedPrefix:
     """Tokens that are computed once.
 
     Attributes:
@@ -54,11 +54,13 @@ class Trunk:
     tokens: Sequence[int]
     end: int
     depth: int
-    trunks: list[Trunk] = field(default_factory=list)
+    trunks: list[SharedPrefix] = field(default_factory=list)
     rows: list[int] = field(default_factory=list)
 
 
-def plan_trunks(contexts: Sequence[Sequence[int]], lengths: Sequence[int], costs: Costs) -> Trunk:
+def plan_shared_prefixes(
+    contexts: Sequence[Sequence[int]], lengths: Sequence[int], costs: Costs
+) -> SharedPrefix:
     """Chooses trunks.
 
     Args:
@@ -69,7 +71,7 @@ def plan_trunks(contexts: Sequence[Sequence[int]], lengths: Sequence[int], costs
     Returns:
         The root; every sequence is in the ``rows`` of one trunk.
     """
-    root = Trunk((), 0, 0)
+    root = SharedPrefix((), 0, 0)
     present = [index for index, context in enumerate(contexts) if len(context)]
     root.rows.extend(index for index, context in enumerate(contexts) if not len(context))
     tree = build_tree([contexts[index] for index in present])
@@ -77,7 +79,7 @@ def plan_trunks(contexts: Sequence[Sequence[int]], lengths: Sequence[int], costs
     branches = np.bincount(tree.parents[tree.parents >= 0], minlength=len(tree.parents))
     branches += np.bincount(tree.leaves, minlength=len(tree.parents))
     roots = int((tree.parents < 0).sum())
-    owners: list[Trunk] = []
+    owners: list[SharedPrefix] = []
     for node, parent in enumerate(tree.parents.tolist()):
         below = root if parent < 0 else owners[parent]
         others = int(branches[node]) - 1
@@ -86,7 +88,7 @@ def plan_trunks(contexts: Sequence[Sequence[int]], lengths: Sequence[int], costs
             end = _cut(below.end, end, others, costs.call)
         if _is_worth(below, end, others, int(longest[node]), costs):
             tokens = contexts[present[int(example[node])]][below.end : end]
-            trunk = Trunk(tokens, end, below.depth + 1)
+            trunk = SharedPrefix(tokens, end, below.depth + 1)
             below.trunks.append(trunk)
             owners.append(trunk)
         else:
@@ -116,7 +118,7 @@ def _cut(start: int, end: int, others: int, call: int) -> int:
     return cut if cut > start and (end - cut) * others < call else end
 
 
-def _is_worth(below: Trunk, end: int, others: int, longest: int, costs: Costs) -> bool:
+def _is_worth(below: SharedPrefix, end: int, others: int, longest: int, costs: Costs) -> bool:
     """Whether the tokens saved take longer than the calls added."""
     if below.depth == DEEPEST:
         return False

@@ -10,7 +10,7 @@ from typing import Protocol
 from harness.types import KeyedRequest, Request, Response, Usage
 from harness_backends.hf import fingerprint
 from harness_backends.hf.loading import Checkpoint
-from harness_backends.hf.usage import Books
+from harness_backends.hf.usage import UsageCounter
 
 WAVE = 4096
 """Requests handled at a time: enough to sort by length, little enough to hold."""
@@ -71,7 +71,7 @@ class KindBackend:
         self.checkpoint = checkpoint
         self.supports = answerer.supports
         self._answerer = answerer
-        self._books = Books()
+        self._books = UsageCounter()
 
     @cached_property
     def fingerprint(self) -> str:

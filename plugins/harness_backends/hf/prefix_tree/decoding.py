@@ -19,8 +19,8 @@ from harness_backends.hf.memory import Budget, cache_tokens, is_out_of_memory
 from harness_backends.hf.plain import Continue, Continued
 from harness_backends.hf.prefix_tree.attention import Segment, attention_by
 from harness_backends.hf.prefix_tree.head import Head
-from harness_backends.hf.prefix_tree.kv_cache import Row, Slots, slot_width
-from harness_backends.hf.prefix_tree.last_layer import Narrowing
+from harness_backends.hf.prefix_tree.kv_cache import KVCache, Row, slot_width
+from harness_backends.hf.prefix_tree.last_layer import LastLayer
 from harness_backends.hf.prefix_tree.scoring import TreeRunner
 from harness_backends.hf.prefix_tree.tree import PrefixTree, build_tree
 from harness_backends.hf.sampling import choose, draw_seed
@@ -66,7 +66,7 @@ class TreeDecoder:
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, head: Head, narrowing: Narrowing, budget: Budget, rows: int
+        self, checkpoint: Checkpoint, head: Head, narrowing: LastLayer, budget: Budget, rows: int
     ) -> None:
         self._checkpoint = checkpoint
         self._head = head
@@ -118,7 +118,7 @@ class _Session:
         )
         self._own = _own_lengths(self._tree)
         self._room = cache_tokens(decoder._checkpoint.model)
-        self._slots = Slots(decoder._checkpoint.device)
+        self._slots = KVCache(decoder._checkpoint.device)
 
     def run(self) -> Iterator[tuple[int, _Draft]]:
         """Alternates between letting rows in and stepping those that are in."""

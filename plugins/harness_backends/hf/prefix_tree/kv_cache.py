@@ -49,7 +49,7 @@ def slot_width(tokens: int) -> int:
     return max(NARROWEST, power * 3 // 4 if tokens <= power * 3 // 4 else power)
 
 
-class Slots:
+class KVCache:
     """Keys and values of the active rows, and their attention."""
 
     def __init__(self, device: torch.device) -> None:

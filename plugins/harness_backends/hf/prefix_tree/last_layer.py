@@ -20,7 +20,7 @@ TRIAL = 6
 """Tokens of the text on which it is tried."""
 
 
-class Narrowing:
+class LastLayer:
     """Which modules of a model may be fed fewer tokens, found by trying on a short text.
 
     Args:
@@ -47,7 +47,7 @@ class Narrowing:
         kept = rows if len(rows) else torch.tensor([tokens - 1], device=rows.device)
         with ExitStack() as hooks:
             for module in self._modules if len(kept) < tokens else ():
-                hooks.enter_context(_narrowed(module, kept, tokens))
+                hooks.enter_context(_pruned(module, kept, tokens))
             yield
 
     def _comes_out(self, model: Any, expected: torch.Tensor) -> bool:
@@ -61,7 +61,7 @@ class Narrowing:
 
 
 @contextmanager
-def _narrowed(module: nn.Module, rows: torch.Tensor, tokens: int) -> Iterator[None]:
+def _pruned(module: nn.Module, rows: torch.Tensor, tokens: int) -> Iterator[None]:
     """The module sees ``rows`` alone of its input [1, tokens, …]; the rest of its output is 0."""
 
     def take(_: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -13,7 +13,7 @@ from harness_backends.hf.loading import Checkpoint
 from harness_backends.hf.memory import Budget, is_out_of_memory
 from harness_backends.hf.prefix_tree.attention import Segment, TreePass, attention_by
 from harness_backends.hf.prefix_tree.head import Head
-from harness_backends.hf.prefix_tree.last_layer import Narrowing
+from harness_backends.hf.prefix_tree.last_layer import LastLayer
 from harness_backends.hf.prefix_tree.packing import Pass, next_cut, plan_pass
 from harness_backends.hf.prefix_tree.tree import Integers, PrefixTree, build_tree
 
@@ -32,7 +32,7 @@ class TreeRunner:
     def __init__(
         self,
         checkpoint: Checkpoint,
-        narrowing: Narrowing,
+        narrowing: LastLayer,
         budget: Budget,
         keep_all: bool = False,
     ) -> None:
@@ -108,7 +108,7 @@ class TreeScorer:
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, head: Head, narrowing: Narrowing, budget: Budget
+        self, checkpoint: Checkpoint, head: Head, narrowing: LastLayer, budget: Budget
     ) -> None:
         self._checkpoint = checkpoint
         self._head = head

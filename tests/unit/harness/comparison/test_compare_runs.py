@@ -8,7 +8,7 @@ from scipy import stats
 
 from harness.authoring.metrics import Corpus
 from harness.cli.comparison import markdown
-from harness.comparison.metric_kinds import NotMeasurable, SummedRows
+from harness.comparison.metric_kinds import CannotCompare, SummedRows
 from harness.comparison.run_comparison import (
     FLIPS_KEPT,
     MetricComparison,
@@ -217,5 +217,5 @@ def test_statistics_of_different_classes_are_not_compared() -> None:
         return [Score(str(i), "f1", tuple(1.0 for _ in range(classes))) for i in range(20)]
 
     metric = SummedRows("quiz.f1", Corpus("f1", lambda sums: sums[:, 0]), bounded=True)
-    with pytest.raises(NotMeasurable, match="other classes"):
+    with pytest.raises(CannotCompare, match="other classes"):
         metric.combined(rows(2), rows(3), (-1.0, 1.0))

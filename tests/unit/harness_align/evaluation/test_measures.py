@@ -80,10 +80,12 @@ def test_what_is_not_known_is_null_in_json():
 
     from harness.results import serialization
     from harness.types import Estimate
-    from harness_align.evaluation.held_out_evaluation import Effect, Effects
+    from harness_align.evaluation.held_out_evaluation import HeldOutChange, HeldOutEvaluation
 
     unknown = Estimate(math.nan, math.nan, math.nan, math.nan, 0, "none")
-    effects = Effects((Effect("gap", unknown, "?"),), {"distinct-2": (math.nan, 0.5)})
+    effects = HeldOutEvaluation(
+        (HeldOutChange("gap", unknown, "?"),), {"distinct-2": (math.nan, 0.5)}
+    )
     content = json.loads(serialization.dumps(effects.to_json()))
     assert content["shares"]["distinct-2"] == [None, 0.5]
     assert content["estimates"]["gap"]["value"] is None

@@ -12,7 +12,7 @@ from harness.run import models
 from harness.testing import check_backend
 from harness.types import Generate, Loglikelihood, RollingLoglikelihood, Sampling
 from harness_align.evaluation import asking
-from harness_align.event_log import Journal
+from harness_align.event_log import EventLog
 from harness_align.spec import AlignSpec
 from harness_align.training import run
 
@@ -43,7 +43,7 @@ def trained(tiny_model, jsonl, pairs, tmp_path):
             adapter=adapter,
             learning_rate=1e-2,
         )
-        return run.train(spec, Journal.of(out))
+        return run.train(spec, EventLog.of(out))
 
     return train
 

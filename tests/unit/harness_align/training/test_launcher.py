@@ -14,7 +14,7 @@ import pytest
 from harness.errors import DataError, RunFailedError
 from harness_align import event_log
 from harness_align.aligners import StagedAligner
-from harness_align.event_log import Journal
+from harness_align.event_log import EventLog
 from harness_align.spec import AlignSpec
 from harness_align.training import launcher
 
@@ -50,7 +50,7 @@ def test_a_killed_child_is_explained_and_resumed_to_the_same_weights(spec, tmp_p
         launcher.train(spec, kill)
     assert "--resume" in str(caught.value)
     resumed = launcher.train(replace(spec, resume=True))
-    events, _ = Journal.of(Path(spec.out)).read()
+    events, _ = EventLog.of(Path(spec.out)).read()
     first, second = [each for each in events if each["event"] == "stage"]
     assert first["resumed_at"] == 0 < second["resumed_at"] < spec.steps
     whole = replace(spec, out=str(tmp_path / "whole"))
@@ -83,7 +83,7 @@ def test_a_finished_stage_is_not_trained_again_unless_something_changed(
 
     def train(stage, *_):
         trained.append(stage.steps)
-        Journal.of(Path(stage.out)).finished(Path(stage.out) / "model")
+        EventLog.of(Path(stage.out)).finished(Path(stage.out) / "model")
         stage.save(Path(stage.out) / "spec.json")
         return Path(stage.out) / "model"
 
@@ -104,7 +104,7 @@ def test_rlhf_trains_a_reward_model_and_then_the_policy(spec, tmp_path, capsys):
     folder = aligner.train(settings, Path(spec.data), out)
     assert folder == out / "model"
     assert (out / "reward/model/model.safetensors").exists()
-    logs = dict(event_log.steps(Journal.of(out).read()[0]))
+    logs = dict(event_log.steps(EventLog.of(out).read()[0]))
     assert "kl" in logs[3]
     assert "2/2 rloo: 3 steps" in capsys.readouterr().err
 
@@ -143,7 +143,7 @@ def test_two_processes_train_one_model(spec, tmp_path, method):
     # Adam's first steps turn rounding of near-zero gradients into steps of up to the full rate.
     assert max(moved.values()) > 5e-4
     assert sum(apart.values()) < 0.2 * sum(moved.values())
-    events, _ = Journal.of(Path(spec.out)).read()
+    events, _ = EventLog.of(Path(spec.out)).read()
     assert [each["step"] for each in events if each["event"] == "step"] == [1, 2, 3, 4]
     assert [each["step"] for each in events if each["event"] == "checkpoint"] == [2, 4]
     for once in ("stage", "finished"):

@@ -16,7 +16,7 @@ from harness.errors import (
     UsageError,
 )
 from harness_align import event_log as journals
-from harness_align.event_log import Journal
+from harness_align.event_log import EventLog
 from harness_align.spec import AlignSpec
 from harness_align.training import run
 
@@ -69,7 +69,7 @@ def reward(tmp_path):
 
 
 def trained(spec):
-    journal = Journal.of(run.Path(spec.out))
+    journal = EventLog.of(run.Path(spec.out))
     folder = run.train(spec, journal)
     return folder, dict(journals.steps(journal.read()[0]))
 
@@ -157,7 +157,7 @@ def test_slic_is_the_published_loss(spec, pairs):
     assert logs[1]["loss"] * delta == pytest.approx(published, rel=1e-3)
 
 
-class Interrupted(Journal):
+class Interrupted(EventLog):
     """Stops the training in the middle of the third step, as Ctrl-C would."""
 
     def step(self, step, logs):
@@ -171,14 +171,14 @@ def test_a_resumed_run_ends_with_the_same_weights(spec, reward, method, tmp_path
     spec = replace(spec, method=method, rewards=reward + "last_letter", learning_rate=1e-3)
     whole, _ = trained(replace(spec, out=str(tmp_path / "whole")))
     with pytest.raises(KeyboardInterrupt):
-        run.train(spec, Interrupted(Journal.of(run.Path(spec.out)).path))
+        run.train(spec, Interrupted(EventLog.of(run.Path(spec.out)).path))
     assert run.last_checkpoint(run.Path(spec.out)).endswith("checkpoint-2")
     resumed, _ = trained(replace(spec, resume=True))
     assert equal(weights(whole), weights(resumed))
 
 
 def test_a_checkpoint_that_was_cut_off_is_not_resumed_from(spec):
-    run.train(spec, Journal.of(run.Path(spec.out)))
+    run.train(spec, EventLog.of(run.Path(spec.out)))
     (run.Path(spec.out) / "checkpoints/checkpoint-4/complete").unlink()
     assert run.last_checkpoint(run.Path(spec.out)).endswith("checkpoint-2")
 

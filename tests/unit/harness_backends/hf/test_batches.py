@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from harness.types import Generate, KeyedRequest, Loglikelihood, Request, RollingLoglikelihood
 from harness_backends.hf import batches
-from harness_backends.hf.batches import cut_waves
+from harness_backends.hf.batches import cut_batches
 
 texts = st.text("ab", max_size=9)
 requests = st.lists(
@@ -48,7 +48,7 @@ def test_waves_hold_every_request_once_within_the_limits(
 ) -> None:
     monkeypatch.setattr(batches, "REQUESTS", most)
     monkeypatch.setattr(batches, "CHARACTERS", characters)
-    cut = cut_waves(keyed(asked))
+    cut = cut_batches(keyed(asked))
     assert sorted(int(item.key) for wave in cut for item in wave) == list(range(len(asked)))
     for wave in cut:
         assert 1 <= len(wave) <= most
@@ -64,7 +64,7 @@ def test_waves_part_where_neighbours_share_least(
     asked: list[str], most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batches, "REQUESTS", most)
-    cut = [[text_of(item) for item in wave] for wave in cut_waves(keyed([*map(Generate, asked)]))]
+    cut = [[text_of(item) for item in wave] for wave in cut_batches(keyed([*map(Generate, asked)]))]
     row = [text for wave in cut for text in wave]
     assert row == sorted(asked)
     start = 0
@@ -84,7 +84,7 @@ def test_subjects_come_into_waves_of_their_own(monkeypatch: pytest.MonkeyPatch) 
         for question in range(8)
         for subject in ("art", "law", "zoology")
     ]
-    cut = cut_waves(keyed(asked))
+    cut = cut_batches(keyed(asked))
     assert [{text_of(item).split("?")[0][-3:] for item in wave} for wave in cut] == [
         {"art"},
         {"law"},

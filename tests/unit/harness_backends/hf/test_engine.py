@@ -29,7 +29,7 @@ from harness_backends.hf.memory import Budget
 from harness_backends.hf.plain import Continue, PlainEngine
 from harness_backends.hf.prefix_tree.decoding import TreeDecoder
 from harness_backends.hf.prefix_tree.head import Head
-from harness_backends.hf.prefix_tree.last_layer import Narrowing
+from harness_backends.hf.prefix_tree.last_layer import LastLayer
 from harness_backends.hf.prefix_tree.scoring import TreeScorer
 from harness_backends.hf.settings import Settings
 
@@ -85,7 +85,7 @@ def test_tree_scores_are_the_plain_ones(
     items = questions(seed=budget[0])
     expected = dict(PlainEngine(checkpoint, Budget(1, 1)).score(items))
     model = checkpoint.model
-    scorer = TreeScorer(checkpoint, Head(model), Narrowing(model), Budget(*budget))
+    scorer = TreeScorer(checkpoint, Head(model), LastLayer(model), Budget(*budget))
     found = dict(scorer.score(items))
     assert sorted(found) == list(range(len(items)))
     for index, score in found.items():
@@ -104,7 +104,7 @@ def test_tree_texts_are_the_plain_ones(
     items = prompts(seed=budget[0])
     expected = dict(PlainEngine(checkpoint, Budget(1, 1)).generate(items))
     model = checkpoint.model
-    decoder = TreeDecoder(checkpoint, Head(model), Narrowing(model), Budget(*budget), rows=4)
+    decoder = TreeDecoder(checkpoint, Head(model), LastLayer(model), Budget(*budget), rows=4)
     found = dict(decoder.generate(items))
     assert sorted(found) == list(range(len(items)))
     for index, completion in found.items():
@@ -208,7 +208,7 @@ def test_running_out_of_memory_loses_nothing(
             raise torch.OutOfMemoryError("out of memory")
         return forward(self, input_ids, *args, **kwargs)
 
-    head, narrowing = Head(checkpoint.model), Narrowing(checkpoint.model)
+    head, narrowing = Head(checkpoint.model), LastLayer(checkpoint.model)
     monkeypatch.setattr(type(base), "forward", small)
     scorer = TreeScorer(checkpoint, head, narrowing, Budget(512))
     found = dict(scorer.score(questions(1)))
@@ -226,18 +226,18 @@ def test_decoding_goes_on_with_fewer_rows(
     checkpoint = open_checkpoint(checkpoint_folder("llama"))
     items = [Continue((0, 5 + place), Sampling(max_tokens=9)) for place in range(8)]
     expected = dict(PlainEngine(checkpoint, Budget(1, 1)).generate(items))
-    from harness_backends.hf.prefix_tree.kv_cache import Slots
+    from harness_backends.hf.prefix_tree.kv_cache import KVCache
 
-    begin = Slots.begin_step
+    begin = KVCache.begin_step
 
-    def small(self: Slots) -> torch.Tensor:
+    def small(self: KVCache) -> torch.Tensor:
         if len(self) > 2:
             raise torch.OutOfMemoryError("out of memory")
         return begin(self)
 
-    monkeypatch.setattr(Slots, "begin_step", small)
+    monkeypatch.setattr(KVCache, "begin_step", small)
     model = checkpoint.model
-    decoder = TreeDecoder(checkpoint, Head(model), Narrowing(model), Budget(512), rows=8)
+    decoder = TreeDecoder(checkpoint, Head(model), LastLayer(model), Budget(512), rows=8)
     found = dict(decoder.generate(items))
     assert {i: c.tokens for i, c in found.items()} == {i: c.tokens for i, c in expected.items()}
 

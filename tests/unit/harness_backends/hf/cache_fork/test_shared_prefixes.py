@@ -8,14 +8,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness_backends.hf.cache_fork.shared_prefixes import DEEPEST, STEP, Costs, Trunk, plan_trunks
+from harness_backends.hf.cache_fork.shared_prefixes import (
+    DEEPEST,
+    STEP,
+    Costs,
+    SharedPrefix,
+    plan_shared_prefixes,
+)
 
 contexts = st.lists(
     st.lists(st.integers(0, 1), max_size=40).map(tuple), min_size=1, max_size=14
 ).map(lambda items: items + [item + item for item in items[:3]])
 
 
-def paths(trunk: Trunk, before: tuple[int, ...] = ()) -> Iterator[tuple[Trunk, tuple[int, ...]]]:
+def paths(
+    trunk: SharedPrefix, before: tuple[int, ...] = ()
+) -> Iterator[tuple[SharedPrefix, tuple[int, ...]]]:
     """Every trunk with the tokens from the root to its end."""
     tokens = (*before, *trunk.tokens)
     yield trunk, tokens
@@ -31,7 +39,7 @@ def test_every_sequence_goes_on_from_its_own_beginning(
 ) -> None:
     lengths = [len(item) + 1 + more for item in items]
     found: list[int] = []
-    for trunk, tokens in paths(plan_trunks(items, lengths, Costs(call, chunks))):
+    for trunk, tokens in paths(plan_shared_prefixes(items, lengths, Costs(call, chunks))):
         assert trunk.end == len(tokens)
         assert trunk.depth <= DEEPEST
         assert trunk.depth == 0 or len(trunk.tokens) > 0
@@ -44,14 +52,14 @@ def test_every_sequence_goes_on_from_its_own_beginning(
 @settings(deadline=None)
 @given(contexts, st.integers(1, 60))
 def test_no_fork_costs_more_than_it_saves(items: list[tuple[int, ...]], call: int) -> None:
-    root = plan_trunks(items, [len(item) + 1 for item in items], Costs(call, chunks=True))
+    root = plan_shared_prefixes(items, [len(item) + 1 for item in items], Costs(call, chunks=True))
     trunks = [trunk for trunk, _ in paths(root)]
     computed = sum(len(trunk.tokens) for trunk in trunks)
     computed += sum(len(items[i]) + 1 - trunk.end for trunk in trunks for i in trunk.rows)
     assert computed + call * (len(trunks) - 1) <= sum(len(item) + 1 for item in items)
 
 
-def shape(trunk: Trunk) -> object:
+def shape(trunk: SharedPrefix) -> object:
     return trunk.end, [shape(above) for above in trunk.trunks], len(trunk.rows)
 
 
@@ -62,7 +70,7 @@ def test_shots_questions_and_choices() -> None:
     lengths = [len(item) + 3 for item in items]
 
     def planned(call: int) -> object:
-        return shape(plan_trunks(items, lengths, Costs(call, chunks=True)))
+        return shape(plan_shared_prefixes(items, lengths, Costs(call, chunks=True)))
 
     # Cut to a multiple of 16, a question's last 12 tokens would be computed 3 times more.
     assert planned(32) == (0, [(500, [(560, [], 4)] * 3, 0)], 0)
@@ -74,11 +82,11 @@ def test_shots_questions_and_choices() -> None:
 @pytest.mark.parametrize(("tail", "forked"), [(3, True), (100, False)])
 def test_single_steps_are_calls(tail: int, forked: bool) -> None:
     items = [tuple(range(200))] * 4
-    root = plan_trunks(items, [200 + tail] * 4, Costs(32, chunks=False))
+    root = plan_shared_prefixes(items, [200 + tail] * 4, Costs(32, chunks=False))
     assert bool(root.trunks) == forked
 
 
 def test_a_long_chain_of_extensions_stays_shallow() -> None:
     items = [tuple(range(20 * n)) for n in range(1, 400)]
-    root = plan_trunks(items, [len(item) + 1 for item in items], Costs(4, chunks=True))
+    root = plan_shared_prefixes(items, [len(item) + 1 for item in items], Costs(4, chunks=True))
     assert max(trunk.depth for trunk, _ in paths(root)) == DEEPEST

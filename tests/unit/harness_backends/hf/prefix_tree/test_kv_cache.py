@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness_backends.hf.prefix_tree.attention import Rules, Segment
-from harness_backends.hf.prefix_tree.kv_cache import NARROWEST, Row, Slots, slot_width
+from harness_backends.hf.prefix_tree.kv_cache import NARROWEST, KVCache, Row, slot_width
 from harness_backends.hf.prefix_tree.packing import Piece
 
 HEADS, KEY_HEADS, WIDTH = 4, 2, 8
@@ -58,7 +58,7 @@ def test_each_row_attends_as_if_it_were_alone(
 ) -> None:
     generator = torch.Generator().manual_seed(seed)
     shared = _segment(generator, 0, 5)
-    slots, mirrors = Slots(torch.device("cpu")), {}
+    slots, mirrors = KVCache(torch.device("cpu")), {}
 
     def enter(index: int, own: int, shares: bool) -> None:
         offset = 5 if shares else 0
@@ -94,7 +94,7 @@ def test_each_row_attends_as_if_it_were_alone(
 
 
 def test_a_long_row_moves_on_and_short_ones_stay() -> None:
-    slots = Slots(torch.device("cpu"))
+    slots = KVCache(torch.device("cpu"))
     generator = torch.Generator().manual_seed(0)
     for index, own in enumerate((NARROWEST - 2, 1)):
         slots.add(Row(index, (), 0, own), [_segment(generator, 0, own)])

@@ -14,7 +14,7 @@ from harness_backends.hf.loading import Checkpoint, load
 from harness_backends.hf.memory import Budget
 from harness_backends.hf.plain import PlainEngine
 from harness_backends.hf.prefix_tree.head import Head
-from harness_backends.hf.prefix_tree.last_layer import Narrowing
+from harness_backends.hf.prefix_tree.last_layer import LastLayer
 from harness_backends.hf.prefix_tree.scoring import TreeScorer
 from harness_backends.hf.settings import Settings
 
@@ -26,7 +26,7 @@ def open_checkpoint(folder: Path) -> Checkpoint:
     return load(str(folder), "auto", "cpu", Settings.read({}))
 
 
-def tokens_through(model: Any, checkpoint: Checkpoint, narrowing: Narrowing) -> dict[str, int]:
+def tokens_through(model: Any, checkpoint: Checkpoint, narrowing: LastLayer) -> dict[str, int]:
     """How many tokens each module with a matrix in the last layer was fed while scoring."""
     items = [Scored((*range(2, 40), answer, answer + 1), 2) for answer in (3, 7, 11)]
     expected = dict(PlainEngine(checkpoint, Budget(1, 1)).score(items))
@@ -59,7 +59,7 @@ def test_only_what_is_read_goes_through_the_last_feed_forward(
 ) -> None:
     checkpoint = open_checkpoint(checkpoint_folder(name))
     model = checkpoint.model
-    fed = tokens_through(model, checkpoint, Narrowing(model))
+    fed = tokens_through(model, checkpoint, LastLayer(model))
     # 38 shared tokens, of which the last is read; then one token of each answer.
     assert set(fed.values()) == {4, 38 + 3}
     after = {name for name, tokens in fed.items() if tokens == 4}
@@ -85,7 +85,7 @@ def test_a_layer_that_mixes_tokens_after_its_attention_is_left_alone(
     checkpoint = open_checkpoint(checkpoint_folder("llama"))
     layer = checkpoint.model.model.layers[-1]
     layer.mlp = Mixing(layer.mlp)
-    narrowing = Narrowing(checkpoint.model)
+    narrowing = LastLayer(checkpoint.model)
     seen: list[int] = []
     # Within the module: a hook on itself may come before the one that narrows it.
     layer.mlp.inner.register_forward_pre_hook(lambda _, args: seen.append(args[0].shape[1]))
@@ -99,6 +99,6 @@ def test_a_pass_of_which_nothing_is_read_still_gives_its_keys(checkpoint_folder:
     items = [Scored((*range(2, 60), 9), 1)]
     (_, expected), *_ = PlainEngine(checkpoint, Budget(1, 1)).score(items)
     model = checkpoint.model
-    scorer = TreeScorer(checkpoint, Head(model), Narrowing(model), Budget(16))
+    scorer = TreeScorer(checkpoint, Head(model), LastLayer(model), Budget(16))
     (_, found), *_ = scorer.score(items)
     assert found.total == pytest.approx(expected.total, abs=1e-4)
