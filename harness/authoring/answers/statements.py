@@ -1,9 +1,9 @@
-"""Where an answer says which option it means: the places of final statements, and what they say."""
+"""Where an answer says what it means: the places of final statements, and what they say."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 _ANSWER = (
@@ -30,7 +30,17 @@ _ANSWER_WORD = "|".join(map(re.escape, sorted(_ANSWER, key=len, reverse=True)))
 _LINK = "|".join(map(re.escape, sorted(_IS, key=len, reverse=True)))
 _DRESS = r"[*_`\"'“”‘’]{0,8}"
 
-_PATTERNS = (
+
+def _named(words: str) -> re.Pattern[str]:
+    """``the answer … is``, ``Answer:`` and the like, with one of the words."""
+    return re.compile(
+        rf"(?<![^\W_])(?:{words})s?(?![^\W_])(?:[^\n.:：=?!]{{0,60}}?(?<![^\W_]))??"
+        rf"{_DRESS}\s*(?:[:：=]|(?<=\s)[-–—](?=\s)|(?<![^\W_])(?:{_LINK})(?![^\W_])\s*[:：]?)(?P<said>[^\n]*)",
+        re.I,
+    )
+
+
+_OF_ANYTHING = (
     re.compile(r"\\boxed\s*\{(?P<said>(?:[^{}]|\{[^{}]*\})*)\}"),
     re.compile(
         r"<(?P<tag>(?:final_)?answer|ans|choice|label)>(?P<said>.*?)</(?P=tag)>", re.I | re.S
@@ -39,15 +49,14 @@ _PATTERNS = (
         rf"[\"'](?:{'|'.join(_KEYS)})[\"']\s*:\s*(?P<said>\"[^\"\n]*\"|'[^'\n]*'|[^\s,}}\]]+)", re.I
     ),
     re.compile(
-        rf"(?<![^\W_])(?:{_WORD})s?(?![^\W_])(?:[^\n.:：=?!]{{0,60}}?(?<![^\W_]))??"
-        rf"{_DRESS}\s*(?:[:：=]|(?<=\s)[-–—](?=\s)|(?<![^\W_])(?:{_LINK})(?![^\W_])\s*[:：]?)(?P<said>[^\n]*)",
-        re.I,
-    ),
-    re.compile(
         r"(?:答案|答え|正解|解答|回答|答|正确选项|选项|選項|选择|정답|답변|답)[^\n.。:：]{0,20}?"
         r"(?:[:：=]|应该是|應該是|是|为|為|选|選|は|が|은|는|이)(?P<said>[^\n]*)"
     ),
     re.compile(r"(?:^|\n)\s*####\s*(?P<said>[^\n]*)"),
+)
+_OF_OPTIONS = (
+    *_OF_ANYTHING,
+    _named(_WORD),
     re.compile(rf"(?<![^\W_])(?:{_ANSWER_WORD})\s+(?P<said>[A-Z](?!\w)[^\n]*)", re.I),
     re.compile(
         r"(?<!\w)it(?:['’]s| is| must be| should be| would be| has to be)\s+"
@@ -73,6 +82,14 @@ _RIGHT = re.compile(
     r"\s+(?:clearly\s+|therefore\s+|thus\s+|obviously\s+|indeed\s+)?(?:the\s+|la\s+|die\s+)?"
     r"(?:most\s+likely\s+)?(?:correct|right|best|true|answer|richtig|correcta|correcte)(?!\w)"
 )
+OPTIONS = (*_OF_OPTIONS, _RIGHT)
+"""The cues of an answer that is one of some options."""
+NUMBERS = (
+    *_OF_ANYTHING,
+    _named(_ANSWER_WORD),
+    re.compile(r"(?:^|\n)\s*A\s*:\s*(?P<said>[^\n]*)"),
+)
+"""The cues of an answer that is a number: "so" and "option" stand before any, on the way to it."""
 _NOT = re.compile(
     r"^[\s*_\"'(]*(?:definitely\s+|clearly\s+)?(?:not|never|neither|n[o']t|nicht|kein\w*|pas|ni"
     r"|не|no es|不是|não)\b[\s,]*(?P<rest>.*)$",
@@ -98,10 +115,10 @@ class Statement:
     letter_only: bool = False
 
 
-def statements(text: str) -> Iterator[Statement]:
+def statements(text: str, cues: Sequence[re.Pattern[str]] = OPTIONS) -> Iterator[Statement]:
     """All statements, the last first; of two at one place the shorter."""
     found: dict[int, Statement] = {}
-    for pattern in (*_PATTERNS, _RIGHT):
+    for pattern in cues:
         name = "letter" if "letter" in pattern.groupindex else "said"
         start = 0
         while match := pattern.search(text, start):
