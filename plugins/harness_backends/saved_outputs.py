@@ -16,7 +16,7 @@ from harness.errors import DataError
 
 OPTIONS = {
     "replay_field": "column that holds the output (default: response; lm-evaluation-harness: "
-    "filtered_resps)",
+    "filtered_resps); COLUMN.KEY is the text under a key of an object",
     "replay_id": "column that holds the sample's id (default: id, sample_id, doc_id, or BBQ's "
     "category-example_id)",
     "replay_filter": "of lm-evaluation-harness's rows, the filter whose answers to take",
@@ -159,6 +159,7 @@ def _from_rows(
         found = [(row, place) for row, place in found if row.get("filter") == wanted]
     if not found:
         return [], False
+    found = _with_inner(found, options.get("replay_field", ""))
     columns = {name for row, _ in found for name in row}
     name = _answer_column(columns, options, found[0])
     identifier = options.get("replay_id") or _id_column(columns)
@@ -166,6 +167,19 @@ def _from_rows(
         _output(row, place, name, _identifier(row, place, identifier)) for row, place in found
     ]
     return outputs, identifier == DOC_ID
+
+
+def _with_inner(found: Sequence[tuple[Row, Place]], field: str) -> Sequence[tuple[Row, Place]]:
+    """The rows with what ``COLUMN.KEY`` names, where columns hold objects, under that name."""
+    column, point, key = field.partition(".")
+    if not point or any(field in row for row, _ in found):
+        return found
+    return [
+        ({**row, field: row[column][key]}, place)
+        if isinstance(row.get(column), dict) and key in row[column]
+        else (row, place)
+        for row, place in found
+    ]
 
 
 def _answer_column(

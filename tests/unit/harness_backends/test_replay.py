@@ -244,3 +244,13 @@ def test_a_filter_is_chosen_among_several(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"(?s)occurs twice.*replay_filter"):
         opened(path)
     assert texts(opened(path, replay_filter="x"), ["a", "b"]) == ["x0", "x1"]
+
+
+def test_a_text_inside_an_object_is_named_with_a_point(tmp_path: Path) -> None:
+    content = [{"small": {"text": f"{t}", "ok": True}, "large": {"text": f"{t}{t}"}} for t in "xy"]
+    path = written(tmp_path / "o.jsonl", content)
+    assert texts(opened(path, replay_field="large.text"), ["a", "b"]) == ["xx", "yy"]
+    with pytest.raises(DataError, match=r"there is no column 'large\.words'"):
+        opened(path, replay_field="large.words")
+    pointed = written(tmp_path / "p.jsonl", [{"large.text": "z"}])
+    assert texts(opened(pointed, replay_field="large.text"), ["a"]) == ["z"]
