@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import harness
 from harness.protocols import TaskSpec
 from harness_tasks import (
+    gsm8k,
     language_modeling,
     multiple_choice,
     qa,
@@ -18,12 +19,13 @@ from harness_tasks import (
 
 @harness.hookimpl
 def harness_register_tasks() -> Iterable[TaskSpec]:
-    """Question answering, summaries, translation, sentiment, multiple choice, perplexity."""
+    """Question answering, summaries, translation, sentiment, multiple choice, word problems, perplexity."""
     return [
         *qa.SPECS,
         *summarization.SPECS,
         *translation.SPECS,
         *sentiment.SPECS,
         *multiple_choice.SPECS,
+        *gsm8k.SPECS,
         *language_modeling.SPECS,
     ]

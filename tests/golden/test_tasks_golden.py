@@ -189,6 +189,31 @@ def test_every_category_of_bbq_s_folder_has_its_target() -> None:
     assert all(sample.metadata["unknown"] != sample.metadata["target"] for sample in samples)
 
 
+GSM8K_ACCURACY = {  # percent of 1,319 problems, as the released solutions are graded
+    "6b_finetuning": 21.683,
+    "6b_verification": 39.045,
+    "175b_finetuning": 34.723,
+    "175b_verification": 56.255,
+}
+
+
+@pytest.mark.parametrize("model", list(GSM8K_ACCURACY))
+def test_gsm8k_grades_each_released_solution_as_its_flag_does(model: str) -> None:
+    solutions = [
+        json.loads(line)[model] for line in lines(DATA / "gsm8k/example_model_solutions.jsonl")
+    ]
+    task = open_task("gsm8k")
+    samples = list(task.samples(path_source(DATA / "gsm8k/test.jsonl")))
+    graded = [
+        task.score(sample, [Completion(each["solution"])])["accuracy"]
+        for sample, each in zip(samples, solutions, strict=True)
+    ]
+    assert graded == [each["is_correct"] for each in solutions]
+    got = replay(task, samples, lambda sample: solutions[int(sample.id) - 1]["solution"])
+    assert got["accuracy"].n == 1319
+    assert got["accuracy"].value * 100 == pytest.approx(GSM8K_ACCURACY[model], abs=5e-4)
+
+
 @pytest.mark.parametrize(
     ("name", "path", "count"),
     [
@@ -198,6 +223,7 @@ def test_every_category_of_bbq_s_folder_has_its_target() -> None:
         ("sst2", "sst2/dev.tsv", 872),
         ("sst2", "sst2/test.tsv", 1821),
         ("hellaswag", "hellaswag/hellaswag.json", 1000),
+        ("gsm8k", "gsm8k/test.jsonl", 1319),
     ],
 )
 def test_published_files_are_read_whole_with_unique_ids(name: str, path: str, count: int) -> None:

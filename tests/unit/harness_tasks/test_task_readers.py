@@ -50,10 +50,13 @@ ROWS: dict[str, dict[str, Any]] = {
     "sentiment": {"text": "t", "label": "negative"},
     "multiple_choice": {"question": "q", "choices": ["x", "y"], "answer": 1},
     "hellaswag": {"question": "q", "choices": ["x", "y"], "answer": "A"},
+    "gsm8k": {"question": "q", "answer": "1 + 2 = 3\n#### 3"},
     "perplexity": {"text": "t"},
 }
 INPUT_FIELD = {
-    **dict.fromkeys(["squad", "squad_v2", "qa", "multiple_choice", "hellaswag"], "question"),
+    **dict.fromkeys(
+        ["squad", "squad_v2", "qa", "multiple_choice", "hellaswag", "gsm8k"], "question"
+    ),
     **dict.fromkeys(["xsum", "cnn_dailymail", "summarization"], "document"),
     **dict.fromkeys(["translation", "multi30k_en_de", "wmt22_en_de"], "source"),
     **dict.fromkeys(["sst2", "sentiment", "perplexity"], "text"),
@@ -302,6 +305,8 @@ def test_a_text_file_is_one_text(tmp_path: Path) -> None:
         ("multiple_choice", {**ROWS["multiple_choice"], "answer": -1}, "answer -1 is none"),
         ("multiple_choice", {**ROWS["multiple_choice"], "answer": "C"}, "answer 'C' is none"),
         ("multiple_choice", {**ROWS["multiple_choice"], "choices": ["x"]}, "1 choices"),
+        ("gsm8k", {"question": "q", "answer": "3 or 4"}, "'answer' ends in no number: '3 or 4'"),
+        ("gsm8k", {"question": "q", "answer": "3 #### none"}, "'answer' ends in no number"),
         ("multiple_choice", {**ROWS["multiple_choice"], "choices": ["x", ""]}, "an empty choice"),
         ("hellaswag", hellaswag_row(label=""), "'label' is empty\nExpected a labelled split"),
         ("hellaswag", hellaswag_row(label="4"), "answer 4 is none of the 2 choices"),
@@ -360,6 +365,10 @@ HUB_ROWS: dict[str, tuple[dict[str, Any], Callable[[Sample], bool]]] = {
         lambda s: (s.id, s.input, s.targets) == ("5", "fine", ("positive",)),
     ),
     "hellaswag": (hellaswag_row(), lambda s: s.id == "1" and s.targets == (" is  ripping.",)),
+    "gsm8k": (
+        {"question": "1 + 2?", "answer": "1 + 2 = <<1+2=3>>3\n#### 3"},
+        lambda s: (s.input, s.targets) == ("1 + 2?", ("3",)),
+    ),
     "perplexity": ({"page": "a page"}, lambda s: (s.id, s.input) == ("1", "a page")),
 }
 

@@ -52,6 +52,7 @@ CONTRACT = {
     "sentiment": CLASSIFICATION,
     "multiple_choice": CHOICES,
     "hellaswag": CHOICES,
+    "gsm8k": ("accuracy", "unread"),
     "perplexity": ("word_perplexity", "byte_perplexity", "bits_per_byte"),
 }
 
@@ -84,7 +85,7 @@ def test_the_metrics_have_the_names_gates_use(name: str) -> None:
     assert tuple(metric.name for metric in task.metrics) == CONTRACT[name]
     assert isinstance(task, Task)
     assert (task.name, task.version) == (name, "2")
-    worse_when_higher = {"ter", "ece", "brier", *CONTRACT["perplexity"]}
+    worse_when_higher = {"ter", "ece", "brier", "unread", *CONTRACT["perplexity"]}
     for metric in task.metrics:
         assert metric.higher_is_better is (metric.name not in worse_when_higher)
 
@@ -131,6 +132,7 @@ def test_every_task_is_under_contract() -> None:
             "fine film\nQuestion: Is this sentence positive or negative?\nAnswer:",
         ),
         ("multiple_choice", CHOICE, "Question: 2 + 2?\nAnswer:"),
+        ("gsm8k", CHOICE, "Question: 2 + 2?\nAnswer:"),
         ("hellaswag", CHOICE, "2 + 2?"),
     ],
 )
@@ -409,3 +411,30 @@ def test_settings_are_plain_words(name: str) -> None:
     settings = getattr(open_task(name), "settings", {})
     assert "scoring" in settings
     assert all(isinstance(value, str) for value in settings.values())
+
+
+# --------------------------------------------------------------------------- word problems
+
+
+def test_a_word_problem_is_asked_with_solved_ones_and_graded_by_its_last_number() -> None:
+    task = open_task("gsm8k")
+    sample = Sample("1", "Six dozen?", ("72",))
+    shot = Sample("2", "Two pairs?", ("4",), metadata={"solution": "2 * 2 = 4\n#### 4"})
+    bare = Sample("3", "A trio?", ("3",))
+    (request,) = task.requests(sample, [shot, bare])
+    assert isinstance(request, Generate)
+    assert request.prompt == (
+        "Question: Two pairs?\nAnswer: 2 * 2 = 4\n#### 4\n\n"
+        "Question: A trio?\nAnswer: #### 3\n\nQuestion: Six dozen?\nAnswer:"
+    )
+    assert request.sampling.stop == ("\nQuestion:",)
+    answers = {
+        "6 * 12 = 72\n#### 72": (1, 0),
+        "**$72.00**": (1, 0),
+        "The answer is 73.": (0, 0),
+        "Many.": (0, 1),
+        "": (0, 1),
+    }
+    for text, (accuracy, unread) in answers.items():
+        got = task.score(sample, [Completion(text)])
+        assert got == {"accuracy": accuracy, "unread": unread}, text

@@ -1,0 +1,116 @@
+"""GSM8K: word problems whose answer is a number (Cobbe et al. 2021), and your own in its manner."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.authoring import options
+from harness.authoring.answers import choices
+from harness.authoring.metrics import UNREAD, Mean
+from harness.authoring.readers.rows import Header, Place
+from harness.authoring.readers.text_files import Row
+from harness.protocols import Metric, Task, TaskOptions, TaskSpec
+from harness.types import DataSource, HubDataset, Sample, Sampling, ScoreValue
+from harness_tasks import prompts
+from harness_tasks.base import GenerationTask
+from harness_tasks.rows import read, shared
+
+SAMPLES = Path(__file__).parent / "samples"
+FIELDS = frozenset({"question", "answer"})
+HEADER = Header(FIELDS)
+MARK = "####"
+"""Stands before the number at a solution's end."""
+
+TEMPLATES = {
+    "default": "Question: {{ question }}\nAnswer:",
+    "instruct": "Question: {{ question }}\nSolve this step by step. Then give the number alone "
+    f"on a last line that begins with {MARK}.\nAnswer:",
+}
+OPTIONS = {
+    "max_tokens": "longest solution in tokens (default 512)",
+    "metrics": "further metrics: evaluate:NAME_OR_PATH, separated by commas",
+}
+
+
+def open_gsm8k(chosen: TaskOptions) -> Task:
+    """Word problems, solved step by step; the last number stated is the answer."""
+    from harness_tasks.metrics.evaluate_library import with_library_metrics
+
+    template, source = prompts.choose(TEMPLATES, chosen)
+    return GenerationTask(
+        name="gsm8k",
+        reader=read_problems,
+        prompt=prompts.Prompt(template, source, "question", _solution),
+        sampling=Sampling(
+            max_tokens=options.integer(chosen, "max_tokens", 512),
+            stop=choices.next_question(source),
+        ),
+        graders=with_library_metrics([FinalNumber()], chosen),
+        notes={"answer": "the final number of the text, by docs/tasks.md; else unread, wrong"},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class FinalNumber:
+    """``accuracy``: whether the number that the answer ends in is the right one; ``unread``."""
+
+    metrics: Sequence[Metric] = (Mean("accuracy", bounds=(0.0, 1.0)), UNREAD)
+
+    def grade(self, prediction: str, sample: Sample) -> Mapping[str, ScoreValue]:
+        """See ``harness_tasks.base.Grader``."""
+        from harness.authoring.answers import numbers  # its patterns would slow a listing
+
+        given = numbers.read(prediction)
+        right = given is not None and given == numbers.value(sample.targets[0])
+        return {"accuracy": float(right), "unread": float(given is None)}
+
+
+def _solution(sample: Sample) -> str:
+    """What a solved example shows: the steps where the data has them, and the number."""
+    return str(sample.metadata.get("solution", f"{MARK} {sample.targets[0]}"))
+
+
+# --------------------------------------------------------------------------- readers
+
+
+def read_problems(source: DataSource) -> Iterator[Sample]:
+    """Streams rows of any format, GSM8K's published JSONL and the hub's among them.
+
+    Raises:
+        DataError: A file or row cannot be read.
+    """
+    return read(source, read_row, HEADER)
+
+
+def read_row(row: Row, place: Place) -> Sample:
+    """A problem with its ``answer``: a solution that ends in ``#### NUMBER``, or a number alone."""
+    from harness.authoring.answers import numbers
+
+    question = place.text(row, "question")
+    answer = str(place.field(row, "answer", (str, int, float))).strip()
+    steps, mark, number = answer.rpartition(MARK)
+    if numbers.value(number) is None:
+        raise place.error(
+            f"field 'answer' ends in no number: {answer[-60:]!r}",
+            f"a number, or a solution that ends in {MARK} and a number",
+        )
+    arguments = shared(row, place, question, FIELDS)
+    if mark and steps.strip():
+        arguments["metadata"]["solution"] = answer
+    return Sample(input=question, targets=(number.strip(),), **arguments)
+
+
+SPECS = (
+    TaskSpec(
+        "gsm8k",
+        "GSM8K: word problems of school mathematics, answered by a number",
+        open_gsm8k,
+        sample_data=SAMPLES / "gsm8k.jsonl",
+        sample_shots=SAMPLES / "gsm8k.shots.jsonl",
+        hub=HubDataset("openai/gsm8k", "main", split="test"),
+        options=OPTIONS,
+        templates=TEMPLATES,
+    ),
+)
