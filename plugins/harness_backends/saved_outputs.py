@@ -8,23 +8,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness import conll
 from harness.authoring.readers import rows, text_files
 from harness.authoring.readers.rows import Place
 from harness.authoring.readers.tables import is_json_lines
 from harness.authoring.readers.text_files import Row
-from harness.errors import DataError
+from harness.errors import DataError, UnknownNameError
 
 OPTIONS = {
     "replay_field": "column that holds the output (default: response; lm-evaluation-harness: "
     "filtered_resps); COLUMN.KEY is the text under a key of an object",
     "replay_id": "column that holds the sample's id (default: id, sample_id, doc_id, or BBQ's "
     "category-example_id)",
+    "replay_format": "conll: a token and its tag a line, a blank line after each sentence (else by "
+    "the suffix)",
     "replay_filter": "of lm-evaluation-harness's rows, the filter whose answers to take",
 }
 FIELDS = (
     "response", "prediction", "output", "completion", "generated_text", "filtered_resps", "resps"
 )  # fmt: skip
 """Columns that hold an output, where ``replay_field`` names none; the first that is there."""
+CONLL = "conll"
 NUMBERS = "loglikelihoods"
 COUNTS = "token_counts"
 DOC_ID = "doc_id"
@@ -73,10 +77,16 @@ def read(source: str, options: Mapping[str, str]) -> Saved:
     Raises:
         DataError: It is missing, malformed, empty or of no known format, or only some rows have
             an id, or two have the same.
+        UnknownNameError: ``replay_format`` is none.
     """
     path = Path(source)
     numbered = False
-    if not path.is_dir() and not rows.is_known(path):
+    form = options.get("replay_format")
+    if form not in (None, CONLL):
+        raise UnknownNameError("replay_format", form, [CONLL])
+    if form == CONLL:
+        found = _from_conll(path)
+    elif not path.is_dir() and not rows.is_known(path):
         found = _from_lines(path)
     elif rows.suffix(path) != ".json" or is_json_lines(path):
         found, numbered = _from_rows(list(rows.read_rows(path)), options)
@@ -102,6 +112,18 @@ def _from_lines(path: Path) -> list[Output]:
         )
     return [
         Output(f"{path}, line {number}", None, (text,)) for number, text in text_files.lines(path)
+    ]
+
+
+def _from_conll(path: Path) -> list[Output]:
+    """A sentence's tokens and tags as an output's lines."""
+    return [
+        Output(
+            f"{path}, line {sentence.line}",
+            None,
+            ("\n".join(map("\t".join, zip(sentence.tokens, sentence.tags, strict=True))),),
+        )
+        for sentence in conll.read(path)
     ]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import harness
 from harness.protocols import TaskSpec
 from harness_tasks import (
+    entities,
     gsm8k,
     language_modeling,
     multiple_choice,
@@ -19,7 +20,7 @@ from harness_tasks import (
 
 @harness.hookimpl
 def harness_register_tasks() -> Iterable[TaskSpec]:
-    """Question answering, summaries, translation, sentiment, multiple choice, word problems, perplexity."""
+    """Answers, summaries, translation, sentiment, choices, numbers, entities, perplexity."""
     return [
         *qa.SPECS,
         *summarization.SPECS,
@@ -27,5 +28,6 @@ def harness_register_tasks() -> Iterable[TaskSpec]:
         *sentiment.SPECS,
         *multiple_choice.SPECS,
         *gsm8k.SPECS,
+        *entities.SPECS,
         *language_modeling.SPECS,
     ]

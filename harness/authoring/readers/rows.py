@@ -348,5 +348,5 @@ def structure(text: str) -> Any:
     except DataError:
         try:
             return ast.literal_eval(text)
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
             return text

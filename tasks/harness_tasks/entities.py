@@ -1,0 +1,106 @@
+"""Named entities in a text, asked for as JSON or as tags in the text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.authoring import options
+from harness.authoring.answers import choices
+from harness.errors import UsageError
+from harness.protocols import Task, TaskOptions, TaskSpec
+from harness.types import Sample, Sampling
+from harness_tasks import prompts
+from harness_tasks.base import GenerationTask
+from harness_tasks.entity_readers import read_texts
+from harness_tasks.entity_spans import dumped, expected
+
+SAMPLES = Path(__file__).parent / "samples"
+
+TEMPLATES = {
+    "default": "Text: {{ text }}\nList the named entities in this text in their order, with their "
+    "types. The types are: {{ types | join(', ') }}.\nAnswer with JSON alone: "
+    '[{"text": …, "type": …}, …], or [] if there are none.\nEntities:',
+    "tagged": "Text: {{ text }}\nRepeat this text, with each named entity in a tag of its type, as "
+    "in <{{ types[0] }}>…</{{ types[0] }}>. The types are: {{ types | join(', ') }}.\nTagged text:",
+}
+OPTIONS = {
+    "types": "the types of entities, separated by commas (default: those of the data); each then "
+    "has an F1 of its own",
+    "tag_names": "the tags that numbers in the data stand for, from 0: O,B-person,I-person,…",
+    "max_tokens": "longest answer in tokens (default 512)",
+}
+
+
+def open_entities(chosen: TaskOptions) -> Task:
+    """Your own texts, and the files of CoNLL's and WNUT's shared tasks."""
+    from harness_tasks.metrics.entities import EntityMatches
+
+    template, source = prompts.choose(TEMPLATES, chosen)
+    types, tag_names = _names(chosen, "types"), _names(chosen, "tag_names")
+    tagged = template == "tagged"
+    return GenerationTask(
+        name="entities",
+        reader=lambda data: read_texts(data, types, tag_names),
+        prompt=EntityPrompt(template, source, "text", _tagged if tagged else _listed),
+        sampling=Sampling(
+            max_tokens=options.integer(chosen, "max_tokens", 512),
+            stop=choices.next_question(source),
+        ),
+        graders=(EntityMatches(types),),
+        notes={"types": ", ".join(types) or "those of the data"},
+        remark=lambda samples: _remarks(samples, types),
+    )
+
+
+def _names(chosen: TaskOptions, option: str) -> tuple[str, ...]:
+    text = chosen.values.get(option)
+    names = () if text is None else tuple(name.strip() for name in text.split(","))
+    if not all(names) or len(set(names)) < len(names):
+        raise UsageError(f"{option}={text} is not a list of different names")
+    return names
+
+
+@dataclass(frozen=True, slots=True)
+class EntityPrompt(prompts.Prompt):
+    """A prompt whose solved examples name the types that the sample's does."""
+
+    def __call__(self, sample: Sample, shots: Sequence[Sample] = ()) -> str:
+        """See ``harness_tasks.prompts.Prompt``."""
+        types = sample.metadata["types"]
+        alike = [replace(shot, metadata={**shot.metadata, "types": types}) for shot in shots]
+        return prompts.Prompt.__call__(self, sample, alike)
+
+
+def _listed(sample: Sample) -> str:
+    return dumped(expected(sample), places=False)
+
+
+def _tagged(sample: Sample) -> str:
+    text, end = "", 0
+    for entity in sorted(expected(sample), key=lambda each: (each.start or 0, -each.end)):
+        if entity.start is not None and entity.start >= end:  # of nested ones the outer
+            text += sample.input[end : entity.start] + f"<{entity.type}>{entity.text}"
+            text, end = text + f"</{entity.type}>", entity.end
+    return text + sample.input[end:]
+
+
+def _remarks(samples: Sequence[Sample], types: Sequence[str]) -> Iterator[str]:
+    if samples and not types:
+        found = samples[0].metadata["types"]
+        assert isinstance(found, tuple | list)
+        yield f"F1 by type: --set entities.types={','.join(found)}"
+
+
+SPECS = (
+    TaskSpec(
+        "entities",
+        "named entities of your own texts, by CoNLL's or your own types",
+        open_entities,
+        sample_data=SAMPLES / "entities.jsonl",
+        sample_shots=SAMPLES / "entities.shots.jsonl",
+        options=OPTIONS,
+        templates=TEMPLATES,
+    ),
+)
