@@ -47,9 +47,11 @@ def read_texts(
     def row_reader(row: Row, place: Place) -> Sample:
         return _read_row(row, place, types, tag_names)
 
-    first = Path(source.paths[0]) if source.paths else None
-    of_rows = first is None or first.is_dir() or (rows.is_known(first) and not _is_tagged(first))
-    files = {} if of_rows else {rows.suffix(first): lambda path: _read_conll(path, types)}
+    files = {
+        rows.suffix(path): lambda path: _read_conll(path, types)
+        for path in map(Path, source.paths)
+        if not path.is_dir() and (not rows.is_known(path) or _is_tagged(path))
+    }
     samples = list(read(source, row_reader, HEADER, files=files))
     every = list(types)
     for sample in samples:
@@ -146,13 +148,15 @@ def _span(
         if found and found[0].start is not None:
             return Entity(text[found[0].start : found[0].end], kind, found[0].start, found[0].end)
         raise place.error(f"the entity {name!r} is not in the text (again)", "words of the text")
-    fits = type(start) is int and type(end) is int and 0 <= start < end <= len(text)
-    if not fits or (name is not None and text[start:end] != name):
-        raise place.error(
-            f"the entity {value!r} is not at its place in the text",
-            "start and end in characters from 0, the end not included",
-        )
-    return Entity(text[start:end], kind, start, end)
+    if isinstance(start, int) and isinstance(name, str) and end is None:
+        end = start + len(name)
+    fits = isinstance(start, int) and isinstance(end, int) and 0 <= start < end <= len(text)
+    if fits and name in (None, text[start:end]):
+        return Entity(text[start:end], kind, start, end)
+    raise place.error(
+        f"the entity {value!r} is not at its place in the text",
+        "start and end in characters from 0, the end not included",
+    )
 
 
 def _sample(

@@ -11,7 +11,10 @@ import pytest
 
 import harness_probes.plugin
 import harness_tasks.plugin
+from harness import plugins
+from harness.config import RunSpec
 from harness.protocols import Task, TaskOptions
+from harness.run import runner
 from harness.types import Completion, DataSource, Estimate, Generate, Sample, Score, Unscored
 
 SHARED = Path(
@@ -214,6 +217,25 @@ def test_gsm8k_grades_each_released_solution_as_its_flag_does(model: str) -> Non
     assert got["accuracy"].value * 100 == pytest.approx(GSM8K_ACCURACY[model], abs=5e-4)
 
 
+WNUT17_F1 = {"arcada": 39.98, "drexel_cci": 26.30, "flytxt": 38.35, "mic-cis.txt": 37.06}
+
+
+@pytest.mark.parametrize("system", list(WNUT17_F1))
+def test_wnut17_s_submissions_have_their_published_f1(system: str, tmp_path: Path) -> None:
+    folder = DATA / "wnut17"
+    spec = RunSpec(
+        f"replay:{folder / 'submissions' / system}",
+        ("entities",),
+        {"entities": str(folder / "emerging.test.annotated")},
+        backend_settings={"replay_format": "conll"},
+        out=tmp_path / "run",
+    )
+    found = runner.run(spec, plugins.load()).result.tasks["entities"]
+    assert (found.n, found.errors) == (1287, 0)
+    assert found.metrics["f1"].estimate.value * 100 == pytest.approx(WNUT17_F1[system], abs=5e-3)
+    assert found.metrics["unread"].estimate.value == 0
+
+
 @pytest.mark.parametrize(
     ("name", "path", "count"),
     [
@@ -224,6 +246,8 @@ def test_gsm8k_grades_each_released_solution_as_its_flag_does(model: str) -> Non
         ("sst2", "sst2/test.tsv", 1821),
         ("hellaswag", "hellaswag/hellaswag.json", 1000),
         ("gsm8k", "gsm8k/test.jsonl", 1319),
+        ("entities", "wnut17/wnut17train.conll", 3394),
+        ("entities", "wnut17/emerging.dev.conll", 1009),
     ],
 )
 def test_published_files_are_read_whole_with_unique_ids(name: str, path: str, count: int) -> None:

@@ -105,6 +105,7 @@ def _fraction(match: re.Match[str]) -> Fraction | None:
             return None
         number /= int(match["below"])
     number += int(match["mixed"] or 0)
-    number *= Fraction(10) ** int(match["power"] or match["exponent"] or 0)
-    number *= 10 ** _SCALES.get((match["scale"] or "").lower(), 0)
+    power = int(match["power"] or match["exponent"] or 0)
+    power += _SCALES.get((match["scale"] or "").lower(), 0)
+    number *= Fraction(f"1e{power}")
     return -number if "-" in f"{match['sign']}{match['inner']}" else number

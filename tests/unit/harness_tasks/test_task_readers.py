@@ -51,6 +51,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "multiple_choice": {"question": "q", "choices": ["x", "y"], "answer": 1},
     "hellaswag": {"question": "q", "choices": ["x", "y"], "answer": "A"},
     "gsm8k": {"question": "q", "answer": "1 + 2 = 3\n#### 3"},
+    "entities": {"text": "t", "entities": []},
     "perplexity": {"text": "t"},
 }
 INPUT_FIELD = {
@@ -59,7 +60,7 @@ INPUT_FIELD = {
     ),
     **dict.fromkeys(["xsum", "cnn_dailymail", "summarization"], "document"),
     **dict.fromkeys(["translation", "multi30k_en_de", "wmt22_en_de"], "source"),
-    **dict.fromkeys(["sst2", "sentiment", "perplexity"], "text"),
+    **dict.fromkeys(["sst2", "sentiment", "entities", "perplexity"], "text"),
 }
 
 
@@ -390,7 +391,7 @@ def test_the_hub_s_columns_are_converted(
 
 
 def test_tasks_of_published_sets_name_the_hub() -> None:
-    generic = {"qa", "summarization", "translation", "sentiment", "multiple_choice"}
+    generic = {"qa", "summarization", "translation", "sentiment", "multiple_choice", "entities"}
     assert {name for name, spec in SPECS.items() if spec.hub is None} == generic
 
 

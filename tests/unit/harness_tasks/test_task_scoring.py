@@ -32,6 +32,7 @@ QUESTION = Sample(
 )
 CHOICE = Sample("1", "2 + 2?", ("four",), ("three", "four"))
 FILM = Sample("1", "fine film", ("positive",))
+NAMED = Sample("1", "fine film", ("[]",), metadata={"types": ("person", "place")})
 
 ROUGE = ("rouge1", "rouge2", "rougeL", "rougeLsum")
 SACREBLEU = ("bleu", "chrf", "chrf++", "ter")
@@ -53,6 +54,7 @@ CONTRACT = {
     "multiple_choice": CHOICES,
     "hellaswag": CHOICES,
     "gsm8k": ("accuracy", "unread"),
+    "entities": ("f1", "precision", "recall", "partial_f1", "unread"),
     "perplexity": ("word_perplexity", "byte_perplexity", "bits_per_byte"),
 }
 
@@ -142,7 +144,7 @@ def test_default_prompts(name: str, sample: Sample, prompt: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in SPECS if SPECS[name].templates])
 def test_every_template_of_a_spec_can_be_filled_with_and_without_shots(name: str) -> None:
-    sample = {"sentiment": FILM, "sst2": FILM}.get(name)
+    sample = {"sentiment": FILM, "sst2": FILM, "entities": NAMED}.get(name)
     if sample is None:
         sample = CHOICE if name in ("multiple_choice", "hellaswag") else QUESTION
     for template in SPECS[name].templates:
