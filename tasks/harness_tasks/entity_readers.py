@@ -150,8 +150,12 @@ def _span(
         raise place.error(f"the entity {name!r} is not in the text (again)", "words of the text")
     if isinstance(start, int) and isinstance(name, str) and end is None:
         end = start + len(name)
-    fits = isinstance(start, int) and isinstance(end, int) and 0 <= start < end <= len(text)
-    if fits and name in (None, text[start:end]):
+    if (
+        isinstance(start, int)
+        and isinstance(end, int)
+        and 0 <= start < end <= len(text)
+        and name in (None, text[start:end])
+    ):
         return Entity(text[start:end], kind, start, end)
     raise place.error(
         f"the entity {value!r} is not at its place in the text",
