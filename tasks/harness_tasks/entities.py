@@ -49,7 +49,10 @@ def open_entities(chosen: TaskOptions) -> Task:
             stop=choices.next_question(source),
         ),
         graders=(EntityMatches(types),),
-        notes={"types": ", ".join(types) or "those of the data"},
+        notes={
+            "types": ", ".join(types) or "those of the data",
+            **({"labels": ", ".join(tag_names)} if tag_names else {}),
+        },
         remark=lambda samples: _remarks(samples, types),
     )
 

@@ -289,6 +289,12 @@ def test_places_count_where_the_answer_gives_them(tmp_path: Path) -> None:
     assert counts(second, placed) == (0, 1, 1)
 
 
+def test_a_name_inside_another_is_not_taken_for_it(tmp_path: Path) -> None:
+    spans = [[0, 8, "location"], [12, 16, "location"]]
+    york = sample_of("New York or York.", spans, tmp_path)
+    assert counts(york, '[{"text": "York", "type": "location"}]') == (1, 1, 2)
+
+
 def test_tokens_spelled_otherwise_are_matched_by_their_place(tmp_path: Path) -> None:
     path = written(tmp_path / "a.conll", "the O\nDefence B-group\nBoard I-group\n")
     (sample,) = read(task(), path)

@@ -308,3 +308,8 @@ def test_csv_keeps_a_line_end_within_quotes_and_names_the_line_of_the_row(tmp_pa
     assert next(found) == (2, {"a": "one\ntwo", "b": "2"})
     with pytest.raises(DataError, match="line 4: too few fields: 1 of 2"):
         next(found)
+
+
+@pytest.mark.parametrize("text", ["{[]: 1}", "[1, 2", "{'a': }", "[" * 300 + "]" * 300])
+def test_a_cell_that_is_no_list_stays_text(text: str) -> None:
+    assert rows.structure(text) == text
