@@ -102,7 +102,8 @@ def _from_lines(path: Path) -> list[Output]:
     """An output a line, as ``.txt`` and translations (``hypotheses.de``) have them.
 
     Raises:
-        DataError: The lines are JSON objects: scored as texts they would all be wrong.
+        DataError: The lines are JSON objects, or tokens with tags: scored as texts they would all
+            be wrong.
     """
     if is_json_lines(path):
         raise DataError(
@@ -110,9 +111,15 @@ def _from_lines(path: Path) -> list[Output]:
             path=path,
             expected=f"a name that ends in .jsonl; of saved outputs there are {_FORMATS}",
         )
-    return [
-        Output(f"{path}, line {number}", None, (text,)) for number, text in text_files.lines(path)
-    ]
+    found = [(number, text) for number, text in text_files.lines(path)]
+    filled = [text for _, text in found if text.strip()]
+    if 0 < len(filled) < len(found) and all(map(conll.token_and_tag, filled)):
+        raise DataError(
+            "the lines are tokens with tags",
+            path=path,
+            expected=f"--set replay_format={CONLL}, which reads them as sentences",
+        )
+    return [Output(f"{path}, line {number}", None, (text,)) for number, text in found]
 
 
 def _from_conll(path: Path) -> list[Output]:

@@ -16,27 +16,23 @@ An answer to which none applies is unread.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Collection, Iterator
+from typing import TypeAlias
 
 from harness import conll
-from harness.authoring.readers import rows
 from harness.types import Sample
+from harness_tasks import entity_json
 from harness_tasks.entity_spans import Entity, occurrences, of_tokens, same_type
 
 Reader: TypeAlias = Callable[[str, Sample, Collection[str]], list[Entity] | None]
 
 _LONGEST = 20_000
 """Characters at an answer's end that are read."""
-_TEXTS = ("text", "entity", "name", "span", "word", "mention", "value")
-_TYPES = ("type", "entity_type", "label", "category", "class", "tag", "entity_group")
 _TAGGED = re.compile(r"<(?P<type>\w[\w -]{0,60})>(?P<text>[^<>]{1,500})</(?P=type)>")
 _LINKED = re.compile(r"\[(?P<text>[^\[\]]{1,500})\]\((?P<type>\w[\w -]{0,60})\)")
-_LINES = (
-    re.compile(r"^[\s*•\d.)-]*(?P<one>\S.*?)[\s*]*[:|\t=→][\s*]*(?P<two>\S.*?)[\s*.]*$"),
-    re.compile(r"^[\s*•\d.)-]*(?P<one>\S.*?)[\s*]*\((?P<two>[^()]+)\)[\s*.]*$"),
-    re.compile(r"^[\s*•\d.)-]*(?P<one>\S.*?)[\s*]+[-–—][\s*]+(?P<two>\S.*?)[\s*.]*$"),
-)
+_BULLET = re.compile(r"^\s*(?:[*•-]|\d{1,3}[.)])\s+")
+_IN_BRACKETS = re.compile(r"^([^()]+)\(([^()]+)\)[\s*.,;]*$")
+_BETWEEN = (":", "|", "\t", "=", "→", " - ", " – ", " — ")
 _NONE = re.compile(
     r"^\W*(?:none|nothing|n/?a|there (?:are|is) no\b.*|no (?:named |such )?entit.*)\W*$",
     re.IGNORECASE | re.DOTALL,
@@ -53,7 +49,7 @@ def read(text: str, sample: Sample, types: Collection[str]) -> list[Entity] | No
         sample: Whose text it is about; ``tokens`` in its metadata are those of the text.
         types: The known types; a name that is meant for one becomes it.
     """
-    readers: tuple[Reader, ...] = (_tags, _json, _inline, _lines)
+    readers: tuple[Reader, ...] = (_tags, entity_json.read, _inline, _lines)
     for reader in readers:
         found = reader(text[-_LONGEST:], sample, types)
         if found is not None:
@@ -76,99 +72,6 @@ def _tags(text: str, sample: Sample, types: Collection[str]) -> list[Entity] | N
 def _typed(entity: Entity, types: Collection[str]) -> Entity:
     kind = same_type(entity.type, types) or entity.type
     return Entity(entity.text, kind, entity.start, entity.end)
-
-
-# --------------------------------------------------------------------------- JSON
-
-
-def _json(text: str, sample: Sample, types: Collection[str]) -> list[Entity] | None:
-    loose: list[Entity] = []
-    listed: list[Entity] | None = None
-    for block in _blocks(text):
-        value = rows.structure(block)
-        found = None if isinstance(value, str) else _entities(value, sample.input, types)
-        if found is None:
-            continue
-        if isinstance(value, dict) and _entity(value, sample.input, types) is not None:
-            loose += found
-        else:
-            listed, loose = found, []
-    return loose or listed
-
-
-def _blocks(text: str) -> Iterator[str]:
-    """The outermost pieces in balanced brackets; of one that is cut off, its whole objects."""
-    depth, start, quoted, escaped = 0, 0, False, False
-    for place, character in enumerate(text):
-        if quoted:
-            quoted, escaped = escaped or character != '"', character == "\\" and not escaped
-        elif character == '"':
-            quoted = depth > 0
-        elif character in "[{":
-            start = start if depth else place
-            depth += 1
-        elif character in "]}" and depth:
-            depth -= 1
-            if not depth:
-                yield text[start : place + 1]
-    if depth:
-        yield from re.findall(r"\{[^{}]*\}", text[start:])
-
-
-def _entities(value: Any, text: str, types: Collection[str]) -> list[Entity] | None:
-    """The entities in a JSON value; None where it holds something else."""
-    if isinstance(value, dict):
-        single = _entity(value, text, types)
-        if single is not None:
-            return [single]
-        parts = [_named(str(name), each, text, types) for name, each in value.items()]
-    elif isinstance(value, list):
-        pair = _pair(value, types)
-        if pair is not None:
-            return [pair]
-        parts = [_entities(each, text, types) for each in value]
-    else:
-        return None
-    read = [part for part in parts if part is not None]
-    if parts and not read:
-        return None
-    return [entity for part in read for entity in part]
-
-
-def _named(name: str, value: Any, text: str, types: Collection[str]) -> list[Entity] | None:
-    """``{"person": ["Ann"]}``, ``{"Ann": "person"}`` or ``{"entities": […]}``."""
-    kind = same_type(name, types)
-    if kind is not None:
-        texts = [value] if isinstance(value, str) else value
-        if isinstance(texts, list) and all(isinstance(each, str) for each in texts):
-            return [Entity(each, kind) for each in texts if each.strip()]
-        return [] if value is None else None
-    if isinstance(value, str):
-        kind = same_type(value, types)
-        return None if kind is None else [Entity(name, kind)]
-    return _entities(value, text, types)
-
-
-def _entity(value: dict[Any, Any], text: str, types: Collection[str]) -> Entity | None:
-    """An object with a text and a type, at its place if that is where the text stands."""
-    name = next((value[key] for key in _TEXTS if isinstance(value.get(key), str)), None)
-    kind = next((value[key] for key in _TYPES if isinstance(value.get(key), str)), None)
-    if name is None or kind is None or not name.strip():
-        return None
-    kind = same_type(kind, types) or kind
-    start, end = value.get("start"), value.get("end")
-    if type(start) is int and type(end) is int and start >= 0 and text[start:end] == name:
-        return Entity(name, kind, start, end)
-    return Entity(name, kind)
-
-
-def _pair(value: Sequence[Any], types: Collection[str]) -> Entity | None:
-    if len(value) != 2 or not all(isinstance(each, str) and each.strip() for each in value):
-        return None
-    for name, kind in (value, reversed(value)):
-        if (found := same_type(kind, types)) is not None:
-            return Entity(name, found)
-    return None
 
 
 # --------------------------------------------------------------------------- text
@@ -204,17 +107,29 @@ def _lines(text: str, sample: Sample, types: Collection[str]) -> list[Entity] | 
     del sample
     found: list[Entity] = []
     for line in text.split("\n"):
-        for pattern in _LINES:
-            match = pattern.match(line[:1000])
-            if match is None:
-                continue
-            one, two = match["one"].strip('*`" '), match["two"].strip('*`" ')
+        for one, two in _halves(_BULLET.sub("", line)):
             if (kind := same_type(two, types)) is not None:
                 found.append(Entity(one, kind))
-            elif (kind := same_type(one, types)) is not None:
-                names = [] if _NONE.match(two) else re.split(r"\s*[,;]\s*", two)
-                found += [Entity(name.strip("\"'"), kind) for name in names if name]
-            else:
-                continue
-            break
+                break
+            if (kind := same_type(one, types)) is not None:
+                names = [] if _NONE.match(two) else re.split(r"[,;]", two)
+                found += [Entity(each, kind) for name in names if (each := _bare(name))]
+                break
     return found or None
+
+
+def _halves(line: str) -> Iterator[tuple[str, str]]:
+    """The two parts of a line at each mark that may stand between a name and its type."""
+    pairs = [line.rpartition(mark)[::2] for mark in _BETWEEN]
+    pairs += [line.partition(mark)[::2] for mark in _BETWEEN]
+    if match := _IN_BRACKETS.match(line):
+        pairs.append((match[1], match[2]))
+    for pair in pairs:
+        one, two = map(_bare, pair)
+        if one and two and one.casefold() not in entity_json.TYPES:
+            yield one, two
+
+
+def _bare(name: str) -> str:
+    """A name without the marks that dress it up."""
+    return name.strip("*`\"'“” \t\r.")

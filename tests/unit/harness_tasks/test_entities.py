@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -289,6 +290,18 @@ def test_places_count_where_the_answer_gives_them(tmp_path: Path) -> None:
     assert counts(second, placed) == (0, 1, 1)
 
 
+def test_a_name_may_begin_with_a_number_or_hold_a_colon(tmp_path: Path) -> None:
+    named = sample_of("3M bought CSI: Oslo.", [[0, 2, "group"], [10, 19, "group"]], tmp_path)
+    assert counts(named, "1. 3M: group\n2. CSI: Oslo: group") == (2, 2, 2)
+
+
+@pytest.mark.parametrize("text", ["[", "{", "<a>", "[x](", "* : ", '{"', "[[1],", "a: b", "(a)"])
+def test_long_runs_take_no_long_time(text: str, sample: Sample) -> None:
+    start = time.perf_counter()
+    counts(sample, text * (40_000 // len(text)))
+    assert time.perf_counter() - start < 5
+
+
 def test_a_name_inside_another_is_not_taken_for_it(tmp_path: Path) -> None:
     spans = [[0, 8, "location"], [12, 16, "location"]]
     york = sample_of("New York or York.", spans, tmp_path)
@@ -381,6 +394,8 @@ def test_a_file_of_tags_is_replayed(tmp_path: Path) -> None:
     replay = open_replay(BackendOptions(model=str(path), values={"replay_format": "conll"}))
     texts = [output.texts for output in replay._saved.outputs]
     assert texts == [("Ann\tS-a\nlee\tO",), ("Bo\tO",)]
+    with pytest.raises(DataError, match=r"(?s)tokens with tags.*replay_format=conll"):
+        open_replay(BackendOptions(model=str(path)))
     with pytest.raises(UnknownNameError, match="conl"):
         open_replay(BackendOptions(model=str(path), values={"replay_format": "conl"}))
     with pytest.raises(DataError, match=r"line 1.*no tag"):
