@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness import conll
-from harness.authoring.readers import rows, text_files
+from harness.authoring.readers import conll, rows, text_files
 from harness.authoring.readers.rows import Place
 from harness.authoring.readers.tables import is_json_lines
 from harness.authoring.readers.text_files import Row

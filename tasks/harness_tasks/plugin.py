@@ -7,7 +7,6 @@ from collections.abc import Iterable
 import harness
 from harness.protocols import TaskSpec
 from harness_tasks import (
-    entities,
     gsm8k,
     language_modeling,
     multiple_choice,
@@ -16,6 +15,7 @@ from harness_tasks import (
     summarization,
     translation,
 )
+from harness_tasks.entities import task as entity_task
 
 
 @harness.hookimpl
@@ -28,6 +28,6 @@ def harness_register_tasks() -> Iterable[TaskSpec]:
         *sentiment.SPECS,
         *multiple_choice.SPECS,
         *gsm8k.SPECS,
-        *entities.SPECS,
+        *entity_task.SPECS,
         *language_modeling.SPECS,
     ]

@@ -17,8 +17,8 @@ from harness.errors import DataError, UnknownNameError, UsageError
 from harness.protocols import BackendOptions, Task, TaskOptions
 from harness.types import Completion, DataSource, Generate, Sample, Score
 from harness_backends.replay import open_replay
-from harness_tasks.entities import open_entities
-from harness_tasks.entity_spans import Entity, occurrences, of_tags, of_tokens, same_type
+from harness_tasks.entities.spans import Entity, occurrences, of_tags, of_tokens, same_type
+from harness_tasks.entities.task import open_entities
 
 TEXT = "Ann Lee left Oslo. Oslo misses Ann Lee and Bo."
 SPANS = [[0, 7, "person"], [13, 17, "location"], [19, 23, "location"], [31, 38, "person"]]
@@ -377,7 +377,7 @@ def test_scores_are_those_of_the_summed_counts(sample: Sample) -> None:
 
 
 def test_nothing_answered_is_no_precision_and_nothing_expected_no_score() -> None:
-    from harness_tasks.metrics.entities import f1, precision, recall
+    from harness_tasks.entities.metric import f1, precision, recall
 
     sums = np.array([[0.0, 0, 4], [0, 3, 0], [0, 0, 0]])
     assert precision(sums).tolist()[:2] == [0, 0]

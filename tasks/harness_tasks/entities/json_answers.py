@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.authoring.readers import rows
 from harness.types import Sample
-from harness_tasks.entity_spans import Entity, same_type
+from harness_tasks.entities.spans import Entity, same_type
 
 _TEXTS = ("text", "entity", "name", "span", "word", "mention", "value")
 TYPES = ("type", "entity_type", "label", "category", "class", "tag", "entity_group")

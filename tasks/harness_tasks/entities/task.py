@@ -13,10 +13,10 @@ from harness.protocols import Task, TaskOptions, TaskSpec
 from harness.types import Sample, Sampling
 from harness_tasks import prompts
 from harness_tasks.base import GenerationTask
-from harness_tasks.entity_readers import read_texts
-from harness_tasks.entity_spans import dumped, expected
+from harness_tasks.entities.readers import read_texts
+from harness_tasks.entities.spans import dumped, expected
 
-SAMPLES = Path(__file__).parent / "samples"
+SAMPLES = Path(__file__).parents[1] / "samples"
 
 TEMPLATES = {
     "default": "Text: {{ text }}\nList the named entities in this text in their order, with their "
@@ -35,7 +35,7 @@ OPTIONS = {
 
 def open_entities(chosen: TaskOptions) -> Task:
     """Your own texts, and the files of CoNLL's and WNUT's shared tasks."""
-    from harness_tasks.metrics.entities import EntityMatches
+    from harness_tasks.entities.metric import EntityMatches
 
     template, source = prompts.choose(TEMPLATES, chosen)
     types, tag_names = _names(chosen, "types"), _names(chosen, "tag_names")

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from harness.authoring.metrics import UNREAD, Corpus, ratio
 from harness.protocols import Metric
 from harness.types import Sample, ScoreValue
-from harness_tasks import entity_answers
-from harness_tasks.entity_spans import Entity, expected, placed
+from harness_tasks.entities import answers
+from harness_tasks.entities.spans import Entity, expected, placed
 
 Array = NDArray[np.float64]
 SHARE = (0.0, 1.0)
@@ -69,7 +69,7 @@ class EntityMatches:
     def grade(self, prediction: str, sample: Sample) -> Mapping[str, ScoreValue]:
         """See ``harness_tasks.base.Grader``."""
         right = expected(sample)
-        given = entity_answers.read(prediction, sample, types_of(sample))
+        given = answers.read(prediction, sample, types_of(sample))
         answered = placed(given or [], sample.input, wanted=right)
         strict = _counts(answered, right)
         return {

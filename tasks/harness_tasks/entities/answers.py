@@ -19,10 +19,10 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from typing import TypeAlias
 
-from harness import conll
+from harness.authoring.readers import conll
 from harness.types import Sample
-from harness_tasks import entity_json
-from harness_tasks.entity_spans import Entity, occurrences, of_tokens, same_type
+from harness_tasks.entities import json_answers
+from harness_tasks.entities.spans import Entity, occurrences, of_tokens, same_type
 
 Reader: TypeAlias = Callable[[str, Sample, Collection[str]], list[Entity] | None]
 
@@ -49,7 +49,7 @@ def read(text: str, sample: Sample, types: Collection[str]) -> list[Entity] | No
         sample: Whose text it is about; ``tokens`` in its metadata are those of the text.
         types: The known types; a name that is meant for one becomes it.
     """
-    readers: tuple[Reader, ...] = (_tags, entity_json.read, _inline, _lines)
+    readers: tuple[Reader, ...] = (_tags, json_answers.read, _inline, _lines)
     for reader in readers:
         found = reader(text[-_LONGEST:], sample, types)
         if found is not None:
@@ -126,7 +126,7 @@ def _halves(line: str) -> Iterator[tuple[str, str]]:
         pairs.append((match[1], match[2]))
     for pair in pairs:
         one, two = map(_bare, pair)
-        if one and two and one.casefold() not in entity_json.TYPES:
+        if one and two and one.casefold() not in json_answers.TYPES:
             yield one, two
 
 

@@ -8,12 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness import conll
-from harness.authoring.readers import rows, text_files
+from harness.authoring.readers import conll, rows, text_files
 from harness.authoring.readers.rows import Header, Place
 from harness.authoring.readers.text_files import Row
 from harness.types import DataSource, Sample
-from harness_tasks.entity_spans import Entity, dumped, of_tokens, placed, same_type
+from harness_tasks.entities.spans import Entity, dumped, of_tokens, placed, same_type
 from harness_tasks.rows import read, shared
 
 _TOKENS, _TAGS = ("tokens", "words"), ("tags", "ner_tags", "labels")

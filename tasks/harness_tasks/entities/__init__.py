@@ -1,0 +1,1 @@
+"""Named entities: data, prompts, answers, and how they are counted."""
