@@ -23,6 +23,7 @@ from harness.authoring.metrics import Resamplable, clusters_of, statistics_of
 from harness.protocols import Metric
 from harness.stats import compare, estimates
 from harness.stats.inference import NAN, Unknown, estimate
+from harness.stats.raised import debiased_range, raised_by_chance
 from harness.types import Estimate, Score
 
 PREDICTIONS, CORRECTNESS = "changed predictions", "changes between right and wrong"
@@ -220,7 +221,7 @@ def spread(
     """``spread``: the metric's greatest less its least value over the original and each variant.
 
     Over the samples that have every variant; bootstrap interval. Chance raises a greatest less a
-    least; what it makes alone stands in the method and is taken off the lower bound.
+    least, and is taken off: see ``harness.stats.raised``.
     """
     numbers = sorted({row.variant for row in perturbed})
     pairs = pair(original, perturbed)
@@ -250,13 +251,12 @@ def spread(
     rows = np.hstack(columns)
     found = estimates.infer_bootstrap(rows, range_of, clusters)
     if not isinstance(found, Unknown):
-        # Differences of the levels from their own means: what is left is chance.
         units = estimates.summed_by_cluster(rows, clusters)
         replicates = levels(estimates.resampled_sums(units, estimates.RESAMPLES, 0))
-        chance = replicates - np.nanmean(replicates, axis=1, keepdims=True)
-        noise = float(np.nanmean(chance.max(axis=0) - chance.min(axis=0)))
-        ranges = replicates.max(axis=0) - replicates.min(axis=0)
-        found = estimates.raised_by_chance(found, noise, ranges)
+        errors = (replicates - np.nanmean(replicates, axis=1, keepdims=True)).T
+        known = errors[np.isfinite(errors).all(axis=1)]
+        value, noise = debiased_range(levels(rows.sum(axis=0, keepdims=True))[:, 0], known)
+        found = raised_by_chance(found, value, noise, np.ptp(replicates, axis=0))
     return {"spread": estimate(found, len(whole))}
 
 

@@ -215,6 +215,30 @@ def resamples_needed(rules: int, alpha: float) -> int:
     return max(RESAMPLES, math.ceil(20 * rules / alpha))
 
 
+def simultaneous(groups: int, confidence: float) -> float:
+    """Coverage of each pair's interval with which those of all pairs of groups hold at once.
+
+    Tukey & Kramer's: the greatest of all pairs' |differences|/SE is at most as large as the range
+    of as many independent normal values, over √2 (Hayter 1984, Ann. Stat. 12:61).
+
+    Args:
+        groups: At least 2.
+        confidence: Of all intervals together, in (0, 1).
+    """
+    from scipy.optimize import brentq
+    from scipy.special import ndtr
+
+    grid = np.linspace(-8.0, 8.0, 1601)
+    density = np.exp(-(grid**2) / 2) / math.sqrt(2 * math.pi) * (grid[1] - grid[0])
+
+    def excess(critical: float) -> float:
+        within = ndtr(grid) - ndtr(grid - math.sqrt(2) * critical)
+        return groups * float(density @ within ** (groups - 1)) - confidence
+
+    critical = float(brentq(excess, 0.0, 20.0))
+    return 1 - 2 * float(ndtr(-critical))
+
+
 def holm(p_values: Sequence[float]) -> list[float]:
     """Holm–Bonferroni adjusted p-values (Holm 1979, Scand. J. Stat. 6:65), in the given order.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,6 @@ from harness.stats.inference import (
     NAN,
     Array,
     Inference,
-    Raised,
     Reported,
     Resampled,
     Share,
@@ -23,6 +23,7 @@ from harness.stats.inference import (
     estimate,
     wilson,
 )
+from harness.stats.raised import raised_by_chance
 from harness.types import Estimate
 
 __all__ = [
@@ -51,6 +52,7 @@ _FEWEST_NOISY = 20  # samples below which a quantity that chance raises gets no 
 MANY = 2000  # units from which on one more makes no difference
 _NEGLIGIBLE = 0.05  # of a standard error, by which one unseen value can move a mean
 UNIT = (0.0, 1.0)
+_SEEN = "held beyond the values seen"
 _CHUNK = 500_000  # draws held at once: 4 MB, which stay in the processor's cache
 
 # --------------------------------------------------------------------------- clusters
@@ -141,9 +143,9 @@ def infer_mean(
 
     Wilson's interval where every value is 0 or 1, with the effective sample size p(1−p)/SE² where
     clusters hold several rows. Else, where the least and the greatest value are known, see
-    ``infer_bounded``. Else Student t on the (clustered) standard error; from 50 values on the
-    least and the greatest seen stand in for the bounds, because t misses the mean of heavy tails
-    twice as often as it says.
+    ``infer_bounded``. Else Student t on the (clustered) standard error; from 50 values on
+    what lies somewhat beyond those seen stands in for the bounds (see ``beyond_seen``), because t
+    misses the mean of heavy tails twice as often as it says.
 
     Args:
         values: Shape (n,).
@@ -169,8 +171,7 @@ def infer_mean(
     if not binary and count >= 2 and stderr == 0:
         return Unknown(centre, f"mean; all {n:,} values are equal: no interval")
     if not binary and count >= _FEW:
-        seen = float(array.min()), float(array.max())
-        return infer_bounded(array, seen, clusters, "mean", "held by the values seen")
+        return infer_bounded(array, beyond_seen(array), clusters, "mean", _SEEN)
     if not binary and count >= 2:
         return StudentT(centre, stderr, freedom, f"mean, Student t{_over(count, n)}")
     if count < min(n, 2):
@@ -194,8 +195,27 @@ def _infer_half_bounded(
     ends = float(values.min()), float(values.max())
     if ends[0] == ends[1]:
         return Unknown(ends[0], f"mean; all {len(values):,} values are equal: no interval")
-    low, high = (b if math.isfinite(b) else e for b, e in zip(bounds, ends, strict=True))
-    return infer_bounded(values, (low, high), clusters, "mean", "held by the values seen")
+    far = beyond_seen(values)
+    low, high = (b if math.isfinite(b) else e for b, e in zip(bounds, far, strict=True))
+    return infer_bounded(values, (low, high), clusters, "mean", _SEEN)
+
+
+def beyond_seen(values: Array) -> tuple[float, float]:
+    """Where one value more may lie, on both sides, where nothing bounds the values.
+
+    As far beyond the outermost value as the √n outermost ones lie beyond the innermost of them on
+    average: the mean excess, which is what a next record adds to the last one where the tail is
+    exponential (Davison & Smith 1990, JRSS B 52:393).
+
+    Args:
+        values: Shape (n,), n ≥ 1.
+    """
+    count = len(values)
+    k = max(1, round(math.sqrt(count)))
+    top = np.partition(values, count - k)[count - k :]
+    bottom = np.partition(values, k - 1)[:k]
+    low, high = float(bottom.min()), float(top.max())
+    return low - float(bottom.max() - bottom.mean()), high + float(top.mean() - top.min())
 
 
 def from_estimate(reported: Estimate) -> Inference:
@@ -343,8 +363,9 @@ def infer_bootstrap(
     Args:
         statistics: Shape (n, k), one row of additive sufficient statistics a sample.
         compute: Maps sums of shape (r, k) to values of shape (r,); NaN where undefined. Where it
-            has a method ``noise`` of the same shape, that is how far chance alone raises it; where
-            it has a method ``doubt``, that says why these sums allow no interval, or None.
+            has the methods ``plain`` and ``noise`` of the same shape, they give the quantity with
+            what chance adds, which it takes off, and how much that is at most; where it has a
+            method ``doubt``, that says why these sums allow no interval, or None.
         clusters: As in ``infer_mean``; whole clusters are drawn.
         resamples: Number of bootstrap replicates.
         seed: Of the draws.
@@ -364,38 +385,32 @@ def infer_bootstrap(
         return Unknown(value, f"bootstrap; no interval: {why}")
     over = "" if len(units) == n else f" over {len(units)} clusters"
     sums = resampled_sums(units, resamples, seed)
+    if hasattr(compute, "noise"):
+        return _infer_raised(compute, value, total, sums, len(units), f"bootstrap{over}")
     replicates = compute(sums)
     ends = None
-    if len(units) <= MANY and not hasattr(compute, "noise"):
+    if len(units) <= MANY:
         worst, best = extreme_rows(units, compute)
         unseen = unseen_weights(resamples, seed)
         ends = quietly(compute, sums + unseen * worst), quietly(compute, sums + unseen * best)
-    found = from_replicates(value, replicates, len(units), f"bootstrap{over}", ends)
-    noise = getattr(compute, "noise", None)
-    if noise is None or isinstance(found, Unknown):
-        return found
-    if len(units) < _FEWEST_NOISY:
-        return Unknown(value, f"bootstrap; no interval below {_FEWEST_NOISY} samples")
-    return raised_by_chance(found, float(noise(total)[0]), replicates)
+    return from_replicates(value, replicates, len(units), f"bootstrap{over}", ends)
+
+
+def _infer_raised(
+    compute: Any, value: float, total: Array, sums: Array, units: int, name: str
+) -> Inference:
+    """What the resamples say about a quantity that chance raises; see ``raised``."""
+    if units < _FEWEST_NOISY:
+        return Unknown(value, f"{name}; no interval below {_FEWEST_NOISY} samples")
+    plain, replicates = float(compute.plain(total)[0]), compute.plain(sums)
+    found = from_replicates(plain, replicates, units, name)
+    return raised_by_chance(found, value, float(compute.noise(total)[0]), replicates)
 
 
 def doubted(compute: Compute, *totals: Array) -> str | None:
     """Why ``compute`` of one of these sums (shape (1, k)) has no interval; None where all have."""
     doubt = getattr(compute, "doubt", None)
     return None if doubt is None else next(filter(None, map(doubt, totals)), None)
-
-
-def raised_by_chance(inference: Inference, noise: float, replicates: Array) -> Inference:
-    """The inference about what a quantity would be without the chance that raises it.
-
-    Args:
-        inference: Of the quantity as it is.
-        noise: What it would be on average if there were nothing but chance.
-        replicates: Of a bootstrap, which raises it once more.
-    """
-    again = max(0.0, float(np.nanmean(replicates)) - inference.value)
-    method = f"{inference.method}; chance alone makes {noise:.2g}"
-    return Raised(inference, noise + again, method)
 
 
 def extreme_rows(units: Array, compute: Compute, among: Array | None = None) -> tuple[Array, Array]:

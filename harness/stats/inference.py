@@ -7,7 +7,7 @@ verdict can never contradict the interval shown beside it:
     BoundedMean     means of values with known bounds, exact for 0/1 (in ``bounded``)
     Share           a share of 0/1 scores (Wilson's score interval)
     Reported        what a results file keeps: a value with its interval
-    Raised          what chance alone raises: calibration error, gap, spread
+    Raised          what chance alone raises: calibration error, spread (in ``raised``)
     Resampled       a function of sums (bootstrap, BCa)
     Unknown         too little data for anything but the value
 
@@ -279,48 +279,6 @@ class Resampled:
 
         share = (float(against.sum()) + 1) / (len(against) + 1)
         return _tail(float(ndtri(share)) / self._widening, self.units - 1)
-
-
-@dataclass(frozen=True, slots=True)
-class Raised:
-    """A quantity that chance alone raises, like the greatest of several differences.
-
-    A calibration error, a gap or a spread is above 0 where there is nothing but noise. What noise
-    makes at most is taken off before anything is said to be above a bound; what is said to be
-    below one needs no such care.
-
-    Attributes:
-        original: The quantity as it is.
-        noise: What chance alone adds at most, on average.
-        method: As reports show it.
-    """
-
-    original: Inference
-    noise: float
-    method: str
-
-    @property
-    def value(self) -> float:
-        """As it is, chance included: as the field defines it."""
-        return self.original.value
-
-    @property
-    def stderr(self) -> float:
-        """As it is."""
-        return self.original.stderr
-
-    def interval(self, confidence: float) -> tuple[float, float]:
-        """Lowered by the noise below, never under 0."""
-        low, high = self.original.interval(confidence)
-        return min(low, max(0.0, low - self.noise)), max(high, self.value)
-
-    def below(self, bound: float) -> float:
-        """As it is; nothing is shown below what was measured."""
-        return self.original.below(bound) if bound > self.value else 1.0
-
-    def above(self, bound: float) -> float:
-        """With the noise taken off; what is never negative is no evidence against a bound of 0."""
-        return self.original.above(bound + self.noise) if bound >= 0 else 0.0
 
 
 def wilson(share: float, n: float, z: float) -> tuple[float, float]:

@@ -156,6 +156,7 @@ def _estimates(
         low = extreme((each.low for each in known), default=math.nan)
         high = extreme((each.high for each in known), default=math.nan)
         between = extreme(known, key=lambda each: each.value).method if known else "undefined"
+        between = between.partition("; debiased")[0]  # fairlearn's values are not
         method = f"fairlearn; {between}" + (", 2 rates" if len(rates) > 1 else "")
         n = len(data.truth)
         found[f"{kind}@{label}"] = Estimate(value, math.nan, low, high, n, method)

@@ -22,11 +22,12 @@ def test_two_groups_by_hand() -> None:
     found = fairness.compare(Mean("m"), {"a": group(56, 70), "b": group(48, 80)})
     # Newcombe 1998, method 10, example 56/70 against 48/80: 0.2000, interval 0.0524 to 0.3339.
     gap = found["gap"]
-    assert gap.value == pytest.approx(0.2)
+    assert gap.value == pytest.approx(0.2, abs=0.003)  # chance adds next to nothing
+    assert gap.method.endswith("debiased, 0.2 with what chance adds")
     assert (gap.low, gap.high) == pytest.approx((0.0524, 0.3339), abs=5e-5)
     assert gap.n == 150
     assert gap.method.startswith("a against b")
-    assert found["ratio"].value == pytest.approx(0.75)
+    assert found["ratio"].value == pytest.approx(0.75, abs=0.003)
     assert found["ratio"].low < 0.75 < found["ratio"].high < 1
     assert found["ratio"].method.startswith("b against a")
 
@@ -35,15 +36,16 @@ def test_a_gap_is_the_largest_of_all_pairs_with_a_wider_interval() -> None:
     two = {"a": group(56, 70), "b": group(48, 80)}
     found = fairness.compare(Mean("m"), {**two, "c": group(53, 75)})
     alone = fairness.compare(Mean("m"), two)
-    assert found["gap"].value == alone["gap"].value
-    assert found["gap"].high > alone["gap"].high
+    assert found["gap"].value < alone["gap"].value
+    assert found["gap"].high == pytest.approx(alone["gap"].high)
     assert found["gap"].low < alone["gap"].low
 
 
 def test_a_small_group_is_left_out_and_not_made_a_gap() -> None:
     groups = {"a": group(20, 40), "b": group(18, 40), "tiny": group(0, 9)}
     found = fairness.compare(Mean("m"), groups)
-    assert found["gap"].value == pytest.approx(0.05)
+    assert found["gap"].n == 80
+    assert 0 <= found["gap"].value < 0.05
     assert fairness.compare(Mean("m"), {"a": group(20, 40), "tiny": group(0, 9)}) == {}
 
 
@@ -72,7 +74,7 @@ def test_corpus_metrics_are_bootstrapped() -> None:
         for name, step in (("a", 2), ("b", 3))
     }
     found = fairness.compare(metric, rows)
-    assert found["gap"].value == pytest.approx(1 / 2 - 1 / 3)
+    assert 0.1 < found["gap"].value < 1 / 2 - 1 / 3
     assert found["gap"].low == 0
     assert found["gap"].high > 1 / 6
 
@@ -114,7 +116,7 @@ def test_opposed_groups_widen_each_others_interval() -> None:
         found = fairness.compare(
             Mean("m"), {"he": rows(right, shared), "she": rows(1 - right, shared)}
         )["gap"]
-        return found.high - found.value
+        return found.high - abs(2 * float(right.mean()) - 1)
 
     assert width(True) > 1.3 * width(False)  # √2: the difference varies by 2 where one does by 1
 
@@ -127,5 +129,5 @@ def test_the_gap_says_what_chance_makes() -> None:
     }
     gap = fairness.compare(Mean("m"), groups)["gap"]
     assert gap.low == 0
-    chance = float(gap.method.rsplit(" ", 1)[1])
+    chance = float(gap.method.partition("chance alone makes ")[2].partition(";")[0])
     assert chance == pytest.approx(3.08 * 0.5 / 50**0.5, abs=0.02)  # the range of ten normal draws
