@@ -19,7 +19,7 @@ from harness.authoring.metrics import Resamplable, clusters_of, statistics_of, v
 from harness.protocols import Metric
 from harness.stats import estimates
 from harness.stats.compare import simultaneous
-from harness.stats.inference import Array, Inference, Unknown
+from harness.stats.inference import Array, Inference, Unknown, decisive
 from harness.stats.raised import debiased_range
 from harness.types import Estimate, Score
 
@@ -79,20 +79,12 @@ def compare(metric: Metric, groups: Groups, confidence: float = 0.95) -> dict[st
     found = {name: each for name, each in found.items() if math.isfinite(each.interval(0.5)[1])}
     if len(found) < 2:
         return {}
-    level = simultaneous(len(found), confidence)
-    values = {
-        name: Group(
-            each.value,
-            each.interval(confidence),
-            each.interval(level),
-            _error(each),
-            len(large[name]),
-        )
-        for name, each in found.items()
-    }
-    opposed = {
-        pair: _opposition(large[pair[0]], large[pair[1]]) for pair in combinations(values, 2)
-    }
+    opposed = {pair: _opposition(large[pair[0]], large[pair[1]]) for pair in combinations(found, 2)}
+    if min(opposed.values()) < 0:
+        # One group's failing interval is the other's: none may fail more often than it says.
+        found = {name: decisive(each) for name, each in found.items()}
+    levels = confidence, simultaneous(len(found), confidence)
+    values = {name: _group(each, *levels, len(large[name])) for name, each in found.items()}
     compared = {"gap": _gap(values, opposed)}
     if all(value.value >= 0 for value in values.values()):
         compared["ratio"] = _ratio(values, opposed)
@@ -108,9 +100,10 @@ def _infer(metric: Metric, rows: Sequence[Score]) -> Inference:
     return Unknown(metric.aggregate(rows).value, "known at one level only")
 
 
-def _error(inference: Inference) -> float:
+def _group(inference: Inference, alone: float, among: float, n: int) -> Group:
     low, high = inference.interval(0.95)
-    return (high - low) / (2 * 1.959964)
+    error = (high - low) / (2 * 1.959964)
+    return Group(inference.value, inference.interval(alone), inference.interval(among), error, n)
 
 
 def _opposition(one: Sequence[Score], other: Sequence[Score]) -> float:

@@ -385,7 +385,7 @@ def infer_bootstrap(
         return Unknown(value, f"bootstrap; no interval: {why}")
     over = "" if len(units) == n else f" over {len(units)} clusters"
     sums = resampled_sums(units, resamples, seed)
-    if hasattr(compute, "noise"):
+    if hasattr(compute, "plain"):
         return _infer_raised(compute, value, total, sums, len(units), f"bootstrap{over}")
     replicates = compute(sums)
     ends = None

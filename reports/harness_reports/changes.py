@@ -7,14 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.comparison.run_comparison.run_comparison import (
+from harness.comparison.run_comparison import (
     FlippedSample,
     GroupChange,
     MetricComparison,
     RunComparison,
     TaskComparison,
 )
-
 from harness.types import Estimate
 from harness_reports import numbers
 from harness_reports.browser import Clipper

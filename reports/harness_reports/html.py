@@ -24,8 +24,9 @@ from harness_reports.view import view
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.comparison.run_comparison.run_comparison import RunComparison
     from jinja2 import Environment
+
+    from harness.comparison.run_comparison import RunComparison
 
 FILE_NAME = "report.html"
 

@@ -42,7 +42,9 @@ def test_softmax_sums_to_one_whatever_the_sums(totals: list[float]) -> None:
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0.01, 1), st.booleans()), min_size=1, max_size=40))
-def test_calibration_error_equals_its_definition(answers: list[tuple[float, bool]]) -> None:
+def test_the_plain_calibration_error_equals_its_definition(
+    answers: list[tuple[float, bool]],
+) -> None:
     expected = 0.0
     for bin_ in range(BINS):
         inside = [
@@ -55,8 +57,16 @@ def test_calibration_error_equals_its_definition(answers: list[tuple[float, bool
             confidence = np.mean([confidence for confidence, _ in inside])
             expected += len(inside) / len(answers) * abs(accuracy - confidence)
     rows = binned(np.array(answers, dtype=np.float64))
-    got = calibration_error(rows.sum(axis=0, keepdims=True))[0]
-    assert got == pytest.approx(expected, abs=1e-9)
+    sums = rows.sum(axis=0, keepdims=True)
+    assert calibration_error.plain(sums)[0] == pytest.approx(expected, abs=1e-9)
+    assert 0 <= calibration_error(sums)[0] <= expected + 1e-9
+
+
+def test_what_chance_adds_is_taken_off_a_calibration_error() -> None:
+    # 100 answers of 0.8 in one bin, 90 right: gap 0.1, error √(0.8·0.2/100) = 0.04, so that the
+    # debiased mean square 0.01 − 0.0016 leaves 0.84 of the gap, and E|N(0.084, 0.04²)| = 0.0846.
+    rows = binned(np.stack([np.full(100, 0.8), np.arange(100) < 90], axis=1))
+    assert calibration_error(rows.sum(axis=0, keepdims=True))[0] == pytest.approx(0.0994, abs=2e-4)
 
 
 def test_calibration_error_of_a_sure_and_wrong_answer_is_one() -> None:

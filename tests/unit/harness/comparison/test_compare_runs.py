@@ -4,17 +4,17 @@ import json
 
 import numpy as np
 import pytest
-from harness.comparison.run_comparison.metric_kinds import CannotCompare, SummedRows
-from harness.comparison.run_comparison.run_comparison import (
+from scipy import stats
+
+from harness.authoring.metrics import Corpus
+from harness.cli.comparison import markdown
+from harness.comparison.metric_kinds import CannotCompare, SummedRows
+from harness.comparison.run_comparison import (
     FLIPS_KEPT,
     MetricComparison,
     compare,
     comparison_to_json,
 )
-from scipy import stats
-
-from harness.authoring.metrics import Corpus
-from harness.cli.comparison import markdown
 from harness.errors import DataError, HarnessError
 from harness.types import Estimate, Score
 

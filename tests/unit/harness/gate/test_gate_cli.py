@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pluggy
 import pytest
-from harness.comparison.run_comparison.run_comparison import compare
 
 from harness.cli import main
 from harness.cli.compare import show
+from harness.comparison.run_comparison import compare
 from harness.errors import UsageError
 from harness.plugins import Registry
 from harness.protocols import ReporterSpec

@@ -124,9 +124,8 @@ def test_an_unchanged_model_at_its_ideal_is_not_blocked(kit, scored) -> None:
 
 
 def test_an_unchanged_gap_far_from_its_ideal_is_no_loss(kit) -> None:
-    from harness.comparison.run_comparison.measure import PairedMetric, Pairs
-    from harness.comparison.run_comparison.metric_kinds import SummedRows
-
+    from harness.comparison.measure import PairedMetric, Pairs
+    from harness.comparison.metric_kinds import SummedRows
     from harness.types import Score
 
     def gap(sums):
@@ -219,8 +218,7 @@ def test_a_metric_of_its_own_code_is_gated(kit, make_run, monkeypatch) -> None:
 
 
 def test_half_samples_cover_a_ratio() -> None:
-    from harness.comparison.run_comparison.metric_kinds import OwnCode
-
+    from harness.comparison.metric_kinds import OwnCode
     from harness.types import Score
 
     covered = 0

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from harness.comparison.run_comparison.measure import TaskIdentity
 
+from harness.comparison.measure import TaskIdentity
 from harness.errors import ConfigError, UnknownNameError
 from harness.gate import (
     GateConfig,
