@@ -83,6 +83,8 @@ def settings() -> Iterator[Setting]:
         yield Setting(f"macro F1, n {n} (bootstrap)", lambda rng, n=n: _macro_f1(rng, n))
         yield Setting(f"perplexity, n {n} (bootstrap)", lambda rng, n=n: _perplexity(rng, n))
         yield Setting(f"macro F1 pairs, n {n} (bootstrap)", lambda rng, n=n: _paired_f1(rng, n))
+        yield Setting(f"BLEU-like, n {n} (bootstrap)", lambda rng, n=n: _bleu(rng, n))
+        yield Setting(f"BLEU-like pairs, n {n} (bootstrap)", lambda rng, n=n: _paired_bleu(rng, n))
     yield from _small_and_rare()
     for clusters in (5, 10, 25, 50, 100):
         for sizes in ("equal", "uneven", "pareto"):
@@ -108,9 +110,15 @@ def _small_and_rare() -> Iterator[Setting]:
         yield Setting(f"win rate with ties, n {n}", lambda rng, n=n: _wins(rng, n))
     for n in (50, 200, 1000):
         yield Setting(f"lognormal, n {n}", lambda rng, n=n: _lognormal(rng, n))
+        yield Setting(f"lognormal above 0, n {n}", lambda rng, n=n: _lognormal(rng, n, (0, np.inf)))
+        yield Setting(f"t of 3, n {n}", lambda rng, n=n: _t_of_three(rng, n))
         yield Setting(f"Brier, n {n}", lambda rng, n=n: _brier(rng, n))
         yield Setting(f"ECE, calibrated, n {n}", lambda rng, n=n: _ece(rng, n, 1.0))
         yield Setting(f"ECE, overconfident, n {n}", lambda rng, n=n: _ece(rng, n, 0.85))
+        yield Setting(f"ECE pairs, n {n}", lambda rng, n=n: _paired_ece(rng, n, 1.0))
+        yield Setting(
+            f"ECE pairs, one overconfident, n {n}", lambda rng, n=n: _paired_ece(rng, n, 0.85)
+        )
         for rare in (0.05, 0.02):
             yield Setting(f"MCC, {rare:.0%}, n {n}", lambda rng, n=n, r=rare: _mcc(rng, n, r))
             yield Setting(
@@ -153,8 +161,14 @@ def _wins(rng: np.random.Generator, n: int) -> tuple[Inference, float]:
     return infer_mean(rng.choice([0.0, 0.5, 1.0], n, p=[0.05, 0.8, 0.15])), 0.55
 
 
-def _lognormal(rng: np.random.Generator, n: int) -> tuple[Inference, float]:
-    return infer_mean(rng.lognormal(0, 1, n)), float(np.exp(0.5))
+def _lognormal(
+    rng: np.random.Generator, n: int, bounds: tuple[float, float] | None = None
+) -> tuple[Inference, float]:
+    return infer_mean(rng.lognormal(0, 1, n), bounds=bounds), float(np.exp(0.5))
+
+
+def _t_of_three(rng: np.random.Generator, n: int) -> tuple[Inference, float]:
+    return infer_mean(rng.standard_t(3, n)), 0.0
 
 
 def _brier(rng: np.random.Generator, n: int) -> tuple[Inference, float]:
@@ -171,7 +185,7 @@ def _confidences(rng: np.random.Generator, n: int) -> Array:
 def _true_ece(honesty: float) -> float:
     sure = _confidences(np.random.default_rng(0), 200_000)
     statistics = binned(np.stack([sure, honesty * sure], axis=1))
-    return float(calibration_error(statistics.sum(axis=0, keepdims=True))[0])
+    return float(calibration_error.plain(statistics.sum(axis=0, keepdims=True))[0])
 
 
 def _ece(rng: np.random.Generator, n: int, honesty: float) -> tuple[Inference, float]:
@@ -180,6 +194,16 @@ def _ece(rng: np.random.Generator, n: int, honesty: float) -> tuple[Inference, f
     statistics = binned(np.stack([sure, right], axis=1))
     seed = int(rng.integers(2**31))
     return infer_bootstrap(statistics, calibration_error, seed=seed), _true_ece(honesty)
+
+
+def _paired_ece(rng: np.random.Generator, n: int, honesty: float) -> tuple[Inference, float]:
+    chance = rng.random(n)
+    sides = []
+    for each in (1.0, honesty):
+        sure = _confidences(rng, n)
+        sides.append(binned(np.stack([sure, chance < each * sure], axis=1)))
+    inference, _ = paired_bootstrap(*sides, calibration_error, seed=int(rng.integers(2**31)))
+    return inference, _true_ece(honesty)
 
 
 def _classified(rng: np.random.Generator, truth: Array, found: float) -> Array:
@@ -300,6 +324,45 @@ def _perplexity(rng: np.random.Generator, n: int) -> tuple[Inference, float]:
     seed = int(rng.integers(2**31))
     inference = infer_bootstrap(statistics, lambda s: np.exp(s[:, 0] / s[:, 1]), seed=seed)
     return inference, float(np.exp(3.2))
+
+
+def _grams(rng: np.random.Generator, quality: Array, length: Array) -> Array:
+    """Hypothesis and reference length, then matches and totals of 1- to 4-grams of each text."""
+    columns = [length + rng.integers(-2, 2, len(length)), length]
+    for order in range(1, 5):
+        totals = np.maximum(0, columns[0] - order + 1)
+        columns += [rng.binomial(totals, quality**order), totals]
+    return np.stack(columns, axis=1).astype(float)
+
+
+def bleu(sums: Array) -> Array:
+    """Corpus BLEU in [0, 1] from sums of ``_grams`` rows (Papineni et al. 2002)."""
+    precisions = np.maximum(sums[:, 2::2], 0.5) / np.maximum(sums[:, 3::2], 1)
+    brevity = np.minimum(0.0, 1 - sums[:, 1] / sums[:, 0])
+    return np.asarray(np.exp(np.log(precisions).mean(axis=1) + brevity))
+
+
+def _texts(rng: np.random.Generator, n: int) -> tuple[Array, Array]:
+    return rng.beta(6, 4, n), rng.integers(5, 40, n)
+
+
+@cache
+def _true_bleu(loss: float) -> float:
+    rng = np.random.default_rng(0)
+    quality, length = _texts(rng, 500_000)
+    return float(bleu(_grams(rng, quality * (1 - loss), length).sum(axis=0, keepdims=True))[0])
+
+
+def _bleu(rng: np.random.Generator, n: int) -> tuple[Inference, float]:
+    rows = _grams(rng, *_texts(rng, n))
+    return infer_bootstrap(rows, bleu, seed=int(rng.integers(2**31))), _true_bleu(0.0)
+
+
+def _paired_bleu(rng: np.random.Generator, n: int) -> tuple[Inference, float]:
+    quality, length = _texts(rng, n)
+    sides = [_grams(rng, quality * (1 - loss), length) for loss in (0.0, 0.05)]
+    inference, _ = paired_bootstrap(*sides, bleu, seed=int(rng.integers(2**31)))
+    return inference, _true_bleu(0.05) - _true_bleu(0.0)
 
 
 def _members(rng: np.random.Generator, clusters: int, sizes: str) -> tuple[Array, list[str | None]]:

@@ -23,7 +23,7 @@ from harness.authoring.metrics import Resamplable, clusters_of, statistics_of
 from harness.protocols import Metric
 from harness.stats import compare, estimates
 from harness.stats.inference import NAN, Unknown, estimate
-from harness.stats.raised import debiased_range, raised_by_chance
+from harness.stats.raised import debiased_range, without_chance
 from harness.types import Estimate, Score
 
 PREDICTIONS, CORRECTNESS = "changed predictions", "changes between right and wrong"
@@ -256,7 +256,7 @@ def spread(
         errors = (replicates - np.nanmean(replicates, axis=1, keepdims=True)).T
         known = errors[np.isfinite(errors).all(axis=1)]
         value, noise = debiased_range(levels(rows.sum(axis=0, keepdims=True))[:, 0], known)
-        found = raised_by_chance(found, value, noise, np.ptp(replicates, axis=0))
+        found = without_chance(found, value, noise)
     return {"spread": estimate(found, len(whole))}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from harness.stats.estimates import (
     unseen_weights,
 )
 from harness.stats.inference import NAN, Array, Inference, Unknown
+from harness.stats.raised import raised_ends
 
 Compute = Callable[[Array], Array]
 TRIALS = 10_000
@@ -122,14 +124,17 @@ def paired_bootstrap(
     units = len(before)
     if units < 2:
         return Unknown(observed, "paired bootstrap; too few samples for an interval"), NAN
-    totals = (each.sum(axis=0, keepdims=True) for each in (before, after))
+    totals = [each.sum(axis=0, keepdims=True) for each in (before, after)]
     if why := doubted(compute, *totals):
         return Unknown(observed, f"paired bootstrap; no interval: {why}"), NAN
     sums = [(weights @ before, weights @ after) for weights in draws(units, resamples, seed)]
     old, new = (np.concatenate(each) for each in zip(*sums, strict=True))
     replicates = compute(new) - compute(old)
-    ends = None
-    if units <= MANY:
+    ends, kind = None, "with an unseen unit"
+    if hasattr(compute, "plain"):
+        sides = [_raised(compute, *each) for each in zip(totals, (old, new), strict=True)]
+        ends, kind = (sides[1][0] - sides[0][1], sides[1][1] - sides[0][0]), "less what chance adds"
+    elif units <= MANY:
         both = np.concatenate([before, after])
         lows, highs = zip(
             *(extreme_rows(each, compute, both) for each in (before, after)), strict=True
@@ -140,9 +145,16 @@ def paired_bootstrap(
             quietly(compute, new + unseen * highs[1]) - quietly(compute, old + unseen * lows[0]),
         )
     over = "" if units == n else f" over {units} clusters"
-    inference = from_replicates(observed, replicates, units, f"paired bootstrap{over}", ends)
+    inference = from_replicates(observed, replicates, units, f"paired bootstrap{over}", ends, kind)
     sizes = np.abs(replicates[np.isfinite(replicates)])
     return inference, _share_at_least(sizes - sizes.mean() if len(sizes) else sizes, abs(observed))
+
+
+def _raised(compute: Any, total: Array, sums: Array) -> tuple[Array, Array]:
+    """Replicates of one side's quantity that chance raises; see ``raised_ends``."""
+    replicates = compute.plain(sums)
+    again = float(np.nanmean(replicates) - compute.plain(total)[0])
+    return raised_ends(replicates, float(compute.noise(total)[0]), again)
 
 
 def approximate_randomization(

@@ -23,7 +23,7 @@ from harness.stats.inference import (
     estimate,
     wilson,
 )
-from harness.stats.raised import raised_by_chance
+from harness.stats.raised import without_chance
 from harness.types import Estimate
 
 __all__ = [
@@ -404,7 +404,7 @@ def _infer_raised(
         return Unknown(value, f"{name}; no interval below {_FEWEST_NOISY} samples")
     plain, replicates = float(compute.plain(total)[0]), compute.plain(sums)
     found = from_replicates(plain, replicates, units, name)
-    return raised_by_chance(found, value, float(compute.noise(total)[0]), replicates)
+    return without_chance(found, value, float(compute.noise(total)[0]))
 
 
 def doubted(compute: Compute, *totals: Array) -> str | None:
@@ -452,6 +452,7 @@ def from_replicates(
     units: int,
     name: str,
     ends: tuple[Array, Array] | None = None,
+    kind: str = "with an unseen unit",
 ) -> Inference:
     """The inference of replicates of shape (r,), drawn from that many units.
 
@@ -464,7 +465,9 @@ def from_replicates(
         replicates: Shape (r,).
         units: How many were drawn from.
         name: For the method.
-        ends: The replicates with one more unit, that was not seen, at its worst and at its best.
+        ends: The replicates with one more unit, that was not seen, at its worst and at its best;
+            or others for the lower and for the upper bound, which ``kind`` names.
+        kind: For the method.
     """
     count = len(replicates)
     finite = np.sort(replicates[np.isfinite(replicates)])
@@ -476,7 +479,7 @@ def from_replicates(
     )
     if not len(low) or not len(high) or low[0] == high[-1]:
         return Unknown(value, f"{name}; no interval, nothing varies in {units} units")
-    how = "percentile" if ends is None else "percentile with an unseen unit"
+    how = "percentile" if ends is None else f"percentile {kind}"
     method = f"{name}, {how}, {count} resamples"
     if len(finite) < count:
         method = f"{name}, {how}, {undefined}"

@@ -7,7 +7,6 @@ verdict can never contradict the interval shown beside it:
     BoundedMean     means of values with known bounds, exact for 0/1 (in ``bounded``)
     Share           a share of 0/1 scores (Wilson's score interval)
     Reported        what a results file keeps: a value with its interval
-    Raised          what chance alone raises: calibration error, spread (in ``raised``)
     Resampled       a function of sums (bootstrap, BCa)
     Unknown         too little data for anything but the value
 
@@ -229,8 +228,9 @@ class Resampled:
         replicates: Finite, sorted, shape (r,), r ≥ 2.
         units: Samples or clusters drawn, at least 2.
         method: As reports show it.
-        lowest: Replicates with one more unit at its worst, sorted: what has not been seen yet.
-        greatest: The same with the unit at its best.
+        lowest: Replicates for the lower bound where they are others, sorted: with one more unit,
+            that has not been seen yet, at its worst, or with what chance adds taken off.
+        greatest: The same for the upper bound.
     """
 
     value: float
@@ -251,28 +251,27 @@ class Resampled:
 
         widened = _quantile(0.5 + confidence / 2, self.units - 1) * self._widening
         tail = float(ndtr(-widened))
-        low, high = np.quantile(self._low, tail), np.quantile(self._high, 1 - tail)
+        lows, highs = self.ends
+        low, high = np.quantile(lows, tail), np.quantile(highs, 1 - tail)
         return float(low), float(high)
 
     def below(self, bound: float) -> float:
         """The level at which the upper bound meets ``bound``; at least 1/(r+1)."""
-        return self._level(self._high >= bound)
+        return self._level(self.ends[1] >= bound)
 
     def above(self, bound: float) -> float:
         """The level at which the lower bound meets ``bound``; at least 1/(r+1)."""
-        return self._level(self._low <= bound)
+        return self._level(self.ends[0] <= bound)
 
     @property
     def _widening(self) -> float:
         return math.sqrt(self.units / (self.units - 1))
 
     @property
-    def _low(self) -> Array:
-        return self.replicates if self.lowest is None else self.lowest
-
-    @property
-    def _high(self) -> Array:
-        return self.replicates if self.greatest is None else self.greatest
+    def ends(self) -> tuple[Array, Array]:
+        """The replicates that the lower and the upper bound are read from."""
+        low = self.replicates if self.lowest is None else self.lowest
+        return low, self.replicates if self.greatest is None else self.greatest
 
     def _level(self, against: NDArray[np.bool_]) -> float:
         from scipy.special import ndtri

@@ -10,68 +10,43 @@ can add, whatever the true differences are; its upper bound takes off nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
-from harness.stats.inference import Array, Inference, Unknown
+from harness.stats.inference import Array, Inference, Resampled, Unknown
 
 
-@dataclass(frozen=True, slots=True)
-class Raised:
-    """A quantity that chance raises.
+def raised_ends(replicates: Array, noise: float, again: float) -> tuple[Array, Array]:
+    """Replicates of a quantity with all that chance can add taken off, and with none of it.
 
-    Attributes:
-        original: The quantity with what chance adds.
-        value: Without, about.
-        noise: What chance alone adds at most, on average.
-        again: What resampling adds once more.
-        method: As reports show it.
+    Args:
+        replicates: Of the quantity with what chance adds, shape (r,).
+        noise: What it would be on average if there were nothing but chance.
+        again: What resampling adds once more, taken off both.
     """
-
-    original: Inference
-    value: float
-    noise: float
-    again: float
-    method: str
-
-    @property
-    def stderr(self) -> float:
-        """Of the quantity with what chance adds."""
-        return self.original.stderr
-
-    def interval(self, confidence: float) -> tuple[float, float]:
-        """Lowered by the noise below, never under 0."""
-        low, high = self.original.interval(confidence)
-        low = max(0.0, low - self.noise - self.again)
-        return min(low, self.value), max(high - self.again, self.value)
-
-    def below(self, bound: float) -> float:
-        """Chance only ever adds: what is shown below a bound with it is below it without."""
-        return self.original.below(bound + self.again) if bound > self.value else 1.0
-
-    def above(self, bound: float) -> float:
-        """With the noise taken off; what is never negative is no evidence against a bound of 0."""
-        return self.original.above(bound + self.noise + self.again) if bound >= 0 else 0.0
+    again = max(0.0, again)
+    return np.maximum(0.0, replicates - again - noise), replicates - again
 
 
-def raised_by_chance(
-    inference: Inference, value: float, noise: float, replicates: Array
-) -> Inference:
-    """The inference about what a quantity would be without the chance that raises it.
+def without_chance(inference: Inference, value: float, noise: float) -> Inference:
+    """The bootstrap of a quantity that chance raises, as that of what it would be without.
 
     Args:
         inference: Of the quantity with what chance adds.
         value: Without, about.
         noise: What it would be on average if there were nothing but chance.
-        replicates: Of a bootstrap, which raises it once more.
     """
-    if isinstance(inference, Unknown):
+    if not isinstance(inference, Resampled):
         return Unknown(value, inference.method)
-    again = max(0.0, float(np.nanmean(replicates)) - inference.value)
-    plain = f"debiased, {inference.value:.2g} with what chance adds"
-    method = f"{inference.method}; chance alone makes {noise:.2g}; {plain}"
-    return Raised(inference, value, noise, again, method)
+    plain = inference.value
+    again = float(inference.replicates.mean()) - plain
+    low, high = inference.ends
+    lowest, _ = raised_ends(low, noise, again)
+    _, greatest = raised_ends(high, noise, again)
+    said = f"chance alone makes {noise:.2g}; debiased, {plain:.2g} with what chance adds"
+    method = f"{inference.method}; {said}"
+    return replace(inference, value=value, lowest=lowest, greatest=greatest, method=method)
 
 
 def debiased_range(values: Array, errors: Array) -> tuple[float, float]:
