@@ -119,8 +119,12 @@ def collapsing(n: int, drop: float) -> Make:
     return make
 
 
-def clustered(count: int, drop: float, sizes: str) -> Make:
-    """0/1 scores in clusters drawn with their sizes; the whole cluster changes together."""
+def clustered(count: int, drop: float, sizes: str, agreement: float = 1.0) -> Make:
+    """0/1 scores in clusters drawn with their sizes.
+
+    ``agreement`` (the intraclass correlation) is the share of members that change as their cluster
+    does; the others change each by itself.
+    """
 
     def make(rng: np.random.Generator) -> Draw:
         drawn = {
@@ -129,7 +133,10 @@ def clustered(count: int, drop: float, sizes: str) -> Make:
             "pareto": np.minimum(rng.pareto(1.5, count).astype(int) + 1, 50),
         }[sizes]
         clusters = np.repeat(np.arange(count), drawn)
-        kind = rng.random(count)[clusters]
+        n = len(clusters)
+        # Two members agree where both follow their cluster: the square root makes it a correlation.
+        follows = rng.random(n) < math.sqrt(agreement)
+        kind = np.where(follows, rng.random(count)[clusters], rng.random(n))
         lost, gained = 0.1 / 2 + drop / 2, 0.1 / 2 - drop / 2
         before = np.where(kind < lost, 1.0, np.where(kind < lost + gained, 0.0, 1.0))
         after = np.where(kind < lost, 0.0, 1.0)
@@ -173,16 +180,47 @@ def cells() -> Iterator[tuple[str, Make, GateConfig]]:
         drawn = failing(pairs(400, MARGIN), 0.04, only_lost)
         yield f"4 % failed {where}", drawn, gate_of()
         yield f"4 % failed {where}, sequential", drawn, gate_of(mode="sequential")
-    yield "10 % not run", missing(pairs(400, MARGIN), 0.1), gate_of()
-    yield "10 % not run, allowed", missing(pairs(400, MARGIN), 0.1), gate_of(max_missing=0.2)
+    for mode in ("fixed", "sequential"):
+        drawn = missing(pairs(400, MARGIN), 0.1)
+        yield f"10 % not run, {mode}", drawn, gate_of(mode=mode)
+        yield f"10 % not run, allowed, {mode}", drawn, gate_of(mode=mode, max_missing=0.2)
     for rules in (5, 25, 50):
         yield f"{rules} rules", pairs(200, MARGIN), gate_of(rules)
         yield f"{rules} rules, sequential", pairs(200, MARGIN), gate_of(rules, "sequential")
     for sizes in ("equal", "geometric", "pareto"):
-        for count in (25, 100):
-            drawn = clustered(count, MARGIN, sizes)
-            yield f"{count} {sizes} clusters", drawn, gate_of()
-            yield f"{count} {sizes} clusters, sequential", drawn, gate_of(mode="sequential")
+        for count in (5, 10, 25, 100):
+            for agreement in (0.0, 0.5, 0.9):
+                name = f"{count} {sizes} clusters, agreement {agreement:g}"
+                drawn = clustered(count, MARGIN, sizes, agreement)
+                yield name, drawn, gate_of()
+                yield f"{name}, sequential", drawn, gate_of(mode="sequential")
+
+
+def power_cells() -> Iterator[tuple[str, Make, GateConfig]]:
+    """(name, a drop of four margins in every rule or none in any, the gate)."""
+    for rules in (1, 25, 50):
+        for mode, n in (("fixed", 400), ("sequential", 400)):
+            yield f"{rules} rules, {mode}, drop", pairs(n, 4 * MARGIN, 0.25), gate_of(rules, mode)
+            yield f"{rules} rules, {mode}, harmless", pairs(n, 0.0, 0.04), gate_of(rules, mode)
+
+
+def contradictions(make: Make, gates: int, seed: int = 0) -> tuple[int, int]:
+    """How often one mode passes what the other blocks; and how often both decide alike.
+
+    Both speak of what the samples were drawn from, and judge the same runs.
+    """
+    opposite = alike = 0
+    for gate in range(gates):
+        draw = make(np.random.default_rng([seed, gate]))
+        before = run_of({"m0": draw.before}, draw, None)
+        after = run_of({"m0": draw.after}, draw, draw.kept)
+        found = [
+            evaluate(gate_of(mode=mode), after, before, {}, seed=gate).verdict
+            for mode in ("fixed", "sequential")
+        ]
+        opposite += set(found) == {"pass", "block"}
+        alike += found[0] == found[1] != "inconclusive"
+    return opposite, alike
 
 
 def series_blocks(series: int, builds: int = 100, spread: int | None = None) -> float:
@@ -204,13 +242,28 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--gates", type=int, default=1000)
-    gates = parser.parse_args().gates
+    parser.add_argument("--only", default="", help="cells whose name holds this text")
+    asked = parser.parse_args()
+    gates = asked.gates
     error = 196 * math.sqrt(ALPHA * (1 - ALPHA) / gates)
     print(f"{gates:,} gates each at a margin of {MARGIN:g}; ± {error:.1f} points at 5 %\n")
     for name, make, config in cells():
+        if asked.only not in name:
+            continue
         count = max(100, gates // max(1, len(config.rules) // 5))
         block, passed = outcomes(make, config, count)
         print(f"{name:<40} blocks {block:6.1%}  passes {passed:6.1%}  of {count:,}", flush=True)
+    if asked.only:
+        return
+    for name, make, config in power_cells():
+        count = max(40, gates // max(5, len(config.rules)))
+        block, passed = outcomes(make, config, count)
+        print(f"{name:<40} blocks {block:6.1%}  passes {passed:6.1%}  of {count:,}", flush=True)
+    for drop in (0.0, MARGIN, 3 * MARGIN):
+        opposite, alike = contradictions(pairs(200, drop, 0.2), gates)
+        print(
+            f"fixed and sequential, drop {drop:g}: {opposite} opposite, {alike} alike of {gates:,}"
+        )
     few = max(40, gates // 10)
     for spread in (None, 100):
         print(f"100 builds, builds = {spread}: any block {series_blocks(few, 100, spread):.1%}")
