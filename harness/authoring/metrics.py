@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, overload, runtime_checkable
 
-from harness.types import Estimate, MetricKind, Score
+from harness.types import Estimate, MetricKind, Score, ScoreValue
 
 if TYPE_CHECKING:  # tasks name their metrics when they are registered: numpy must not load yet
     import numpy as np
@@ -104,11 +104,56 @@ def ratio(
     return result
 
 
+@dataclass(frozen=True, slots=True)
+class ScoreColumn(Sequence[Score]):
+    """Many samples' scores of one metric, kept as columns; its rows are made when asked for.
+
+    Making a hundred thousand rows takes longer than all that is computed from them.
+
+    Attributes:
+        metric: The metric's name.
+        ids: Sample ids, n of them.
+        values: Their scores.
+        clusters: Their clusters; None where every sample stands alone.
+    """
+
+    metric: str
+    ids: Sequence[str]
+    values: Sequence[ScoreValue]
+    clusters: Sequence[str | None] | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @overload
+    def __getitem__(self, place: int) -> Score: ...
+    @overload
+    def __getitem__(self, place: slice) -> ScoreColumn: ...
+    def __getitem__(self, place: int | slice) -> Score | ScoreColumn:
+        if isinstance(place, slice):
+            return self.take(range(len(self))[place])
+        cluster = None if self.clusters is None else self.clusters[place]
+        return Score(self.ids[place], self.metric, self.values[place], cluster=cluster)
+
+    def take(self, places: Sequence[int]) -> ScoreColumn:
+        """The rows at these places."""
+        columns = (
+            None if column is None else [column[place] for place in places]
+            for column in (self.ids, self.values, self.clusters)
+        )
+        return ScoreColumn(self.metric, *columns)  # type: ignore[arg-type]
+
+
+def score_values(rows: Sequence[Score]) -> Sequence[ScoreValue]:
+    """The rows' scores as they are."""
+    return rows.values if isinstance(rows, ScoreColumn) else [row.value for row in rows]
+
+
 def values_of(rows: Sequence[Score]) -> NDArray[np.float64]:
     """The rows' numbers, shape (n,)."""
     import numpy as np
 
-    return np.array([row.value for row in rows], dtype=np.float64)
+    return np.array(score_values(rows), dtype=np.float64)
 
 
 def statistics_of(rows: Sequence[Score], metric: object) -> NDArray[np.float64]:
@@ -117,13 +162,13 @@ def statistics_of(rows: Sequence[Score], metric: object) -> NDArray[np.float64]:
 
     if not rows:  # an interrupted run may not have reached a task
         return np.empty((0, 0))
-    values = np.array([row.value for row in rows], dtype=np.float64).reshape(len(rows), -1)
+    values = np.array(score_values(rows), dtype=np.float64).reshape(len(rows), -1)
     expand: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None
     expand = getattr(metric, "expand", None)
     return values if expand is None else expand(values)
 
 
-def clusters_of(rows: Sequence[Score]) -> list[str | None] | None:
+def clusters_of(rows: Sequence[Score]) -> Sequence[str | None] | None:
     """The rows' clusters; None where every row stands alone."""
-    clusters = [row.cluster for row in rows]
-    return None if all(cluster is None for cluster in clusters) else clusters
+    clusters = rows.clusters if isinstance(rows, ScoreColumn) else [row.cluster for row in rows]
+    return None if clusters is None or not any(each is not None for each in clusters) else clusters

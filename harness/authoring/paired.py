@@ -41,7 +41,7 @@ class Pairs:
     variants: tuple[tuple[Score, ...], ...]
 
     @property
-    def clusters(self) -> list[str | None] | None:
+    def clusters(self) -> Sequence[str | None] | None:
         """The samples' clusters; None where every sample stands alone."""
         return clusters_of(self.originals)
 

@@ -89,13 +89,14 @@ def show(
 def _observed(
     baseline: ScoredRun, repeat: ScoredRun, task: str, name: str
 ) -> tuple[float | None, str]:
-    from harness.authoring.metrics import values_of
+    from harness.authoring.metrics import score_values, values_of
     from harness.comparison import measure
     from harness.gate.power import discordance_of
 
-    pairs = measure.pair(baseline.samples.get(task, {}), repeat.samples.get(task, {}), name)
-    rows = [*pairs.baseline, *pairs.candidate]
-    if not pairs.baseline or not all(isinstance(row.value, float | int) for row in rows):
+    samples = (run.samples.get(task, {}) for run in (baseline, repeat))
+    pairs = measure.align(*samples).pairs(name)
+    values = [*score_values(pairs.baseline), *score_values(pairs.candidate)]
+    if not pairs.baseline or not all(isinstance(value, float | int) for value in values):
         return None, ""
     found = discordance_of(values_of(pairs.baseline), values_of(pairs.candidate))
     return found, f"seen in {len(pairs.baseline):,} pairs of two runs"

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeAlias
 
+from harness.authoring.metrics import ScoreColumn
 from harness.comparison.ideal import DistanceChange
 from harness.comparison.metric_kinds import (
     CannotCompare,
@@ -112,13 +113,15 @@ def number(value: ScoreValue | None) -> bool:
     return value is not None and not isinstance(value, Unscored)
 
 
-def rows(samples: Iterable[ScoredSample], metric: str) -> list[Score]:
+def rows(samples: Iterable[ScoredSample], metric: str) -> ScoreColumn:
     """The scored samples' rows of one metric."""
-    return [
-        Score(sample.id, metric, sample.scores[metric], cluster=sample.cluster)
+    found = [
+        (sample.id, value, sample.cluster)
         for sample in samples
-        if number(sample.scores.get(metric))
+        if (value := sample.scores.get(metric)) is not None and not isinstance(value, Unscored)
     ]
+    ids, values, clusters = zip(*found, strict=True) if found else ((), (), ())
+    return ScoreColumn(metric, ids, values, clusters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +138,9 @@ class Pairs:
         only_candidate: Samples that the baseline does not have.
     """
 
-    baseline: list[Score]
-    candidate: list[Score]
-    failed: list[Score] = field(default_factory=list)
+    baseline: ScoreColumn
+    candidate: ScoreColumn
+    failed: Sequence[Score] = ()
     baseline_unscored: int = 0
     missing: int = 0
     only_candidate: int = 0
@@ -153,37 +156,72 @@ class Pairs:
         return len(self.failed) + self.baseline_unscored + self.missing + self.only_candidate
 
 
-def pair(
-    baseline: Mapping[str, ScoredSample], candidate: Mapping[str, ScoredSample], metric: str
-) -> Pairs:
-    """Pairs two runs of a task by sample id."""
-    before: list[Score] = []
-    after: list[Score] = []
-    failed: list[Score] = []
-    unscored = missing = shared = 0
-    for name, old in baseline.items():
-        new = candidate.get(name)
-        value = old.scores.get(metric)
-        scored = value is not None and not isinstance(value, Unscored)
-        if new is None:
-            missing += scored
-            continue
-        shared += 1
-        other = new.scores.get(metric)
-        answered = other is not None and not isinstance(other, Unscored)
-        if not scored:
-            # A metric in neither does not apply to the sample: nothing is missing.
-            unscored += answered
-            continue
-        assert value is not None
-        cluster = old.cluster if old.cluster is not None else new.cluster
-        row = Score(name, metric, value, None, 0, cluster)
-        if answered and other is not None:
-            before.append(row)
-            after.append(Score(name, metric, other, None, 0, cluster))
-        else:
-            failed.append(row)
-    return Pairs(before, after, failed, unscored, missing, len(candidate) - shared)
+@dataclass(frozen=True, slots=True)
+class AlignedTask:
+    """A task's samples in two runs, side by side; aligned once for all of its metrics.
+
+    Attributes:
+        ids: Sample ids that both runs have, in the baseline's order.
+        baseline: The baseline's scores of those samples.
+        candidate: The candidate's.
+        clusters: Their clusters; None where every sample stands alone.
+        missing: The baseline's scores of the samples that the candidate does not have.
+        only_candidate: Samples that the baseline does not have.
+    """
+
+    ids: Sequence[str]
+    baseline: Sequence[Mapping[str, ScoreValue]]
+    candidate: Sequence[Mapping[str, ScoreValue]]
+    clusters: Sequence[str | None] | None
+    missing: Sequence[Mapping[str, ScoreValue]]
+    only_candidate: int
+
+    def pairs(self, metric: str) -> Pairs:
+        """The rows of one metric."""
+        old = [scores.get(metric) for scores in self.baseline]
+        new = [scores.get(metric) for scores in self.candidate]
+        answered = [number(value) for value in new]
+        both, failed, unscored = [], [], 0
+        for place, (value, known) in enumerate(zip(old, answered, strict=True)):
+            if not number(value):
+                # A metric in neither does not apply to the sample: nothing is missing.
+                unscored += known
+            elif known:
+                both.append(place)
+            else:
+                failed.append(place)
+        before, after = (
+            ScoreColumn(metric, self.ids, values, self.clusters)  # type: ignore[arg-type]
+            for values in (old, new)
+        )
+        return Pairs(
+            before if len(both) == len(before) else before.take(both),
+            after if len(both) == len(after) else after.take(both),
+            before.take(failed),
+            unscored,
+            sum(number(scores.get(metric)) for scores in self.missing),
+            self.only_candidate,
+        )
+
+
+def align(
+    baseline: Mapping[str, ScoredSample], candidate: Mapping[str, ScoredSample]
+) -> AlignedTask:
+    """Aligns two runs of a task by sample id."""
+    old = [sample for name, sample in baseline.items() if name in candidate]
+    new = [candidate[sample.id] for sample in old]
+    clusters = [
+        one.cluster if one.cluster is not None else other.cluster
+        for one, other in zip(old, new, strict=True)
+    ]
+    return AlignedTask(
+        [sample.id for sample in old],
+        [sample.scores for sample in old],
+        [sample.scores for sample in new],
+        clusters if any(each is not None for each in clusters) else None,
+        [sample.scores for name, sample in baseline.items() if name not in candidate],
+        len(candidate) - len(old),
+    )
 
 
 # --------------------------------------------------------------------------- inferences
@@ -298,8 +336,12 @@ def pair_metric(
     metrics: MetricsOfTask,
     whole: bool = False,
     resamples: int = estimates.RESAMPLES,
+    aligned: AlignedTask | None = None,
 ) -> PairedMetric:
     """A metric of two runs on the samples that both scored.
+
+    ``aligned`` holds the task's samples in both runs; whoever asks for several metrics aligns
+    them once.
 
     Raises:
         NotMeasurable: There are no pairs, or it takes a metric's code that is not here.
@@ -308,7 +350,8 @@ def pair_metric(
     for run, role in ((baseline, "baseline"), (candidate, "candidate")):
         if task not in run.samples:
             raise CannotCompare(f"the {role} holds no samples of {task}")
-    pairs = pair(baseline.samples[task], candidate.samples[task], name)
+    aligned = aligned or align(baseline.samples[task], candidate.samples[task])
+    pairs = aligned.pairs(name)
     if not pairs.baseline:
         raise CannotCompare(f"no sample has {full} in both runs")
     reported = baseline.result.tasks[task].metrics.get(name)

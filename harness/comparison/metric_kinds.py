@@ -16,7 +16,13 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 
-from harness.authoring.metrics import Resamplable, clusters_of, statistics_of, values_of
+from harness.authoring.metrics import (
+    Resamplable,
+    clusters_of,
+    score_values,
+    statistics_of,
+    values_of,
+)
 from harness.protocols import Metric
 from harness.stats import compare as paired
 from harness.stats import estimates
@@ -203,6 +209,7 @@ class OwnCode:
 
     def level(self, rows: Rows, resamples: int = 0) -> Inference:  # noqa: ARG002
         """Student t on the half-samples' standard error."""
+        rows = list(rows)  # each is needed in half of the samples
         halves = self._halves(rows)
         values = np.array([self.value([rows[i] for i in half]) for half in halves])
         return self._inference(self.value(rows), values, rows, 0.0)
@@ -218,6 +225,7 @@ class OwnCode:
 
         The error is never below what three pairs that differ would make of it.
         """
+        before, after = list(before), list(after)
         values = np.array(
             [
                 [self.value([rows[i] for i in half]) for rows in (before, after)]
@@ -311,9 +319,9 @@ def rows_of(
 
 def is_mean(scores: Rows, result: MetricResult | None) -> bool:
     """Whether the metric is the plain mean of the rows, by what the run reported for them."""
-    if not scores or not all(isinstance(row.value, float | int) for row in scores):
+    if not scores or not set(map(type, score_values(scores))) <= {float, int, bool}:
         return False
-    centre = float(np.mean([row.value for row in scores]))
+    centre = float(values_of(scores).mean())
     value = centre if result is None else result.estimate.value
     return math.isnan(centre) or math.isclose(centre, value, rel_tol=1e-6, abs_tol=1e-9)
 

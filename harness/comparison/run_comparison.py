@@ -296,7 +296,8 @@ def _compare_task(
     forced: str | None,
 ) -> TaskComparison:
     before, after = baseline.samples.get(task, {}), candidate.samples.get(task, {})
-    shared = sum(name in after for name in before)
+    aligned = measure.align(before, after)
+    shared = len(aligned.ids)
     results = [run.result.tasks[task] for run in (baseline, candidate)]
     compared: list[MetricComparison] = []
     groups: list[GroupChange] = []
@@ -305,7 +306,7 @@ def _compare_task(
         reported = next(each.metrics[name] for each in results if name in each.metrics)
         metric = measure.metric_object(metrics, task, name)
         try:
-            found = measure.pair_metric(baseline, candidate, task, name, metrics)
+            found = measure.pair_metric(baseline, candidate, task, name, metrics, aligned=aligned)
             compared.append(_compare_metric(name, reported, found, metric, before, after))
         except CannotCompare as reason:
             skipped[name] = str(reason)
@@ -388,7 +389,7 @@ def _flips(
     for index in np.argsort(-badness, kind="stable"):
         if change[index] == 0:
             continue
-        sample_id = pairs.baseline[index].sample_id
+        sample_id = pairs.baseline.ids[index]
         one, other = before[sample_id], after[sample_id]
         worse = None if higher_is_better is None else bool(badness[index] > 0)
         flips.append(
@@ -410,15 +411,12 @@ def _compare_groups(name: str, found: PairedMetric, before: Samples) -> list[Gro
     """The difference within every group; groups too small for an interval are left out."""
     pairs = found.pairs
     members: dict[tuple[str, str], list[int]] = {}
-    for index, row in enumerate(pairs.baseline):
-        for attribute, group in before[row.sample_id].groups.items():
+    for index, sample_id in enumerate(pairs.baseline.ids):
+        for attribute, group in before[sample_id].groups.items():
             members.setdefault((attribute, group), []).append(index)
     changes = []
     for (attribute, group), chosen in members.items():
-        within = Pairs(
-            [pairs.baseline[index] for index in chosen],
-            [pairs.candidate[index] for index in chosen],
-        )
+        within = Pairs(pairs.baseline.take(chosen), pairs.candidate.take(chosen))
         try:
             difference = PairedMetric(f"{name} of {group}", within, found.metric).difference()
         except CannotCompare:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from harness.authoring.metrics import values_of
 from harness.comparison import measure
 from harness.comparison.measure import (
+    AlignedTask,
     CannotCompare,
     MetricsOfTask,
     PairedMetric,
@@ -49,12 +50,14 @@ class Judge:
         candidate: The run that is judged.
         baseline: What it is compared with; None where no rule needs one.
         metrics: Task → metric objects.
+        aligned: Task → its samples in both runs, kept from one rule to the next.
     """
 
     config: GateConfig
     candidate: ScoredRun
     baseline: ScoredRun | None
     metrics: MetricsOfTask
+    aligned: dict[str, AlignedTask] = field(default_factory=dict)
 
     def judge(self, rule: Rule, alpha: float, resamples: int = estimates.RESAMPLES) -> Judged:
         """Evidence for and against one rule.
@@ -176,9 +179,13 @@ class Judge:
         )
         if reason:
             raise CannotCompare(f"not comparable with the baseline ({reason})")
+        both = self.baseline.samples, self.candidate.samples
+        if task not in self.aligned and all(task in samples for samples in both):
+            self.aligned[task] = measure.align(*(samples[task] for samples in both))
         return measure.pair_metric(
-            self.baseline, self.candidate, task, name, self.metrics, resamples=resamples
-        )
+            self.baseline, self.candidate, task, name, self.metrics, resamples=resamples,
+            aligned=self.aligned.get(task),
+        )  # fmt: skip
 
 
 def check_share(rule: Rule, before: Inference) -> None:

@@ -124,9 +124,9 @@ def test_an_unchanged_model_at_its_ideal_is_not_blocked(kit, scored) -> None:
 
 
 def test_an_unchanged_gap_far_from_its_ideal_is_no_loss(kit) -> None:
+    from harness.authoring.metrics import ScoreColumn
     from harness.comparison.measure import PairedMetric, Pairs
     from harness.comparison.metric_kinds import SummedRows
-    from harness.types import Score
 
     def gap(sums):
         return sums[:, 0] / sums[:, 1] - sums[:, 2] / sums[:, 3]
@@ -135,7 +135,7 @@ def test_an_unchanged_gap_far_from_its_ideal_is_no_loss(kit) -> None:
     first, hit = np.arange(200) < 100, rng.random(200)
     right = np.where(first, hit < 0.9, hit < 0.5)
     table = np.stack([right & first, first, right & ~first, ~first], axis=1).astype(float)
-    rows = [Score(str(i), "gap", tuple(row)) for i, row in enumerate(table.tolist())]
+    rows = ScoreColumn("gap", [*map(str, range(200))], [*map(tuple, table.tolist())])
     metric = SummedRows("t.gap", Corpus("gap", gap, None, ideal=0.0, bounds=(-1.0, 1.0)), True)
     change = PairedMetric("t.gap", Pairs(rows, rows), metric).distance_change(0.0)
     assert change.value == 0
