@@ -27,7 +27,8 @@ class TaskPlan:
     """One task's part of a plan.
 
     ``skipped`` counts variants not asked, probe → reason → count; ``every`` holds the ids of all
-    of the data's samples, ``planned`` those that were chosen.
+    of the data's samples, ``planned`` those that were chosen;
+    ``scored_by`` names the settings that decide what a score means.
     """
 
     task: Task
@@ -38,6 +39,7 @@ class TaskPlan:
     probes: Mapping[str, Probe]
     skipped: Mapping[str, Mapping[str, int]]
     settings: Mapping[str, str]
+    scored_by: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     every: tuple[str, ...] = ()
 

@@ -7,7 +7,7 @@ when the thing is used. Every protocol is structural: no base class is needed.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -62,9 +62,10 @@ class Task(Protocol):
     """Samples, what to ask about each, and how to score the answers.
 
     ``version`` changes whenever a score could. An optional attribute ``settings``
-    (``Mapping[str, str]``) says in words how the model is asked; reports show it. An optional
-    method ``remarks(samples: Sequence[Sample]) -> Iterable[str]`` says what a reader must know of
-    scores on just these samples; reports show it as notes.
+    (``Mapping[str, str]``) says in words how the model is asked; reports show it, and runs that
+    differ in it are not compared (see ``DeclaresScoring``). An optional method
+    ``remarks(samples: Sequence[Sample]) -> Iterable[str]`` says what a reader must know of scores
+    on just these samples; reports show it as notes.
     """
 
     @property
@@ -100,6 +101,20 @@ class Task(Protocol):
         A metric that does not apply to the sample is left out. None of the responses is
         ``Failed``: such samples are counted as errors by the runner.
         """
+        ...
+
+
+@runtime_checkable
+class DeclaresScoring(Protocol):
+    """What a task offers that has settings which do not change what a score means.
+
+    Runs that differ in a setting that does are not compared. Of a task without this attribute
+    every one of its ``settings`` is taken to be such.
+    """
+
+    @property
+    def scored_by(self) -> Collection[str]:
+        """Names of its settings that decide what a score means (labels, language, tokenizer)."""
         ...
 
 

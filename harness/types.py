@@ -354,6 +354,8 @@ class TaskResult:
         groups: Attribute → group → metric name → result.
         probes: Probe → metric name → measure (``mean_change``, …) → estimate.
         settings: How it was asked, in words: template, shots, scoring method, ….
+        scored_by: Those of the settings that decide what a score means; runs that differ in one
+            are not compared.
         notes: What a reader must know, such as that sample data was used.
         fairness: Attribute → metric name → measure between groups (``gap``, …) → estimate.
         skipped_variants: Probe → reason → variants that were not asked.
@@ -374,6 +376,7 @@ class TaskResult:
     fairness: Comparisons = field(default_factory=dict)
     skipped_variants: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     failure: str | None = None
+    scored_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

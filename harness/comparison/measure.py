@@ -6,8 +6,8 @@ Comparisons and gates both ask here, so that they cannot disagree.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from harness.authoring.metrics import ScoreColumn
@@ -44,64 +44,55 @@ MetricsOfTask: TypeAlias = Mapping[str, Sequence[Metric]]
 # --------------------------------------------------------------------------- comparability
 
 
-JUDGED_BY = ("labels", "language", "languages", "split", "tokenize", "tokenizer")
-"""A task's settings that decide what an answer scores."""
+ALWAYS = {
+    "num_fewshot": "number of few-shot examples",
+    "template": "prompt template",
+    "scoring": "scoring",
+    "samples": "samples",
+}
+"""Settings that must agree for every task, with their names in words."""
 
 
 @dataclass(frozen=True, slots=True)
 class TaskIdentity:
     """What must agree for two runs' scores of a task to be comparable.
 
-    ``judged_by`` holds those of ``JUDGED_BY`` that the task has.
+    Attributes:
+        version: The task's version.
+        data_sha256: Hash of its data.
+        settings: How it was asked and scored.
+        scored_by: Names of the settings that decide what a score means, as the task declares
+            them (see ``harness.protocols.DeclaresScoring``).
     """
 
     version: str
     data_sha256: str
-    num_fewshot: str | None = None
-    template: str | None = None
-    scoring: str | None = None
-    samples: str | None = None
-    judged_by: tuple[tuple[str, str], ...] = ()
-
-    @classmethod
-    def of(cls, version: str, data_sha256: str, settings: Mapping[str, str]) -> TaskIdentity:
-        """From what a plan or a result says of a task."""
-        asked = {
-            name: settings.get(name) for name in ("num_fewshot", "template", "scoring", "samples")
-        }
-        judged_by = tuple((name, settings[name]) for name in JUDGED_BY if name in settings)
-        return cls(version, data_sha256, **asked, judged_by=judged_by)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    scored_by: Collection[str] = ()
 
     @classmethod
     def of_result(cls, task: TaskResult) -> TaskIdentity:
         """From a task's result."""
-        return cls.of(task.version, task.data_sha256, task.settings)
+        return cls(task.version, task.data_sha256, task.settings, task.scored_by)
 
 
 def incomparable(baseline: TaskIdentity, candidate: TaskIdentity) -> str | None:
     """Why the two cannot be compared, in words; None where they can."""
-    names = {
-        "version": "task version",
-        "data_sha256": "data (SHA-256)",
-        "num_fewshot": "number of few-shot examples",
-        "template": "prompt template",
-        "scoring": "scoring",
-        "samples": "samples",
-    }
     reasons = []
-    for attribute, name in names.items():
-        before, after = getattr(baseline, attribute), getattr(candidate, attribute)
-        if attribute == "samples" and None in (before, after):
-            continue  # all of the data: what they have in common can be compared
+
+    def check(name: str, before: str | None, after: str | None, length: int | None = None) -> None:
         if before != after:
-            length = 12 if attribute == "data_sha256" else None
-            before, after = ("none" if each is None else each[:length] for each in (before, after))
-            reasons.append(f"{name} {before} in the baseline, {after} in the candidate")
-    before, after = dict(baseline.judged_by), dict(candidate.judged_by)
-    for name in sorted(before.keys() | after.keys()):
-        if before.get(name) != after.get(name):
-            old, new = before.get(name, "none"), after.get(name, "none")
+            old, new = ("none" if each is None else each[:length] for each in (before, after))
             reasons.append(f"{name} {old} in the baseline, {new} in the candidate")
+
+    check("task version", baseline.version, candidate.version)
+    check("data (SHA-256)", baseline.data_sha256, candidate.data_sha256, 12)
+    declared = sorted({*baseline.scored_by, *candidate.scored_by} - ALWAYS.keys())
+    for name in (*ALWAYS, *declared):
+        before, after = baseline.settings.get(name), candidate.settings.get(name)
+        if name == "samples" and None in (before, after):
+            continue  # all of the data: what they have in common can be compared
+        check(ALWAYS.get(name, name), before, after)
     return "; ".join(reasons) or None
 
 

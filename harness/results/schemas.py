@@ -85,6 +85,7 @@ class Task(_Strict):
     failure: str | None = None
     data: Source
     settings: dict[str, Plain]
+    scored_by: list[str] = []
     notes: list[str]
     metrics: dict[str, Metric]
     groups: dict[str, dict[str, dict[str, Metric]]]

@@ -353,6 +353,7 @@ def _task(task: TaskResult) -> JSON:
         "failure": task.failure,
         "data": _source(task.data, task.data_sha256),
         "settings": dict(task.settings),
+        "scored_by": list(task.scored_by),
         "notes": list(task.notes),
         "metrics": {name: _metric(result) for name, result in task.metrics.items()},
         "groups": {
@@ -389,6 +390,7 @@ def _task_back(name: str, data: JSON) -> TaskResult:
         probes=_comparisons_back(data["probes"]),
         skipped_variants=data.get("skipped_variants", {}),
         settings=data["settings"],
+        scored_by=tuple(data.get("scored_by", ())),
         notes=tuple(data["notes"]),
     )
 

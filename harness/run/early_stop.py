@@ -67,7 +67,9 @@ class EarlyStop:
             for task in plan.tasks
         }
         identities = {
-            task.task.name: TaskIdentity.of(str(task.task.version), task.data_sha256, task.settings)
+            task.task.name: TaskIdentity(
+                str(task.task.version), task.data_sha256, task.settings, task.scored_by
+            )
             for task in plan.tasks
         }
         return SequentialGate(

@@ -14,6 +14,7 @@ from harness.errors import DataError, UnknownNameError, UsageError, plugin_call
 from harness.planned import Plan, PlannedSample, TaskPlan
 from harness.plugins import Registry
 from harness.protocols import (
+    DeclaresScoring,
     ModelBackend,
     Preparing,
     Probe,
@@ -136,7 +137,9 @@ def _plan_task(
                     skipped[name][UNCHANGED] += 1
                     continue
                 planned.append(replace(asked, probe=name, variant=number))
-    settings = {**getattr(task, "settings", {}), **shots.settings}
+    stated: Mapping[str, str] = getattr(task, "settings", {})
+    scored_by = task.scored_by if isinstance(task, DeclaresScoring) else stated
+    settings = {**stated, **shots.settings}
     if len(samples) < len(every):
         settings["samples"] = chosen
     if thinking_tokens:
@@ -157,6 +160,7 @@ def _plan_task(
         probes=probes,
         skipped=skipped,
         settings=settings,
+        scored_by=tuple(name for name in stated if name in scored_by),
         notes=notes,
         every=tuple(each.id for each in every),
     )

@@ -116,6 +116,7 @@ def summarize(
         probes=_probes(plan, records),
         skipped_variants={name: dict(counts) for name, counts in plan.skipped.items()},
         settings=plan.settings,
+        scored_by=plan.scored_by,
         notes=notes,
         fairness=_fairness(metrics, groups, more_measures),
         failure=failure,

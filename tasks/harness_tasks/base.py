@@ -69,6 +69,11 @@ class GenerationTask:
         return metrics_of(self.graders)
 
     @property
+    def scored_by(self) -> tuple[str, ...]:
+        """See ``harness.protocols.DeclaresScoring``."""
+        return ("scoring", "template", *self.notes)
+
+    @property
     def settings(self) -> Mapping[str, str]:
         """How the model is asked, in words."""
         return {

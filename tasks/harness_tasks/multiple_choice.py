@@ -116,6 +116,11 @@ class MultipleChoiceTask:
         return (*self.own_metrics, *metrics_of(self.graders))
 
     @property
+    def scored_by(self) -> tuple[str, ...]:
+        """See ``harness.protocols.DeclaresScoring``."""
+        return ("scoring", "template", "choice given by")
+
+    @property
     def settings(self) -> Mapping[str, str]:
         """How the model is asked, in words."""
         form = "its letter" if self.lettered else "its text"

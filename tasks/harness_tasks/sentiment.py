@@ -132,6 +132,11 @@ class SentimentTask:
         return (*self.own_metrics, *metrics_of(self.graders))
 
     @property
+    def scored_by(self) -> tuple[str, ...]:
+        """See ``harness.protocols.DeclaresScoring``."""
+        return ("scoring", "labels", "template")
+
+    @property
     def settings(self) -> Mapping[str, str]:
         """How the model is asked, in words."""
         how = {"scoring": self.scoring, "labels": ", ".join(self.labels)}

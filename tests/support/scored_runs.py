@@ -81,6 +81,7 @@ def make_run(tmp_path: Path) -> MakeRun:
         version: str = "1",
         data_sha256: str = "d" * 64,
         settings: Mapping[str, str] | None = None,
+        scored_by: tuple[str, ...] = (),
         probes: Mapping[str, Mapping[str, Mapping[str, Estimate]]] | None = None,
         gate: Mapping[str, object] | None = None,
         samples: bool = True,
@@ -101,6 +102,7 @@ def make_run(tmp_path: Path) -> MakeRun:
             data_sha256,
             aggregation.estimate(metrics, records),
             settings=settings or {"num_fewshot": "0", "template": "default"},
+            scored_by=scored_by,
             probes=probes or {},
         )
         if samples:

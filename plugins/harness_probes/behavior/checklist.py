@@ -42,6 +42,11 @@ class CheckList:
     version: str = "2"
 
     @property
+    def scored_by(self) -> tuple[str, ...]:
+        """See ``harness.protocols.DeclaresScoring``."""
+        return ("scoring", "labels", "template")
+
+    @property
     def settings(self) -> Mapping[str, str]:
         """How the model is asked, in words."""
         return {

@@ -40,6 +40,11 @@ class ContrastSets:
     version: str = "2"
 
     @property
+    def scored_by(self) -> tuple[str, ...]:
+        """See ``harness.protocols.DeclaresScoring``."""
+        return ("scoring", "labels", "template")
+
+    @property
     def settings(self) -> Mapping[str, str]:
         """How the model is asked, in words."""
         return self.labeller.settings

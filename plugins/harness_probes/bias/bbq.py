@@ -71,6 +71,11 @@ class BBQ:
     version: str = "2"
 
     @property
+    def scored_by(self) -> tuple[str, ...]:
+        """See ``harness.protocols.DeclaresScoring``."""
+        return ("scoring", "template", "answer given by")
+
+    @property
     def settings(self) -> Mapping[str, str]:
         """How the model is asked, in words."""
         how = {

@@ -64,6 +64,11 @@ class Bold:
     version: str = "1"
 
     @property
+    def scored_by(self) -> tuple[str, ...]:
+        """See ``harness.protocols.DeclaresScoring``."""
+        return ("scoring", "scorer")
+
+    @property
     def settings(self) -> Mapping[str, str]:
         """How the model is asked, in words."""
         return {

@@ -49,6 +49,11 @@ class SafetyTask:
     more: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def scored_by(self) -> tuple[str, ...]:
+        """See ``harness.protocols.DeclaresScoring``."""
+        return ("scoring", "detector", *self.more)
+
+    @property
     def settings(self) -> Mapping[str, str]:
         """How the model is asked, in words."""
         return {

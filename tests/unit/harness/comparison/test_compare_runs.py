@@ -137,12 +137,18 @@ def test_changes_are_shown_by_group(kit, scored) -> None:
             "scoring none in the baseline, classify in the candidate",
         ),
         (
-            {"settings": {"num_fewshot": "0", "template": "default", "labels": "a, b"}},
+            {
+                "settings": {"num_fewshot": "0", "template": "default", "labels": "a, b"},
+                "scored_by": ("labels",),
+            },
             "labels none in the baseline, a, b in the candidate",
         ),
         (
-            {"settings": {"num_fewshot": "0", "template": "default", "tokenizer": "unicode"}},
-            "tokenizer none in the baseline, unicode in the candidate",
+            {
+                "settings": {"num_fewshot": "0", "template": "default", "detector": "words"},
+                "scored_by": ("detector",),
+            },
+            "detector none in the baseline, words in the candidate",
         ),
     ],
 )

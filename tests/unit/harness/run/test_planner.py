@@ -35,10 +35,43 @@ def test_a_sample_is_drawn_of_all_rows_and_said(registry, backend, echo_rows) ->
     assert task.settings["samples"] == how
     assert f"scored: {how}" in task.notes
     other = build(registry, backend, echo_rows, sample=3, seed=1).tasks[0]
-    one, two = (TaskIdentity.of("1", each.data_sha256, each.settings) for each in (task, other))
+    one, two = (TaskIdentity("1", each.data_sha256, each.settings) for each in (task, other))
     assert "samples" in str(incomparable(one, two))
     whole = build(registry, backend, echo_rows).tasks[0]
-    assert incomparable(one, TaskIdentity.of("1", whole.data_sha256, whole.settings)) is None
+    assert incomparable(one, TaskIdentity("1", whole.data_sha256, whole.settings)) is None
+
+
+@pytest.mark.parametrize(
+    ("declared", "kept"), [(None, ("template", "mark")), (("mark", "absent"), ("mark",))]
+)
+def test_a_tasks_settings_decide_what_a_score_means_unless_it_names_those_that_do(
+    registry, backend, echo_rows, declared, kept
+) -> None:
+    echo = registry.tasks["echo"]
+
+    def open_with(mark):
+        def open_task(options):
+            task = echo.open(options)
+            task.settings = {**task.settings, "mark": mark}
+            if declared is not None:
+                task.scored_by = declared
+            return task
+
+        return open_task
+
+    found = []
+    for mark in ("words", "letters"):
+        spec = replace(echo, open=open_with(mark))
+        other = replace(registry, tasks={**registry.tasks, "echo": spec})
+        found.append(build(other, backend, echo_rows).tasks[0])
+    assert found[0].scored_by == kept
+    one, two = (
+        TaskIdentity("1", each.data_sha256, each.settings, each.scored_by) for each in found
+    )
+    assert incomparable(one, two) == "mark words in the baseline, letters in the candidate"
+    # One that was written before tasks declared it is judged by the other's.
+    assert incomparable(replace(one, scored_by=()), two) is not None
+    assert incomparable(replace(one, scored_by=()), replace(two, scored_by=())) is None
 
 
 def test_the_first_rows_and_a_sample_are_not_both_taken() -> None:
