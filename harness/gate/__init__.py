@@ -1,6 +1,7 @@
 """Gates: rules become a verdict, with a stated error rate and the evidence in one sentence.
 
 config      the [gate] table: rules, α, mode
+beforehand  which rules the planned samples cannot judge
 names       what rules name, and which could never block
 judging     the evidence for and against one rule
 fixed       judging once, at the end, with Holm–Bonferroni over the rules

@@ -7,11 +7,11 @@ import math
 from harness.comparison.measure import CannotCompare, MetricsOfTask
 from harness.comparison.metric_kinds import needs_resampling
 from harness.errors import ConfigError
-from harness.gate.config import TIERS, GateConfig, Rule
+from harness.gate.config import DROPS, TIERS, GateConfig, Rule
 from harness.gate.judging import Judge, Judged
 from harness.gate.names import check_rules, task_of
 from harness.gate.sentences import explain
-from harness.gate.verdict import GateVerdict, RuleVerdict, blocked, overall
+from harness.gate.verdict import Evidence, GateVerdict, RuleVerdict, blocked, overall
 from harness.results.baseline import ScoredRun
 from harness.stats import estimates
 from harness.stats.compare import holm
@@ -94,8 +94,7 @@ def decide(rule: Rule, judged: Judged, config: GateConfig, p_block: float) -> Ru
     because = f", because {judged.doubt}" if judged.doubt else ""
     if math.isnan(judged.evidence.low):
         because += f"; refused, because no interval can be trusted ({judged.evidence.method})"
-        few = judged.evidence.n < ENOUGH
-        because += f": it takes at least {ENOUGH} samples" if few else ""
+        because += _enough(rule, judged.evidence, config.alpha)
     if p_block <= config.alpha_to_block:
         return explain(rule, "block", judged.evidence)
     if judged.p_block <= config.alpha:
@@ -105,3 +104,24 @@ def decide(rule: Rule, judged: Judged, config: GateConfig, p_block: float) -> Ru
     if judged.p_pass > config.alpha or judged.doubt:
         return explain(rule, "inconclusive", judged.evidence, after=because)
     return explain(rule, "pass", judged.evidence)
+
+
+def _enough(rule: Rule, evidence: Evidence, alpha: float) -> str:
+    """The number of samples that would do, where the method does not say it and it can be told.
+
+    A metric that does not vary passes with (1 − margin)ⁿ ≤ α on a scale from 0 to 1: of n samples
+    none of which is worse, so many more could be.
+    """
+    if "takes" in evidence.method:
+        return ""
+    margin = abs(evidence.value - rule.value)
+    if rule.kind == "target":
+        margin = abs(rule.tolerance - margin)
+    elif rule.kind in DROPS:
+        margin = rule.value
+        if rule.kind == "max_relative_drop" and evidence.baseline is not None:
+            margin *= abs(evidence.baseline)
+    needed = ENOUGH
+    if 0 < margin < 1:
+        needed = max(ENOUGH, math.ceil(math.log(alpha) / math.log1p(-margin)))
+    return f": it takes at least {needed:,} samples" if evidence.n < needed else ""

@@ -11,6 +11,7 @@ from harness.comparison.measure import TaskIdentity
 from harness.config import RunSpec
 from harness.errors import ConfigError
 from harness.gate import GateConfig, GateVerdict, SequentialGate, parse_gate
+from harness.gate.beforehand import check_samples
 from harness.gate.series import Build, take_part
 from harness.planned import Plan, PlannedSample, TaskPlan
 from harness.protocols import Metric
@@ -56,16 +57,16 @@ class EarlyStop:
         build = take_part(config, key)
         return cls(config if build is None else build.config, baseline, build)
 
-    def sequential(self, plan: Plan, seed: int) -> SequentialGate | None:
-        """The stepping gate, where the verdict may end the run; None in fixed mode."""
+    def begin(self, plan: Plan, seed: int) -> SequentialGate | None:
+        """Checks the rules; the stepping gate where the verdict may end the run, else None.
+
+        Raises:
+            ConfigError: The planned samples cannot judge a rule, whatever is answered.
+        """
+        planned = samples_of(plan)
+        check_samples(self.config, planned, self.baseline, metrics_of(plan))
         if self.config.mode != "sequential":
             return None
-        planned = {
-            task.task.name: {
-                each.sample.id: each.sample.cluster for each in task.planned if each.probe is None
-            }
-            for task in plan.tasks
-        }
         identities = {
             task.task.name: TaskIdentity(
                 str(task.task.version), task.data_sha256, task.settings, task.scored_by
@@ -86,6 +87,16 @@ class EarlyStop:
         else:
             found = gate.with_differences(stepping.conclude(candidate), self.baseline)
         return found if self.build is None else self.build.finish(candidate.result.run_id, found)
+
+
+def samples_of(plan: Plan) -> Mapping[str, Mapping[str, str | None]]:
+    """Task → sample id → cluster of what will be scored."""
+    return {
+        task.task.name: {
+            each.sample.id: each.sample.cluster for each in task.planned if each.probe is None
+        }
+        for task in plan.tasks
+    }
 
 
 def metrics_of(plan: Plan) -> Mapping[str, Sequence[Metric]]:

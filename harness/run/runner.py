@@ -86,7 +86,7 @@ def run(
     with ExitStack() as opened:
         backend = opened.enter_context(closing(models.open_backend(spec, registry)))
         plan = planning.build(spec, registry, backend)
-        stepping = None if gate is None else gate.sequential(plan, spec.seed)
+        stepping = None if gate is None else gate.begin(plan, spec.seed)
         store = opened.enter_context(ResponseStore(store_path(spec.cache, backend)))
         folder = opened.enter_context(
             runfolder.claimed(spec.out, started, _slug(spec), written_spec)

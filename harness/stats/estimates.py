@@ -48,7 +48,7 @@ Compute = Callable[[Array], Array]
 RESAMPLES = 1000
 _FEW = 50
 _FEW_CLUSTERS = 25
-_FEWEST_NOISY = 20  # samples below which a quantity that chance raises gets no interval
+FEWEST_NOISY = 20  # samples below which a quantity that chance raises gets no interval
 MANY = 2000  # units from which on one more makes no difference
 _NEGLIGIBLE = 0.05  # of a standard error, by which one unseen value can move a mean
 UNIT = (0.0, 1.0)
@@ -400,8 +400,8 @@ def _infer_raised(
     compute: Any, value: float, total: Array, sums: Array, units: int, name: str
 ) -> Inference:
     """What the resamples say about a quantity that chance raises; see ``raised``."""
-    if units < _FEWEST_NOISY:
-        return Unknown(value, f"{name}; no interval below {_FEWEST_NOISY} samples")
+    if units < FEWEST_NOISY:
+        return Unknown(value, f"{name}; no interval below {FEWEST_NOISY} samples")
     plain, replicates = float(compute.plain(total)[0]), compute.plain(sums)
     found = from_replicates(plain, replicates, units, name)
     return without_chance(found, value, float(compute.noise(total)[0]))
