@@ -73,7 +73,7 @@ def command(
 
     config = _config(file, baseline)
     if power:
-        gate_power.of_run(config, run, discordance, repeat)
+        gate_power.of_run(config, run, registry_of(context), discordance, repeat)
         return 0
     candidate = load_run(run)
     build = take_part(config, str(run), candidate.result.run_id)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,8 +12,10 @@ import click
 from harness.authoring.literal import echo
 
 if TYPE_CHECKING:
-    from harness.gate import GateConfig
+    from harness.comparison.measure import MetricsOfTask
+    from harness.gate import GateConfig, Rule
     from harness.gate.power import Chances, Power
+    from harness.plugins import Registry
     from harness.results.baseline import ScoredRun
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -40,50 +43,108 @@ def options(flag: str) -> Callable[[Function], Function]:
     return add
 
 
-def show(
-    config: GateConfig,
-    samples: Mapping[str, int],
-    means: Collection[str],
-    discordance: float | None,
-    baseline: ScoredRun | None = None,
-    repeat: ScoredRun | None = None,
-) -> None:
-    """Prints what to expect of every rule on a drop.
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What predictions can rest on.
 
-    Args:
-        config: The gate.
+    Attributes:
         samples: Task → samples that it will have.
-        means: The metrics, ``TASK.METRIC``, that are means of scores.
-        discordance: Share of pairs that will differ, where the user gave it.
+        metrics: Task → metric objects.
         baseline: What will be compared with.
         repeat: Another run of the same model, or a run of one like the candidates: what differs
             between the two is what to expect.
+        discordance: Share of pairs that will differ, where the user gave it.
     """
+
+    samples: Mapping[str, int]
+    metrics: MetricsOfTask
+    baseline: ScoredRun | None = None
+    repeat: ScoredRun | None = None
+    discordance: float | None = None
+
+
+def show(config: GateConfig, known: Known) -> None:
+    """Prints what to expect of every rule; where nothing can be said, why."""
+    from harness.comparison.measure import CannotCompare
     from harness.gate.names import task_of
-    from harness.gate.power import power
 
     for rule in config.rules:
-        task = task_of(rule.metric, samples)
-        simple = rule.kind == "max_drop" and rule.ideal is None and rule.value > 0
-        if not simple or task is None or rule.metric not in means:
-            echo(f"{rule.name} {rule}: no prediction, only max_drop on a mean has one")
-            continue
-        given, source = discordance, "given"
-        if given is None and baseline is not None and repeat is not None:
-            given, source = _observed(baseline, repeat, task, rule.metric[len(task) + 1 :])
-        values = USUAL if given is None else (given,)
-        n = samples[task]
-        click.secho(f"{rule.name} {rule}, {config.mode} gate, {n:,} samples", bold=True)
-        for value in values:
-            known = "" if given is None else f" ({source})"
-            echo(f"  where {100 * value:.3g} % of the samples differ{known}:")
-            for line in lines(power(config, rule, n, value)):
-                echo(f"    {line}")
-        if given is None:
-            echo(
-                "  How many differ is not known: give --discordance, or --baseline and --repeat "
-                "with two runs."
-            )
+        task = task_of(rule.metric, known.samples)
+        try:
+            if task is None:
+                raise CannotCompare("the run does not evaluate its task")
+            if rule.kind in ("max_drop", "max_relative_drop") and rule.value <= 0:
+                raise CannotCompare("that nothing was lost at all cannot be shown")
+            _show_rule(config, rule, task, known)
+        except CannotCompare as reason:
+            click.secho(f"{rule.name} {rule}", bold=True)
+            echo(f"  no prediction: {reason}")
+
+
+def _show_rule(config: GateConfig, rule: Rule, task: str, known: Known) -> None:
+    """Prints what to expect of one rule.
+
+    Raises:
+        NotMeasurable: Nothing can be said.
+    """
+    name, n = rule.metric[len(task) + 1 :], known.samples[task]
+    discordance, source = known.discordance, "given"
+    if discordance is None and known.baseline is not None and known.repeat is not None:
+        discordance, source = _observed(known.baseline, known.repeat, task, name)
+    level = rule.kind not in ("max_drop", "max_relative_drop")
+    predict = _prediction(config, rule, task, known, n)
+    click.secho(f"{rule.name} {rule}, {config.mode} gate, {n:,} samples", bold=True)
+    if level:
+        values: Sequence[float] = (0.0,)
+    else:
+        values = USUAL if discordance is None else (discordance,)
+    for value in values:
+        indent = "  "
+        if not level:
+            said = "" if discordance is None else f" ({source})"
+            echo(f"  where {100 * value:.3g} % of the samples differ{said}:")
+            indent = "    "
+        for line in lines(predict(value)):
+            echo(indent + line)
+    if not level and discordance is None:
+        echo(
+            "  How many differ is not known: give --discordance, or --baseline and --repeat "
+            "with two runs."
+        )
+
+
+def _prediction(
+    config: GateConfig, rule: Rule, task: str, known: Known, n: int
+) -> Callable[[float], Power]:
+    """The rule's simulation, as a function of the discordance.
+
+    Raises:
+        NotMeasurable: There is none.
+    """
+    from harness.authoring.metrics import Mean
+    from harness.comparison.measure import CannotCompare, metric_object
+    from harness.gate import resampled_power as resampled
+    from harness.gate.judging import check_share
+    from harness.gate.power import power
+
+    runs = known.baseline, known.repeat
+    metric = metric_object(known.metrics, task, rule.metric[len(task) + 1 :])
+    reported = None
+    if known.baseline is not None and task in known.baseline.result.tasks:
+        reported = known.baseline.result.tasks[task].metrics.get(rule.metric[len(task) + 1 :])
+    is_mean = isinstance(metric, Mean) or (reported is not None and reported.kind == "mean")
+    better, ideal = resampled.directions(rule, runs, known.metrics)
+    if is_mean and rule.kind == "max_drop" and ideal is None:
+        return lambda share: power(config, rule, n, share)
+    source = resampled.source_of(rule, task, runs, known.metrics)
+    if is_mean and rule.kind == "max_relative_drop":
+        level = source.how.level(source.before)
+        check_share(rule, level)
+        like = replace(rule, kind="max_drop", value=rule.value * level.value)
+        return lambda share: power(config, like, n, share)
+    if is_mean and config.mode == "sequential":
+        raise CannotCompare("a sequential bet on the metric itself is not simulated")
+    return lambda share: resampled.resampled_power(config, rule, n, share, source, better, ideal)
 
 
 def _observed(
@@ -106,14 +167,18 @@ def lines(found: Power) -> Iterator[str]:
     """The prediction in words."""
     from harness.gate.power import BUILDS
 
-    yield f"a harmless change {_chances(found.harmless)}"
-    for drop, chances in found.drops:
-        yield f"a true drop of {drop:g} {_chances(chances)}"
+    yield f"{found.name} {_chances(found.harmless)}"
+    for name, chances in found.drops:
+        yield f"{name} {_chances(chances)}"
+    builds = "harmless" if found.name == "a harmless change" else "such"
     yield (
-        f"over {BUILDS} harmless builds: at least one is blocked in {found.any_block:.1%}, at "
+        f"over {BUILDS} {builds} builds: at least one is blocked in {found.any_block:.1%}, at "
         f"least one does not pass in {found.any_doubt:.1%}"
     )
-    yield f"a harmless change passes in 80 % from about {found.needed:,} samples on"
+    if found.needed is not None:
+        yield f"{found.name} passes in 80 % from about {found.needed:,} samples on"
+    if found.gates < 1000:
+        yield f"({found.gates} simulated gates, drawn from the baseline's samples)"
     if found.warning is not None:
         yield f"Warning: {found.warning}"
 
@@ -125,8 +190,15 @@ def _chances(found: Chances) -> str:
     )
 
 
-def of_run(config: GateConfig, run: Path, discordance: float | None, repeat: Path | None) -> None:
+def of_run(
+    config: GateConfig,
+    run: Path,
+    registry: Registry,
+    discordance: float | None,
+    repeat: Path | None,
+) -> None:
     """``harness gate RUN --power``: with the samples of a run."""
+    from harness.gate.registry_lookup import task_metrics
     from harness.results.baseline import load_run
 
     found = load_run(run)
@@ -135,10 +207,5 @@ def of_run(config: GateConfig, run: Path, discordance: float | None, repeat: Pat
     if again is None and config.baseline is not None:
         again = found
     samples = {name: len(each) for name, each in found.samples.items()}
-    means = {
-        f"{task.name}.{name}"
-        for task in found.result.tasks.values()
-        for name, metric in task.metrics.items()
-        if metric.kind in ("mean", None)
-    }
-    show(config, samples, means, discordance, baseline, again)
+    metrics = task_metrics(registry, [baseline, found], [rule.metric for rule in config.rules])
+    show(config, Known(samples, metrics, baseline, again, discordance))

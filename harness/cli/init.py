@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from importlib import resources
 from pathlib import Path, PurePosixPath
 
@@ -17,9 +18,10 @@ Examples:
   harness init
   harness init --github
   harness init --github --config gate.toml
-  harness init --samples 200 --margin 0.02 --discordance 0.1
+  harness init --samples 200 --margin 0.02 --discordance 0.1 --inconclusive warn
 """
 CONFIG = "harness.toml"
+CHOICES = ("fail", "warn", "pass")
 
 
 @click.command("init", epilog=EPILOG)
@@ -37,7 +39,7 @@ CONFIG = "harness.toml"
     type=click.FloatRange(0, 1, min_open=True),
     default=0.02,
     show_default=True,
-    help="For --samples: the drop that the gate allows.",
+    help="The drop that the gate allows.",
 )
 @click.option(
     "--discordance",
@@ -45,6 +47,13 @@ CONFIG = "harness.toml"
     default=0.1,
     show_default=True,
     help="For --samples: the share of samples whose score changes between harmless versions.",
+)
+@click.option(
+    "--inconclusive",
+    type=click.Choice(CHOICES),
+    default=CHOICES[0],
+    show_default=True,
+    help="What a verdict that shows nothing does to a build: fail it, warn, or let it pass.",
 )
 def command(
     folder: Path,
@@ -54,18 +63,19 @@ def command(
     samples: int | None,
     margin: float,
     discordance: float,
+    inconclusive: str,
 ) -> int:
     """Write a commented harness.toml into FOLDER, and a CI workflow on request.
 
     The workflow uses your own configuration where there is one. With --samples it says beforehand
     what a gate would decide; `harness gate --power` and `harness plan --gate` do so for the rules
-    as they are written.
+    as they are written. On a terminal it asks for what is not given.
     """
     if config is not None and not github:
         raise UsageError("--config says what the workflow uses", "Add --github.")
     wanted: dict[Path, str] = {}
     if config is None and not (github and not force and (folder / CONFIG).exists()):
-        wanted[folder / CONFIG] = _template("harness.toml")
+        wanted[folder / CONFIG] = ""
     if github:
         chosen = _within(config or CONFIG)
         own = folder / chosen
@@ -74,12 +84,42 @@ def command(
     present = [path for path in wanted if path.exists()]
     if present and not force:
         raise UsageError(f"{present[0]} is there already", "Overwrite it with --force.")
+    if folder / CONFIG in wanted:
+        if samples is None and sys.stdin.isatty() and sys.stdout.isatty():
+            samples, margin, discordance, inconclusive = _ask(margin, discordance, inconclusive)
+        wanted[folder / CONFIG] = _configuration(margin, inconclusive)
     for path, text in wanted.items():
         runfolder.write_atomically(path, text)
         echo(f"Wrote {path}")
     if samples is not None:
         _show_power(samples, margin, discordance)
     return 0
+
+
+def _ask(
+    margin: float, discordance: float, inconclusive: str
+) -> tuple[int | None, float, float, str]:
+    """Asks for what decides how often a gate says nothing; 0 samples: not known yet."""
+    positive = click.FloatRange(0, 1, min_open=True)
+    samples = click.prompt("Samples of the gated task (0: not known)", 0, type=click.IntRange(0))
+    margin = click.prompt("Drop that the gate allows (0.02: 2 points)", margin, type=positive)
+    if samples >= 2:
+        text = "Share of samples whose score changes between harmless versions"
+        discordance = click.prompt(text, discordance, type=positive)
+        _show_power(samples, margin, discordance)
+    echo(
+        "An inconclusive verdict means that the samples cannot tell. fail: somebody must look;\n"
+        "warn: the build goes on with a warning, and smaller drops slip through; pass: it goes on "
+        "in silence."
+    )
+    inconclusive = click.prompt("Inconclusive", inconclusive, type=click.Choice(CHOICES))
+    return None, margin, discordance, inconclusive
+
+
+def _configuration(margin: float, inconclusive: str) -> str:
+    """The commented configuration with what was chosen."""
+    text = _template(CONFIG).replace("max_drop = 0.02", f"max_drop = {margin:g}")
+    return text.replace('inconclusive = "fail"', f'inconclusive = "{inconclusive}"')
 
 
 def _show_power(samples: int, margin: float, discordance: float) -> None:

@@ -82,10 +82,11 @@ def command(
 
 
 def _show_power(spec: RunSpec, plan: Plan, discordance: float | None, repeat: Path | None) -> None:
-    from harness.authoring.metrics import kind_of
     from harness.errors import UsageError
     from harness.gate import parse_gate
+    from harness.gate.beforehand import check_samples
     from harness.results.baseline import load_run
+    from harness.run.early_stop import metrics_of, samples_of
 
     if spec.gate is None:
         raise UsageError(
@@ -93,21 +94,13 @@ def _show_power(spec: RunSpec, plan: Plan, discordance: float | None, repeat: Pa
         )
     config = parse_gate(spec.gate)
     path = spec.baseline or config.baseline
-    known = repeat is not None and path is not None
+    baseline = load_run(Path(path)) if path is not None and Path(path).exists() else None
+    planned, metrics = samples_of(plan), metrics_of(plan)
+    check_samples(config, planned, baseline, metrics)
+    again = load_run(repeat) if repeat is not None else None
+    samples = {task: len(each) for task, each in planned.items()}
     click.echo()
-    gate_power.show(
-        config,
-        {task.task.name: task.sample_count for task in plan.tasks},
-        {
-            f"{task.task.name}.{metric.name}"
-            for task in plan.tasks
-            for metric in task.task.metrics
-            if kind_of(metric) == "mean"
-        },
-        discordance,
-        load_run(Path(path)) if known and path is not None else None,
-        load_run(repeat) if known and repeat is not None else None,
-    )
+    gate_power.show(config, gate_power.Known(samples, metrics, baseline, again, discordance))
 
 
 def _show(console: Console, found: Forecast) -> None:

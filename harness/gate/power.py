@@ -39,20 +39,24 @@ class Power:
     """What to expect of one rule.
 
     Attributes:
-        rule: The rule, a drop.
+        rule: The rule.
         n: Samples.
-        discordance: Share of pairs that differ, or the mean square of their differences.
         harmless: A change that moves as many samples up as down.
-        drops: (true drop, chances), for two and four times the margin.
-        needed: Samples at which a harmless change passes in 80 %.
+        drops: (what is worse, in words; chances).
+        needed: Samples at which a harmless change passes in 80 %; None where no number would do.
+        margin: The margin at which ``n`` samples do; None where none would.
+        name: Of ``harmless``, in words.
+        gates: How many were simulated.
     """
 
     rule: Rule
     n: int
-    discordance: float
     harmless: Chances
-    drops: tuple[tuple[float, Chances], ...]
-    needed: int
+    drops: tuple[tuple[str, Chances], ...]
+    needed: int | None
+    margin: float | None
+    name: str = "a harmless change"
+    gates: int = GATES
 
     @property
     def any_block(self) -> float:
@@ -69,11 +73,14 @@ class Power:
         """Said where the gate will mostly decide nothing."""
         if self.harmless.inconclusive <= MOSTLY:
             return None
-        return (
-            f"this gate will mostly be inconclusive: with {self.n:,} samples a margin of "
-            f"{self.rule.value:g} is too small. It takes about {self.needed:,} samples, or a "
-            f"margin of {math.sqrt(6.2 * self.discordance / self.n):.2g}."
-        )
+        head = f"this gate will mostly be inconclusive: {self.n:,} samples are too few"
+        if self.needed is None or self.margin is None:
+            return f"{head}, or the bound too close."
+        if self.rule.kind in DROPS:
+            size = f"a margin of {self.margin:.2g}"
+        else:
+            size = f"a bound {self.margin:.2g} away from the baseline's value"
+        return f"{head}. It takes about {self.needed:,}, or {size}."
 
 
 def power(config: GateConfig, rule: Rule, n: int, discordance: float, seed: int = 0) -> Power:
@@ -90,12 +97,17 @@ def power(config: GateConfig, rule: Rule, n: int, discordance: float, seed: int 
     margin = rule.value
     wide = max(discordance, 4 * margin)
     drops = tuple(
-        (drop, _chances(config, margin, n, max(discordance, drop), drop, seed))
+        (
+            f"a true drop of {drop:.3g}",
+            _chances(config, margin, n, max(discordance, drop), drop, seed),
+        )
         for drop in (2 * margin, 4 * margin)
         if drop <= min(1.0, wide) and drop > 0
     )
     harmless = _chances(config, margin, n, discordance, 0.0, seed)
-    return Power(rule, n, discordance, harmless, drops, _needed(config, margin, discordance, seed))
+    needed = _needed(config, margin, discordance, seed)
+    enough = margin * math.sqrt(needed / n)
+    return Power(rule, n, harmless, drops, needed, enough)
 
 
 def discordance_of(before: Array, after: Array) -> float:
@@ -107,7 +119,7 @@ def discordance_of(before: Array, after: Array) -> float:
     return found if found > 0 else min(1.0, 3 / len(before))
 
 
-def _alphas(config: GateConfig) -> tuple[float, float]:
+def alphas(config: GateConfig) -> tuple[float, float]:
     """α for passing and for blocking one of the blocking rules."""
     rules = len(config.of_tier("blocking"))
     if config.mode == "sequential":
@@ -131,7 +143,7 @@ def _chances(
 def _fixed(
     config: GateConfig, margin: float, n: int, lost: float, gained: float, rng: np.random.Generator
 ) -> tuple[float, float]:
-    alpha, block_alpha = _alphas(config)
+    alpha, block_alpha = alphas(config)
     counts = rng.multinomial(n, [lost, gained, max(0.0, 1 - lost - gained)], size=GATES)[:, :2]
     passes = blocks = 0
     for (losses, gains), times in zip(*np.unique(counts, axis=0, return_counts=True), strict=True):
@@ -150,7 +162,7 @@ def _sequential(
     config: GateConfig, margin: float, n: int, lost: float, gained: float, rng: np.random.Generator
 ) -> tuple[Array, Array, Array]:
     """(whether each gate passed, whether it blocked, after how many samples it passed)."""
-    alpha, block_alpha = _alphas(config)
+    alpha, block_alpha = alphas(config)
     population = n if config.population == "benchmark" else None
     test = SequentialTest(-margin, alpha, population, -1.0, 1.0, block_alpha)
     gates = GATES if n <= _LONGEST // 4 else GATES // 5
@@ -171,7 +183,7 @@ def _needed(config: GateConfig, margin: float, discordance: float, seed: int) ->
     """
     from scipy.special import ndtri
 
-    alpha, _ = _alphas(config)
+    alpha, _ = alphas(config)
     if margin <= 0:
         return 0
     fixed = float(ndtri(1 - alpha) + ndtri(0.8)) ** 2 * discordance / margin**2

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import subprocess
 import sys
@@ -83,3 +85,28 @@ def test_the_workflow_is_valid(tmp_path: Path) -> None:
         [*check, "vendor.github-workflows", str(workflow)], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_flags_and_answers_on_a_terminal_are_written_down(tmp_path: Path) -> None:
+    arguments = ["--margin", "0.04", "--inconclusive", "warn"]
+    assert CliRunner().invoke(command, [str(tmp_path), *arguments]).exit_code == 0
+    gate = config.read_config(tmp_path / "harness.toml")["gate"]
+    assert (gate["rule"][0]["max_drop"], gate["inconclusive"]) == (0.04, "warn")
+
+    pty = pytest.importorskip("pty")
+    here, terminal = pty.openpty()
+    asked = subprocess.Popen(
+        [sys.executable, "-m", "harness", "init", str(tmp_path / "asked")],
+        stdin=terminal, stdout=terminal, stderr=terminal,
+    )  # fmt: skip
+    os.close(terminal)
+    os.write(here, b"200\n0.03\n0.2\nwarn\n")
+    shown = b""
+    with contextlib.suppress(OSError):  # the end of a terminal
+        while part := os.read(here, 4096):
+            shown += part
+    assert asked.wait() == 0
+    assert b"With 200 samples, a margin of 0.03 and 20% of the samples changing" in shown
+    assert b"this gate will mostly be inconclusive" in shown
+    gate = config.read_config(tmp_path / "asked" / "harness.toml")["gate"]
+    assert (gate["rule"][0]["max_drop"], gate["inconclusive"]) == (0.03, "warn")
