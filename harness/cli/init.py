@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path, PurePosixPath
 
@@ -79,8 +80,8 @@ def command(
     if github:
         chosen = _within(config or CONFIG)
         own = folder / chosen
-        baseline = _baseline(own) if config is not None or own not in wanted else "baseline.json.gz"
-        wanted[folder / ".github" / "workflows" / "harness.yml"] = _workflow(chosen, baseline)
+        gate = _gate(own) if config is not None or own not in wanted else Gate("baseline.json.gz")
+        wanted[folder / ".github" / "workflows" / "harness.yml"] = _workflow(chosen, gate)
     present = [path for path in wanted if path.exists()]
     if present and not force:
         raise UsageError(f"{present[0]} is there already", "Overwrite it with --force.")
@@ -136,15 +137,30 @@ def _show_power(samples: int, margin: float, discordance: float) -> None:
         echo(f"  {line}")
 
 
-def _baseline(path: Path) -> str | None:
-    """What the configuration is gated against; None where it names nothing."""
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What the workflow must know of the gate: paths below the repository's root."""
+
+    baseline: str | None
+    series: bool = False
+    series_folder: str = "gate-series"
+
+
+def _gate(path: Path) -> Gate:
+    """The gate that the configuration names."""
     from harness.config import read_config
+    from harness.gate import parse_gate
 
     values = read_config(path)
     if values.get("gate") is None:
         raise ConfigError(f"{path} has no [gate] table", "The workflow needs rules to judge by.")
+    found = parse_gate(values["gate"])
     baseline = values.get("baseline")
-    return None if baseline is None else _within(str(baseline))
+    return Gate(
+        None if baseline is None else _within(str(baseline)),
+        found.series is not None,
+        _within(found.series_folder),
+    )
 
 
 def _within(path: str) -> str:
@@ -155,11 +171,20 @@ def _within(path: str) -> str:
     return str(pure)
 
 
-def _workflow(config: str, baseline: str | None) -> str:
+def _workflow(config: str, gate: Gate) -> str:
     """The workflow; names are quoted for the shell."""
-    against = "" if baseline is None else f'--baseline "$judge"/{shlex.quote(baseline)} '
-    text = _template("github.yml").replace("@CONFIG@", shlex.quote(config))
-    return text.replace("@BASELINE@", against)
+    against = "" if gate.baseline is None else f'--baseline "$judge"/{shlex.quote(gate.baseline)} '
+    chosen = {
+        "@CONFIG@": shlex.quote(config),
+        "@BASELINE@": against,
+        "@SERIES@": shlex.quote(gate.series_folder),
+        "@GROUP@": "harness-series" if gate.series else "harness-${{ github.ref }}",
+        "@CANCEL@": "false" if gate.series else "true",
+    }
+    text = _template("github.yml")
+    for name, value in chosen.items():
+        text = text.replace(name, value)
+    return text
 
 
 def _template(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 yaml = pytest.importorskip("yaml")
+pytestmark = pytest.mark.skipif(shutil.which("jq") is None, reason="the stand-in for gh needs jq")
 
 RULES = """
 [run]
@@ -48,28 +50,61 @@ def harness(*arguments: str) -> None:
     subprocess.run([sys.executable, "-m", "harness", *arguments], check=True, capture_output=True)
 
 
+GH = """#!/bin/sh
+# The two calls that the workflow makes, answered from a folder of artifacts.
+case "$1" in
+  api) exec jq -r "$4" "$STORE/artifacts.json" ;;
+  run) mkdir -p "$7" && cp -R "$STORE/$3/." "$7" ;;
+esac
+"""
+
+
+def steps(repository: Path) -> list[dict]:
+    workflow = yaml.safe_load((repository / ".github" / "workflows" / "harness.yml").read_text())
+    return workflow["jobs"]["gate"]["steps"]
+
+
 def commands(repository: Path) -> list[str]:
     """What the job runs; what is installed here stands for the installation."""
-    workflow = yaml.safe_load((repository / ".github" / "workflows" / "harness.yml").read_text())
-    steps = [step for step in workflow["jobs"]["gate"]["steps"] if "run" in step]
-    assert [step.get("name") for step in steps] == [
+    found = [step for step in steps(repository) if "run" in step]
+    assert [step.get("name") for step in found] == [
         "Install",
+        "Restore the error budget of the series",
         "Evaluate and gate",
         "Comment on the pull request",  # needs GitHub
     ]
-    return [steps[1]["run"]]
+    return [step["run"] for step in found[1:3]]
+
+
+def keep(repository: Path, build: int, repository_id: int = 1) -> None:
+    """What the step that uploads the budget does."""
+    store = repository / ".store"
+    step = next(each for each in steps(repository) if each.get("name", "").startswith("Keep the"))
+    shutil.copytree(repository / step["with"]["path"], store / str(build))
+    document = json.loads((store / "artifacts.json").read_text("utf-8"))
+    owner = {"id": build, "head_repository_id": repository_id, "repository_id": 1}
+    document["artifacts"].append(
+        {"expired": False, "created_at": f"2026-01-{build:02}T00:00:00Z", "workflow_run": owner}
+    )
+    (store / "artifacts.json").write_text(json.dumps(document), "utf-8")
 
 
 def execute(repository: Path) -> int:
-    binaries = repository / ".bin"
+    binaries, store = repository / ".bin", repository / ".store"
     binaries.mkdir(exist_ok=True)
-    script = binaries / "harness"
-    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m harness "$@"\n', "utf-8")
-    script.chmod(0o755)
+    store.mkdir(exist_ok=True)
+    if not (store / "artifacts.json").exists():
+        (store / "artifacts.json").write_text('{"artifacts": []}', "utf-8")
+    harness_itself = f'#!/bin/sh\nexec "{sys.executable}" -m harness "$@"\n'
+    for name, text in (("harness", harness_itself), ("gh", GH)):
+        (binaries / name).write_text(text, "utf-8")
+        (binaries / name).chmod(0o755)
     environment = {
         **os.environ,
         "PATH": f"{binaries}:{os.environ['PATH']}",
         "HARNESS_CACHE": ".harness-cache",
+        "GH_REPO": "owner/name",
+        "STORE": str(store),
     }
     for each in commands(repository):
         done = subprocess.run(
@@ -94,3 +129,33 @@ def test_a_change_is_not_judged_by_its_own_rules(repository: Path) -> None:
     (base / "gate.toml").write_text(configuration(0.999), "utf-8")
     assert execute(repository) == 1
     assert (repository / ".harness-cache" / "responses.sqlite").is_file()
+
+
+@pytest.mark.slow
+def test_the_budget_of_a_series_outlives_builds_and_is_not_brought_by_a_change(
+    repository: Path,
+) -> None:
+    rules = configuration(0.2).replace("[gate]", '[gate]\nseries = "main"\nbuilds = 10')
+    (repository / "gate.toml").write_text(rules, "utf-8")
+    harness("init", "--github", "--config", "gate.toml", "--force")
+    text = (repository / ".github" / "workflows" / "harness.yml").read_text("utf-8")
+    assert "group: harness-series\n  cancel-in-progress: false" in text
+
+    def build(number: int, repository_id: int = 1) -> int:
+        """How many builds the series counts after this one, in a fresh checkout."""
+        shutil.rmtree(repository / "runs", ignore_errors=True)
+        shutil.rmtree(repository / "gate-series", ignore_errors=True)
+        if number == 2:  # a change that brings a budget of its own
+            shutil.copytree(repository / ".store" / "1", repository / "gate-series")
+            path = repository / "gate-series" / "main.json"
+            path.write_text(path.read_text("utf-8").replace('"builds": 10', '"builds": 9999'))
+        assert execute(repository) == 0
+        keep(repository, number, repository_id)
+        state = json.loads((repository / "gate-series" / "main.json").read_text("utf-8"))
+        assert state["builds"] == 10
+        return len(state["entries"])
+
+    assert build(1) == 1
+    assert build(2) == 2
+    assert build(3, repository_id=7) == 3  # a fork's: it reads the budget, and spends none of it
+    assert build(4) == 3

@@ -67,7 +67,7 @@ def test_every_action_is_pinned_and_no_credentials_are_kept(tmp_path: Path) -> N
     workflow = yaml.safe_load((tmp_path / ".github" / "workflows" / "harness.yml").read_text())
     steps = workflow["jobs"]["gate"]["steps"]
     used = [step for step in steps if "uses" in step]
-    assert len(used) == 6
+    assert len(used) == 7
     for step in used:
         assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", step["uses"])
         if step["uses"].startswith("actions/checkout"):
