@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 HEADINGS = ("metric", "baseline", "candidate", "change", "95 % interval", "p", "p (Holm)", "n", "")
+FOLDED = ("metric", "95 % interval")
+"""Columns that give way where the terminal is narrow; the others would be cut."""
 FLIPS_SHOWN = 5
 GROUPS_SHOWN = 5
 STYLES = {"better": "green", "worse": "red", "changed": "yellow"}
@@ -41,7 +43,8 @@ def print_tables(comparisons: Sequence[RunComparison], console: Console | None =
             table = Table(box=None, pad_edge=False, header_style="dim")
             for heading in HEADINGS:
                 left = heading in ("metric", "")
-                table.add_column(heading, justify="left" if left else "right", no_wrap=True)
+                whole = heading not in FOLDED
+                table.add_column(heading, justify="left" if left else "right", no_wrap=whole)
             for metric in task.metrics:
                 style = STYLES.get(metric.verdict)
                 table.add_row(*(Text(one_line(cell)) for cell in _row(metric)), style=style)

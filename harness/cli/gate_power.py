@@ -141,7 +141,13 @@ def _prediction(
         level = source.how.level(source.before)
         check_share(rule, level)
         like = replace(rule, kind="max_drop", value=rule.value * level.value)
-        return lambda share: power(config, like, n, share)
+
+        def relative(share: float) -> Power:
+            found = power(config, like, n, share)
+            margin = None if found.margin is None else found.margin / level.value
+            return replace(found, rule=rule, margin=margin)
+
+        return relative
     if is_mean and config.mode == "sequential":
         raise CannotCompare("a sequential bet on the metric itself is not simulated")
     return lambda share: resampled.resampled_power(config, rule, n, share, source, better, ideal)

@@ -300,10 +300,7 @@ def rows_of(
     """
     kind = None if result is None else result.kind
     if isinstance(metric, Resamplable):
-        # Where lower is better (perplexity, TER) nothing bounds how bad a sample can be.
-        lower = getattr(metric, "higher_is_better", True) is False
-        bounded = not lower or getattr(metric, "bounds", None) is not None
-        return SummedRows(full, metric, bounded)
+        return SummedRows(full, metric, _worst_is_bounded(metric))
     if kind == "mean" or (kind is None and is_mean(rows, result)):
         declared = None if result is None else result.bounds
         return MeanScores(full, declared or getattr(metric, "bounds", None))
@@ -315,6 +312,13 @@ def rows_of(
         else "its task is not installed"
     )
     raise CannotCompare(f"{full} is not a mean of its samples' scores, and {lacking}")
+
+
+def _worst_is_bounded(metric: object) -> bool:
+    """Whether a sample can only be so bad: of perplexity and TER it can be worse than any seen."""
+    lower = getattr(metric, "higher_is_better", True) is False
+    bounds: tuple[float, float] | None = getattr(metric, "bounds", None)
+    return not lower if bounds is None else math.isfinite(bounds[1 if lower else 0])
 
 
 def is_mean(scores: Rows, result: MetricResult | None) -> bool:

@@ -8,6 +8,9 @@ from dataclasses import replace
 from harness.gate.config import DROPS, Rule
 from harness.gate.verdict import SAID, Decision, Evidence, RuleVerdict
 
+_ROUNDING = 1e-12
+"""A change below it is none: sums of equal scores in another order."""
+
 
 def explain(
     rule: Rule,
@@ -57,7 +60,7 @@ def _drop(rule: Rule, verdict: Decision, evidence: Evidence) -> str:
         away = "further from" if worse else "nearer to"
         moved = f"is {shown[0]}{unit} {away} {evidence.ideal:g}"
         direction = "move"
-    if evidence.value == 0:
+    if abs(evidence.value) < _ROUNDING:
         moved = "did not change"
     interval = _interval(evidence, shown[1], shown[2])
     ending = {

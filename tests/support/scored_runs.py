@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from harness.authoring.metrics import Corpus, Mean
+from harness.cli import main
 from harness.protocols import Metric
 from harness.results import runfolder
 from harness.results.baseline import ScoredRun, load_run
@@ -85,6 +86,7 @@ def make_run(tmp_path: Path) -> MakeRun:
         probes: Mapping[str, Mapping[str, Mapping[str, Estimate]]] | None = None,
         gate: Mapping[str, object] | None = None,
         samples: bool = True,
+        known: Sequence[Metric] = METRICS,
     ) -> Path:
         folder = tmp_path / name
         records = [
@@ -92,7 +94,7 @@ def make_run(tmp_path: Path) -> MakeRun:
             for each, values in scores.items()
         ]
         present = {metric for values in scores.values() for metric in values}
-        metrics = [metric for metric in METRICS if metric.name in present]
+        metrics = [metric for metric in known if metric.name in present]
         result = TaskResult(
             task,
             version,
@@ -153,3 +155,19 @@ class Kit:
 def kit() -> type[Kit]:
     """Ways to make scores."""
     return Kit
+
+
+@pytest.fixture
+def command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    """Runs a command in an empty folder; returns its exit code, output and errors."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as caught:
+            main([*map(str, arguments)])
+        captured = capsys.readouterr()
+        return int(caught.value.code or 0), captured.out, captured.err
+
+    return run

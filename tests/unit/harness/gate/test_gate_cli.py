@@ -6,7 +6,6 @@ from pathlib import Path
 import pluggy
 import pytest
 
-from harness.cli import main
 from harness.cli.compare import show
 from harness.comparison.run_comparison import compare
 from harness.errors import UsageError
@@ -36,19 +35,11 @@ max_drop = 0.02
 
 
 @pytest.fixture
-def harness(tmp_path: Path, monkeypatch, capsys):
-    """Runs a command in an empty folder; returns its exit code, output and errors."""
-    monkeypatch.chdir(tmp_path)
+def harness(command, tmp_path: Path):
+    """The command with the quiz plugin, in a folder with a gate."""
     (tmp_path / "quiz_plugin.py").write_text(PLUGIN)
     (tmp_path / "harness.toml").write_text(GATE)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as caught:
-            main(["--plugin", "quiz_plugin.py", *map(str, arguments)])
-        captured = capsys.readouterr()
-        return int(caught.value.code or 0), captured.out, captured.err
-
-    return run
+    return lambda *arguments: command("--plugin", "quiz_plugin.py", *arguments)
 
 
 @pytest.fixture
