@@ -259,10 +259,10 @@ def _needed(
 ) -> tuple[int | None, float | None]:
     """(samples at which it passes in 80 %, the margin at which n samples do).
 
-    Interval and error shrink with √n; None where there is no interval, or no n would do.
+    Interval and error shrink with √n; None where too often there is no interval, or no n would do.
     """
     judged = np.isfinite(widths)
-    if not judged.any():
+    if judged.mean() < 0.8:
         return None, None
     reach = float(np.mean(widths[judged]) + 0.84 * np.std(values[judged]))
     gap = _gap(rule, value)

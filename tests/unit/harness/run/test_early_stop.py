@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from harness.plugins import Registry
 from harness.protocols import BackendSpec
 from harness.results import runfolder
 from harness.run import runner
+from harness.stats.estimates import mean
 from harness.testing import FakeBackend
 from harness.types import Completion
 
@@ -108,3 +110,27 @@ def test_what_can_never_block_is_refused_before_the_model_is_asked(
         with pytest.raises(error, match=message):
             run(registry, rows, tmp_path / "o", 0.1, gate, baseline=str(baseline))
         assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.parametrize("mode", ["fixed", "sequential"])
+def test_a_rule_that_no_answers_could_decide_is_refused_before_the_first(
+    registry, rows, tmp_path, mode
+) -> None:
+    class Halves:
+        name, higher_is_better = "halves", True
+
+        def aggregate(self, rows):
+            return mean([row.value for row in rows])
+
+    echo = registry.tasks["echo"]
+
+    def open_task(options):
+        task = echo.open(options)
+        task.metrics = (*task.metrics, Halves())
+        return task
+
+    registry.tasks["echo"] = replace(echo, open=open_task)
+    rules = {"mode": mode, "rule": [{"metric": "echo.halves", "min": 0.1}]}
+    with pytest.raises(ConfigError, match="3 samples planned, and it takes at least 4"):
+        run(registry, rows, tmp_path / "few", 0.1, rules, limit=3)
+    assert not (tmp_path / "few").exists()
