@@ -171,28 +171,26 @@ class AlignedTask:
         """The rows of one metric."""
         old = [scores.get(metric) for scores in self.baseline]
         new = [scores.get(metric) for scores in self.candidate]
-        answered = [number(value) for value in new]
-        both, failed, unscored = [], [], 0
-        for place, (value, known) in enumerate(zip(old, answered, strict=True)):
-            if not number(value):
-                # A metric in neither does not apply to the sample: nothing is missing.
-                unscored += known
-            elif known:
-                both.append(place)
-            else:
-                failed.append(place)
         before, after = (
             ScoreColumn(metric, self.ids, values, self.clusters)  # type: ignore[arg-type]
             for values in (old, new)
         )
+        missing = sum(number(scores.get(metric)) for scores in self.missing)
+        if not {*map(type, old), *map(type, new)} & {type(None), Unscored}:
+            return Pairs(before, after, missing=missing, only_candidate=self.only_candidate)
+        both, failed, unscored = [], [], 0
+        for place, (value, other) in enumerate(zip(old, new, strict=True)):
+            if not number(value):
+                # A metric in neither does not apply to the sample: nothing is missing.
+                unscored += number(other)
+            elif number(other):
+                both.append(place)
+            else:
+                failed.append(place)
         return Pairs(
-            before if len(both) == len(before) else before.take(both),
-            after if len(both) == len(after) else after.take(both),
-            before.take(failed),
-            unscored,
-            sum(number(scores.get(metric)) for scores in self.missing),
+            before.take(both), after.take(both), before.take(failed), unscored, missing,
             self.only_candidate,
-        )
+        )  # fmt: skip
 
 
 def align(
