@@ -86,7 +86,7 @@ def make_run(tmp_path: Path) -> MakeRun:
         probes: Mapping[str, Mapping[str, Mapping[str, Estimate]]] | None = None,
         gate: Mapping[str, object] | None = None,
         samples: bool = True,
-        known: Sequence[Metric] = METRICS,
+        known: Sequence[Metric] | None = None,
     ) -> Path:
         folder = tmp_path / name
         records = [
@@ -94,7 +94,7 @@ def make_run(tmp_path: Path) -> MakeRun:
             for each, values in scores.items()
         ]
         present = {metric for values in scores.values() for metric in values}
-        metrics = [metric for metric in known if metric.name in present]
+        metrics = [metric for metric in known or METRICS if metric.name in present]
         result = TaskResult(
             task,
             version,
