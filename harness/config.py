@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness import regular_files
 from harness.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
@@ -192,7 +193,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         ConfigError: The file is missing or is no TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return tomllib.loads(regular_files.read_text(path, "utf-8-sig"))
     except OSError as error:
         raise ConfigError(
             f"{path}: {error.strerror}", "Name a harness.toml; `harness init` writes one."

@@ -13,12 +13,15 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from harness import regular_files
 from harness.errors import ModelError
 
 _HEADER = 100 << 20
 """Longest header of a safetensors file in bytes, by the format's own rule."""
 _POINTER = b"version https://git-lfs"
 _LARGE = ("*.safetensors", "*.bin", "*.model", "tokenizer.json", "*.index.json")
+_SUFFIXES = (".json", ".jinja", ".safetensors", ".model", ".txt")
+"""Of a checkpoint's files."""
 _PREFIXES = ("_orig_mod.", "module.")
 """What ``torch.compile`` and ``DistributedDataParallel`` put before each weight's name."""
 _LAYERS = re.compile(r"(?:^|\.)(?:layers|layer|h|blocks|block)\.(\d+)\.")
@@ -27,6 +30,28 @@ _PACKED = 16
 _STRAY = 1000
 """A tokenizer with so many tokens more than embeddings is another model's."""
 _LONGEST = 600
+
+
+def check_regular(name: str | Path) -> None:
+    """Refuses a checkpoint folder that holds something else than files, before it is read.
+
+    Libraries open what is there by its name and would wait for ever for a pipe, a socket or a
+    device; a folder with the name of a file they leave out in silence.
+
+    Raises:
+        ModelError: It does.
+    """
+    try:
+        if not Path(name).is_dir():
+            return
+        regular_files.check_folder(Path(name))
+        for path in Path(name).iterdir():
+            if path.suffix in _SUFFIXES:
+                regular_files.check_target(path)
+    except OSError as error:
+        raise ModelError(
+            f"{error.filename} is {error.strerror}", "Copy or download the checkpoint again"
+        ) from error
 
 
 def check_files(folder: Path) -> dict[str, tuple[int, ...]]:
@@ -39,6 +64,7 @@ def check_files(folder: Path) -> dict[str, tuple[int, ...]]:
         ModelError: A git-lfs pointer, a file that is cut off, a shard that is missing, names with
             a wrapper's prefix, or a configuration that asks for far more than the weights hold.
     """
+    check_regular(folder)
     for pattern in _LARGE:
         for path in sorted(folder.glob(pattern)):
             _refuse_pointer(path)

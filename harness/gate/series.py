@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from harness import regular_files
 from harness.errors import ConfigError, DataError
 from harness.gate.config import GateConfig
 from harness.gate.verdict import GateVerdict
@@ -130,7 +131,7 @@ def _state(config: GateConfig) -> Iterator[list[dict[str, Any]]]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        document = json.loads(path.read_text("utf-8"))
+        document = json.loads(regular_files.read_text(path))
         sound = all(
             isinstance(entry, dict) and {"key", "run", "verdict"} <= entry.keys()
             for entry in document["entries"]

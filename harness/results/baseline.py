@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness import regular_files
 from harness.errors import DataError
 from harness.results import manifest, runfolder, serialization
 from harness.types import (
@@ -86,8 +86,8 @@ def load_run(path: Path, texts: bool = False) -> ScoredRun:
         DataError: It cannot be read, or a baseline's content does not match its hash.
     """
     try:
-        if path.is_file():
-            with path.open("rb") as file:
+        if not path.is_dir():
+            with regular_files.open_binary(path) as file:
                 if file.read(2) == _GZIP_MAGIC:
                     return _read_baseline(path, texts)
     except OSError as error:
@@ -207,13 +207,7 @@ def save_baseline(run: Path, file: Path, with_prompts: bool = False) -> ScoredRu
             path=run,
             expected=f"samples/{absent[0]}.jsonl, which the run folder holds as it was written",
         )
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
-    try:
-        partial.write_bytes(baseline_bytes(scored))
-        partial.replace(file)
-    finally:
-        partial.unlink(missing_ok=True)
+    runfolder.write_atomically(file, baseline_bytes(scored))
     return scored
 
 

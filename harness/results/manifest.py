@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from harness import regular_files
 from harness.errors import DataError
 from harness.results import serialization
 
@@ -55,7 +56,7 @@ def read_run(path: Path) -> Mapping[str, Any]:
     from harness.results import schemas
 
     try:
-        return schemas.RunJson.model_validate_json(path.read_bytes()).model_dump()
+        return schemas.RunJson.model_validate_json(regular_files.read_bytes(path)).model_dump()
     except ValidationError as error:
         raise DataError(
             schemas.explain(error), path=path, expected="run.json as harness writes it"
@@ -82,7 +83,7 @@ def check(folder: Path, results: bytes, tasks: Mapping[str, object]) -> bool:
 
     path = folder / FILE
     try:
-        manifest = schemas.Manifest.model_validate_json(path.read_bytes())
+        manifest = schemas.Manifest.model_validate_json(regular_files.read_bytes(path))
     except FileNotFoundError:
         return False
     except ValidationError as error:
@@ -116,7 +117,7 @@ def _changed(path: Path, what: str) -> DataError:
 
 def _counted(path: Path) -> dict[str, Any]:
     digest, rows = hashlib.sha256(), 0
-    with path.open("rb") as file:
+    with regular_files.open_binary(path) as file:
         while block := file.read(1 << 20):
             digest.update(block)
             rows += block.count(b"\n")

@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from harness import regular_files
 from harness.authoring.readers import text_files
 from harness.errors import DataError, UsageError
 from harness.results import manifest, secrets, serialization
@@ -139,17 +140,24 @@ def _decisive(spec: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in spec.items() if name not in indifferent}
 
 
-def write_atomically(path: Path, text: str, mode: int = 0o666) -> None:
+def write_atomically(path: Path, content: str | bytes, mode: int = 0o666) -> None:
     """Writes a file so that a reader sees the old content or the new, never a part.
 
     Args:
         path: The file; its folder is made when missing.
-        text: The content.
+        content: The content; text is written as UTF-8.
         mode: The file's permissions, less the user's mask.
+
+    Raises:
+        OSError: It cannot be written, or the path names a folder, a pipe or a device.
     """
+    regular_files.check_target(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with _replacing(path, mode) as file:
-        file.write(text)
+        if isinstance(content, bytes):
+            file.buffer.write(content)
+        else:
+            file.write(content)
 
 
 @contextmanager
@@ -220,7 +228,7 @@ def _rows(path: Path, kind: TypeAdapter[Any]) -> Iterator[tuple[int, dict[str, A
 
     number = 0
     try:
-        with path.open("rb") as file:
+        with regular_files.open_binary(path) as file:
             for number, text in enumerate(file, start=1):
                 yield number, kind.validate_json(text)
     except ValidationError as error:
@@ -263,7 +271,7 @@ def read_result(path: Path) -> RunResult:
 
     path = path / "results.json" if path.is_dir() else path
     try:
-        raw = path.read_bytes()
+        raw = regular_files.read_bytes(path)
         checked = schemas.Results.model_validate_json(raw)
     except OSError as error:
         raise DataError(

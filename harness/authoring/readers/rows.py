@@ -193,7 +193,7 @@ def row_files(path: str | Path, pattern: str = "*") -> list[Path]:
     found = [
         each
         for each in sorted(path.glob(pattern), key=_in_order)
-        if each.is_file() and suffix(each) in _READERS and each.name not in _BESIDE
+        if not each.is_dir() and suffix(each) in _READERS and each.name not in _BESIDE
     ]
     if not found:
         raise DataError("the folder holds no files of rows", path=path, expected=FORMATS)

@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness import regular_files
 from harness.authoring.readers import text_files
 from harness.authoring.readers.text_files import Row
 from harness.errors import DataError, MissingExtraError
@@ -221,6 +222,7 @@ def saved_rows(path: Path) -> Iterator[Row]:
     except ImportError as error:
         raise MissingExtraError("a folder saved by datasets", "tasks") from error
     try:
+        regular_files.check_folder(path)
         saved = datasets.Dataset.load_from_disk(str(path))
     except Exception as error:  # the library raises whatever its reader does
         raise DataError(
@@ -243,8 +245,10 @@ def _rows_of(batches: Iterator[pyarrow.RecordBatch], path: Path) -> Iterator[Row
 
 
 def _check_there(path: Path) -> None:
-    if not path.is_file():
-        raise DataError("no such file", path=path, expected="a readable file at that path")
+    try:
+        regular_files.open_binary(path).close()
+    except OSError as error:
+        raise text_files.missing(path, error) from error
 
 
 def _no_such_format(path: Path, name: str, error: Exception, formats: str) -> DataError:

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from harness import regular_files
 from harness.errors import DataError, MissingExtraError
 from harness.types import HubDataset
 
@@ -48,11 +49,12 @@ def lines(path: str | Path) -> Iterator[tuple[int, str]]:
         DataError: The file is missing, unreadable, not UTF-8, holds a NUL, or has a line longer
             than ``MOST_LINE_BYTES``.
     """
-    opened = gzip.open if str(path).lower().endswith(".gz") else open
     number, raw = 0, b""
     try:
-        with opened(path, "rb") as file:
-            for number, raw in enumerate(_raw_lines(cast(BinaryIO, file), path), 1):
+        with regular_files.open_binary(path) as opened:
+            packed = str(path).lower().endswith(".gz")
+            file = cast(BinaryIO, gzip.GzipFile(fileobj=opened)) if packed else opened
+            for number, raw in enumerate(_raw_lines(file, path), 1):
                 text = raw.decode("utf-8-sig" if number == 1 else "utf-8")
                 if "\0" in text:
                     raise DataError(
@@ -346,7 +348,7 @@ def files(path: str | Path, pattern: str) -> list[Path]:
         raise DataError(
             "no such file or folder", path=path, expected=f"a file or a folder of {pattern}"
         )
-    if path.is_file():
+    if not path.is_dir():
         return [path]
     found = sorted(path.glob(pattern))
     if not found:
@@ -363,7 +365,7 @@ def sha256(paths: Iterable[str | Path]) -> str:
         members = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
         for member in members:
             try:
-                with open(member, "rb") as file:
+                with regular_files.open_binary(member) as file:
                     while block := file.read(1 << 20):
                         digest.update(block)
             except OSError as error:

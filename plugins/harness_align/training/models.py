@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from harness import regular_files
 from harness.authoring import checkpoint
 from harness.authoring.chat import encoding
 from harness.authoring.chat.templates import ChatTemplate
@@ -32,6 +33,7 @@ def open_tokenizer(spec: AlignSpec, conversational: bool) -> Any:
     """
     from transformers import AutoTokenizer
 
+    checkpoint.check_regular(spec.model)
     try:
         tokenizer = AutoTokenizer.from_pretrained(spec.model)
     except (OSError, ValueError) as error:
@@ -60,7 +62,7 @@ def open_tokenizer(spec: AlignSpec, conversational: bool) -> Any:
         )
     if spec.chat_template is not None:
         try:
-            tokenizer.chat_template = Path(spec.chat_template).read_text(encoding="utf-8")
+            tokenizer.chat_template = regular_files.read_text(spec.chat_template)
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(
                 f"chat_template={spec.chat_template} cannot be read: {error}", "Give a Jinja file."

@@ -17,6 +17,7 @@ from harness.authoring.chat.encoding import end_of_turn
 from harness.authoring.checkpoint import (
     check_files,
     check_loaded,
+    check_regular,
     check_values,
     check_vocabulary,
     reason,
@@ -188,6 +189,7 @@ def find_folder(name: str, settings: Settings) -> Path:
     """
     folder = Path(name).expanduser()
     if folder.is_dir():
+        check_regular(folder)
         _check_weights(folder, settings)
         return folder
     if folder.exists():
