@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -33,11 +34,10 @@ def checkpoint(work: Path, tiny_model: Path) -> Path:
 
     copy = work / "whole"
     shutil.copytree(tiny_model, copy)
-    base = AutoModelForCausalLM.from_pretrained(copy)
-    adapted = peft.get_peft_model(
-        base, peft.LoraConfig(task_type="CAUSAL_LM", r=2, target_modules=["q_proj"])
-    )
-    adapted.save_pretrained(work / "adapter")
+    with warnings.catch_warnings(action="ignore"):  # of one library about another
+        base = AutoModelForCausalLM.from_pretrained(copy)
+        settings = peft.LoraConfig(task_type="CAUSAL_LM", r=2, target_modules=["q_proj"])
+        peft.get_peft_model(base, settings).save_pretrained(work / "adapter")
     return copy
 
 

@@ -360,6 +360,11 @@ def _dtype(dtype: str, device: torch.device, quantised: bool) -> torch.dtype | s
     return DTYPES[dtype]
 
 
+def _is_token(token: object) -> bool:
+    """Whether it can be a token's id; many files say -1 where there is none."""
+    return type(token) is int and -1 <= token < 2**31
+
+
 def _take_eos_ids(model: Any, tokenizer: Any) -> frozenset[int]:
     """The tokens that end a generation; the rest of generation_config is set aside.
 
@@ -378,6 +383,12 @@ def _take_eos_ids(model: Any, tokenizer: Any) -> frozenset[int]:
             form["decoder_start_token_id"] = getattr(model.config, "decoder_start_token_id", None)
     ids = list(declared) if isinstance(declared, list | tuple) else [declared]
     ids += [tokenizer.eos_token_id, end_of_turn(tokenizer)]
+    wrong = [token for token in ids if token is not None and not _is_token(token)]
+    if wrong:
+        raise ModelError(
+            f"eos_token_id {str(wrong[0])[:60]!r} is no token",
+            "Set it right in generation_config.json or config.json: a whole number, or a list",
+        )
     eos = frozenset(int(token) for token in ids if token is not None)
     model.generation_config = GenerationConfig(
         eos_token_id=sorted(eos) or None, pad_token_id=min(eos, default=0), **form
