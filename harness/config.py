@@ -198,7 +198,9 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(
             f"{path}: {error.strerror}", "Name a harness.toml; `harness init` writes one."
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError as error:
+        raise ConfigError(f"{path}: too many brackets within brackets") from error
+    except ValueError as error:  # no TOML, no UTF-8, or a number of thousands of digits
         raise ConfigError(f"{path} is not valid TOML: {error}") from error
 
 

@@ -24,6 +24,17 @@ def harness_register_backends():
 '''
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _imported() -> None:
+    """What is slow to import: an import that is ended by the time limit would not be whole."""
+    import transformers  # noqa: F401
+
+    import harness_align.training.models
+    import harness_backends.hf.loading
+
+    del harness_align, harness_backends
+
+
 @pytest.fixture(scope="session")
 def registry() -> Registry:
     """The installed plugins."""

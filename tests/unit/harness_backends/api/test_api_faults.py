@@ -18,7 +18,7 @@ from harness.run.cache import ResponseStore
 from harness.testing import keyed
 from harness.types import Completion, Failed, Generate
 
-REQUESTS = keyed([Generate(f"question {number}") for number in range(200)])
+REQUESTS = keyed([Generate(f"question {number}") for number in range(400)])
 FAULT_SHARE = 0.3
 
 
