@@ -24,8 +24,8 @@ def harness_register_backends():
 '''
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _imported() -> None:
+@pytest.fixture(scope="session")
+def imported() -> None:
     """What is slow to import: an import that is ended by the time limit would not be whole."""
     import transformers  # noqa: F401
 

@@ -95,6 +95,7 @@ def toml_file(document: Any) -> bytes:
 
 
 @pytest.mark.parametrize("amount", [SHORT, LONG])
+@pytest.mark.usefixtures("imported")
 def test_configuration_files(amount: int, work: Path, plugin: Path) -> None:
     replayed(work, "good", 55)
     (work / "harness.toml").write_bytes(toml_file(FILE))
@@ -120,7 +121,14 @@ def test_configuration_files(amount: int, work: Path, plugin: Path) -> None:
         st.sampled_from(["run", "gate", "gate", "plan", "align"]),
         documents(FILE).map(toml_file) | damaged(whole),
     )
-    campaign((15, 700)[amount], inputs, check)
+    campaign((10, 700)[amount], inputs, check)
+
+
+@pytest.mark.parametrize("value", ["9" * 5000, "[" * 3000 + "]" * 3000], ids=["long", "deep"])
+def test_a_value_that_python_cannot_read(value: str, work: Path) -> None:
+    (work / "harness.toml").write_text(f"[gate]\nalpha = {value}\n", "utf-8")
+    ended = told("gate", "good")
+    assert (ended.code, "harness.toml" in ended.errors) == (2, True), str(ended)
 
 
 VALUES = (
@@ -213,6 +221,7 @@ def command_lines(draw: st.DrawFn) -> list[str]:
 
 
 @pytest.mark.parametrize("amount", [SHORT, LONG])
+@pytest.mark.usefixtures("imported")
 def test_values_of_the_command_line(amount: int, work: Path, plugin: Path) -> None:
     replayed(work, "good", 55)
     (work / "harness.toml").write_bytes(toml_file({"gate": {"rule": FILE["gate"]["rule"]}}))
@@ -220,4 +229,4 @@ def test_values_of_the_command_line(amount: int, work: Path, plugin: Path) -> No
     def check(words: list[str]) -> None:
         told("--plugin", plugin, *words)
 
-    campaign((20, 900)[amount], command_lines(), check)
+    campaign((12, 900)[amount], command_lines(), check)

@@ -31,9 +31,16 @@ FORMS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
         {"prompt": TURNS[:1], "chosen": TURNS[1:], "rejected": NO},
         {"chosen": TURNS, "rejected": [TURNS[0], *NO]},
         {"system": "be brief", "question": "say it", "chosen": "yes", "rejected": "no"},
-        {"chosen": "\n\nHuman: say it\n\nAssistant: yes", "rejected": "\n\nHuman: say it\n\nAssistant: no"},
+        {
+            "chosen": "\n\nHuman: say it\n\nAssistant: yes",
+            "rejected": "\n\nHuman: say it\n\nAssistant: no",
+        },
         {"prompt": "say it", "chosen": TURNS, "rejected": [TURNS[0], *NO], "score_chosen": 8.5},
-        {"conversations": [{"from": "human", "value": "say it"}], "chosen": {"from": "gpt", "value": "a"}, "rejected": {"from": "gpt", "value": "b"}},
+        {
+            "conversations": [{"from": "human", "value": "say it"}],
+            "chosen": {"from": "gpt", "value": "a"},
+            "rejected": {"from": "gpt", "value": "b"},
+        },
     ),
     "sft": (
         {"messages": TURNS},
@@ -54,7 +61,7 @@ FORMS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
         {"prompt": "say it", "completion": " yes", "label": True},
         {"prompt": "say it", "completion": " no", "label": 0},
     ),
-}  # fmt: skip
+}
 
 
 @st.composite
