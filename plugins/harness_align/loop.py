@@ -8,12 +8,15 @@ out/align.json  everything that was found         out/report.html
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Any
+
+import numpy as np
 
 from harness.comparison.run_comparison import RunComparison, compare
 from harness.config import RunSpec
@@ -148,9 +151,9 @@ def _decide(
         comparison = compare(before, after, metrics)
         gate = _gate(job, registry, before, after)
         verdict = judge(before, after, *aims, metrics, gate)
-    if not aims[0] and changed.default_target is not None:
-        own = _default(changed.default_target)
-        verdict = replace(verdict, judgements=(own, *verdict.judgements))
+    if not aims[0]:
+        own = map(_default, changed.default_targets)
+        verdict = replace(verdict, judgements=(*own, *verdict.judgements))
     return verdict, comparison
 
 
@@ -213,7 +216,7 @@ def _effects(
     job: AlignJob, registry: Registry, checkpoint: Path, held_out: Rows
 ) -> HeldOutEvaluation:
     if job.method == "reward":
-        return reward_quality.measure(checkpoint, held_out)
+        return reward_quality.measure(checkpoint, job.model, held_out, job.seed)
     spec = specs.from_mapping(
         {**job.training, "method": job.method, "data": job.data, "out": str(job.out)}
     )
@@ -224,8 +227,9 @@ def _effects(
     if not spec.wrap:  # asked as it was trained
         plain = {**base.backend_settings, "chat_template": "off"}
         base, candidate = (replace(each, backend_settings=plain) for each in (base, candidate))
-    reward = job.reward or _own_reward(job)
-    return held_out_evaluation.measure(
+    own = _own_reward(job)
+    reward = job.reward or own
+    changed = held_out_evaluation.measure(
         Probing(
             base,
             candidate,
@@ -237,6 +241,12 @@ def _effects(
             replace(base, model=job.judge) if job.judge else None,
         ),
         held_out,
+    )
+    if not own or job.reward:
+        return changed
+    # What is gained by a reward that knows no more than the answers' length shows nothing.
+    return changed.joined(
+        reward_quality.measure(Path(own), job.model, held_out, job.seed), "reward model: "
     )
 
 
@@ -250,9 +260,9 @@ def _worth(registry: Registry, job: AlignJob, checkpoint: Path, held_out: Rows) 
         result = measure(mine, registry, str(checkpoint), [aim.task], "run").result
         return standing(named(aim, result), result)[1]
     found = _effects(job, registry, checkpoint, held_out)
-    if found.default_target is None:
+    if not found.default_targets or not found.default_targets[0].after:
         raise RunFailedError("the trial cannot be judged: no held-out row has a known answer")
-    return fmean(found.default_target.after)
+    return fmean(found.default_targets[0].after)
 
 
 def _own_reward(job: AlignJob) -> str:
@@ -263,14 +273,17 @@ def _own_reward(job: AlignJob) -> str:
 
 def _default(target: Paired) -> Judgement:
     inference = paired_tests.infer_paired(target.before, target.after, target.clusters)
-    values = tuple(sum(side) / len(side) for side in (target.before, target.after))
+    old, new = (
+        float(np.mean(side)) if side else math.nan for side in (target.before, target.after)
+    )
     return judgement(
         Aim(target.name),
         "target",
         inference,
-        (values[0], values[1]),
+        (old, new),
         inference.below(0.0),
         len(target.before),
+        target.reference,
     )
 
 

@@ -253,6 +253,9 @@ class ModelReward:
 
     Args:
         folder: Its checkpoint, with safetensors weights.
+        base: Where given, the model as it was before its training instead: the weights of this
+            checkpoint, with a new head where it has none, asked by ``folder``'s tokenizer.
+        seed: Of the new head; the one of the training makes the same head.
 
     Raises:
         ModelError: It cannot be read, or has another number of outputs.
@@ -260,9 +263,9 @@ class ModelReward:
 
     BATCH = 16
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, base: str = "", seed: int = 0) -> None:
         import torch
-        from transformers import AutoModelForSequenceClassification, AutoTokenizer, logging
+        from transformers import AutoTokenizer, logging
 
         local = Path(folder).is_dir()
         if not local and not _HUB_ID.fullmatch(folder):
@@ -276,17 +279,16 @@ class ModelReward:
             if local:
                 checkpoint.check_files(Path(folder))
             self._tokenizer = AutoTokenizer.from_pretrained(folder)
-            self._model, report = AutoModelForSequenceClassification.from_pretrained(
-                folder, use_safetensors=True, output_loading_info=True
-            )
+            self._model = _untrained(base, seed) if base else _classifier(folder)
         except (OSError, ValueError) as error:
             raise ModelError(
                 f"the reward model {folder} cannot be read: {checkpoint.reason(error)}",
                 "Expected a checkpoint folder with safetensors weights.",
             ) from error
         name = f"the reward model {folder}"
-        checkpoint.check_loaded(name, report, list(self._model.state_dict()))
         checkpoint.check_values(name, self._model.named_parameters())
+        if base:
+            self._model.config.pad_token_id = self._tokenizer.pad_token_id
         rows = self._model.get_input_embeddings().weight.shape[0]
         checkpoint.check_vocabulary(name, self._tokenizer, rows)
         self._model.eval().to("cuda" if torch.cuda.is_available() else "cpu")
@@ -343,6 +345,28 @@ class ModelReward:
                 "Give a reward model with a chat template, or prompts that are texts.",
             )
         return self._template.render(turns, answering=False)
+
+
+def _classifier(folder: str) -> Any:
+    from transformers import AutoModelForSequenceClassification
+
+    model, report = AutoModelForSequenceClassification.from_pretrained(
+        folder, use_safetensors=True, output_loading_info=True
+    )
+    checkpoint.check_loaded(f"the reward model {folder}", report, list(model.state_dict()))
+    return model
+
+
+def _untrained(base: str, seed: int) -> Any:
+    """The model that a training of a reward model starts with."""
+    import torch
+    from transformers import AutoModelForSequenceClassification
+
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return AutoModelForSequenceClassification.from_pretrained(
+            base, num_labels=1, dtype=torch.float32, use_safetensors=True
+        )
 
 
 def lexicon_sentiment(prompts: Sequence[str], completions: Sequence[str]) -> list[float | None]:

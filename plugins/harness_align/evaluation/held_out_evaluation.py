@@ -7,7 +7,7 @@ of the chosen answer's log-probability. Everything asks models through their bac
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -33,12 +33,16 @@ class HeldOutChange:
 
 @dataclass(frozen=True, slots=True)
 class Paired:
-    """One quantity on the same rows before and after; ``clusters`` are the rows' prompts."""
+    """One quantity on the same rows before and after; ``clusters`` are the rows' prompts.
+
+    ``reference`` says what ``before`` is, where that is not the base.
+    """
 
     name: str
     before: tuple[float, ...]
     after: tuple[float, ...]
     clusters: tuple[str, ...]
+    reference: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +53,25 @@ class HeldOutEvaluation:
         estimates: Numbers with intervals.
         shares: Name → (before, after), descriptive.
         examples: (prompt, base's answer, candidate's answer).
-        default_target: What the verdict rests on where no task is named.
+        default_targets: What the verdict rests on where no task is named.
     """
 
     estimates: tuple[HeldOutChange, ...] = ()
     shares: dict[str, tuple[float, float]] = field(default_factory=dict)
     examples: tuple[tuple[str, str, str], ...] = ()
-    default_target: Paired | None = None
+    default_targets: tuple[Paired, ...] = ()
+
+    def joined(self, other: HeldOutEvaluation, prefix: str) -> HeldOutEvaluation:
+        """With the numbers and targets of ``other``, whose names get the prefix."""
+        estimates, targets = (
+            tuple(replace(each, name=f"{prefix}{each.name}") for each in group)
+            for group in (other.estimates, other.default_targets)
+        )
+        return replace(
+            self,
+            estimates=(*self.estimates, *estimates),
+            default_targets=(*self.default_targets, *targets),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The ``effects`` of align.json."""
@@ -124,7 +140,7 @@ def measure(probing: Probing, development: Rows) -> HeldOutEvaluation:
         (*won, *_judged(probing, kept, before, after), *found, *likelihoods),
         _shares(before, after),
         tuple((plain(row.prompt), one.text, other.text) for row, one, other in answered[:EXAMPLES]),
-        target or likelier,
+        tuple(each for each in (target or likelier,) if each is not None),
     )
 
 

@@ -250,6 +250,7 @@ def judgement(
     values: tuple[float, float],
     loss: float,
     n: int,
+    reference: str = "",
 ) -> Judgement:
     """What follows from one aim's gain.
 
@@ -260,6 +261,7 @@ def judgement(
         values: The metric before and after.
         loss: p-value of "no loss", corrected for other guards.
         n: Samples it rests on.
+        reference: What the first value is of, where it is not the base.
     """
     least = NEGLIGIBLE * max(map(abs, values))
     gained = inference.above(least) <= ALPHA / 2  # the 95 % interval excludes such gains
@@ -276,6 +278,8 @@ def judgement(
     old, new = values
     toward = f" (best at {aim.ideal:g})" if aim.ideal is not None else ""
     went = f"{aim.name}{toward} went from {old:.4g} to {new:.4g}"
+    if reference:
+        went = f"{aim.name} is {new:.4g}, and {old:.4g} by {reference}"
     interval = f"gain {gain.value:+.4g} [{gain.low:+.4g}, {gain.high:+.4g}]"
     verdicts = {
         ("target", "pass"): "a gain is shown",

@@ -33,6 +33,8 @@ def train(spec: AlignSpec, journal: EventLog) -> Path:
     Raises:
         HarnessError: The model, the data or the settings cannot be used, or training stopped.
     """
+    from transformers import set_seed
+
     method = trainer_named(spec.method)
     checks.check(spec)
     kinds: tuple[Kind, ...] = (method.kind,)
@@ -47,6 +49,7 @@ def train(spec: AlignSpec, journal: EventLog) -> Path:
     tokenizer = models.open_tokenizer(spec, conversational)
     if not conversational and models.wraps(spec, tokenizer, rows.kind):
         rows = training_rows.as_messages(rows)
+    set_seed(spec.seed)  # new weights: a reward model's head, an adapter's
     model = models.open_model(
         spec, method.classifier, tokenizer.pad_token_id, tokenizer.eos_token_id
     )

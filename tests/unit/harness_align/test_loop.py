@@ -127,20 +127,76 @@ def test_texts_in_the_report_are_escaped(tiny_model, jsonl, tmp_path):
     assert "&lt;script&gt;" in page
 
 
-def test_a_reward_model_is_judged_by_held_out_pairs(tiny_model, pairs_file, tmp_path):
-    asked = AlignJob(
-        "reward",
-        str(tiny_model),
-        str(pairs_file),
-        tmp_path / "out",
-        settings=small(steps=20, learning_rate=3e-3),
-        development=0.4,
+def preferences(prefer, n=60):
+    """Pairs whose better answer ``prefer`` picks, of lengths and words that say nothing of it."""
+    import random
+
+    rng = random.Random(3)
+    rows = []
+    for count in range(n):
+        answers = [f" {word}{rng.choice(['', ' indeed', ' of course'])}" for word in ("yes", "no")]
+        chosen, rejected = answers if prefer(count, rng) else answers[::-1]
+        rows.append({"prompt": f"the nurse {count} said", "chosen": chosen, "rejected": rejected})
+    return rows
+
+
+def reward_job(model, rows, out, **settings):
+    return AlignJob(
+        "reward", str(model), str(rows), out, settings=small(**settings), development=0.5
     )
+
+
+def test_a_reward_model_is_judged_by_held_out_pairs(tiny_model, jsonl, tmp_path):
+    # "yes" is chosen after a prompt with an even number: no rule of the answers' form knows it.
+    rows = [
+        {
+            "prompt": f"the {('nurse', 'doctor')[n % 2]} {n} said",
+            "chosen": answer,
+            "rejected": other,
+        }
+        for n in range(120)
+        for answer, other in [((" yes", " no"), (" no", " yes"))[n % 2]]
+    ]
+    asked = reward_job(tiny_model, jsonl(rows), tmp_path / "out", steps=60, learning_rate=1e-2)
+    result = loop.run(asked, plugins.load(), InProcess("reward"))
+    effects = {each.name: each.estimate for each in result.effects.estimates}
+    assert effects["pairwise accuracy"].value > 0.95
+    assert 0.3 < effects["accuracy of choosing the longer answer"].value < 0.7
+    assert result.verdict.decision == "pass"
+
+
+def test_a_reward_that_a_simple_rule_equals_does_not_pass(tiny_model, pairs_file, tmp_path):
+    asked = reward_job(tiny_model, pairs_file, tmp_path / "out", steps=20, learning_rate=3e-3)
     result = loop.run(asked, plugins.load(), InProcess("reward"))
     effects = {each.name: each.estimate for each in result.effects.estimates}
     assert effects["pairwise accuracy"].value == 1
-    assert effects["accuracy of choosing the longer"].value == 1
-    assert result.verdict.decision == "pass"
+    assert effects["accuracy of choosing the longer answer"].value == 1
+    assert result.verdict.decision == "inconclusive"
+    assert "and 1 by choosing the longer answer (the best simple rule)" in result.verdict.sentence
+
+
+@pytest.mark.parametrize("adapter", ["full", "lora"])
+@pytest.mark.parametrize("seed", range(2))
+def test_an_untrained_head_never_passes(tiny_model, jsonl, tmp_path, seed, adapter):
+    rows = jsonl(preferences(lambda count, rng: True))
+    asked = replace(
+        reward_job(tiny_model, rows, tmp_path, steps=1, learning_rate=0.0, adapter=adapter),
+        seed=seed,
+    )
+    result = loop.run(asked, plugins.load(), InProcess("reward"))
+    effects = {each.name: each.estimate for each in result.effects.estimates}
+    # The very head that the training began with: at rate 0 it ranks every pair as the result does.
+    assert effects["pairwise accuracy"] == effects["accuracy before training"]
+    untrained, _ = result.effects.default_targets
+    assert untrained.before == untrained.after
+    assert result.verdict.decision != "pass"
+
+
+def test_labels_that_say_nothing_never_pass(tiny_model, jsonl, tmp_path):
+    rows = jsonl(preferences(lambda count, rng: rng.random() < 0.5))
+    asked = reward_job(tiny_model, rows, tmp_path / "out", steps=20, learning_rate=3e-3)
+    result = loop.run(asked, plugins.load(), InProcess("reward"))
+    assert result.verdict.decision != "pass"
 
 
 def test_a_task_is_data_and_reward(tiny_model, jsonl, tmp_path):
