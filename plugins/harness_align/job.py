@@ -14,6 +14,8 @@ from harness_align import spec as specs
 
 SET_ELSEWHERE = ("method", "model", "data", "out", "resume", "rewards", "held_out_reward", "seed")
 """Fields of the training spec that have a flag of their own."""
+UNTRAINED = "untrained"
+"""The folder, beside a checkpoint of virtual tokens, of the same tokens before their training."""
 
 
 @dataclass(frozen=True, slots=True)

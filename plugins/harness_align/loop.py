@@ -2,6 +2,7 @@
 
 out/data/       training and held-out rows        out/before/  the base's run folder
 out/train/      checkpoints, journal, the model   out/after/   the candidate's run folder
+out/untrained/  the run folder of new virtual tokens before their training
 out/align.json  everything that was found         out/report.html
 """
 
@@ -45,12 +46,13 @@ from harness_align.evaluation.verdict import (
     standing,
 )
 from harness_align.event_log import Event, EventLog
-from harness_align.job import AlignJob
+from harness_align.job import UNTRAINED, AlignJob
 from harness_align.preparation import name_checks, preparing
 from harness_align.preparation.preparing import Prepared
 from harness_align.search import Found, SearchSpec
 
 Say = Callable[[str], None]
+UNTRAINED_TOKENS = "the new virtual tokens before training"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ def run(
     prepared = preparing.prepare(job, registry, names)
     for line in (*prepared.findings.describe(), *prepared.notes):
         say(f"  {line}")
-    before = after = None
+    before = after = fresh = None
     if names:
         say(f"Measuring the base on {', '.join(names)}")
         before = measure(job, registry, preparing.asked_base(job), names, "before")
@@ -124,12 +126,15 @@ def run(
         job = replace(job, settings={**job.settings, **found.best, **search.watching(job)})
     say(f"Training: {job.method} on {prepared.statistics['rows']:,} rows")
     checkpoint = aligner.train(job.training, prepared.train, job.out / "train")
+    untrained = _untrained(checkpoint)
     if names:
         say("Measuring the result")
         after = _measure_trained(job, registry, checkpoint, names)
+        if untrained is not None and aims[0]:
+            fresh = measure(job, registry, str(untrained), names, "untrained")
     say("Comparing")
-    changed = _effects(job, registry, checkpoint, prepared.development)
-    verdict, comparison = _decide(job, registry, (before, after), aims, changed)
+    changed = _effects(job, registry, checkpoint, prepared.development, untrained)
+    verdict, comparison = _decide(job, registry, (before, after, fresh), aims, changed)
     curves, stopping, kept = training_curves(job.out / "train")
     return AlignResult(
         job, prepared, checkpoint, verdict, changed, comparison, curves, stopping, kept, found
@@ -139,18 +144,25 @@ def run(
 def _decide(
     job: AlignJob,
     registry: Registry,
-    runs: tuple[ScoredRun | None, ScoredRun | None],
+    runs: tuple[ScoredRun | None, ScoredRun | None, ScoredRun | None],
     aims: tuple[Sequence[Aim], Sequence[Aim]],
     changed: HeldOutEvaluation,
 ) -> tuple[AlignVerdict, RunComparison | None]:
-    """The verdict; without a target it rests on held-out prompts."""
+    """The verdict; without a target it rests on held-out prompts.
+
+    ``runs`` are the base's, the candidate's, and that of new virtual tokens before training, of
+    which a target must get better, too: as they stand they already change what a model says.
+    """
     verdict, comparison = AlignVerdict(()), None
-    before, after = runs
+    before, after, fresh = runs
     if before is not None and after is not None:
         metrics = task_metrics(registry, [before, after], [])
         comparison = compare(before, after, metrics)
         gate = _gate(job, registry, before, after)
         verdict = judge(before, after, *aims, metrics, gate)
+        if fresh is not None:
+            beyond = judge(fresh, after, aims[0], (), metrics, reference=UNTRAINED_TOKENS)
+            verdict = replace(verdict, judgements=(*verdict.judgements, *beyond.judgements))
     if not aims[0]:
         own = map(_default, changed.default_targets)
         verdict = replace(verdict, judgements=(*own, *verdict.judgements))
@@ -200,6 +212,12 @@ def _without_gate(job: AlignJob, model: str, tasks: Sequence[str], out: Path) ->
     return replace(job.run_spec(model, tasks, out), gate=None, baseline=None)
 
 
+def _untrained(checkpoint: Path) -> Path | None:
+    """The virtual tokens before their training, where the training added some."""
+    folder = checkpoint.parent / UNTRAINED
+    return folder if folder.is_dir() else None
+
+
 def _gate(
     job: AlignJob, registry: Registry, before: ScoredRun, after: ScoredRun
 ) -> GateVerdict | None:
@@ -213,7 +231,11 @@ def _gate(
 
 
 def _effects(
-    job: AlignJob, registry: Registry, checkpoint: Path, held_out: Rows
+    job: AlignJob,
+    registry: Registry,
+    checkpoint: Path,
+    held_out: Rows,
+    untrained: Path | None = None,
 ) -> HeldOutEvaluation:
     if job.method == "reward":
         return reward_quality.measure(checkpoint, job.model, held_out, job.seed)
@@ -229,19 +251,22 @@ def _effects(
         base, candidate = (replace(each, backend_settings=plain) for each in (base, candidate))
     own = _own_reward(job)
     reward = job.reward or own
-    changed = held_out_evaluation.measure(
-        Probing(
-            base,
-            candidate,
-            registry,
-            Sampling(max_tokens=spec.max_new_tokens, temperature=spec.temperature, seed=job.seed),
-            job.samples,
-            reward,
-            job.held_out_reward,
-            replace(base, model=job.judge) if job.judge else None,
-        ),
-        held_out,
+    probing = Probing(
+        base,
+        candidate,
+        registry,
+        Sampling(max_tokens=spec.max_new_tokens, temperature=spec.temperature, seed=job.seed),
+        job.samples,
+        reward,
+        job.held_out_reward,
+        replace(base, model=job.judge) if job.judge else None,
     )
+    changed = held_out_evaluation.measure(probing, held_out)
+    if untrained is not None and not job.targets:
+        fresh = replace(probing, base=replace(base, model=str(untrained)), judge=None)
+        beyond = held_out_evaluation.measure(fresh, held_out).default_targets
+        beyond = tuple(replace(each, reference=UNTRAINED_TOKENS) for each in beyond)
+        changed = replace(changed, default_targets=(*changed.default_targets, *beyond))
     if not own or job.reward:
         return changed
     # What is gained by a reward that knows no more than the answers' length shows nothing.

@@ -360,13 +360,18 @@ def _classifier(folder: str) -> Any:
 def _untrained(base: str, seed: int) -> Any:
     """The model that a training of a reward model starts with."""
     import torch
-    from transformers import AutoModelForSequenceClassification
+    from transformers import AutoModelForSequenceClassification, logging
 
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        return AutoModelForSequenceClassification.from_pretrained(
-            base, num_labels=1, dtype=torch.float32, use_safetensors=True
-        )
+    level = logging.get_verbosity()
+    logging.set_verbosity(logging.CRITICAL)  # it would tell that the head is new
+    try:
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            return AutoModelForSequenceClassification.from_pretrained(
+                base, num_labels=1, dtype=torch.float32, use_safetensors=True
+            )
+    finally:
+        logging.set_verbosity(level)
 
 
 def lexicon_sentiment(prompts: Sequence[str], completions: Sequence[str]) -> list[float | None]:

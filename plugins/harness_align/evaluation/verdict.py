@@ -138,10 +138,12 @@ def judge(
     guards: Sequence[Aim],
     metrics: MetricsOfTask,
     gate: GateVerdict | None = None,
+    reference: str = "",
 ) -> AlignVerdict:
     """Judges every aim at α = 5 %; losses of guards with Holm–Bonferroni over all guards.
 
     All targets must show a gain, so they need no correction (an intersection–union test).
+    ``reference`` says what ``baseline`` is, where it is not the base.
 
     Raises:
         UsageError: An aim's metric does not exist, or nothing can be said about it.
@@ -159,7 +161,7 @@ def judge(
     for role, aim, inference, old, new in measured:
         loss = inference.below(0.0) if role == "target" else next(remaining)
         n = len(candidate.samples.get(aim.task, {}))
-        judgements.append(judgement(aim, role, inference, (old, new), loss, n))
+        judgements.append(judgement(aim, role, inference, (old, new), loss, n, reference))
     return AlignVerdict(tuple(judgements), gate)
 
 

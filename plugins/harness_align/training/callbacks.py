@@ -117,6 +117,21 @@ class Guard(TrainerCallback):  # type: ignore[misc]  # untyped library
             )
 
 
+class KeepUntrained(TrainerCallback):  # type: ignore[misc]  # untyped library
+    """Writes the weights down before the first step; ``export`` is called on every process."""
+
+    def __init__(self, export: Callable[[], object]) -> None:
+        self._export = export
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """A resumed run has written them already."""
+        del args, control
+        if state.global_step == 0:
+            self._export()
+
+
 class EarlyStopping(TrainerCallback):  # type: ignore[misc]  # untyped library
     """Stops when a real task's metric no longer gets better, and keeps the best weights.
 

@@ -20,9 +20,17 @@ from harness_align import rewards
 from harness_align.dataset import curriculum, formats, training_rows
 from harness_align.dataset.training_rows import Kind, Rows
 from harness_align.event_log import EventLog
+from harness_align.job import UNTRAINED
 from harness_align.spec import AlignSpec
 from harness_align.training import adapters, checks, models
-from harness_align.training.callbacks import COMPLETE, MODEL, EarlyStopping, Guard, Progress
+from harness_align.training.callbacks import (
+    COMPLETE,
+    MODEL,
+    EarlyStopping,
+    Guard,
+    KeepUntrained,
+    Progress,
+)
 from harness_align.training.methods import trainer_named
 from harness_align.training.setup import Method, Setup
 
@@ -74,6 +82,9 @@ def train(spec: AlignSpec, journal: EventLog) -> Path:
 def _trained(setup: Setup, trainer: Any, journal: EventLog) -> Path:
     spec, out = setup.spec, Path(setup.spec.out)
     stopping = None
+    if setup.adapter is not None and setup.adapter.is_prompt_learning:
+        untrained = partial(models.export, trainer, setup, out / UNTRAINED)
+        trainer.add_callback(KeepUntrained(untrained))
     if spec.stop_tasks:
         from harness_align.training.measuring import measure
 

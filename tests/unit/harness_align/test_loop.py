@@ -592,24 +592,3 @@ def test_a_result_without_scored_samples_is_an_error_that_says_what_is_kept(
         loop.run(asked, plugins.load(), InProcess("dpo"))
     assert "--resume" in str(caught.value)
     assert (tmp_path / "out/train/model/model.safetensors").exists()
-
-
-@pytest.mark.parametrize("rate", [0.0, 1e-9])
-@pytest.mark.parametrize("method", ["sft", "dpo"])
-def test_a_training_that_does_nothing_never_passes(
-    tiny_model, pairs_file, jsonl, tmp_path, method, rate
-):
-    texts = [{"text": f"the nurse {n} said that she was tired of it"} for n in range(12)]
-    data = {
-        "sst2": str(jsonl(QUESTIONS, "questions.jsonl")),
-        "perplexity": str(jsonl(texts, "texts.jsonl")),
-    }
-    for targets in (("sst2", "perplexity", "perplexity.bits_per_byte"), ()):
-        asked = asked_with(
-            tiny_model, pairs_file, tmp_path / f"out{len(targets)}", method, targets=targets,
-            evaluation={"data": data}, development=0.3, samples=6,
-            settings={"steps": 1, "learning_rate": rate, "wrap": False},
-        )  # fmt: skip
-        result = loop.run(asked, plugins.load(), InProcess(method))
-        assert result.verdict.judgements
-        assert "pass" not in {each.decision for each in result.verdict.judgements}
