@@ -132,6 +132,9 @@ class ModelBackend(Protocol):
     where it estimates.
     ``notes`` (optional) says in words, once requests are answered, what a reader of the results
     must know of how they were: it stands beside each task's numbers.
+    ``doubts`` (optional) says how often the backend has found that answers it gave earlier are
+    wrong: when it grows, all that it answered before is asked again, and what is stored of it
+    forgotten.
     ``match(every, requests)`` (optional, for backends that answer by sample) is told before the
     first question the ids of all samples of each task's data (task → ids, in their order) and the
     keyed requests of those that are asked; it raises a ``HarnessError`` where its answers do not

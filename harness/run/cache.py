@@ -151,6 +151,11 @@ class ResponseStore:
                 (model, key, text, int(time.time())),
             )
 
+    def forget(self, model: str) -> None:
+        """Drops every response of a model: what is stored of it cannot be relied on."""
+        with self.explained():
+            self.connection.execute("DELETE FROM responses WHERE model = ?", (model,))
+
     def name_model(self, fingerprint: str, name: str) -> None:
         """Remembers what users call a model, for ``harness cache``."""
         with self.explained():

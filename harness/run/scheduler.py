@@ -1,4 +1,4 @@
-"""From requests to responses: each distinct request is answered exactly once.
+"""From requests to responses: each distinct request is answered once.
 
 Equal requests are merged, known answers come from the store, and the rest goes to the backend
 in one call, because a backend that shares prefixes must see everything to share most.
@@ -47,26 +47,43 @@ def unique(requests: Iterable[KeyedRequest]) -> list[KeyedRequest]:
     return list(seen.values())
 
 
+def doubts(backend: ModelBackend) -> int:
+    """How often the backend has found its earlier answers to be wrong."""
+    return int(getattr(backend, "doubts", 0))
+
+
 def answers(
     requests: Sequence[KeyedRequest], backend: ModelBackend, store: ResponseStore
 ) -> Iterator[Answer]:
-    """Answers every distinct key exactly once: stored ones first, then as the backend gives them.
+    """Answers every distinct key: stored ones first, then as the backend gives them.
 
     Each new response is in the store before it is yielded, and free of thinking. One that holds
     not-a-number is a failure, and a stored one that its request cannot have is asked for again.
+    Where the backend finds that earlier answers of its are wrong, stored ones among them, all keys
+    are answered once more: the last answer of a key is the one that holds.
 
     Raises:
         PluginError: The backend answered a key twice, one it was not asked, one with a response
             of another kind, or left one out.
     """
     distinct = unique(requests)
+    seen = doubts(backend)
     known = stored(distinct, backend, store)
     for key, response in known.items():
         yield Answer(key, thinking.set_aside(response), cached=True)
-    pending = {request.key: request for request in distinct if request.key not in known}
+    yield from _asked([each for each in distinct if each.key not in known], backend, store)
+    while doubts(backend) > seen:
+        seen = doubts(backend)
+        store.forget(backend.fingerprint)
+        yield from _asked(distinct, backend, store)
+
+
+def _asked(
+    requests: Sequence[KeyedRequest], backend: ModelBackend, store: ResponseStore
+) -> Iterator[Answer]:
+    pending = {request.key: request for request in requests}
     if not pending:
         return
-    asked = len(pending)
     for key, given in backend.run(list(pending.values())):
         request = pending.pop(key, None)
         if request is None:
@@ -80,6 +97,7 @@ def answers(
         store.put(backend.fingerprint, key, response)
         yield Answer(key, response, cached=False)
     if pending:
+        asked = len(requests)
         raise PluginError(f"the backend left {len(pending)} of {asked} requests unanswered")
 
 

@@ -57,19 +57,24 @@ class RunSession:
         self._registry, self._on_progress = registry, on_progress
         self._responses: dict[str, Response] = {}
         self._waiting: dict[str, list[_Open]] = defaultdict(list)
+        self._users: dict[str, list[tuple[TaskPlan, PlannedSample]]] = defaultdict(list)
         self._records: dict[tuple[str, str | None, str, int], SampleRecord] = {}
-        self.cached = 0
-        for task in plan.tasks:
-            for planned in task.planned:
-                entry = _Open(task, planned, len(set(planned.keys)))
-                for key in set(planned.keys):
-                    self._waiting[key].append(entry)
+        self._cached: set[str] = set()
+        for task, planned in self._planned():
+            entry = _Open(task, planned, len(set(planned.keys)))
+            for key in set(planned.keys):
+                self._waiting[key].append(entry)
         self.total = len(self._waiting)
 
     @property
     def done(self) -> int:
         """Distinct requests answered."""
         return len(self._responses)
+
+    @property
+    def cached(self) -> int:
+        """Distinct requests whose answer was in the store."""
+        return len(self._cached)
 
     @property
     def answered(self) -> int:
@@ -83,18 +88,23 @@ class RunSession:
 
     def ask(self, samples: Iterable[tuple[TaskPlan, PlannedSample]]) -> None:
         """Gets what is still unanswered of these samples."""
-        requests = [
-            KeyedRequest(key, request, task.task.name, planned.sample.id)
-            for task, planned in samples
-            for key, request in zip(planned.keys, planned.requests, strict=True)
-            if key not in self._responses
-        ]
-        for answer in scheduler.answers(requests, self._backend, self._store):
-            self._take(answer)
+        requests = [each for each in _requests(samples) if each.key not in self._responses]
+        while requests:
+            before = scheduler.doubts(self._backend)
+            for answer in scheduler.answers(requests, self._backend, self._store):
+                self._take(answer)
+            if scheduler.doubts(self._backend) == before:
+                return
+            asked = {each.key for each in requests}  # these were asked again, earlier ones not
+            requests = [
+                each
+                for each in _requests(self._planned())
+                if each.key in self._responses and each.key not in asked
+            ]
 
     def ask_everything(self) -> None:
         """Gets all answers of the plan."""
-        self.ask((task, planned) for task in self.plan.tasks for planned in task.planned)
+        self.ask(self._planned())
 
     def record(self, task: TaskPlan, planned: PlannedSample) -> SampleRecord | None:
         """The sample with its scores, once all its answers are there."""
@@ -119,14 +129,33 @@ class RunSession:
         return found
 
     def _take(self, answer: scheduler.Answer) -> None:
+        again = answer.key in self._responses
         self._responses[answer.key] = answer.response
-        self.cached += answer.cached
-        for entry in self._waiting.pop(answer.key):
+        if answer.cached:
+            self._cached.add(answer.key)
+        else:
+            self._cached.discard(answer.key)
+        for entry in () if again else self._waiting.pop(answer.key):
             entry.missing -= 1
             if entry.missing == 0:
                 self._score(entry.task, entry.planned)
+        if again:
+            self._correct(answer.key)
         if self._on_progress is not None:
             self._on_progress(Progress(self.done, self.total, self.cached, self.usage))
+
+    def _correct(self, key: str) -> None:
+        """Scores the samples anew that a key's first answer was used for."""
+        if not self._users:
+            for task, planned in self._planned():
+                for each in set(planned.keys):
+                    self._users[each].append((task, planned))
+        for task, planned in self._users[key]:
+            if _identity(task, planned) in self._records:
+                self._score(task, planned)
+
+    def _planned(self) -> Iterator[tuple[TaskPlan, PlannedSample]]:
+        return ((task, planned) for task in self.plan.tasks for planned in task.planned)
 
     def _score(self, plan: TaskPlan, planned: PlannedSample) -> None:
         responses = tuple(self._responses[key] for key in planned.keys)
@@ -141,6 +170,14 @@ class RunSession:
         self._records[_identity(plan, planned)] = record
         for score in aggregation.scores_of(record):
             self._registry.notify("harness_scored", task=plan.task.name, score=score)
+
+
+def _requests(
+    samples: Iterable[tuple[TaskPlan, PlannedSample]],
+) -> Iterator[KeyedRequest]:
+    for task, planned in samples:
+        for key, request in zip(planned.keys, planned.requests, strict=True):
+            yield KeyedRequest(key, request, task.task.name, planned.sample.id)
 
 
 def _identity(task: TaskPlan, planned: PlannedSample) -> tuple[str, str | None, str, int]:

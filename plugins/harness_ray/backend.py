@@ -31,6 +31,7 @@ class RayBackend:
         self._ours = cluster.start(settings)
         self._crew: WorkerPool | None = None
         self.usage = Usage()
+        self.doubts = 0
         try:
             self._crew = WorkerPool(source, cluster.divide(settings))
         except BaseException:
@@ -69,6 +70,7 @@ class RayBackend:
         for place, done in crew.answers(sharding.cut(requests, crew.size)):
             self.usage = add(self.usage, done.usage)
             self._described[place] = done.described
+            self.doubts += done.doubts
             yield from done.answers
 
     def forecast(self, requests: Sequence[KeyedRequest]) -> Usage | None:

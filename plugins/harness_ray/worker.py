@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 
 from harness.errors import ModelError
 from harness.protocols import ModelBackend, ModelSource
-from harness.run import models
+from harness.run import models, scheduler
 from harness.types import KeyedRequest, Request, Response, Usage
 
 
@@ -25,11 +25,14 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A shard's answers, what they cost, and the worker's description after them."""
+    """A shard's answers, what they cost, the worker's description after them, and how often the
+    model found earlier answers to be wrong meanwhile.
+    """
 
     answers: tuple[tuple[str, Response], ...]
     usage: Usage
     described: Mapping[str, object]
+    doubts: int = 0
 
 
 class Worker:
@@ -85,9 +88,14 @@ class Worker:
                 f"the workers opened different models under {self._source.options.model!r}",
                 "Make the checkpoint and the packages the same on every machine.",
             )
-        before = backend.usage
+        before, doubts = backend.usage, scheduler.doubts(backend)
         answers = tuple(backend.run(requests))
-        return Done(answers, subtract(backend.usage, before), dict(backend.describe()))
+        return Done(
+            answers,
+            subtract(backend.usage, before),
+            dict(backend.describe()),
+            scheduler.doubts(backend) - doubts,
+        )
 
     def _backend(self) -> ModelBackend:
         if self._opened is None:

@@ -74,6 +74,11 @@ class HuggingFaceBackend:
         return fingerprint.of_checkpoint(self.checkpoint, self._chat)
 
     @property
+    def doubts(self) -> int:
+        """How often answers that were given earlier turned out to be wrong."""
+        return self._engine.doubts
+
+    @property
     def usage(self) -> Usage:
         """Tokens so far; those asked for are the computed and the reused ones."""
         return self._books.usage(self._engine.computed_tokens)

@@ -2,15 +2,17 @@
 
     tree ──► forked caches ──► plain batches ──► one sequence at a time
 
-A path's first answers, and the first ones that are much longer than those before, are computed
-again by the model's own forward, one sequence at a time, before they are passed on. Where they
-differ, or the path fails, the next one answers what is left.
+A path's first answers, the longest one and a random one of all that it is given, and one of so
+many after those are computed again by the model's own forward, one sequence at a time, before they
+are passed on. Where they differ, or the path fails, the next one answers what is left; and where
+answers of the path that differs were passed on, ``doubts`` tells that all are to be asked again.
 """
 
 from __future__ import annotations
 
 import logging
 import math
+import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -35,11 +37,13 @@ Answer = TypeVar("Answer", Logprob, Continued)
 
 PLAIN_TOKENS = 4096
 EVERY = 1000
-"""So is one of so many answers."""
+"""One of so many answers is checked."""
 CHECKED = 2
 """How many first answers of each kind are checked at least."""
+SEED = 0
+"""Of the choice of the random answers that are checked."""
 FURTHER = 1.5
-"""An answer is checked, too, when its sequence is so many times longer than those checked."""
+"""So is an answer whose sequence is so many times longer than those checked."""
 
 
 class Engine(Protocol):
@@ -156,6 +160,10 @@ class Path:
 class CheckedEngine:
     """Answers by the first path that agrees with the reference.
 
+    Attributes:
+        doubts: How often a path was seen to be wrong after such answers of it were passed on.
+        notes: Which paths were not used, and why.
+
     Args:
         checkpoint: The model.
         settings: Which paths may be tried, and the budget.
@@ -169,6 +177,9 @@ class CheckedEngine:
         self._engine: Engine | None = None
         self._checked: dict[tuple[str, str], list[int]] = {}
         self._unchecked = 0
+        self._passed_on: set[tuple[str, str]] = set()
+        self._random = random.Random(SEED)
+        self.doubts = 0
         self._before = 0
         # Beyond this length, what shares a pass has to be equally long (see ``positions``).
         self._plain_length = plain_length(checkpoint.model)
@@ -228,10 +239,11 @@ class CheckedEngine:
         self,
         items: Sequence[Item],
         ask: Callable[[Engine, Sequence[Item]], Iterator[tuple[int, Answer]]],
-        doubt: Callable[[Item, Answer], str | None],
+        doubt: Callable[[Item, Answer, bool], str | None],
     ) -> Iterator[tuple[int, Answer]]:
         """Yields answers; those left when a path is dropped are asked of the next."""
         left = dict(enumerate(items))
+        chosen = self._chosen(items)
         while left:
             problem: str | None = None
             indices = list(left)
@@ -239,19 +251,26 @@ class CheckedEngine:
                 if self._engine is None:
                     self._engine = self._paths[0].open()
                 for place, answer in ask(self._engine, list(left.values())):
-                    problem = (
-                        doubt(items[indices[place]], answer) if self._paths[0].checked else None
-                    )
+                    index = indices[place]
+                    if self._paths[0].checked:
+                        problem = doubt(items[index], answer, index in chosen)
                     if problem is not None:
                         break
-                    del left[indices[place]]
-                    yield indices[place], answer
+                    del left[index]
+                    yield index, answer
             except Exception as error:  # whatever a model's code does with what it is given
                 if not self._paths[0].checked:
                     raise
                 problem = f"{type(error).__name__} {' '.join(str(error).split())[:120]}"
             if problem is not None:
                 self._drop(problem)
+
+    def _chosen(self, items: Sequence[Item]) -> frozenset[int]:
+        """The places of the longest item and of a random one."""
+        if not items:
+            return frozenset()
+        longest = max(range(len(items)), key=lambda index: len(items[index].tokens))
+        return frozenset((longest, self._random.randrange(len(items))))
 
     def _drop(self, problem: str) -> None:
         """Moves on to the next path."""
@@ -261,26 +280,41 @@ class CheckedEngine:
         self._before = self.computed_tokens
         self._engine = None
         self._checked = {}
+        self._passed_on = set()
 
     # ---- checking
 
-    def _doubt_score(self, item: Scored, answer: Logprob) -> str | None:
+    def _doubt_score(self, item: Scored, answer: Logprob, chosen: bool) -> str | None:
         """What is wrong with an answer; None where it is right or need not be checked."""
-        return self._doubt("score", item, answer.total)
+        return self._doubt("score", item, answer.total, chosen)
 
-    def _doubt_text(self, item: Continue, answer: Continued) -> str | None:
+    def _doubt_text(self, item: Continue, answer: Continued, chosen: bool) -> str | None:
         """As ``_doubt_score``: what was said is scored, so that a tie is no difference."""
         said = Scored((*item.tokens, *answer.tokens), len(answer.tokens))
-        return self._doubt("generate", said, answer.logprob)
+        return self._doubt("generate", said, answer.logprob, chosen)
 
-    def _doubt(self, kind: str, item: Scored, found: float) -> str | None:
+    def _doubt(self, kind: str, item: Scored, found: float, chosen: bool) -> str | None:
         assert self._engine is not None
-        checked = self._checked.setdefault((kind, self._engine.way), [])
-        of_kind = sum(len(others) for (name, _), others in self._checked.items() if name == kind)
+        asked = kind, self._engine.way
+        problem = self._difference(asked, item, found, chosen)
+        if problem is None:
+            self._passed_on.add(asked)
+        else:
+            self.doubts += asked in self._passed_on
+        return problem
+
+    def _difference(
+        self, asked: tuple[str, str], item: Scored, found: float, chosen: bool
+    ) -> str | None:
+        assert self._engine is not None
+        checked = self._checked.setdefault(asked, [])
+        of_kind = sum(
+            len(lengths) for (kind, _), lengths in self._checked.items() if kind == asked[0]
+        )
         enough = len(checked) >= self._engine.telling and of_kind >= CHECKED
         self._unchecked += 1
         further = not checked or len(item.tokens) > FURTHER * max(checked)
-        if enough and not further and self._unchecked < EVERY:
+        if enough and not further and not chosen and self._unchecked < EVERY:
             return None
         self._unchecked = 0
         checked.append(len(item.tokens))
