@@ -407,6 +407,7 @@ class BackendSpec:
         options: ``--set KEY`` → one line of help.
         replicable: Whether several copies may answer one run. False where one copy has to see
             all requests (it keeps a limit on cost) or where the model runs elsewhere anyway.
+        by_sample: Whether its models answer by sample, so that their answers are not stored.
     """
 
     scheme: str
@@ -414,6 +415,7 @@ class BackendSpec:
     open: Callable[[BackendOptions], ModelBackend]
     options: Mapping[str, str] = field(default_factory=dict)
     replicable: bool = True
+    by_sample: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from harness.protocols import (
     ModelBackend,
     ModelSource,
 )
+from harness.run import cache
 
 DEFAULT_SCHEME = "hf"
 LOCAL = "local"
@@ -44,7 +45,10 @@ def locate(model: str, registry: Registry) -> tuple[BackendSpec, str]:
 def open_backend(spec: RunSpec, registry: Registry) -> ModelBackend:
     """Opens the model; this is where heavy packages are imported and weights are read.
 
+    The response store is opened once before: a run that cannot keep its answers opens no model.
+
     Raises:
+        HarnessError: The response store cannot be used.
         UnknownNameError: The scheme, the executor or an option does not exist.
         UsageError: The executor cannot spread this backend.
         ModelError: The checkpoint or endpoint cannot be used.
@@ -55,6 +59,8 @@ def open_backend(spec: RunSpec, registry: Registry) -> ModelBackend:
     for key in spec.backend_settings:
         if key not in backend.options and key not in theirs:
             raise _unknown_option(key, backend, executor)
+    if spec.cache and not backend.by_sample:
+        cache.ResponseStore(cache.default_path()).close()
     options = BackendOptions(
         rest,
         spec.batch_size,

@@ -42,6 +42,7 @@ def harness_register_backends() -> list[BackendSpec]:
             replay.open_replay,
             replay.OPTIONS,
             replicable=False,
+            by_sample=True,
         ),
         BackendSpec("demo", "the tiny model that ships with the harness", _open_demo, HF_OPTIONS),
     ]

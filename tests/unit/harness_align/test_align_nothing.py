@@ -122,7 +122,7 @@ def length(tmp_path):
 SLOW = pytest.mark.slow
 METHODS = [
     pytest.param("sft", {}, id="sft"),
-    pytest.param("dpo", {}, id="dpo"),
+    pytest.param("dpo", {}, id="dpo", marks=SLOW),
     pytest.param("kto", {}, id="kto", marks=SLOW),
     pytest.param("rlhf", {"policy_optimizer": "grpo"}, id="grpo", marks=SLOW),
     pytest.param("rlhf", {"policy_optimizer": "rloo"}, id="rloo", marks=SLOW),
@@ -145,19 +145,23 @@ def test_no_metric_of_the_suite_gains(model, rows, data, length, tmp_path, metho
     assert not check(result)
 
 
-@pytest.mark.parametrize("adapter", ["prompt", pytest.param("prefix", marks=SLOW)])
-def test_new_virtual_tokens_are_no_training(model, rows, data, tmp_path, adapter):
-    for targets in (("sst2.accuracy", "perplexity"), ()):
-        result = aligned(
-            model, rows, tmp_path / f"out{len(targets)}", "sft", targets, data,
-            learning_rate=1e-9, adapter=adapter,
-        )  # fmt: skip
-        assert not check(result)
-        # As they stand they change the answers, by luck for the better: they are compared with.
-        beyond = [each for each in result.verdict.judgements if "before training" in each.sentence]
-        assert len(beyond) == (len(targets) or 1)
-        assert all(abs(each.gain.value) < 1e-6 * abs(each.candidate) for each in beyond)
-        others = [each for each in result.verdict.judgements if each not in beyond]
-        assert not targets or any(
-            abs(each.gain.value) > 1e-5 * abs(each.candidate) for each in others
-        )
+@pytest.mark.parametrize(
+    ("adapter", "targets"),
+    [
+        ("prompt", ("sst2.accuracy", "perplexity")),
+        pytest.param("prompt", (), marks=SLOW),
+        pytest.param("prefix", ("sst2.accuracy", "perplexity"), marks=SLOW),
+        pytest.param("prefix", (), marks=SLOW),
+    ],
+)
+def test_new_virtual_tokens_are_no_training(model, rows, data, tmp_path, adapter, targets):
+    result = aligned(
+        model, rows, tmp_path / "out", "sft", targets, data, learning_rate=1e-9, adapter=adapter
+    )
+    assert not check(result)
+    # As they stand they change the answers, by luck for the better: they are compared with.
+    beyond = [each for each in result.verdict.judgements if "before training" in each.sentence]
+    assert len(beyond) == (len(targets) or 1)
+    assert all(abs(each.gain.value) < 1e-6 * abs(each.candidate) for each in beyond)
+    others = [each for each in result.verdict.judgements if each not in beyond]
+    assert not targets or any(abs(each.gain.value) > 1e-5 * abs(each.candidate) for each in others)

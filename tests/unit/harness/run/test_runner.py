@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import sqlite3
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -16,7 +17,10 @@ from harness.errors import HarnessError, PluginError, RunFailedError, RunInterru
 from harness.plugins import Registry
 from harness.protocols import BackendSpec, TaskOptions
 from harness.results import runfolder
+from harness.run import planner as planning
 from harness.run import runner
+from harness.run.cache import ResponseStore
+from harness.run.session import RunSession
 from harness.testing import FakeBackend
 from harness.types import Completion, Failed, KeyedRequest, Logprob, Response, Unscored
 
@@ -273,3 +277,77 @@ def test_a_metric_that_raises_is_named_and_its_scores_are_kept(
     kept = list(runfolder.read_samples(tmp_path / "o", "echo"))
     assert [record.scores["match"] for record in kept] == [1.0] * 12
     assert json.loads((tmp_path / "o" / "run.json").read_text("utf-8"))["status"] == "incomplete"
+
+
+def echo(request: object) -> Response:
+    return Completion(request.prompt.rsplit("say ", 1)[1])
+
+
+class Doubting(FakeBackend):
+    """Answers wrongly until, after ``wrong`` answers, it finds that out."""
+
+    def __init__(self, wrong: int) -> None:
+        super().__init__(echo)
+        self._left, self.doubts = wrong, 0
+
+    def run(self, requests: Sequence[KeyedRequest]) -> Iterator[tuple[str, Response]]:
+        for key, response in super().run(requests):
+            yield key, Completion("wrong") if self._left > 0 else response
+            self._left -= 1
+            self.doubts += self._left == 0
+
+
+def test_answers_that_the_backend_doubts_are_asked_again(
+    registry, backend, echo_rows, tmp_path, own_cache
+) -> None:
+    """Those of this run, and stored ones of an earlier run, which ended before it was noticed."""
+    earlier = Stopping(after=3, how=RuntimeError("killed"))
+    earlier._answer = lambda request: Completion("wrong")
+    with pytest.raises(RunFailedError):
+        runner.run(spec(echo_rows, tmp_path / "one"), with_backend(registry, earlier))
+    run = runner.run(spec(echo_rows, tmp_path / "two"), with_backend(registry, Doubting(wrong=4)))
+    assert run.result.tasks["echo"].metrics["match"].estimate.value == 1.0
+    assert (run.result.usage.requests, run.result.usage.cached) == (12, 0)
+    unused = FakeBackend(lambda request: Completion("wrong"))
+    again = runner.run(spec(echo_rows, tmp_path / "three"), with_backend(registry, unused))
+    assert again.result.usage.cached == 12
+    assert again.result.tasks["echo"].metrics["match"].estimate.value == 1.0
+
+
+@pytest.mark.parametrize("wrong", [3, 6, 8, 12])
+def test_doubts_reach_what_was_asked_before(registry, echo_rows, tmp_path, wrong) -> None:
+    doubting = Doubting(wrong)
+    plan = planning.build(
+        spec(echo_rows, tmp_path / "out"), with_backend(registry, doubting), doubting
+    )
+    (task,) = plan.tasks
+    with ResponseStore(None) as store:
+        asking = RunSession(plan, doubting, store, registry)
+        for planned in (task.planned[:6], task.planned[6:]):
+            asking.ask((task, each) for each in planned)
+        assert [record.scores["match"] for record in asking.records(task)] == [1.0] * 12
+        assert asking.done == asking.total
+
+
+@pytest.mark.parametrize("broken", ["folder", "text", "newer"])
+def test_a_store_that_cannot_be_used_is_told_before_the_model_is_opened(
+    registry, echo_rows, tmp_path, own_cache, monkeypatch, broken
+) -> None:
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "store"))
+    path = tmp_path / "store/responses.sqlite"
+    if broken == "folder":
+        path.mkdir(parents=True)
+    else:
+        path.parent.mkdir()
+        path.write_text("no database" * 100)
+    if broken == "newer":
+        path.unlink()
+        with sqlite3.connect(path) as connection:
+            connection.execute("PRAGMA user_version = 99")
+    opened = []
+    registry.backends["fake"] = BackendSpec("fake", "", opened.append)
+    with pytest.raises(HarnessError, match="response store") as caught:
+        runner.run(spec(echo_rows, tmp_path / "out"), registry)
+    assert caught.value.exit_code == 2
+    assert not opened
+    assert not (tmp_path / "out").exists()
