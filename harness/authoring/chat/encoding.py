@@ -21,14 +21,14 @@ Nothing here imports a tokenizer's library: any ``transformers`` tokenizer is an
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
 
 from harness.authoring.chat.templates import ChatTemplate
 from harness.errors import ModelError
-from harness.types import Generate, Loglikelihood, Prompt, RollingLoglikelihood
+from harness.types import Generate, Loglikelihood, Prompt, Request, RollingLoglikelihood
 
 Tokens: TypeAlias = tuple[int, ...]
 
@@ -249,6 +249,23 @@ class Encoder:
                 "Use a task template that gives plain text, or a chat model",
             )
         return self._template.render(messages)
+
+    def check_turns(self, requests: Iterable[Request]) -> None:
+        """Renders one prompt of each form of conversation: of these roles in this order.
+
+        Raises:
+            ModelError: The chat template refuses it, or there is none.
+        """
+        seen: set[tuple[str, ...]] = set()
+        for request in requests:
+            prompt = getattr(request, "prompt", getattr(request, "context", ""))
+            if isinstance(prompt, str):
+                roles = ("user",) if self.chat and prompt else ()
+            else:
+                roles = tuple(turn.role for turn in prompt)
+            if roles and roles not in seen:
+                seen.add(roles)
+                self.render(prompt)
 
     def pair(self, request: Loglikelihood) -> tuple[str, str]:
         """(context, continuation) as text, split by the boundary rule."""

@@ -16,6 +16,7 @@ from harness.types import (
     KeyedRequest,
     Loglikelihood,
     Logprob,
+    Request,
     Response,
     RollingLoglikelihood,
     Usage,
@@ -97,6 +98,14 @@ class HuggingFaceBackend:
         """The model goes with the object; there is nothing else to free."""
 
     # ---- what it does
+
+    def check(self, requests: Sequence[Request]) -> None:
+        """Finds before the first answer what the chat template refuses.
+
+        Raises:
+            ModelError: It refuses a form of conversation, such as one with a system turn.
+        """
+        self._encoder.check_turns(requests)
 
     def run(self, requests: Sequence[KeyedRequest]) -> Iterator[tuple[str, Response]]:
         """Answers each request once, as soon as its batch ends.

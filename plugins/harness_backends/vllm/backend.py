@@ -18,6 +18,7 @@ from harness.types import (
     KeyedRequest,
     Loglikelihood,
     Logprob,
+    Request,
     Response,
     RollingLoglikelihood,
     Sampling,
@@ -147,6 +148,14 @@ class VLLMBackend:
     def close(self) -> None:
         """Lets the engine go, which frees the GPU's memory."""
         del self._model
+
+    def check(self, requests: Sequence[Request]) -> None:
+        """Finds before the first answer what the chat template refuses.
+
+        Raises:
+            ModelError: It refuses a form of conversation, such as one with a system turn.
+        """
+        self._continuing.check_turns(requests)
 
     def run(self, requests: Sequence[KeyedRequest]) -> Iterator[tuple[str, Response]]:
         """Answers each request once, wave by wave."""

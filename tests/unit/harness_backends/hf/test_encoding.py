@@ -244,6 +244,18 @@ def test_a_template_that_refuses_is_an_error_with_a_way_out(chat_tokenizer: Any)
     assert "chat_template=off" in str(raised.value)
 
 
+def test_each_form_of_conversation_is_rendered_before_the_first_answer(chat_tokenizer: Any) -> None:
+    chat_tokenizer.chat_template = (
+        "{% if messages[0].role == 'system' %}{{ raise_exception('no system turns') }}{% endif %}"
+    )
+    encoder = Encoder(chat_tokenizer, 128, chat=True)
+    user, system = Message("user", "the sea"), Message("system", "be brief")
+    fine = [Generate((user,)), Generate("the sea"), Loglikelihood("", " the sea")]
+    encoder.check_turns([*fine, RollingLoglikelihood("the sea")])
+    with pytest.raises(ModelError, match=r"turns: system, user.*no system turns"):
+        encoder.check_turns([*fine, Loglikelihood((system, user), " the sea")])
+
+
 def test_messages_without_a_template_are_an_error(tokenizer: Any) -> None:
     with pytest.raises(ModelError, match="chat template"):
         Encoder(tokenizer, 128, chat=False).render((Message("user", "the sea"),))
