@@ -45,7 +45,8 @@ def shows_options(template: str) -> bool:
     from jinja2 import Environment, TemplateSyntaxError, meta
 
     try:
-        return "options" in meta.find_undeclared_variables(Environment().parse(template))
+        tree = Environment().parse(template)  # noqa: S701  (nothing is rendered)
+        return "options" in meta.find_undeclared_variables(tree)
     except TemplateSyntaxError:
         return False
 

@@ -64,7 +64,7 @@ def completion(
     if len(written.text) > LONGEST_TEXT:
         raise malformed(f"the answer has {len(written.text):,} characters")
     text, reasoning = (
-        server.without_key(clean(part)) for part in (written.text, written.reasoning)
+        server.without_keys(clean(part)) for part in (written.text, written.reasoning)
     )
     return thinking.completion(
         text, written.finish_reason, stop, tokens, thinking=reasoning[:LONGEST_TEXT] or None

@@ -42,10 +42,7 @@ class Server:
     def shown(self) -> str:
         """The address with whatever looks like a key in its path blotted out."""
         parts = urlsplit(self.address)
-        path = "/".join(
-            "***" if _KEY_LIKE.fullmatch(segment) else segment for segment in parts.path.split("/")
-        )
-        return self.without_key(f"{parts.scheme}://{parts.netloc}{path}")
+        return self.without_keys(f"{parts.scheme}://{parts.netloc}{parts.path}")
 
     @property
     def is_loopback(self) -> bool:
@@ -58,18 +55,19 @@ class Server:
         except ValueError:
             return False
 
-    def without_key(self, text: str) -> str:
-        """``text`` with every occurrence of the key blotted out."""
-        if self.key is None or len(self.key) < _SHORTEST_SECRET:
-            return text
-        return text.replace(self.key, "***")
+    def without_keys(self, text: str) -> str:
+        """``text`` with the key, and whatever looks like one in the address, blotted out."""
+        path = urlsplit(self.address).path.split("/")
+        secrets = [segment for segment in path if _KEY_LIKE.fullmatch(segment)]
+        if self.key is not None and len(self.key) >= _SHORTEST_SECRET:
+            secrets.append(self.key)
+        for secret in sorted(secrets, key=len, reverse=True):  # one may hold another
+            text = text.replace(secret, "***")
+        return text
 
     def said(self, text: str) -> str:
         """A server's words for a message: one short line, without keys and hidden characters."""
-        for segment in urlsplit(self.address).path.split("/"):
-            if _KEY_LIKE.fullmatch(segment):
-                text = text.replace(segment, "***")
-        text = " ".join(_HIDDEN.sub(" ", self.without_key(text)).split())
+        text = " ".join(_HIDDEN.sub(" ", self.without_keys(text)).split())
         text = text.encode("utf-8", "replace").decode("utf-8")
         return text if len(text) <= _LONGEST_MESSAGE else text[: _LONGEST_MESSAGE - 1] + "…"
 

@@ -98,8 +98,7 @@ def check(result):
     judgements = result.verdict.judgements
     assert judgements
     assert result.verdict.decision != "pass"
-    gained = [each.sentence for each in judgements if each.decision == "pass"]
-    return gained
+    return [each.sentence for each in judgements if each.decision == "pass"]
 
 
 @pytest.fixture

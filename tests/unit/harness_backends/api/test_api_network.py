@@ -79,8 +79,18 @@ def test_a_key_in_the_address_is_not_shown(address: str, shown: str) -> None:
     assert "secret" not in repr(server)
 
 
+def test_an_answer_that_repeats_a_key_is_kept_without_it(
+    connect: Any, serve: Any, chat: Any, key: str
+) -> None:
+    """The key of the header, and the one that a gateway wants in the address."""
+    inside = "gw-7c1f09a4b2e8d6553a90f1c2"
+    server = serve(lambda call: chat(f"you sent {key} to /{inside}/v1"))
+    url = server.url.replace("/v1", f"/{inside}/v1")
+    assert only(connect(url)).text == "you sent *** to /***/v1"
+
+
 def test_a_short_key_is_an_ordinary_word() -> None:
-    assert Server("http://h/v1", "m", "KEY", "none").without_key("none of it") == "none of it"
+    assert Server("http://h/v1", "m", "KEY", "none").without_keys("none of it") == "none of it"
 
 
 def test_a_servers_words_drive_no_terminal() -> None:
