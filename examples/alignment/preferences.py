@@ -2,8 +2,8 @@
 
     python examples/alignment/preferences.py MODEL hh-rlhf/harmless-base/test.jsonl.gz OUT
 
-The report gives the accuracy on held-out pairs, on pairs of equal length, and what choosing the
-longer answer would reach.
+The report gives the accuracy on held-out pairs, on pairs of equal length, and what the untrained
+model and simple rules, such as choosing the longer answer, would reach.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def reward_model(model: str, data: Path, out: Path, steps: int = 80) -> AlignRes
 
 
 def main() -> int:
-    """The exit code is the verdict's: whether accuracy is shown to be above chance."""
+    """The exit code is the verdict's: whether it is shown to know more than simple rules."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model")
     parser.add_argument("data", type=Path)
