@@ -63,10 +63,8 @@ class HeldOutEvaluation:
 
     def joined(self, other: HeldOutEvaluation, prefix: str) -> HeldOutEvaluation:
         """With the numbers and targets of ``other``, whose names get the prefix."""
-        estimates, targets = (
-            tuple(replace(each, name=f"{prefix}{each.name}") for each in group)
-            for group in (other.estimates, other.default_targets)
-        )
+        estimates = [replace(each, name=f"{prefix}{each.name}") for each in other.estimates]
+        targets = [replace(each, name=f"{prefix}{each.name}") for each in other.default_targets]
         return replace(
             self,
             estimates=(*self.estimates, *estimates),

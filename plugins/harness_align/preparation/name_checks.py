@@ -33,7 +33,14 @@ def check(job: AlignJob, registry: Registry, aims: Iterable[Aim]) -> None:
         OSError: The folder cannot be written.
     """
     check_folder(job)
+    aims = list(aims)
     settings = {**job.training, **search.watching(job)}
+    if job.method == "reward" and (aims or settings.get("stop_tasks")):
+        raise UsageError(
+            "a reward model answers no task, so it cannot be judged or stopped by one",
+            "Leave out --eval-tasks, --guard, stop_tasks and the tasks under [run]: it is judged "
+            "by how it ranks held-out pairs.",
+        )
     watched = [str(settings.get("stop_metric") or "")]
     if job.search is not None:
         watched.append(search.SearchSpec.parse(job.search).metric)

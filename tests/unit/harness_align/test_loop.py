@@ -560,6 +560,16 @@ def test_names_are_checked_before_the_first_request(
         )
 
 
+@pytest.mark.parametrize(
+    "given", [{"targets": ("sst2",)}, {"guards": ("sst2",)}, {"settings": {"stop_tasks": "sst2"}}]
+)
+def test_a_reward_model_is_asked_no_task(tiny_model, pairs_file, tmp_path, given):
+    with pytest.raises(UsageError, match="a reward model answers no task"):
+        loop.run(
+            asked_with(tiny_model, pairs_file, tmp_path / "out", "reward", **given), plugins.load()
+        )
+
+
 def test_a_folder_that_cannot_be_made_is_told_first(tiny_model, pairs_file, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file"):
