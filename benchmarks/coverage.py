@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.stats.compare import infer_paired, paired_bootstrap
-from harness.stats.estimates import infer_bootstrap, infer_mean
+from harness.stats.estimates import infer_mean
 from harness.stats.inference import Inference, Unknown, decisive
+from harness.stats.resampling import infer_bootstrap
 from harness_tasks.metrics.choices import binned, calibration_error
 from harness_tasks.metrics.classification import OfClasses, expand, f1_macro, matthews
 

@@ -15,7 +15,7 @@ from sacrebleu.metrics import BLEU
 
 from harness.authoring.metrics import Corpus, Mean
 from harness.protocols import Metric
-from harness.stats.estimates import infer_bootstrap
+from harness.stats.resampling import infer_bootstrap
 from harness.types import Score
 from harness_tasks.metrics.translation import Sacrebleu
 

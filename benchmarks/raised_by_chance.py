@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from harness.authoring import paired
 from harness.authoring.metrics import Mean
 from harness.scoring import fairness
-from harness.stats import estimates
+from harness.stats import resampling
 from harness.types import Estimate, Score
 from harness_tasks.metrics.choices import binned, calibration_error
 
@@ -135,7 +135,7 @@ def _ece(accuracy: Callable[[Array], Array], n: int) -> Draw:
         sure = _confidences(rng, n)
         right = (rng.random(n) < accuracy(sure)).astype(float)
         rows = binned(np.stack([sure, right], axis=1))
-        found = estimates.bootstrap(rows, calibration_error, seed=int(rng.integers(2**31)))
+        found = resampling.bootstrap(rows, calibration_error, seed=int(rng.integers(2**31)))
         return found, float(calibration_error.plain(rows.sum(axis=0, keepdims=True))[0]), truth
 
     return draw

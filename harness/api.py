@@ -8,7 +8,7 @@ from typing import Any
 
 from harness import plugins
 from harness.comparison import run_comparison
-from harness.comparison.run_comparison import RunComparison
+from harness.comparison.values import RunComparison
 from harness.config import RunSpec
 from harness.gate import registry_lookup
 from harness.results.baseline import load_run

@@ -78,10 +78,10 @@ class Corpus:
     expand: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None
 
     def aggregate(self, rows: Sequence[Score]) -> Estimate:
-        """See ``harness.stats.estimates.bootstrap``."""
-        from harness.stats import estimates
+        """See ``harness.stats.resampling.bootstrap``."""
+        from harness.stats import resampling
 
-        return estimates.bootstrap(statistics_of(rows, self), self.compute, clusters_of(rows))
+        return resampling.bootstrap(statistics_of(rows, self), self.compute, clusters_of(rows))
 
 
 def kind_of(metric: Metric) -> MetricKind:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from harness.authoring.metrics import Resamplable, clusters_of, statistics_of
 from harness.protocols import Metric
-from harness.stats import compare, estimates
+from harness.stats import compare, estimates, resampling
 from harness.stats.inference import NAN, Unknown, estimate
 from harness.stats.raised import debiased_range, without_chance
 from harness.types import Estimate, Score
@@ -132,7 +132,7 @@ def _of_corpus(metric: Resamplable, pairs: Pairs) -> dict[str, Estimate]:
     after = np.stack([statistics_of(rows, metric).mean(axis=0) for rows in pairs.variants])
     change, _ = compare.paired_bootstrap(before, after, metric.compute, pairs.clusters)
     return {
-        "score": estimates.bootstrap(after, metric.compute, pairs.clusters),
+        "score": resampling.bootstrap(after, metric.compute, pairs.clusters),
         "mean_change": estimate(change, len(before)),
     }
 
@@ -249,10 +249,10 @@ def spread(
 
     clusters = clusters_of([first for first, _ in whole])
     rows = np.hstack(columns)
-    found = estimates.infer_bootstrap(rows, range_of, clusters)
+    found = resampling.infer_bootstrap(rows, range_of, clusters)
     if not isinstance(found, Unknown):
         units = estimates.summed_by_cluster(rows, clusters)
-        replicates = levels(estimates.resampled_sums(units, estimates.RESAMPLES, 0))
+        replicates = levels(resampling.resampled_sums(units, resampling.RESAMPLES, 0))
         errors = (replicates - np.nanmean(replicates, axis=1, keepdims=True)).T
         known = errors[np.isfinite(errors).all(axis=1)]
         value, noise = debiased_range(levels(rows.sum(axis=0, keepdims=True))[:, 0], known)

@@ -13,7 +13,7 @@ from harness.cli import registry_of
 from harness.cli.options import Names
 
 if TYPE_CHECKING:
-    from harness.comparison.run_comparison import ComparisonReporter, RunComparison
+    from harness.comparison.values import ComparisonReporter, RunComparison
     from harness.plugins import Registry
 
 SUFFIXES = {"console": ".txt", "markdown": ".md", "html": ".html", "json": ".json"}
@@ -91,7 +91,7 @@ def show(
     import json
 
     from harness.cli import comparison
-    from harness.comparison.run_comparison import comparison_to_json
+    from harness.comparison.values import comparison_to_json
     from harness.results.runfolder import write_atomically
 
     if name == "html":

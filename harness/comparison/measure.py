@@ -6,8 +6,8 @@ Comparisons and gates both ask here, so that they cannot disagree.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from harness.authoring.metrics import ScoreColumn
@@ -22,9 +22,9 @@ from harness.comparison.metric_kinds import (
 )
 from harness.protocols import Metric
 from harness.results.baseline import ScoredRun, ScoredSample
-from harness.stats import estimates
+from harness.stats import resampling
 from harness.stats.inference import Inference, Reported, Unknown, decisive
-from harness.types import Estimate, Score, ScoreValue, TaskResult, Unscored
+from harness.types import Estimate, Score, ScoreValue, Unscored
 
 __all__ = [
     "Bracketed",
@@ -32,7 +32,6 @@ __all__ = [
     "MetricsOfTask",
     "PairedMetric",
     "Pairs",
-    "TaskIdentity",
     "Unbounded",
     "is_mean",
 ]
@@ -42,58 +41,6 @@ MetricsOfTask: TypeAlias = Mapping[str, Sequence[Metric]]
 
 
 # --------------------------------------------------------------------------- comparability
-
-
-ALWAYS = {
-    "num_fewshot": "number of few-shot examples",
-    "template": "prompt template",
-    "scoring": "scoring",
-    "samples": "samples",
-}
-"""Settings that must agree for every task, with their names in words."""
-
-
-@dataclass(frozen=True, slots=True)
-class TaskIdentity:
-    """What must agree for two runs' scores of a task to be comparable.
-
-    Attributes:
-        version: The task's version.
-        data_sha256: Hash of its data.
-        settings: How it was asked and scored.
-        scored_by: Names of the settings that decide what a score means, as the task declares
-            them (see ``harness.protocols.DeclaresScoring``).
-    """
-
-    version: str
-    data_sha256: str
-    settings: Mapping[str, str] = field(default_factory=dict)
-    scored_by: Collection[str] = ()
-
-    @classmethod
-    def of_result(cls, task: TaskResult) -> TaskIdentity:
-        """From a task's result."""
-        return cls(task.version, task.data_sha256, task.settings, task.scored_by)
-
-
-def incomparable(baseline: TaskIdentity, candidate: TaskIdentity) -> str | None:
-    """Why the two cannot be compared, in words; None where they can."""
-    reasons = []
-
-    def check(name: str, before: str | None, after: str | None, length: int | None = None) -> None:
-        if before != after:
-            old, new = ("none" if each is None else each[:length] for each in (before, after))
-            reasons.append(f"{name} {old} in the baseline, {new} in the candidate")
-
-    check("task version", baseline.version, candidate.version)
-    check("data (SHA-256)", baseline.data_sha256, candidate.data_sha256, 12)
-    declared = sorted({*baseline.scored_by, *candidate.scored_by} - ALWAYS.keys())
-    for name in (*ALWAYS, *declared):
-        before, after = baseline.settings.get(name), candidate.settings.get(name)
-        if name == "samples" and None in (before, after):
-            continue  # all of the data: what they have in common can be compared
-        check(ALWAYS.get(name, name), before, after)
-    return "; ".join(reasons) or None
 
 
 # --------------------------------------------------------------------------- rows
@@ -280,7 +227,7 @@ class PairedMetric:
     pairs: Pairs
     metric: MetricRows
     whole: bool = False
-    resamples: int = estimates.RESAMPLES
+    resamples: int = resampling.RESAMPLES
 
     def difference(self) -> Inference:
         """Candidate − baseline.
@@ -324,7 +271,7 @@ def pair_metric(
     name: str,
     metrics: MetricsOfTask,
     whole: bool = False,
-    resamples: int = estimates.RESAMPLES,
+    resamples: int = resampling.RESAMPLES,
     aligned: AlignedTask | None = None,
 ) -> PairedMetric:
     """A metric of two runs on the samples that both scored.
@@ -362,7 +309,7 @@ def infer_metric(
     name: str,
     metrics: MetricsOfTask,
     failed: Sequence[Score] = (),
-    resamples: int = estimates.RESAMPLES,
+    resamples: int = resampling.RESAMPLES,
 ) -> tuple[Inference, int]:
     """What one run says about a metric, and from how many samples.
 

@@ -25,7 +25,7 @@ from harness.authoring.metrics import (
 )
 from harness.protocols import Metric
 from harness.stats import compare as paired
-from harness.stats import estimates
+from harness.stats import estimates, resampling
 from harness.stats.inference import Array, Inference, StudentT, Unknown
 from harness.types import Estimate, MetricResult, Score
 
@@ -141,14 +141,14 @@ class SummedRows:
     def _statistics(self, rows: Rows) -> Array:
         return statistics_of(rows, self.metric)
 
-    def level(self, rows: Rows, resamples: int = estimates.RESAMPLES) -> Inference:
-        """See ``harness.stats.estimates.infer_bootstrap``."""
-        return estimates.infer_bootstrap(
+    def level(self, rows: Rows, resamples: int = resampling.RESAMPLES) -> Inference:
+        """See ``harness.stats.resampling.infer_bootstrap``."""
+        return resampling.infer_bootstrap(
             self._statistics(rows), self.metric.compute, clusters_of(rows), resamples
         )
 
     def combined(
-        self, before: Rows, after: Rows, weights: Weights, resamples: int = estimates.RESAMPLES
+        self, before: Rows, after: Rows, weights: Weights, resamples: int = resampling.RESAMPLES
     ) -> Inference:
         """The paired bootstrap of the combination: both runs' samples are drawn together."""
         old, new, clusters = self._statistics(before), self._statistics(after), clusters_of(before)
@@ -164,10 +164,10 @@ class SummedRows:
             return weights[0] * first + weights[1] * second
 
         totals = (each.sum(axis=0, keepdims=True) for each in (old, new))
-        if why := estimates.doubted(compute, *totals):
+        if why := resampling.doubted(compute, *totals):
             value = float(together(np.hstack([old, new]).sum(axis=0, keepdims=True))[0])
             return Unknown(value, f"bootstrap; no interval: {why}")
-        return estimates.infer_bootstrap(np.hstack([old, new]), together, clusters, resamples)
+        return resampling.infer_bootstrap(np.hstack([old, new]), together, clusters, resamples)
 
     def extremes(self, failed: Rows, seen: Rows) -> tuple[list[Score], list[Score]]:
         """The rows, among those seen, that pull the metric furthest down and up."""

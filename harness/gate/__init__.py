@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness.comparison.measure import MetricsOfTask, TaskIdentity
+from harness.comparison.comparability import TaskIdentity
+from harness.comparison.measure import MetricsOfTask
 from harness.errors import ConfigError
 from harness.gate.config import GateConfig, Mode, Rule, parse_gate
 from harness.gate.fixed import evaluate_fixed

@@ -11,7 +11,7 @@ from harness.errors import ConfigError
 from harness.gate.config import GateConfig, Rule
 from harness.gate.names import task_of
 from harness.results.baseline import ScoredRun
-from harness.stats import estimates
+from harness.stats import resampling
 
 Planned = Mapping[str, Mapping[str, str | None]]
 """Task → sample id → cluster, None for a sample of its own."""
@@ -71,7 +71,9 @@ def refused(
     rows = measure.rows((known[each] for each in clusters if each in known), name)
     if not isinstance(metric, Resamplable) or not rows:
         return None
-    return estimates.doubted(metric.compute, statistics_of(rows, metric).sum(axis=0, keepdims=True))
+    return resampling.doubted(
+        metric.compute, statistics_of(rows, metric).sum(axis=0, keepdims=True)
+    )
 
 
 def _fewest_units(metric: object) -> int:
@@ -80,4 +82,4 @@ def _fewest_units(metric: object) -> int:
         return 2
     if not isinstance(metric, Resamplable):
         return 4  # for halves that differ
-    return estimates.FEWEST_NOISY if hasattr(metric.compute, "noise") else 2
+    return resampling.FEWEST_NOISY if hasattr(metric.compute, "noise") else 2

@@ -13,7 +13,7 @@ from harness.gate.names import check_rules, task_of
 from harness.gate.sentences import explain
 from harness.gate.verdict import Evidence, GateVerdict, RuleVerdict, blocked, overall
 from harness.results.baseline import ScoredRun
-from harness.stats import estimates
+from harness.stats import resampling
 from harness.stats.compare import holm
 
 ENOUGH = 50
@@ -59,7 +59,7 @@ def _judge_family(rules: list[Rule], judge: Judge) -> dict[Rule, RuleVerdict]:
     for rule in rules:
         try:
             judged = judge.judge(rule, config.alpha)
-            if judged.p_block <= config.alpha and resamples > estimates.RESAMPLES:
+            if judged.p_block <= config.alpha and resamples > resampling.RESAMPLES:
                 # A corrected p-value needs a finer one than 1,000 replicates can give.
                 judged = judge.judge(rule, config.alpha, resamples)
             tested[rule] = judged
@@ -78,7 +78,7 @@ def _resamples(rules: list[Rule], judge: Judge) -> int:
         ConfigError: They are too many.
     """
     if not any(needs_resampling(rule.metric, judge.metrics) for rule in rules):
-        return estimates.RESAMPLES
+        return resampling.RESAMPLES
     needed = math.ceil(20 * len(rules) / judge.config.alpha_to_block)
     if needed > MOST_RESAMPLES:
         raise ConfigError(
@@ -86,7 +86,7 @@ def _resamples(rules: list[Rule], judge: Judge) -> int:
             f"among them, need {needed:,} resamples (20·rules/alpha), more than {MOST_RESAMPLES:,}",
             "Split the rules over several gates, give some a lower tier, or raise alpha.",
         )
-    return max(estimates.RESAMPLES, needed)
+    return max(resampling.RESAMPLES, needed)
 
 
 def decide(rule: Rule, judged: Judged, config: GateConfig, p_block: float) -> RuleVerdict:

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from harness.authoring.metrics import values_of
-from harness.comparison import measure
+from harness.comparison import comparability, measure
+from harness.comparison.comparability import TaskIdentity
 from harness.comparison.measure import (
     AlignedTask,
     CannotCompare,
     MetricsOfTask,
     PairedMetric,
-    TaskIdentity,
     Unbounded,
 )
 from harness.comparison.metric_kinds import MeanScores
@@ -21,7 +21,7 @@ from harness.gate.config import DROPS, GateConfig, Rule
 from harness.gate.names import direction, ideal_of, reported, task_of
 from harness.gate.verdict import Evidence
 from harness.results.baseline import ScoredRun, ScoredSample
-from harness.stats import estimates
+from harness.stats import resampling
 from harness.stats.inference import Inference
 from harness.types import MetricResult, Score, TaskResult, Unscored
 
@@ -59,7 +59,7 @@ class Judge:
     metrics: MetricsOfTask
     aligned: dict[str, AlignedTask] = field(default_factory=dict)
 
-    def judge(self, rule: Rule, alpha: float, resamples: int = estimates.RESAMPLES) -> Judged:
+    def judge(self, rule: Rule, alpha: float, resamples: int = resampling.RESAMPLES) -> Judged:
         """Evidence for and against one rule.
 
         Args:
@@ -173,7 +173,7 @@ class Judge:
         assert self.baseline is not None
         if task not in self.baseline.result.tasks:
             raise CannotCompare(f"the baseline did not evaluate {task}")
-        reason = measure.incomparable(
+        reason = comparability.incomparable(
             TaskIdentity.of_result(self.baseline.result.tasks[task]),
             TaskIdentity.of_result(self.candidate.result.tasks[task]),
         )

@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from harness.authoring.metrics import Mean
-from harness.comparison import measure
-from harness.comparison.measure import CannotCompare, MetricsOfTask, TaskIdentity
+from harness.comparison import comparability, measure
+from harness.comparison.comparability import TaskIdentity
+from harness.comparison.measure import CannotCompare, MetricsOfTask
 from harness.errors import ConfigError
 from harness.gate import fixed, names
 from harness.gate.config import DROPS, GateConfig, Rule
@@ -277,7 +278,7 @@ def _baseline_scores(
     if task not in baseline.result.tasks or task not in baseline.samples:
         raise CannotCompare(f"the baseline holds no samples of {task}")
     theirs = baseline.result.tasks[task]
-    reason = identity and measure.incomparable(TaskIdentity.of_result(theirs), identity)
+    reason = identity and comparability.incomparable(TaskIdentity.of_result(theirs), identity)
     if reason:
         raise CannotCompare(f"not comparable with the baseline ({reason})")
     rows = measure.rows(baseline.samples[task].values(), name)

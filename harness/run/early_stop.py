@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness import gate
-from harness.comparison.measure import TaskIdentity
+from harness.comparison.comparability import TaskIdentity
 from harness.config import RunSpec
 from harness.errors import ConfigError
 from harness.gate import GateConfig, GateVerdict, SequentialGate, parse_gate

@@ -17,7 +17,7 @@ import numpy as np
 
 from harness.authoring.metrics import Resamplable, clusters_of, statistics_of, values_of
 from harness.protocols import Metric
-from harness.stats import estimates
+from harness.stats import estimates, resampling
 from harness.stats.compare import simultaneous
 from harness.stats.inference import Array, Inference, Unknown, decisive
 from harness.stats.raised import debiased_range
@@ -94,7 +94,7 @@ def compare(metric: Metric, groups: Groups, confidence: float = 0.95) -> dict[st
 def _infer(metric: Metric, rows: Sequence[Score]) -> Inference:
     clusters = clusters_of(rows)
     if isinstance(metric, Resamplable):
-        return estimates.infer_bootstrap(statistics_of(rows, metric), metric.compute, clusters)
+        return resampling.infer_bootstrap(statistics_of(rows, metric), metric.compute, clusters)
     if all(isinstance(row.value, float | int) for row in rows):
         return estimates.infer_mean(values_of(rows), clusters, getattr(metric, "bounds", None))
     return Unknown(metric.aggregate(rows).value, "known at one level only")

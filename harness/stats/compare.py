@@ -8,23 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from harness.stats.estimates import (
+from harness.stats.estimates import UNIT, Clusters, infer_bounded, no_numbers, summed_by_cluster
+from harness.stats.inference import NAN, Array, Inference, Unknown
+from harness.stats.raised import raised_ends
+from harness.stats.resampling import (
     MANY,
     RESAMPLES,
-    UNIT,
-    Clusters,
     doubted,
     draws,
     extreme_rows,
     from_replicates,
-    infer_bounded,
-    no_numbers,
     quietly,
-    summed_by_cluster,
     unseen_weights,
 )
-from harness.stats.inference import NAN, Array, Inference, Unknown
-from harness.stats.raised import raised_ends
 
 Compute = Callable[[Array], Array]
 TRIALS = 10_000

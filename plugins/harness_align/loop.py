@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.comparison.run_comparison import RunComparison, compare
+from harness.comparison.run_comparison import compare
+from harness.comparison.values import RunComparison
 from harness.config import RunSpec
 from harness.errors import RunFailedError, UnknownNameError
 from harness.gate import GateVerdict, evaluate, parse_gate
@@ -335,7 +336,7 @@ def training_curves(
 
 def to_json(result: AlignResult) -> dict[str, Any]:
     """What align.json holds."""
-    from harness.comparison.run_comparison import comparison_to_json
+    from harness.comparison.values import comparison_to_json
 
     job, prepared = result.job, result.prepared
     return {

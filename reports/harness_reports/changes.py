@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.comparison.run_comparison import (
+from harness.comparison.values import (
     FlippedSample,
     GroupChange,
     MetricComparison,

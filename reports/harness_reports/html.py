@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from jinja2 import Environment
 
-    from harness.comparison.run_comparison import RunComparison
+    from harness.comparison.values import RunComparison
 
 FILE_NAME = "report.html"
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.stats import compare, estimates
+from harness.stats import compare, estimates, resampling
 from harness.stats.inference import estimate
 from harness.types import Estimate
 
@@ -168,7 +168,7 @@ def per_token(totals: Sequence[float], tokens: Sequence[int], clusters: Clusters
     With totals log π − log π_ref of texts sampled from π, this estimates KL(π ‖ π_ref) a token.
     """
     statistics = np.column_stack([totals, tokens]).astype(np.float64)
-    return estimates.bootstrap(
+    return resampling.bootstrap(
         statistics, lambda sums: sums[:, 0] / np.maximum(sums[:, 1], 1), clusters
     )
 
@@ -176,7 +176,7 @@ def per_token(totals: Sequence[float], tokens: Sequence[int], clusters: Clusters
 def ratio(above: Sequence[float], below: Sequence[float], clusters: Clusters) -> Estimate:
     """Σ above / Σ below with a bootstrap over prompts: the change in length, for instance."""
     statistics = np.column_stack([above, below]).astype(np.float64)
-    return estimates.bootstrap(
+    return resampling.bootstrap(
         statistics, lambda sums: sums[:, 0] / np.maximum(sums[:, 1], 1e-12), clusters
     )
 

@@ -60,14 +60,14 @@ class TermMetric:
         """The value, with an interval by bootstrap over terms."""
         import numpy as np
 
-        from harness.stats import estimates
+        from harness.stats import resampling
 
         terms: dict[str, list[Any]] = {}
         for row in rows:
             terms.setdefault(row.cluster or row.sample_id, []).append(row.value)
         means = np.array([np.mean(of_term, axis=0) for of_term in terms.values()])
         counted = np.hstack([means.reshape(-1, 2), np.ones((len(means), 1))])
-        found = estimates.bootstrap(
+        found = resampling.bootstrap(
             counted, lambda sums: self.compute_terms(sums[:, :2] / sums[:, 2:])
         )
         return replace(found, n=len(rows), method=f"{found.method}, {len(means)} terms")

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.authoring.metrics import Mean
-from harness.comparison.run_comparison import RunComparison, compare
+from harness.comparison.run_comparison import compare
+from harness.comparison.values import RunComparison
 from harness.results import runfolder
 from harness.results.baseline import load_run
 from harness.types import (

@@ -9,12 +9,8 @@ from scipy import stats
 from harness.authoring.metrics import Corpus
 from harness.cli.comparison import markdown
 from harness.comparison.metric_kinds import CannotCompare, SummedRows
-from harness.comparison.run_comparison import (
-    FLIPS_KEPT,
-    MetricComparison,
-    compare,
-    comparison_to_json,
-)
+from harness.comparison.run_comparison import FLIPS_KEPT, compare
+from harness.comparison.values import MetricComparison, comparison_to_json
 from harness.errors import DataError, HarnessError
 from harness.types import Estimate, Score
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.comparison.measure import TaskIdentity
+from harness.comparison.comparability import TaskIdentity
 from harness.errors import ConfigError, UnknownNameError
 from harness.gate import (
     GateConfig,

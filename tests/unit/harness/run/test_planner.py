@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.comparison.measure import TaskIdentity, incomparable
+from harness.comparison.comparability import TaskIdentity, incomparable
 from harness.config import RunSpec
 from harness.errors import DataError, HarnessError, UsageError
 from harness.plugins import Registry

@@ -21,8 +21,8 @@ from harness.stats.compare import (
     paired_bootstrap,
     resamples_needed,
 )
-from harness.stats.estimates import bootstrap, infer_bootstrap, resampled_sums
 from harness.stats.inference import Resampled, StudentT, Unknown
+from harness.stats.resampling import bootstrap, infer_bootstrap, resampled_sums
 
 Array = NDArray[np.float64]
 

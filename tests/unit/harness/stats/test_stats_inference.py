@@ -16,8 +16,9 @@ from statsmodels.stats.proportion import proportion_confint
 from harness.stats import estimates
 from harness.stats.bounded import BoundedMean, Units
 from harness.stats.compare import infer_paired, mcnemar, two_sided
-from harness.stats.estimates import infer_bootstrap, infer_mean
+from harness.stats.estimates import infer_mean
 from harness.stats.inference import Resampled, Share, StudentT, Unknown, decisive, wilson
+from harness.stats.resampling import infer_bootstrap
 from harness.types import Estimate
 
 NORMAL = math.inf

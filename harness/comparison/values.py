@@ -1,0 +1,174 @@
+"""What a comparison of two runs holds, and its JSON form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from harness.results.serialization import estimate_to_json, number
+from harness.types import Estimate
+
+ALPHA = 0.05
+
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class FlippedSample:
+    """A sample whose score changed; texts are None where the runs did not keep them.
+
+    ``change`` is candidate − baseline; ``worse`` is None where neither direction is better.
+    """
+
+    id: str
+    metric: str
+    baseline: float
+    candidate: float
+    worse: bool | None
+    prompt: str | None = None
+    baseline_response: str | None = None
+    candidate_response: str | None = None
+
+    @property
+    def change(self) -> float:
+        """Candidate − baseline."""
+        return self.candidate - self.baseline
+
+
+@dataclass(frozen=True, slots=True)
+class GroupChange:
+    """A metric's paired difference within one group (``category`` = ``Age``)."""
+
+    attribute: str
+    group: str
+    metric: str
+    difference: Estimate
+    p_value: float
+
+
+@dataclass(frozen=True, slots=True)
+class MetricComparison:
+    """One metric of one task in both runs, on the samples that both scored.
+
+    Attributes:
+        metric: The metric's name.
+        higher_is_better: None where neither direction is better.
+        baseline: Its estimate on the shared samples.
+        candidate: The same.
+        difference: Candidate − baseline, paired.
+        p_value: Of no difference; ``test`` names the test.
+        test: How both the interval and the p-value are made.
+        randomization_p_value: Of approximate randomization, for corpus metrics.
+        minimum_detectable: The smallest difference this n detects with 80 % power at 5 %.
+        baseline_unscored: Samples that only the candidate could score.
+        candidate_unscored: Samples that only the baseline could score.
+        improved: Samples whose score got better; for per-sample metrics.
+        worsened: Samples whose score got worse.
+        changed: Samples whose score changed; the two above where one direction is better.
+        flips: Changed samples, worst first, at most ``FLIPS_KEPT``.
+        ideal: The best value, where neither direction is better and one is known.
+        adjusted_p_value: ``p_value`` corrected for all metrics on the page (Holm); words rest
+            on it.
+        false_discovery_p_value: The same by Benjamini and Hochberg.
+    """
+
+    metric: str
+    higher_is_better: bool | None
+    baseline: Estimate
+    candidate: Estimate
+    difference: Estimate
+    p_value: float
+    test: str
+    minimum_detectable: float
+    randomization_p_value: float | None = None
+    baseline_unscored: int = 0
+    candidate_unscored: int = 0
+    improved: int = 0
+    worsened: int = 0
+    changed: int = 0
+    flips: tuple[FlippedSample, ...] = ()
+    ideal: float | None = None
+    adjusted_p_value: float | None = None
+    false_discovery_p_value: float | None = None
+
+    @property
+    def _up_is_better(self) -> bool | None:
+        """Towards the ideal, while both runs are on one side of it."""
+        if self.ideal is None:
+            return self.higher_is_better
+        below = {self.baseline.value < self.ideal, self.candidate.value < self.ideal}
+        return below.pop() if len(below) == 1 else None
+
+    @property
+    def verdict(self) -> Literal["better", "worse", "changed", "no difference shown"]:
+        """What is shown at 5 %, over all metrics of the page together."""
+        p_value = self.p_value if self.adjusted_p_value is None else self.adjusted_p_value
+        if not p_value <= ALPHA or self.difference.value == 0:
+            return "no difference shown"
+        if self._up_is_better is None:
+            return "changed"
+        return "better" if (self.difference.value > 0) == self._up_is_better else "worse"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskComparison:
+    """One task in both runs.
+
+    ``forced`` says why the runs are not comparable, where the user forced it; ``skipped`` maps
+    a metric that could not be compared to the reason.
+    """
+
+    task: str
+    shared: int
+    only_baseline: int
+    only_candidate: int
+    baseline_errors: int
+    candidate_errors: int
+    metrics: tuple[MetricComparison, ...]
+    groups: tuple[GroupChange, ...] = ()
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    forced: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunComparison:
+    """A candidate against the baseline; ``notes`` names tasks that only one of them has."""
+
+    baseline_id: str
+    candidate_id: str
+    baseline_model: Mapping[str, object]
+    candidate_model: Mapping[str, object]
+    tasks: tuple[TaskComparison, ...]
+    notes: tuple[str, ...] = ()
+
+
+class ComparisonReporter(Protocol):
+    """What a reporter offers besides ``render``, to show comparisons too."""
+
+    def render_comparison(self, comparisons: Sequence[RunComparison], out: Path) -> None:
+        """Writes the candidates' comparisons with one baseline to the file ``out``."""
+        ...
+
+
+def comparison_to_json(comparison: RunComparison) -> dict[str, Any]:
+    """What ``harness compare --format json`` prints for one candidate."""
+    document = {"schema": SCHEMA, **_jsonable(comparison)}
+    for task, each in zip(comparison.tasks, document["tasks"], strict=True):
+        for metric, data in zip(task.metrics, each["metrics"], strict=True):
+            data["verdict"] = metric.verdict
+    return document
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, Estimate):
+        return estimate_to_json(value)
+    if is_dataclass(value):
+        return {each.name: _jsonable(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, Mapping):
+        return {key: _jsonable(each) for key, each in value.items()}
+    if isinstance(value, tuple | list):
+        return [_jsonable(each) for each in value]
+    return number(value) if isinstance(value, float) else value
