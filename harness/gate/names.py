@@ -50,6 +50,27 @@ def check_rules(
             raise UnknownNameError("metric in [[gate.rule]]", rule.metric, known)
         if rule.kind in DROPS:
             _check_drop(rule, present, len(present) < len(runs), metrics, probed)
+        if not probed:
+            _check_scale(rule, present, metrics)
+
+
+def _check_scale(rule: Rule, present: list[ScoredRun], metrics: MetricsOfTask) -> None:
+    """Refuses bounds that the metric cannot reach, such as per cent for a metric from 0 to 1."""
+    bounds = getattr(_described(rule.metric, present, metrics), "bounds", None)
+    if bounds is None or rule.ideal is not None:
+        return
+    low, high = bounds
+    outside = {
+        "max_drop": rule.value > high - low,
+        "min": not low <= rule.value <= high,
+        "max": not low <= rule.value <= high,
+    }
+    if outside.get(rule.kind, False):
+        raise ConfigError(
+            f"the rule {rule.name} {rule} lies outside of what {rule.metric} can be, "
+            f"{low:g} to {high:g}",
+            "Write it on the metric's own scale; where that is 0 to 1, 5 points are 0.05.",
+        )
 
 
 def _check_drop(

@@ -38,6 +38,7 @@ class ChangeRow:
     mark: Mark | None
     scale: Scale
     p_value: str
+    adjusted: str
     test: str
     detectable: str
     remarks: tuple[str, ...]
@@ -165,10 +166,18 @@ def _row(metric: MetricComparison, axis: Axis) -> ChangeRow:
         mark=mark(metric.difference, axis, 0.0),
         scale=axis.scale,
         p_value=numbers.p_value(metric.p_value),
+        adjusted=_adjusted(metric),
         test=metric.test,
         detectable=numbers.decimal(detectable, digits) if detectable > 0 else numbers.MISSING,
         remarks=tuple(_remarks(metric)),
     )
+
+
+def _adjusted(metric: MetricComparison) -> str:
+    """The p-value on which the word rests, where it is another."""
+    found = metric.adjusted_p_value
+    same = found is None or not found > metric.p_value
+    return "" if found is None or same else f"{numbers.p_value(found)} corrected"
 
 
 def _remarks(metric: MetricComparison) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """JUnit XML for CI systems, valid against the schema of Jenkins' xUnit plug-in (junit-10.xsd).
 
-With a gate each rule is a test case: blocked is a failure, inconclusive is skipped. Without
-one each task is a suite of one case, its metrics the suite's properties; a task without a
-single score is an error.
+With a gate each rule is a test case: blocked is a failure, inconclusive is skipped, and so is a
+rule that is not kept but does not decide the verdict. Without one each task is a suite of one case,
+its metrics the suite's properties; a task without a single score is an error.
 """
 
 from __future__ import annotations
@@ -88,7 +88,10 @@ def _gate_suite(gate: GateView) -> _Suite:
 
 
 def _rule_case(rule: RuleView) -> _Case:
-    outcomes: dict[str, Outcome] = {"block": "failure", "inconclusive": "skipped"}
+    outcomes: dict[str, Outcome] = {
+        "block": "failure" if rule.decides else "skipped",
+        "inconclusive": "skipped",
+    }
     outcome = outcomes.get(rule.verdict)
     return _Case(
         name=f"{rule.metric} {rule.rule}".strip() or "rule",

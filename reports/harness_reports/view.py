@@ -63,13 +63,14 @@ class TaskView:
 
 @dataclass(frozen=True, slots=True)
 class RuleView:
-    """One rule of a gate."""
+    """One rule of a gate; ``rule`` names its tier where that does not decide the verdict."""
 
     metric: str
     rule: str
     verdict: str
     headline: str
     sentence: str
+    decides: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,12 +209,15 @@ def gate_view(gate: Mapping[str, object] | None) -> GateView | None:
 def _rule(rule: object) -> RuleView:
     data = rule if isinstance(rule, Mapping) else {"sentence": str(rule)}
     verdict = _verdict(data.get("verdict"))
+    tier = str(data.get("tier") or "blocking")
+    rule = str(data.get("rule") or "")
     return RuleView(
         metric=str(data.get("metric") or ""),
-        rule=str(data.get("rule") or ""),
+        rule=rule if tier == "blocking" else f"{rule} ({tier})".strip(),
         verdict=verdict,
         headline=_HEADLINES[verdict],
         sentence=str(data.get("sentence") or ""),
+        decides=tier == "blocking",
     )
 
 

@@ -46,6 +46,7 @@ METRICS: tuple[Metric, ...] = (
     Mean("brier", higher_is_better=False),
     Mean("share", higher_is_better=None),
     Mean("length"),
+    Mean("share_right", bounds=(0.0, 1.0)),
     Corpus("recall_macro", balanced),
 )
 """What the task ``quiz`` reports, where a sample has it."""

@@ -23,7 +23,7 @@ from harness.types import (
     ScoreValue,
     Unscored,
 )
-from support.scored_runs import kit, make_run, scored  # noqa: F401  (fixtures)
+from support.scored_runs import command, kit, make_run, scored  # noqa: F401  (fixtures)
 
 
 class Echo:

@@ -55,6 +55,17 @@ def test_each_metric_has_both_values_the_difference_and_its_evidence(
     assert "bleu was not compared" in text
 
 
+def test_the_p_value_on_which_the_word_rests_is_shown(compared: Compared, tmp_path: Path) -> None:
+    run = compared[0]
+    task = run.tasks[0]
+    metric = dataclasses.replace(task.metrics[0], p_value=0.02, adjusted_p_value=0.3)
+    assert metric.verdict == "no difference shown"
+    changed = dataclasses.replace(run, tasks=(dataclasses.replace(task, metrics=(metric,)),))
+    text = shown_text(write((changed,), tmp_path))
+    assert "0.020" in text and "0.300 corrected" in text
+    assert "corrected for all 1 metrics" in text
+
+
 def test_changes_lie_around_a_zero_in_the_middle(compared: Compared) -> None:
     for task in changes.view(compared).candidates[0].tasks:
         rows = [*task.metrics, *(row for table in task.groups for row in table.rows)]

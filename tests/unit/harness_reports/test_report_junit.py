@@ -118,6 +118,16 @@ def test_a_gate_without_rules_is_one_test_case(
     assert [type(item) for item in case.result] == ([] if kind is None else [kind])
 
 
+def test_a_rule_that_does_not_decide_is_no_failure(tmp_path: Path) -> None:
+    rule = {"metric": "t.f1", "rule": "max_drop = 0.1", "verdict": "block", "sentence": "it fell"}
+    gate = {"verdict": "pass", "sentence": "", "rules": [rule | {"tier": "advisory"}]}
+    parsed = render(RunResult("run", "complete", {}, {}, gate=gate), tmp_path)
+    ((case,),) = parsed
+    assert case.name == "t.f1 max_drop = 0.1 (advisory)"
+    assert [type(item) for item in case.result] == [Skipped]
+    assert parsed.failures == 0
+
+
 def test_characters_that_xml_forbids_are_named(tmp_path: Path) -> None:
     hostile = "nul \x00 <b> ]]> \ud800 \u202e \x1b"
     gate = {

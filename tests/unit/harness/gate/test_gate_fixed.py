@@ -206,6 +206,14 @@ def test_rules_that_could_never_block_are_errors(kit, scored) -> None:
         gate(kit, share, share, Rule("quiz.share", "max_drop", 0.1))
 
 
+@pytest.mark.parametrize(("kind", "value"), [("max_drop", 5.0), ("min", 80.0), ("max", -0.1)])
+def test_bounds_on_another_scale_are_errors(kit, scored, kind, value) -> None:
+    run = scored("new", kit.binary(100, range(70), "share_right"))
+    with pytest.raises(ConfigError, match=r"outside of what quiz\.share_right can be, 0 to 1"):
+        gate(kit, run, run, Rule("quiz.share_right", kind, value))
+    assert gate(kit, run, run, Rule("quiz.share_right", "max_drop", 1.0)).verdict == "pass"
+
+
 def test_a_model_that_fails_on_many_samples_does_not_pass(kit, scored) -> None:
     good = kit.binary(1000, range(900))
     baseline = scored("main", good)
