@@ -14,7 +14,7 @@ from demo_model.families import choices, qa, sentiment, stereotypes, summaries
 from demo_model.families import translation as translations
 from demo_model.write_samples import FILES, PROBES, SHOTS, TASKS, write
 
-ROOT = Path(__file__).parents[4]
+ROOT = Path(__file__).parents[3]
 
 
 def load(name):

@@ -410,7 +410,7 @@ def test_a_later_answer_is_checked_at_random(checkpoint_folder: Folders) -> None
     engine = engine_wrong_at(checkpoint, lambda item: item.tokens in middle)
     for _ in range(6):
         list(engine.score(items))
-    assert engine.doubts == 1
+    assert engine.name == "one at a time"
 
 
 def test_a_path_that_fails_at_once_is_no_reason_to_doubt(checkpoint_folder: Folders) -> None:
