@@ -1,13 +1,15 @@
 # make demo: set up and run the main job, offline.   make test: everything that must hold.
+# LOCKED=1 installs the files of locked.txt, checked by hash.
 PYTHON ?= python3
 VENV ?= .venv
+UV ?= uv
 BIN = $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export HF_HUB_DISABLE_TELEMETRY = 1
 # Two test workers with all of torch's threads each fight for the cores.
 export OMP_NUM_THREADS = 1
 
-.PHONY: demo test lint types imports unit slow clean
+.PHONY: demo test lint types imports unit slow docs lock clean
 
 demo: $(VENV)/.installed
 	$(BIN)/harness run --model demo --tasks squad,xsum,translation,sst2,bias --data sample --out runs/demo
@@ -31,12 +33,24 @@ unit: $(VENV)/.installed
 slow: $(VENV)/.installed
 	$(BIN)/pytest -m slow
 
+# The site, in build/site; it opens without a server.
+docs: $(VENV)/.installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
 # The CPU build of torch is pinned first: a looser requirement would pull the CUDA packages.
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
+	$(if $(LOCKED),$(BIN)/pip install --quiet --require-hashes --no-deps --requirement locked.txt)
 	$(BIN)/pip install --quiet --constraint constraints.txt torch
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[all,dev]'
 	touch $@
+
+# The comment at the top of locked.txt stays; the packages are those of constraints.txt.
+lock:
+	grep '^#' locked.txt > locked.partial
+	grep -v '^torch==' constraints.txt | $(UV) pip compile --quiet --no-deps --generate-hashes \
+		--no-header --no-annotate - >> locked.partial
+	mv locked.partial locked.txt
 
 clean:
 	rm -rf $(VENV) build dist runs .mypy_cache .ruff_cache .pytest_cache

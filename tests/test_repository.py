@@ -1,0 +1,110 @@
+"""The files at the root and under ``.github`` agree with the project."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+GITHUB = ROOT / ".github"
+SCHEMAS = {
+    "workflows/test.yml": "vendor.github-workflows",
+    "ISSUE_TEMPLATE/fault.yml": "vendor.github-issue-forms",
+    "ISSUE_TEMPLATE/wish.yml": "vendor.github-issue-forms",
+    "ISSUE_TEMPLATE/config.yml": "vendor.github-issue-config",
+}
+PIN = re.compile(r"^([A-Za-z0-9][\w.-]*)==([^\s\\;]+)", re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def workflow() -> dict[str, Any]:
+    return dict(yaml.safe_load((GITHUB / "workflows/test.yml").read_text("utf-8")))
+
+
+@pytest.fixture(scope="module")
+def project() -> dict[str, Any]:
+    return dict(tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"])
+
+
+def versions(name: str) -> dict[str, str]:
+    """Package → version, of a file of pins."""
+    pins = PIN.findall((ROOT / name).read_text("utf-8"))
+    return {re.sub(r"[-_.]+", "-", package.lower()): version for package, version in pins}
+
+
+def test_every_file_for_github_has_a_schema_here() -> None:
+    found = {each.relative_to(GITHUB).as_posix() for each in GITHUB.rglob("*.yml")}
+    assert found == set(SCHEMAS)
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_what_github_reads_is_valid(name: str) -> None:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", SCHEMAS[name]]
+    done = subprocess.run([*command, GITHUB / name], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_workflow_runs_the_tests_on_every_supported_python(
+    workflow: dict[str, Any], project: dict[str, Any]
+) -> None:
+    job = workflow["jobs"]["test"]
+    assert any("make test" in step.get("run", "") for step in job["steps"])
+    supported = [each.rpartition(" ")[2] for each in project["classifiers"] if ":: 3." in each]
+    assert job["strategy"]["matrix"]["python"] == supported
+    assert project["requires-python"] == f">={supported[0]}"
+
+
+def test_the_workflow_may_only_read_and_its_actions_are_pinned(workflow: dict[str, Any]) -> None:
+    assert workflow["permissions"] == {"contents": "read"}
+    assert all("permissions" not in job for job in workflow["jobs"].values())
+    actions = [step["uses"] for step in workflow["jobs"]["test"]["steps"] if "uses" in step]
+    assert actions
+    assert [each for each in actions if not re.search(r"@[0-9a-f]{40}$", each)] == []
+
+
+def test_the_actions_are_those_that_init_writes(workflow: dict[str, Any]) -> None:
+    written = (ROOT / "harness/cli/templates/github.yml").read_text("utf-8")
+    for step in workflow["jobs"]["test"]["steps"]:
+        assert step.get("uses", "") in written
+
+
+def test_hooks_before_a_commit_run_programs_of_the_environment() -> None:
+    settings = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text("utf-8"))
+    programs = [hook["entry"].split()[0] for repo in settings["repos"] for hook in repo["hooks"]]
+    assert programs
+    for program in programs:
+        assert program.startswith(".venv/bin/")
+        assert shutil.which(Path(program).name, path=Path(sys.executable).parent), program
+
+
+def test_the_lock_and_the_constraints_name_the_same_versions() -> None:
+    constrained = versions("constraints.txt")
+    assert constrained.pop("torch")
+    assert versions("locked.txt") == constrained
+
+
+def test_every_package_of_the_lock_has_hashes_and_no_address() -> None:
+    text = (ROOT / "locked.txt").read_text("utf-8")
+    entries = re.split(r"\n(?=\S)", text)
+    entries = [each for each in entries if PIN.match(each)]
+    assert len(entries) == len(versions("locked.txt")) > 100
+    assert [each for each in entries if "--hash=sha256:" not in each] == []
+    assert "://" not in text
+    assert "--index" not in text
+    assert "--find-links" not in text
+
+
+def test_every_direct_dependency_is_constrained(project: dict[str, Any]) -> None:
+    extras = project["optional-dependencies"]
+    optional = {name: needed for name, needed in extras.items() if name != "vllm"}
+    needed = [*project["dependencies"], *(each for extra in optional.values() for each in extra)]
+    names = {re.split(r"[^\w-]", each)[0].lower().replace("_", "-") for each in needed}
+    assert names - {"evalign"} <= set(versions("constraints.txt"))
