@@ -25,7 +25,6 @@ FROM_ROOT = {
 }
 """A page of the site → the file at the repository's root that it shows."""
 _LINK = re.compile(r"\[([^\]]*)\]\(([^)#:\s]+)(#[^)]*)?\)")
-_TERMINAL_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _CELL_LIMIT_S = 120
 
 
@@ -50,7 +49,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
-def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, **_: object) -> str:
     """Makes the links between files of the repository links between pages of the site."""
     folder = ROOT if page.file.src_uri in FROM_ROOT else Path(config.docs_dir)
     return _LINK.sub(lambda link: _link(link, folder, config), markdown)
@@ -90,6 +89,5 @@ def _cell(cell: Mapping[str, Any]) -> Iterator[str]:
     yield f"```python\n{cell['source']}\n```"
     for output in cell["outputs"]:
         text = output.get("text") or output.get("data", {}).get("text/plain", "")
-        text = _TERMINAL_COLOUR.sub("", text)
         if text.strip():
             yield f"```text\n{text.rstrip()}\n```"
