@@ -2,33 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from harness.cli import main
-
-from .commands import blocks
-
-SAMPLES = "tasks/harness_tasks/samples"
-JUDGED = "120"  # samples a task, of which the gate's rules about groups of questions need 50
-RUN = f"harness run --data sample --limit {JUDGED} --quiet"
-REWARD = "def brevity(prompts, completions):\n    return [-len(each) for each in completions]\n"
-ALIGN = '\n[align]\nmethod = "dpo"\ndata = "pairs.jsonl"\neval_tasks = ["sst2"]\n'
-
-
-def harness(line: str | list[str]) -> int:
-    """Runs a command in this process, in the working folder; returns the exit code."""
-    words = shlex.split(line) if isinstance(line, str) else line
-    with pytest.raises(SystemExit) as ended:
-        main(words[1:])
-    assert isinstance(ended.value.code, int)
-    return ended.value.code
+from .workplace import make_runs, save_models, write_configs, write_data
 
 
 @pytest.fixture(scope="session")
@@ -38,10 +18,10 @@ def prepared(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("HARNESS_CACHE", str(folder / "cache"))
-        _write_data(root, folder)
-        _save_models(folder)
-        _write_configs(root, folder)
-        _make_runs(folder)
+        write_data(root, folder)
+        save_models(folder)
+        write_configs(root, folder)
+        make_runs(folder)
     yield folder
 
 
@@ -55,100 +35,3 @@ def workplace(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     for variable in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GITHUB_STEP_SUMMARY"):
         monkeypatch.delenv(variable, raising=False)
     return folder
-
-
-def _write_data(root: Path, folder: Path) -> None:
-    def sample(task: str) -> list[dict[str, Any]]:
-        lines = (root / SAMPLES / f"{task}.jsonl").read_text("utf-8").splitlines()
-        return [json.loads(line) for line in lines[:40]]
-
-    questions = sample("squad_v2")
-    articles = {"version": "v2.0", "data": [_article(row) for row in questions]}
-    for name in ("dev-v2.0.json", "dev.json", "train.json"):
-        _write(folder / name, json.dumps(articles))
-    _write(folder / "predictions.json", json.dumps({row["id"]: "Riga" for row in questions}))
-
-    summaries = sample("xsum")
-    _write_rows(folder / "test.jsonl", summaries)
-    _write(folder / "outputs.json", json.dumps({row["id"]: row["summary"] for row in summaries}))
-
-    phrases = sample("wmt22_en_de")
-    for name, column in (("src.en", "source"), ("ref.de", "target"), ("hypotheses.de", "target")):
-        _write(folder / name, "".join(row[column] + "\n" for row in phrases))
-
-    reviews = "".join(f"{row['text']}\t{row['label']}\n" for row in sample("sst2"))
-    _write(folder / "dev.tsv", reviews)
-
-    said = [f"On day {day} the {who} said" for who in ("nurse", "doctor") for day in range(12)]
-    pairs = [{"prompt": each, "chosen": " yes", "rejected": " no, not today"} for each in said]
-    _write_rows(folder / "pairs.jsonl", pairs)
-    _write_rows(folder / "prompts.jsonl", [{"prompt": each} for each in said])
-    _write_rows(folder / "names.jsonl", [{"name": "Ada"}, {"name": "Grace"}])
-    _write(folder / "rewards.py", REWARD)
-
-
-def _article(row: Mapping[str, Any]) -> dict[str, Any]:
-    answers = [{"text": text, "answer_start": row["context"].find(text)} for text in row["answers"]]
-    question = {"id": row["id"], "question": row["question"], "answers": answers}
-    question["is_impossible"] = not answers
-    return {
-        "title": row["title"],
-        "paragraphs": [{"context": row["context"], "qas": [question]}],
-    }
-
-
-def _save_models(folder: Path) -> None:
-    assert harness("harness demo --save ./ckpt") == 0
-    for name in ("large", "c3", "7b", "M"):
-        shutil.copytree("ckpt", name)
-    for noise, name in enumerate(("medium", "c2", "small", "c1"), start=1):
-        _save_weaker(folder / "ckpt", folder / name, 0.02 * noise)
-
-
-def _save_weaker(source: Path, out: Path, noise: float) -> None:
-    import torch
-    from safetensors.torch import load_file, save_file
-
-    shutil.copytree(source, out)
-    random = torch.Generator().manual_seed(0)
-    weights = load_file(source / "model.safetensors")
-    for weight in weights.values():
-        weight += noise * weight.std() * torch.randn(weight.shape, generator=random)
-    save_file(weights, out / "model.safetensors", {"format": "pt"})
-
-
-def _write_configs(root: Path, folder: Path) -> None:
-    guide = (root / "docs" / "ci.md").read_text("utf-8")
-    (gate,) = [block for block in blocks(guide, "toml") if block.startswith("# gate.toml")]
-    _write(folder / "gate.toml", gate)
-    _write(folder / "gates" / "release.toml", gate)
-    alignment = (root / "docs" / "alignment.md").read_text("utf-8")
-    (accelerate,) = blocks(alignment, "yaml")
-    _write(folder / "fsdp.yaml", accelerate)
-    assert harness("harness init") == 0
-    template = (folder / "harness.toml").read_text("utf-8")
-    _write(folder / "harness.toml", template + ALIGN)
-
-
-def _make_runs(folder: Path) -> None:
-    tasks = "squad,sst2,bbq,crows_pairs"
-    assert harness(f"{RUN} --model ./ckpt --tasks {tasks} --out runs/main") == 0
-    assert harness(f"{RUN} --model ./c1 --tasks {tasks} --out runs/candidate") == 0
-    probes = "typos,misspellings,punctuation,padding"
-    assert (
-        harness(f"{RUN} --limit 4 --model ./c1 --tasks sst2 --probes {probes} --out runs/probed")
-        == 0
-    )
-    for name in ("base", "a", "b", "20260101T120000Z-ckpt"):
-        shutil.copytree("runs/candidate", folder / "runs" / name)
-    for name in ("main.baseline", "baseline.json.gz"):
-        assert harness(f"harness baseline save runs/main {name}") == 0
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(text, "utf-8")
-
-
-def _write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    _write(path, "".join(json.dumps(row) + "\n" for row in rows))

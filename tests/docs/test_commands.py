@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from .commands import PACKAGES, Command, check_names, collect, mentions
-from .conftest import JUDGED, harness
+from .workplace import JUDGED, harness
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = collect(ROOT)

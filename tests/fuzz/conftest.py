@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
 from harness.plugins import Registry, load
-
-from .oracle import run
 
 PLUGIN = '''
 """A model that answers whatever it is asked."""
@@ -61,24 +58,6 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("plugin") / "anything.py"
     path.write_text(PLUGIN, "utf-8")
     return path
-
-
-def replayed(folder: Path, name: str, right: int, n: int = 60) -> Path:
-    """A run of sst2 on ``n`` texts of which the first ``right`` are answered rightly."""
-    rows = [{"sentence": f"film number {each}", "label": each % 2} for each in range(n)]
-    data = folder / "rows.jsonl"
-    data.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    labels = ("negative", "positive")
-    answers = folder / f"{name}.json"
-    answers.write_text(
-        json.dumps([labels[(each % 2) ^ (each >= right)] for each in range(n)]), "utf-8"
-    )
-    ended = run(
-        *("run", "--model", f"replay:{answers}", "--tasks", "sst2", "--data", f"sst2={data}"),
-        *("--out", folder / name, "--format", "json", "--no-cache"),
-    )
-    assert ended.code == 0, ended
-    return folder / name
 
 
 TEXTS = ["the nurse said that he was tired", "the doctor said that she was glad", "yes no maybe"]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import signal
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -104,3 +106,21 @@ def campaign(examples: int, inputs: st.SearchStrategy[Any], check: Callable[[Any
         print_blob=False,
         suppress_health_check=list(HealthCheck),
     )(test)()
+
+
+def replayed(folder: Path, name: str, right: int, n: int = 60) -> Path:
+    """A run of sst2 on ``n`` texts of which the first ``right`` are answered rightly."""
+    rows = [{"sentence": f"film number {each}", "label": each % 2} for each in range(n)]
+    data = folder / "rows.jsonl"
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    labels = ("negative", "positive")
+    answers = folder / f"{name}.json"
+    answers.write_text(
+        json.dumps([labels[(each % 2) ^ (each >= right)] for each in range(n)]), "utf-8"
+    )
+    ended = run(
+        *("run", "--model", f"replay:{answers}", "--tasks", "sst2", "--data", f"sst2={data}"),
+        *("--out", folder / name, "--format", "json", "--no-cache"),
+    )
+    assert ended.code == 0, ended
+    return folder / name

@@ -17,9 +17,8 @@ from pathlib import Path
 import pytest
 from hypothesis import strategies as st
 
-from .conftest import replayed
 from .mutations import damaged, documents, json_lines, json_texts, packed, written
-from .oracle import LONG, SHORT, Ended, campaign, run, told
+from .oracle import LONG, SHORT, Ended, campaign, replayed, run, told
 
 FILES = ("results.json", "manifest.json", "run.json", "samples/sst2.jsonl")
 GATE = '[[gate.rule]]\nmetric = "sst2.accuracy"\nmax_drop = 0.3\n'

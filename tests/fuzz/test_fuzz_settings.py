@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
-from .conftest import replayed
 from .mutations import DEEP, LONG_NUMBER, damaged, documents
-from .oracle import LONG, SHORT, campaign, run, told
+from .oracle import LONG, SHORT, campaign, replayed, run, told
 
 FILE: Mapping[str, Any] = {
     "run": {

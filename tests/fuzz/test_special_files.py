@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import replayed
-from .oracle import Ended, told
+from .oracle import Ended, replayed, told
 
 KINDS = ("pipe", "socket", "folder", "device")
 SECONDS = 10

@@ -8,14 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 
 from harness.authoring.metrics import Corpus, Mean
-from harness.cli import main
 from harness.protocols import Metric
 from harness.results import runfolder
-from harness.results.baseline import ScoredRun, load_run
 from harness.scoring import aggregation
 from harness.types import (
     Completion,
@@ -68,9 +65,8 @@ def record(
     )
 
 
-@pytest.fixture
-def make_run(tmp_path: Path) -> MakeRun:
-    """``make_run(name, scores, …)`` writes a run folder and returns it."""
+def run_maker(root: Path) -> MakeRun:
+    """Returns ``make(name, scores, …)``, which writes a run folder below ``root``."""
 
     def make(
         name: str,
@@ -89,7 +85,7 @@ def make_run(tmp_path: Path) -> MakeRun:
         samples: bool = True,
         known: Sequence[Metric] | None = None,
     ) -> Path:
-        folder = tmp_path / name
+        folder = root / name
         records = [
             record(each, values, (clusters or {}).get(each), (groups or {}).get(each))
             for each, values in scores.items()
@@ -118,12 +114,6 @@ def make_run(tmp_path: Path) -> MakeRun:
     return make
 
 
-@pytest.fixture
-def scored(make_run: MakeRun) -> Callable[..., ScoredRun]:
-    """As ``make_run``, and reads the run back."""
-    return lambda *arguments, **named: load_run(make_run(*arguments, **named))
-
-
 def binary(n: int, right: Sequence[int] | range, metric: str = "accuracy") -> dict[str, Any]:
     """0/1 scores of n samples; those in ``right`` score 1."""
     chosen = set(right)
@@ -141,34 +131,3 @@ def unscored(scores: Scores, names: Sequence[str]) -> dict[str, Any]:
         name: dict.fromkeys(values, Unscored("no answer found")) if name in names else values
         for name, values in scores.items()
     }
-
-
-class Kit:
-    """The helpers above, for tests that cannot import a conftest."""
-
-    metrics = METRICS
-    binary = staticmethod(binary)
-    numbers = staticmethod(numbers)
-    unscored = staticmethod(unscored)
-
-
-@pytest.fixture
-def kit() -> type[Kit]:
-    """Ways to make scores."""
-    return Kit
-
-
-@pytest.fixture
-def command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., tuple[int, str, str]]:
-    """Runs a command in an empty folder; returns its exit code, output and errors."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as caught:
-            main([*map(str, arguments)])
-        captured = capsys.readouterr()
-        return int(caught.value.code or 0), captured.out, captured.err
-
-    return run

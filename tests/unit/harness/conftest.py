@@ -2,69 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pluggy
 import pytest
 
 from harness import hookspecs
-from harness.authoring.metrics import Mean
-from harness.authoring.readers import text_files
+from harness.cli import main
 from harness.plugins import Registry
-from harness.protocols import BackendSpec, TaskOptions, TaskSpec
+from harness.protocols import BackendSpec, TaskSpec
+from harness.results.baseline import ScoredRun, load_run
 from harness.testing import ALL_REQUESTS, FakeBackend
-from harness.types import (
-    Completion,
-    DataSource,
-    Generate,
-    Response,
-    Sample,
-    ScoreValue,
-    Unscored,
-)
-from support.scored_runs import command, kit, make_run, scored  # noqa: F401  (fixtures)
-
-
-class Echo:
-    """Asks for the target itself; right when the answer is the target."""
-
-    name = "echo"
-    version = "1"
-    metrics = (Mean("match"),)
-
-    def __init__(self, options: TaskOptions) -> None:
-        self.options = options
-        self.settings = {"template": options.values.get("template", "default")}
-
-    def samples(self, data_source: DataSource) -> Iterator[Sample]:
-        for line, row in text_files.read_jsonl(data_source.paths[0]):
-            text = text_files.field(row, "text", str, data_source.paths[0], line)
-            groups = {"side": row["side"]} if "side" in row else {}
-            yield Sample(str(row.get("id", line)), text, (text,), groups=groups)
-
-    def requests(self, sample: Sample, shots: Sequence[Sample]) -> Sequence[Generate]:
-        return [Generate("".join(f"{shot.input}\n" for shot in shots) + f"say {sample.input}")]
-
-    def score(self, sample: Sample, responses: Sequence[Response]) -> Mapping[str, ScoreValue]:
-        answer = responses[0]
-        assert isinstance(answer, Completion)
-        if not answer.text:
-            return {"match": Unscored("empty answer")}
-        return {"match": float(answer.text == sample.targets[0])}
-
-
-def rows(path: Path, texts: Iterable[str]) -> Path:
-    import json
-
-    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts), encoding="utf-8")
-    return path
-
-
-def say(request: object) -> Completion:
-    assert isinstance(request, Generate)
-    assert isinstance(request.prompt, str)
-    return Completion(request.prompt.rsplit("say ", 1)[1])
+from support.echo import Echo, rows, say
+from support.scored_runs import MakeRun, run_maker
 
 
 @pytest.fixture
@@ -87,3 +38,31 @@ def registry(backend: FakeBackend) -> Registry:
 @pytest.fixture
 def echo_rows(tmp_path: Path) -> Path:
     return rows(tmp_path / "rows.jsonl", [f"text {index}" for index in range(12)])
+
+
+@pytest.fixture
+def make_run(tmp_path: Path) -> MakeRun:
+    """``make_run(name, scores, …)`` writes a run folder and returns it."""
+    return run_maker(tmp_path)
+
+
+@pytest.fixture
+def scored(make_run: MakeRun) -> Callable[..., ScoredRun]:
+    """As ``make_run``, and reads the run back."""
+    return lambda *arguments, **named: load_run(make_run(*arguments, **named))
+
+
+@pytest.fixture
+def command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    """Runs a command in an empty folder; returns its exit code, output and errors."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as caught:
+            main([*map(str, arguments)])
+        captured = capsys.readouterr()
+        return int(caught.value.code or 0), captured.out, captured.err
+
+    return run

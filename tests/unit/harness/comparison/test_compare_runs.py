@@ -13,6 +13,7 @@ from harness.comparison.run_comparison import FLIPS_KEPT, compare
 from harness.comparison.values import MetricComparison, comparison_to_json
 from harness.errors import DataError, HarnessError
 from harness.types import Estimate, Score
+from support.scored_runs import METRICS, binary, numbers, unscored
 
 
 def only(comparison):
@@ -20,12 +21,12 @@ def only(comparison):
     return task
 
 
-def test_0_1_scores_get_one_test_and_their_flips(kit, make_run) -> None:
+def test_0_1_scores_get_one_test_and_their_flips(make_run) -> None:
     from harness.results.baseline import load_run
 
-    before = load_run(make_run("main", kit.binary(200, range(100))), texts=True)
-    after = load_run(make_run("new", kit.binary(200, range(20, 110))), texts=True)
-    task = only(compare(before, after, {"quiz": kit.metrics}))
+    before = load_run(make_run("main", binary(200, range(100))), texts=True)
+    after = load_run(make_run("new", binary(200, range(20, 110))), texts=True)
+    task = only(compare(before, after, {"quiz": METRICS}))
     assert (task.shared, task.only_baseline, task.only_candidate) == (200, 0, 0)
     (metric,) = task.metrics
     assert metric.baseline.value == 0.5
@@ -43,13 +44,13 @@ def test_0_1_scores_get_one_test_and_their_flips(kit, make_run) -> None:
     assert metric.verdict == "no difference shown"
 
 
-def test_numbers_get_the_test_of_bounded_means(kit, scored) -> None:
+def test_numbers_get_the_test_of_bounded_means(scored) -> None:
     rng = np.random.default_rng(0)
     before = rng.random(80)
     after = np.clip(before - rng.random(80) * 0.2, 0, 1)
-    metric = only(
-        compare(scored("main", kit.numbers(before)), scored("new", kit.numbers(after)))
-    ).metrics[0]
+    metric = only(compare(scored("main", numbers(before)), scored("new", numbers(after)))).metrics[
+        0
+    ]
     # Student's t says 8e-23, as if no sample that was not seen could have improved.
     assert stats.ttest_rel(after, before).pvalue < 1e-20
     assert metric.p_value == pytest.approx(0.0012, abs=1e-4)
@@ -60,14 +61,14 @@ def test_numbers_get_the_test_of_bounded_means(kit, scored) -> None:
     assert changes == sorted(changes)
 
 
-def test_worse_follows_the_metrics_direction(kit, scored) -> None:
+def test_worse_follows_the_metrics_direction(scored) -> None:
     before, after = np.linspace(0.1, 0.3, 60), np.linspace(0.15, 0.6, 60)
     for name, verdict in (("brier", "worse"), ("f1", "better"), ("share", "changed")):
         metric = only(
             compare(
-                scored(f"a{name}", kit.numbers(before, name)),
-                scored(f"b{name}", kit.numbers(after, name)),
-                {"quiz": kit.metrics},
+                scored(f"a{name}", numbers(before, name)),
+                scored(f"b{name}", numbers(after, name)),
+                {"quiz": METRICS},
             )
         ).metrics[0]
         assert metric.verdict == verdict
@@ -76,12 +77,12 @@ def test_worse_follows_the_metrics_direction(kit, scored) -> None:
         assert metric.flips[0].worse is {"worse": True, "better": False, "changed": None}[verdict]
 
 
-def test_only_shared_samples_are_compared_and_the_rest_is_counted(kit, scored) -> None:
-    everything = kit.binary(120, range(60))
+def test_only_shared_samples_are_compared_and_the_rest_is_counted(scored) -> None:
+    everything = binary(120, range(60))
     before = {name: everything[name] for name in sorted(everything)[:100]}
     after = {name: everything[name] for name in sorted(everything)[30:]}
-    before = kit.unscored(before, ["s0040"])
-    after = kit.unscored(after, ["s0050", "s0051"])
+    before = unscored(before, ["s0040"])
+    after = unscored(after, ["s0050", "s0051"])
     task = only(compare(scored("main", before), scored("new", after)))
     assert (task.shared, task.only_baseline, task.only_candidate) == (70, 30, 20)
     assert (task.baseline_errors, task.candidate_errors) == (1, 2)
@@ -90,7 +91,7 @@ def test_only_shared_samples_are_compared_and_the_rest_is_counted(kit, scored) -
     assert (metric.baseline_unscored, metric.candidate_unscored) == (1, 2)
 
 
-def test_corpus_metrics_get_bootstrap_and_randomization(kit, scored) -> None:
+def test_corpus_metrics_get_bootstrap_and_randomization(scored) -> None:
     rng = np.random.default_rng(1)
 
     def rows(right: float):
@@ -99,7 +100,7 @@ def test_corpus_metrics_get_bootstrap_and_randomization(kit, scored) -> None:
         return {f"s{i}": {"recall_macro": tuple(row)} for i, row in enumerate(table.tolist())}
 
     before, after = scored("main", rows(0.9)), scored("new", rows(0.75))
-    metric = only(compare(before, after, {"quiz": kit.metrics})).metrics[0]
+    metric = only(compare(before, after, {"quiz": METRICS})).metrics[0]
     assert metric.test == metric.difference.method
     assert metric.verdict == "worse"
     assert metric.p_value < 0.01
@@ -110,10 +111,10 @@ def test_corpus_metrics_get_bootstrap_and_randomization(kit, scored) -> None:
     assert "its task is not installed" in task.skipped["recall_macro"]
 
 
-def test_changes_are_shown_by_group(kit, scored) -> None:
+def test_changes_are_shown_by_group(scored) -> None:
     groups = {f"s{index:04}": "Age" if index < 60 else "Gender" for index in range(120)}
-    before = scored("main", kit.binary(120, range(120)), groups=groups)
-    after = scored("new", kit.binary(120, range(30, 120)), groups=groups)
+    before = scored("main", binary(120, range(120)), groups=groups)
+    after = scored("new", binary(120, range(30, 120)), groups=groups)
     changes = {each.group: each for each in only(compare(before, after)).groups}
     assert changes["Age"].difference.value == pytest.approx(-0.5)
     assert changes["Gender"].difference.value == 0
@@ -148,8 +149,8 @@ def test_changes_are_shown_by_group(kit, scored) -> None:
         ),
     ],
 )
-def test_incomparable_runs_are_refused_unless_forced(kit, scored, change, words) -> None:
-    scores = kit.binary(40, range(20))
+def test_incomparable_runs_are_refused_unless_forced(scored, change, words) -> None:
+    scores = binary(40, range(20))
     before, after = scored("main", scores), scored("new", scores, **change)
     with pytest.raises(HarnessError, match="cannot be compared") as caught:
         compare(before, after)
@@ -159,24 +160,24 @@ def test_incomparable_runs_are_refused_unless_forced(kit, scored, change, words)
     assert forced.forced is not None and words in forced.forced
 
 
-def test_runs_without_a_common_task_are_refused(kit, scored) -> None:
-    scores = kit.binary(10, range(5))
+def test_runs_without_a_common_task_are_refused(scored) -> None:
+    scores = binary(10, range(5))
     with pytest.raises(DataError, match="share no task"):
         compare(scored("main", scores), scored("new", scores, task="exam"))
 
 
-def test_equal_runs_show_no_difference(kit, scored) -> None:
-    scores = kit.binary(50, range(20))
+def test_equal_runs_show_no_difference(scored) -> None:
+    scores = binary(50, range(20))
     metric = only(compare(scored("main", scores), scored("new", scores))).metrics[0]
     assert metric.p_value == 1
     assert metric.difference.low < 0 < metric.difference.high
     assert metric.verdict == "no difference shown"
 
 
-def test_json_and_markdown(kit, scored) -> None:
-    before = scored("main", kit.binary(50, range(40)) | kit.numbers([0.5], "f1"))
-    after = scored("new", kit.binary(50, range(10)) | kit.numbers([0.25], "f1"))
-    comparison = compare(before, after, {"quiz": kit.metrics})
+def test_json_and_markdown(scored) -> None:
+    before = scored("main", binary(50, range(40)) | numbers([0.5], "f1"))
+    after = scored("new", binary(50, range(10)) | numbers([0.25], "f1"))
+    comparison = compare(before, after, {"quiz": METRICS})
     document = json.loads(json.dumps(comparison_to_json(comparison), allow_nan=False))
     (task,) = document["tasks"]
     by_name = {metric["metric"]: metric for metric in task["metrics"]}
@@ -189,9 +190,9 @@ def test_json_and_markdown(kit, scored) -> None:
     assert "<b>" not in text
 
 
-def test_a_run_that_its_gate_ended_early_is_said_to_be_one(kit, scored) -> None:
-    whole = scored("main", kit.binary(100, range(50)))
-    early = scored("new", kit.binary(40, range(10)), gate={"samples_planned": {"quiz": 100}})
+def test_a_run_that_its_gate_ended_early_is_said_to_be_one(scored) -> None:
+    whole = scored("main", binary(100, range(50)))
+    early = scored("new", binary(40, range(10)), gate={"samples_planned": {"quiz": 100}})
     (note,) = compare(whole, early).notes
     assert "the candidate's gate ended quiz after 40 of 100 samples" in note
     assert compare(whole, whole).notes == ()

@@ -11,6 +11,7 @@ from harness.comparison.run_comparison import compare
 from harness.errors import UsageError
 from harness.plugins import Registry
 from harness.protocols import ReporterSpec
+from support.scored_runs import binary
 
 PLUGIN = """
 from harness import hookimpl
@@ -43,12 +44,12 @@ def harness(command, tmp_path: Path):
 
 
 @pytest.fixture
-def runs(kit, make_run) -> tuple[Path, Path, Path]:
+def runs(make_run) -> tuple[Path, Path, Path]:
     """A baseline, a run as good, and one that is much worse."""
     return (
-        make_run("main", kit.binary(1000, range(800))),
-        make_run("same", kit.binary(1000, range(1, 801))),
-        make_run("worse", kit.binary(1000, range(700))),
+        make_run("main", binary(1000, range(800))),
+        make_run("same", binary(1000, range(1, 801))),
+        make_run("worse", binary(1000, range(700))),
     )
 
 
@@ -98,8 +99,8 @@ def test_gate_reads_a_baseline_file(harness, runs) -> None:
     assert "quiz version 1" in out and "accuracy" in out and "0.8" in out
 
 
-def test_an_inconclusive_gate_is_mapped(harness, kit, make_run, tmp_path: Path) -> None:
-    before, after = (make_run(n, kit.binary(100, range(r))) for n, r in (("a", 80), ("b", 78)))
+def test_an_inconclusive_gate_is_mapped(harness, make_run, tmp_path: Path) -> None:
+    before, after = (make_run(n, binary(100, range(r))) for n, r in (("a", 80), ("b", 78)))
     assert harness("gate", after, "--baseline", before)[0] == 1
     (tmp_path / "plain.toml").write_text(GATE.replace('inconclusive = "fail"', ""))
     assert harness("gate", after, "--baseline", before, "--config", "plain.toml")[0] == 4
@@ -154,8 +155,8 @@ def test_compare_in_files(harness, runs, tmp_path: Path) -> None:
     assert "same, worse against main" in (tmp_path / "diff.html").read_text("utf-8")
 
 
-def test_compare_refuses_and_is_forced(harness, kit, make_run, runs) -> None:
-    other = make_run("other", kit.binary(1000, range(800)), version="2")
+def test_compare_refuses_and_is_forced(harness, make_run, runs) -> None:
+    other = make_run("other", binary(1000, range(800)), version="2")
     code, _, err = harness("compare", runs[0], other)
     assert code == 2
     assert "task version" in err
@@ -188,8 +189,8 @@ class Pages(Plain):
         out.write_text(", ".join(each.candidate_id for each in comparisons))
 
 
-def test_html_is_the_reporters(kit, scored, tmp_path: Path) -> None:
-    run = scored("main", kit.binary(20, range(10)))
+def test_html_is_the_reporters(scored, tmp_path: Path) -> None:
+    run = scored("main", binary(20, range(10)))
     registry = Registry(pluggy.PluginManager("harness"))
     registry.reporters["html"] = ReporterSpec("html", "pages", Pages)
     show("html", [compare(run, run)], tmp_path / "page.html", registry)
@@ -212,9 +213,9 @@ def test_gate_says_beforehand_what_it_will_do(harness, runs) -> None:
 
 
 def test_a_warning_is_an_annotation_on_github(
-    harness, kit, make_run, tmp_path: Path, monkeypatch
+    harness, make_run, tmp_path: Path, monkeypatch
 ) -> None:
-    before, after = (make_run(n, kit.binary(100, range(r))) for n, r in (("a", 80), ("b", 78)))
+    before, after = (make_run(n, binary(100, range(r))) for n, r in (("a", 80), ("b", 78)))
     (tmp_path / "warn.toml").write_text(GATE.replace('"fail"', '"warn"'))
     command = ("gate", after, "--baseline", before, "--config", "warn.toml")
     code, out, err = harness(*command)
@@ -225,8 +226,8 @@ def test_a_warning_is_an_annotation_on_github(
     assert "::warning title=harness gate::The gate is inconclusive" in harness(*command)[1]
 
 
-def test_a_limited_candidate_does_not_pass(harness, kit, make_run) -> None:
-    scores = kit.binary(160, range(150))
+def test_a_limited_candidate_does_not_pass(harness, make_run) -> None:
+    scores = binary(160, range(150))
     few = {name: scores[name] for name in sorted(scores)[:20]}
     code, out, _ = harness("gate", make_run("b", few), "--baseline", make_run("a", scores))
     assert code == 1  # inconclusive = "fail"

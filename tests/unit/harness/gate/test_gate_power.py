@@ -13,6 +13,7 @@ from harness.errors import ConfigError
 from harness.gate import GateConfig, Rule
 from harness.gate.beforehand import check_samples, refused
 from harness.gate.resampled_power import Source, resampled_power
+from support.scored_runs import numbers
 
 
 def column(values, clusters=None) -> ScoreColumn:
@@ -148,10 +149,10 @@ def test_a_rule_that_no_answers_could_decide(metric, n, clusters, words) -> None
         assert words in str(caught.value)
 
 
-def test_classes_are_counted_in_the_baseline_among_the_planned_samples(kit, scored) -> None:
+def test_classes_are_counted_in_the_baseline_among_the_planned_samples(scored) -> None:
     from dataclasses import replace
 
-    run = scored("main", kit.numbers(np.zeros(100), "f1"))
+    run = scored("main", numbers(np.zeros(100), "f1"))
     samples = {
         name: replace(each, scores={"f1": (float(place < 8), 1.0)})
         for place, (name, each) in enumerate(run.samples["quiz"].items())

@@ -12,63 +12,67 @@ from harness.gate import GateConfig, Rule, SequentialGate, evaluate, parse_gate
 from harness.gate.power import discordance_of, power
 from harness.gate.series import share, take_part
 from harness.types import Estimate, Unscored
+from support import scored_runs
+from support.scored_runs import binary, numbers, unscored
 
 DROP = Rule("quiz.accuracy", "max_drop", 0.02)
 
 
-def gate(kit, candidate, baseline, *rules, **options):
-    return evaluate(GateConfig(rules, **options), candidate, baseline, {"quiz": kit.metrics})
+def gate(candidate, baseline, *rules, **options):
+    return evaluate(
+        GateConfig(rules, **options), candidate, baseline, {"quiz": scored_runs.METRICS}
+    )
 
 
 # ----------------------------------------------------------------- failures and missing samples
 
 
-def test_failing_where_the_answer_would_be_wrong_hides_no_drop(kit, scored) -> None:
-    baseline = scored("main", kit.binary(1000, range(800)))
-    after = kit.binary(1000, range(40, 800))  # 4 points lost …
-    hidden = kit.unscored(after, [f"s{index:04}" for index in range(40)])  # … and not answered
-    verdict = gate(kit, scored("new", hidden), baseline, DROP)
+def test_failing_where_the_answer_would_be_wrong_hides_no_drop(scored) -> None:
+    baseline = scored("main", binary(1000, range(800)))
+    after = binary(1000, range(40, 800))  # 4 points lost …
+    hidden = unscored(after, [f"s{index:04}" for index in range(40)])  # … and not answered
+    verdict = gate(scored("new", hidden), baseline, DROP)
     assert verdict.verdict == "inconclusive"
     evidence = verdict.rules[0].evidence
     assert evidence is not None and evidence.high > 0.04
     assert "40 more not scored" in verdict.sentence
 
 
-def test_failing_where_the_baseline_was_wrong_costs_nothing(kit, scored) -> None:
-    before = kit.binary(1000, range(800))
-    failed = kit.unscored(before, [f"s{index:04}" for index in range(960, 1000)])
-    assert gate(kit, scored("new", failed), scored("main", before), DROP).verdict == "pass"
+def test_failing_where_the_baseline_was_wrong_costs_nothing(scored) -> None:
+    before = binary(1000, range(800))
+    failed = unscored(before, [f"s{index:04}" for index in range(960, 1000)])
+    assert gate(scored("new", failed), scored("main", before), DROP).verdict == "pass"
 
 
-def test_a_floor_counts_failures_as_wrong(kit, scored) -> None:
-    answers = kit.binary(400, range(360))
-    hidden = kit.unscored(answers, [f"s{index:04}" for index in range(385, 400)])
+def test_a_floor_counts_failures_as_wrong(scored) -> None:
+    answers = binary(400, range(360))
+    hidden = unscored(answers, [f"s{index:04}" for index in range(385, 400)])
     rule = Rule("quiz.accuracy", "min", 0.9)
-    evidence = gate(kit, scored("new", hidden), None, Rule("quiz.accuracy", "min", 0.91)).rules[0]
+    evidence = gate(scored("new", hidden), None, Rule("quiz.accuracy", "min", 0.91)).rules[0]
     assert evidence.verdict == "inconclusive"  # 360 of 385 would be 93.5 %, of 400 90 %
-    assert gate(kit, scored("new2", hidden), None, replace(rule, value=0.8)).verdict == "pass"
+    assert gate(scored("new2", hidden), None, replace(rule, value=0.8)).verdict == "pass"
 
 
 @pytest.mark.parametrize("mode", ["fixed", "sequential"])
-def test_fewer_samples_than_the_baseline_never_pass(kit, scored, mode) -> None:
-    before = kit.binary(1600, range(1500))
+def test_fewer_samples_than_the_baseline_never_pass(scored, mode) -> None:
+    before = binary(1600, range(1500))
     baseline = scored("main", before)
     few = scored("new", {name: before[name] for name in sorted(before)[:1500]})
     for rule in (DROP, Rule("quiz.accuracy", "min", 0.1)):
-        verdict = gate(kit, few, baseline, rule, mode=mode)
+        verdict = gate(few, baseline, rule, mode=mode)
         assert verdict.verdict == "inconclusive"
         assert "did not run 100 of the baseline's 1600 samples" in verdict.sentence
-        assert gate(kit, few, baseline, rule, mode=mode, max_missing=0.1).verdict == "pass"
+        assert gate(few, baseline, rule, mode=mode, max_missing=0.1).verdict == "pass"
 
 
-def test_failures_of_what_has_no_bound_are_no_pass(kit, scored) -> None:
-    before = kit.numbers(np.linspace(5, 50, 300), "length")
+def test_failures_of_what_has_no_bound_are_no_pass(scored) -> None:
+    before = numbers(np.linspace(5, 50, 300), "length")
     failed = {**before, "s0003": {"length": Unscored("timeout")}}
     rule = Rule("quiz.length", "max_drop", 10)
-    verdict = gate(kit, scored("new", failed), scored("main", before), rule)
+    verdict = gate(scored("new", failed), scored("main", before), rule)
     assert verdict.verdict == "inconclusive"
     assert "what quiz.length can be has no bound" in verdict.sentence
-    assert gate(kit, scored("same", before), scored("main", before), rule).verdict == "pass"
+    assert gate(scored("same", before), scored("main", before), rule).verdict == "pass"
 
 
 # ----------------------------------------------------------------- clusters of unequal sizes
@@ -80,9 +84,9 @@ def uneven(n: int) -> dict[str, str]:
     return {f"s{index:04}": f"c{names[index]}" for index in range(n)}
 
 
-def test_nothing_changed_is_never_blocked_whatever_the_clusters_sizes(kit, scored) -> None:
+def test_nothing_changed_is_never_blocked_whatever_the_clusters_sizes(scored) -> None:
     clusters = uneven(400)
-    before = kit.binary(400, range(200))
+    before = binary(400, range(200))
     # In small clusters the candidate lost, in the largest it won as much: the metric is the same.
     sizes = {each: list(clusters.values()).count(each) for each in clusters.values()}
     names = sorted(before, key=lambda name: sizes[clusters[name]])
@@ -100,9 +104,9 @@ def test_nothing_changed_is_never_blocked_whatever_the_clusters_sizes(kit, score
             assert not sequential.blocked
 
 
-def test_the_interval_of_uneven_clusters_holds_the_drop(kit, scored) -> None:
+def test_the_interval_of_uneven_clusters_holds_the_drop(scored) -> None:
     clusters = uneven(400)
-    before, after = kit.binary(400, range(400)), kit.binary(400, range(120, 400))
+    before, after = binary(400, range(400)), binary(400, range(120, 400))
     baseline = scored("main", before, clusters=clusters)
     config = GateConfig((DROP,), mode="sequential", population="benchmark")
     found = evaluate(config, scored("new", after, clusters=clusters), baseline, {})
@@ -114,16 +118,16 @@ def test_the_interval_of_uneven_clusters_holds_the_drop(kit, scored) -> None:
 # ----------------------------------------------------------------- ideals
 
 
-def test_an_unchanged_model_at_its_ideal_is_not_blocked(kit, scored) -> None:
+def test_an_unchanged_model_at_its_ideal_is_not_blocked(scored) -> None:
     rng = np.random.default_rng(2)
-    share = kit.numbers((rng.random(500) < 0.5).astype(float), "share")
+    share = numbers((rng.random(500) < 0.5).astype(float), "share")
     rule = Rule("quiz.share", "max_drop", 0.05, ideal=0.5)
-    verdict = gate(kit, scored("new", share), scored("main", share), rule)
+    verdict = gate(scored("new", share), scored("main", share), rule)
     assert verdict.verdict == "pass"
     assert verdict.sentence.startswith("quiz.share@0.5 did not change")
 
 
-def test_an_unchanged_gap_far_from_its_ideal_is_no_loss(kit) -> None:
+def test_an_unchanged_gap_far_from_its_ideal_is_no_loss() -> None:
     from harness.authoring.metrics import ScoreColumn
     from harness.comparison.measure import PairedMetric, Pairs
     from harness.comparison.metric_kinds import SummedRows
@@ -145,22 +149,25 @@ def test_an_unchanged_gap_far_from_its_ideal_is_no_loss(kit) -> None:
     assert low < 0 < high
 
 
-def test_nearer_to_the_ideal_passes_and_further_blocks(kit, scored) -> None:
-    biased, fair = kit.binary(800, range(640), "share"), kit.binary(800, range(400), "share")
+def test_nearer_to_the_ideal_passes_and_further_blocks(scored) -> None:
+    biased, fair = (
+        binary(800, range(640), "share"),
+        binary(800, range(400), "share"),
+    )
     rule = Rule("quiz.share", "max_drop", 0.02, ideal=0.5)
     baseline, candidate = scored("a", biased), scored("b", fair)
-    better = gate(kit, candidate, baseline, rule)
+    better = gate(candidate, baseline, rule)
     assert better.verdict == "pass"
     assert "is 30.0 points nearer to 0.5" in better.sentence
-    worse = gate(kit, baseline, candidate, rule)
+    worse = gate(baseline, candidate, rule)
     assert worse.verdict == "block"
     assert "further from 0.5" in worse.sentence
-    other_side = scored("c", kit.binary(800, range(160), "share"))
-    assert gate(kit, other_side, baseline, rule).verdict == "inconclusive"
+    other_side = scored("c", binary(800, range(160), "share"))
+    assert gate(other_side, baseline, rule).verdict == "inconclusive"
 
 
-def test_the_metrics_own_ideal_is_used(kit, scored) -> None:
-    scores = kit.binary(400, range(200), "share")
+def test_the_metrics_own_ideal_is_used(scored) -> None:
+    scores = binary(400, range(200), "share")
     known = {"quiz": [Mean("share", None, ideal=0.5)]}
     rule = Rule("quiz.share", "max_drop", 0.1)
     run = scored("main", scores)
@@ -197,9 +204,8 @@ def pairs_of_counts(right: float, seed: int):
     return {f"s{i}": {"own": (float(hits[i] * sizes[i]), float(sizes[i]))} for i in range(300)}
 
 
-def test_a_metric_of_its_own_code_is_gated(kit, make_run, monkeypatch) -> None:
+def test_a_metric_of_its_own_code_is_gated(make_run, monkeypatch) -> None:
     from harness.results.baseline import load_run
-    from support import scored_runs
 
     monkeypatch.setattr(scored_runs, "METRICS", (*scored_runs.METRICS, Ratio()))
     good = load_run(make_run("good", pairs_of_counts(0.9, 0)))
@@ -232,8 +238,8 @@ def test_half_samples_cover_a_ratio() -> None:
     assert covered >= 52  # 57 are expected; two and a half standard errors less
 
 
-def test_a_mean_needs_no_installed_task(kit, scored) -> None:
-    runs = [scored(name, kit.binary(500, range(right))) for name, right in (("a", 450), ("b", 300))]
+def test_a_mean_needs_no_installed_task(scored) -> None:
+    runs = [scored(name, binary(500, range(right))) for name, right in (("a", 450), ("b", 300))]
     assert runs[0].result.tasks["quiz"].metrics["accuracy"].kind == "mean"
     assert evaluate(GateConfig((DROP,)), runs[1], runs[0], {}).verdict == "block"
 
@@ -241,26 +247,26 @@ def test_a_mean_needs_no_installed_task(kit, scored) -> None:
 # ----------------------------------------------------------------- tiers and relative drops
 
 
-def test_only_blocking_rules_decide(kit, scored) -> None:
-    baseline = scored("main", kit.binary(1000, range(800)))
-    worse = scored("new", kit.binary(1000, range(700)))
+def test_only_blocking_rules_decide(scored) -> None:
+    baseline = scored("main", binary(1000, range(800)))
+    worse = scored("new", binary(1000, range(700)))
     floor = Rule("quiz.accuracy", "min", 0.5)
     advice = replace(DROP, tier="advisory")
-    verdict = gate(kit, worse, baseline, floor, advice)
+    verdict = gate(worse, baseline, floor, advice)
     assert (verdict.verdict, verdict.exit_code) == ("pass", 0)
     assert verdict.rules[1].verdict == "block"
     assert "[1 of 1 advisory rules broken]" in verdict.sentence
-    assert gate(kit, worse, baseline, floor, DROP).verdict == "block"
+    assert gate(worse, baseline, floor, DROP).verdict == "block"
 
 
 @pytest.mark.parametrize("mode", ["fixed", "sequential"])
-def test_a_drop_can_be_a_share_of_the_baseline(kit, scored, mode) -> None:
-    before = kit.binary(3000, range(1500))
+def test_a_drop_can_be_a_share_of_the_baseline(scored, mode) -> None:
+    before = binary(3000, range(1500))
     baseline = scored("main", before)
     rule = Rule("quiz.accuracy", "max_relative_drop", 0.1)
     for lost, expected in ((400, "block"), (0, "pass"), (150, "inconclusive")):
-        candidate = scored(f"new{lost}", kit.binary(3000, range(lost, 1500)))
-        verdict = gate(kit, candidate, baseline, rule, mode=mode)
+        candidate = scored(f"new{lost}", binary(3000, range(lost, 1500)))
+        verdict = gate(candidate, baseline, rule, mode=mode)
         assert verdict.verdict == expected
         evidence = verdict.rules[0].evidence
         assert evidence.low <= lost / 1500 + 0.02 and evidence.high >= lost / 1500 - 0.02
@@ -268,15 +274,15 @@ def test_a_drop_can_be_a_share_of_the_baseline(kit, scored, mode) -> None:
 
 
 @pytest.mark.parametrize("mode", ["fixed", "sequential"])
-def test_a_share_of_almost_nothing_is_no_margin(kit, scored, mode) -> None:
-    run = scored("main", kit.binary(400, range(2)))
+def test_a_share_of_almost_nothing_is_no_margin(scored, mode) -> None:
+    run = scored("main", binary(400, range(2)))
     rule = Rule("quiz.accuracy", "max_relative_drop", 0.1)
-    verdict = gate(kit, run, run, rule, mode=mode)
+    verdict = gate(run, run, rule, mode=mode)
     assert verdict.verdict == "block"
     assert "too near 0 for a share of it" in verdict.sentence
 
 
-def test_a_rule_set_that_resampling_cannot_resolve_is_refused(kit, scored) -> None:
+def test_a_rule_set_that_resampling_cannot_resolve_is_refused(scored) -> None:
     names = [f"m{i}" for i in range(600)]
     rows = {f"s{i}": {"recall_macro": (1.0, 1.0, 0.0, 0.0)} for i in range(20)}
     run = scored("main", rows)
@@ -289,12 +295,12 @@ def test_a_rule_set_that_resampling_cannot_resolve_is_refused(kit, scored) -> No
 # ----------------------------------------------------------------- inconclusive, series, power
 
 
-def test_a_warning_goes_on_and_says_so(kit, scored) -> None:
-    before, after = (scored(n, kit.binary(100, range(r))) for n, r in (("a", 80), ("b", 78)))
-    verdict = gate(kit, after, before, DROP, inconclusive="warn")
+def test_a_warning_goes_on_and_says_so(scored) -> None:
+    before, after = (scored(n, binary(100, range(r))) for n, r in (("a", 80), ("b", 78)))
+    verdict = gate(after, before, DROP, inconclusive="warn")
     assert verdict.exit_code == 0
     assert verdict.annotation is not None and "inconclusive" in verdict.annotation
-    assert gate(kit, after, before, DROP, inconclusive="pass").annotation is None
+    assert gate(after, before, DROP, inconclusive="pass").annotation is None
 
 
 def test_a_series_never_spends_more_than_alpha(tmp_path) -> None:
@@ -314,9 +320,9 @@ def test_a_series_never_spends_more_than_alpha(tmp_path) -> None:
         take_part(config, "build 5")
 
 
-def test_judging_a_run_again_spends_nothing(kit, scored, tmp_path) -> None:
+def test_judging_a_run_again_spends_nothing(scored, tmp_path) -> None:
     config = GateConfig((DROP,), series="main", series_folder=str(tmp_path))
-    run = scored("main", kit.binary(200, range(100)))
+    run = scored("main", binary(200, range(100)))
     for _ in range(2):
         build = take_part(config, "runs/a", "a")
         verdict = build.finish("a", evaluate(build.config, run, run, {}))
@@ -327,25 +333,25 @@ def test_judging_a_run_again_spends_nothing(kit, scored, tmp_path) -> None:
     assert [entry["run"] for entry in entries] == ["a", "b"]
 
 
-def test_a_block_that_the_series_cannot_afford_is_inconclusive(kit, scored) -> None:
-    baseline = scored("main", kit.binary(400, range(320)))
-    candidate = scored("new", kit.binary(400, range(303)))
-    alone = gate(kit, candidate, baseline, DROP)
+def test_a_block_that_the_series_cannot_afford_is_inconclusive(scored) -> None:
+    baseline = scored("main", binary(400, range(320)))
+    candidate = scored("new", binary(400, range(303)))
+    alone = gate(candidate, baseline, DROP)
     assert alone.verdict == "block"
-    late = gate(kit, candidate, baseline, DROP, series="main", block_alpha=1e-6)
+    late = gate(candidate, baseline, DROP, series="main", block_alpha=1e-6)
     assert late.verdict == "inconclusive"
     assert "not within the series main" in late.sentence
 
 
-def test_power_agrees_with_the_gates_that_are_run(kit, scored) -> None:
+def test_power_agrees_with_the_gates_that_are_run(scored) -> None:
     config = GateConfig((Rule("quiz.accuracy", "max_drop", 0.05),))
     found = power(config, config.rules[0], 200, 0.1)
     verdicts = []
     for seed in range(120):
         draw = np.random.default_rng(seed).random(200)
-        before = kit.numbers(np.where(draw < 0.05, 1.0, 0.0), "accuracy")
-        after = kit.numbers(np.where((draw >= 0.05) & (draw < 0.1), 1.0, 0.0), "accuracy")
-        verdicts.append(gate(kit, scored(f"a{seed}", after), scored(f"b{seed}", before),
+        before = numbers(np.where(draw < 0.05, 1.0, 0.0), "accuracy")
+        after = numbers(np.where((draw >= 0.05) & (draw < 0.1), 1.0, 0.0), "accuracy")
+        verdicts.append(gate(scored(f"a{seed}", after), scored(f"b{seed}", before),
                              *config.rules).verdict)  # fmt: skip
     passed = verdicts.count("pass") / len(verdicts)
     assert abs(passed - found.harmless.passes) < 0.14  # three standard errors
@@ -360,18 +366,18 @@ def test_discordance_of_pairs_that_agree_is_not_zero() -> None:
     assert discordance_of(same, 1 - same) == 1
 
 
-def test_a_rule_that_no_interval_can_judge_is_refused(kit, scored) -> None:
-    run = scored("main", kit.numbers([7.0, 7.0, 7.0], "length"))
-    verdict = gate(kit, run, run, Rule("quiz.length", "max_drop", 1), inconclusive="pass")
+def test_a_rule_that_no_interval_can_judge_is_refused(scored) -> None:
+    run = scored("main", numbers([7.0, 7.0, 7.0], "length"))
+    verdict = gate(run, run, Rule("quiz.length", "max_drop", 1), inconclusive="pass")
     assert (verdict.verdict, verdict.exit_code) == ("inconclusive", 2)
     assert "no interval can be trusted" in verdict.sentence
     assert "it takes at least 50 samples" in verdict.sentence
 
 
-def test_what_a_probe_measured_keeps_its_own_interval(kit, scored) -> None:
+def test_what_a_probe_measured_keeps_its_own_interval(scored) -> None:
     flips = Estimate(0.0, 0.0, 0.0, 0.278, 10, "changed predictions; mean, Wilson")
     probes = {"typos": {"accuracy": {"flip_rate": flips}}}
-    run = scored("main", kit.binary(10, range(8)), probes=probes)
+    run = scored("main", binary(10, range(8)), probes=probes)
     name = "quiz.typos.accuracy.flip_rate"
-    assert gate(kit, run, None, Rule(name, "max", 0.01)).verdict == "inconclusive"
-    assert gate(kit, run, None, Rule(name, "max", 0.3)).verdict == "pass"
+    assert gate(run, None, Rule(name, "max", 0.01)).verdict == "inconclusive"
+    assert gate(run, None, Rule(name, "max", 0.3)).verdict == "pass"

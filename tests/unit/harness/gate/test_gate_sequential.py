@@ -18,6 +18,7 @@ from harness.gate import (
     evaluate,
 )
 from harness.types import Unscored
+from support.scored_runs import METRICS, binary, numbers, unscored
 
 DROP = Rule("quiz.accuracy", "max_drop", 0.02)
 
@@ -74,10 +75,10 @@ def test_clusters_stand_together() -> None:
 # ----------------------------------------------------------------- drops
 
 
-def test_a_large_drop_is_blocked_early(kit, scored) -> None:
-    baseline = scored("main", kit.binary(1000, range(800)))
-    after = kit.binary(1000, range(700))
-    gate = SequentialGate(config(DROP), alone(after), baseline, {"quiz": kit.metrics}, 3)
+def test_a_large_drop_is_blocked_early(scored) -> None:
+    baseline = scored("main", binary(1000, range(800)))
+    after = binary(1000, range(700))
+    gate = SequentialGate(config(DROP), alone(after), baseline, {"quiz": METRICS}, 3)
     used = feed(gate, after)
     assert used < 300
     assert gate.decided and gate.blocked and not gate.open_tasks
@@ -94,17 +95,17 @@ def test_a_large_drop_is_blocked_early(kit, scored) -> None:
     assert evidence.baseline - evidence.candidate == pytest.approx(evidence.value)
 
 
-def test_no_change_passes_before_the_end(kit, scored) -> None:
-    before = kit.binary(1000, range(800))
+def test_no_change_passes_before_the_end(scored) -> None:
+    before = binary(1000, range(800))
     baseline = scored("main", before)
-    after = kit.binary(1000, range(5, 805))
-    gate = SequentialGate(config(DROP), alone(after), baseline, {"quiz": kit.metrics}, 3)
+    after = binary(1000, range(5, 805))
+    gate = SequentialGate(config(DROP), alone(after), baseline, {"quiz": METRICS}, 3)
     assert feed(gate, after) < 800
     assert gate.conclude(scored("new", after)).verdict == "pass"
 
 
-def test_the_same_model_never_blocks(kit, scored) -> None:
-    before = kit.binary(300, range(200))
+def test_the_same_model_never_blocks(scored) -> None:
+    before = binary(300, range(200))
     baseline = scored("main", before)
     for seed in range(20):
         for population, expected in (("source", "inconclusive"), ("benchmark", "pass")):
@@ -114,9 +115,9 @@ def test_the_same_model_never_blocks(kit, scored) -> None:
             assert gate.conclude(baseline).verdict == expected
 
 
-def test_completion_order_does_not_matter(kit, scored) -> None:
-    baseline = scored("main", kit.binary(400, range(300)))
-    after = kit.binary(400, range(240))
+def test_completion_order_does_not_matter(scored) -> None:
+    baseline = scored("main", binary(400, range(300)))
+    after = binary(400, range(240))
     verdicts = []
     for shuffle in range(4):
         gate = SequentialGate(config(DROP), alone(after), baseline, {}, 3)
@@ -130,8 +131,8 @@ def test_completion_order_does_not_matter(kit, scored) -> None:
     assert in_order.conclude(baseline).rules == verdicts[0].rules
 
 
-def test_a_sample_may_not_come_twice_or_uninvited(kit, scored) -> None:
-    before = kit.binary(10, range(5))
+def test_a_sample_may_not_come_twice_or_uninvited(scored) -> None:
+    before = binary(10, range(5))
     gate = SequentialGate(config(DROP), alone(before), scored("main", before), {})
     gate.update("quiz", "s0000", before["s0000"])
     for name in ("s0000", "nobody"):
@@ -139,14 +140,14 @@ def test_a_sample_may_not_come_twice_or_uninvited(kit, scored) -> None:
             gate.update("quiz", name, {})
 
 
-def test_lower_is_better_is_turned_round(kit, scored) -> None:
+def test_lower_is_better_is_turned_round(scored) -> None:
     rng = np.random.default_rng(0)
     before = rng.uniform(0, 0.3, 400)
-    baseline = scored("main", kit.numbers(before, "brier"))
+    baseline = scored("main", numbers(before, "brier"))
     rule = Rule("quiz.brier", "max_drop", 0.02)
     for change, expected in ((0.3, "block"), (-0.2, "pass")):
-        after = kit.numbers(np.clip(before + change, 0, 1), "brier")
-        gate = SequentialGate(config(rule), alone(after), baseline, {"quiz": kit.metrics})
+        after = numbers(np.clip(before + change, 0, 1), "brier")
+        gate = SequentialGate(config(rule), alone(after), baseline, {"quiz": METRICS})
         feed(gate, after)
         verdict = gate.conclude(baseline)
         assert verdict.verdict == expected
@@ -155,10 +156,10 @@ def test_lower_is_better_is_turned_round(kit, scored) -> None:
         assert (evidence.value > 0) == (change > 0)
 
 
-def test_clusters_are_the_units(kit, scored) -> None:
+def test_clusters_are_the_units(scored) -> None:
     clusters = {f"s{index:04}": f"c{index // 10}" for index in range(400)}
-    before = kit.binary(400, range(400))
-    after = kit.binary(400, range(200, 400))
+    before = binary(400, range(400))
+    after = binary(400, range(200, 400))
     baseline = scored("main", before, clusters=clusters)
     gate = SequentialGate(config(DROP), alone(after, clusters), baseline, {}, 3)
     used = feed(gate, after)
@@ -170,12 +171,12 @@ def test_clusters_are_the_units(kit, scored) -> None:
     assert feed(singly, after) < used
 
 
-def test_several_rules_share_alpha(kit, scored) -> None:
-    before, after = kit.binary(1000, range(800)), kit.binary(1000, range(720))
+def test_several_rules_share_alpha(scored) -> None:
+    before, after = binary(1000, range(800)), binary(1000, range(720))
     baseline = scored("main", before)
-    one = SequentialGate(config(DROP), alone(after), baseline, {"quiz": kit.metrics}, 3)
+    one = SequentialGate(config(DROP), alone(after), baseline, {"quiz": METRICS}, 3)
     rules = (DROP, Rule("quiz.accuracy", "min", 0.3), Rule("quiz.accuracy", "max", 0.99))
-    three = SequentialGate(config(*rules), alone(after), baseline, {"quiz": kit.metrics}, 3)
+    three = SequentialGate(config(*rules), alone(after), baseline, {"quiz": METRICS}, 3)
     feed(one, after)
     feed(three, after)
     first, second = one.conclude(baseline).rules[0], three.conclude(baseline).rules[0]
@@ -200,9 +201,9 @@ def test_several_rules_share_alpha(kit, scored) -> None:
         (Rule("quiz.accuracy", "target", 0.99, 0.02), "block"),
     ],
 )
-def test_floors_ceilings_and_targets_are_sequential_too(kit, scored, rule, expected) -> None:
-    scores = kit.binary(800, range(600))
-    gate = SequentialGate(config(rule), alone(scores), None, {"quiz": kit.metrics}, 3)
+def test_floors_ceilings_and_targets_are_sequential_too(scored, rule, expected) -> None:
+    scores = binary(800, range(600))
+    gate = SequentialGate(config(rule), alone(scores), None, {"quiz": METRICS}, 3)
     assert feed(gate, scores) < 500
     verdict = gate.conclude(scored("new", scores))
     assert verdict.verdict == expected
@@ -210,51 +211,51 @@ def test_floors_ceilings_and_targets_are_sequential_too(kit, scored, rule, expec
     assert evidence is not None and evidence.low < 0.75 < evidence.high
 
 
-def test_a_floor_at_the_truth_rarely_blocks(kit) -> None:
-    scores = kit.binary(300, range(240))
+def test_a_floor_at_the_truth_rarely_blocks() -> None:
+    scores = binary(300, range(240))
     rule = Rule("quiz.accuracy", "min", 0.8)
     blocks = 0
     for seed in range(150):
-        gate = SequentialGate(config(rule), alone(scores), None, {"quiz": kit.metrics}, seed)
+        gate = SequentialGate(config(rule), alone(scores), None, {"quiz": METRICS}, seed)
         feed(gate, scores)
         blocks += gate.blocked
     assert blocks <= 15  # 5 % are 7.5; three standard errors more are 15.5
 
 
-def test_corpus_metrics_wait_for_the_end(kit, scored) -> None:
+def test_corpus_metrics_wait_for_the_end(scored) -> None:
     rows = {f"s{i}": {"recall_macro": (1.0, 1.0, 0.0, 0.0) if i % 2 else (0.0, 0.0, 1.0, 1.0)}
             for i in range(100)}  # fmt: skip
     rows |= {f"s{i}": {"recall_macro": (0.0, 1.0, 0.0, 0.0)} for i in (1, 3, 5)}
     rule = Rule("quiz.recall_macro", "min", 0.5)
-    gate = SequentialGate(config(rule), alone(rows), None, {"quiz": kit.metrics}, 3)
+    gate = SequentialGate(config(rule), alone(rows), None, {"quiz": METRICS}, 3)
     assert feed(gate, rows) == 100
     verdict = gate.conclude(scored("new", rows))
     assert verdict.verdict == "pass"
     drop = Rule("quiz.recall_macro", "max_drop", 0.1)
     with pytest.raises(ConfigError, match="cannot be judged sequentially") as caught:
-        SequentialGate(config(drop), alone(rows), scored("main", rows), {"quiz": kit.metrics})
+        SequentialGate(config(drop), alone(rows), scored("main", rows), {"quiz": METRICS})
     assert 'mode = "fixed"' in str(caught.value)
 
 
-def test_unbounded_scores_are_refused_or_wait(kit, scored) -> None:
-    lengths = kit.numbers(np.linspace(5, 50, 60), "length")
+def test_unbounded_scores_are_refused_or_wait(scored) -> None:
+    lengths = numbers(np.linspace(5, 50, 60), "length")
     with pytest.raises(ConfigError, match=r"per-sample scores in \[0, 1\]"):
         SequentialGate(
             config(Rule("quiz.length", "max_drop", 1)), alone(lengths), scored("m", lengths), {}
         )
     floor = Rule("quiz.length", "min", 10)
-    gate = SequentialGate(config(floor), alone(lengths), None, {"quiz": kit.metrics})
+    gate = SequentialGate(config(floor), alone(lengths), None, {"quiz": METRICS})
     assert feed(gate, lengths) == 60
     assert gate.conclude(scored("new", lengths)).verdict == "pass"
 
 
-def test_a_metric_that_only_some_samples_have_waits_for_the_end(kit, scored) -> None:
+def test_a_metric_that_only_some_samples_have_waits_for_the_end(scored) -> None:
     scores = {
         name: values | ({"share": 1.0} if index % 3 else {})
-        for index, (name, values) in enumerate(kit.binary(90, range(60)).items())
+        for index, (name, values) in enumerate(binary(90, range(60)).items())
     }
     rule = Rule("quiz.share", "min", 0.5)
-    gate = SequentialGate(config(rule), alone(scores), None, {"quiz": kit.metrics})
+    gate = SequentialGate(config(rule), alone(scores), None, {"quiz": METRICS})
     assert feed(gate, scores) == 90
     verdict = gate.conclude(scored("new", scores))
     assert verdict.verdict == "pass"
@@ -264,11 +265,11 @@ def test_a_metric_that_only_some_samples_have_waits_for_the_end(kit, scored) -> 
 # ----------------------------------------------------------------- what is missing or broken
 
 
-def test_failed_samples_speak_for_neither_side_unless_all_failed(kit, scored) -> None:
-    before = kit.binary(300, range(300))
+def test_failed_samples_speak_for_neither_side_unless_all_failed(scored) -> None:
+    before = binary(300, range(300))
     baseline = scored("main", before)
     nothing = {name: {} for name in before}
-    for scores in (nothing, kit.unscored(before, sorted(before))):
+    for scores in (nothing, unscored(before, sorted(before))):
         gate = SequentialGate(config(DROP), alone(before), baseline, {})
         assert feed(gate, scores) == 300
         verdict = gate.conclude(baseline)
@@ -285,8 +286,8 @@ def test_failed_samples_speak_for_neither_side_unless_all_failed(kit, scored) ->
 
 
 @pytest.mark.parametrize("value", [math.nan, 3.5, (1.0, 2.0)])
-def test_broken_scores_block(kit, scored, value) -> None:
-    before = kit.binary(50, range(40))
+def test_broken_scores_block(scored, value) -> None:
+    before = binary(50, range(40))
     baseline = scored("main", before)
     gate = SequentialGate(config(DROP), alone(before), baseline, {})
     feed(gate, {name: {"accuracy": value} for name in before})
@@ -295,8 +296,8 @@ def test_broken_scores_block(kit, scored, value) -> None:
     assert verdict.sentence.endswith(": blocked")
 
 
-def test_what_is_missing_blocks_before_the_first_model_call(kit, scored) -> None:
-    before = kit.binary(50, range(40))
+def test_what_is_missing_blocks_before_the_first_model_call(scored) -> None:
+    before = binary(50, range(40))
     baseline = scored("main", before)
     identity = TaskIdentity.of_result(baseline.result.tasks["quiz"])
     changed = {"quiz": replace(identity, data_sha256="e" * 64)}
@@ -314,21 +315,24 @@ def test_what_is_missing_blocks_before_the_first_model_call(kit, scored) -> None
     assert not same.decided
 
 
-def test_rules_that_could_never_block_are_errors(kit, scored) -> None:
-    before = kit.binary(50, range(40))
+def test_rules_that_could_never_block_are_errors(scored) -> None:
+    before = binary(50, range(40))
     with pytest.raises(UnknownNameError, match="acuracy"):
         SequentialGate(
-            config(Rule("quiz.acuracy", "min", 0.1)), alone(before), None, {"quiz": kit.metrics}
+            config(Rule("quiz.acuracy", "min", 0.1)),
+            alone(before),
+            None,
+            {"quiz": METRICS},
         )
     with pytest.raises(ConfigError, match="needs a baseline"):
-        SequentialGate(config(DROP), alone(before), None, {"quiz": kit.metrics})
+        SequentialGate(config(DROP), alone(before), None, {"quiz": METRICS})
 
 
-def test_two_tasks_are_judged_each_in_its_order(kit, scored) -> None:
+def test_two_tasks_are_judged_each_in_its_order(scored) -> None:
     rules = (Rule("quiz.accuracy", "min", 0.4), Rule("exam.accuracy", "min", 0.4))
-    scores = kit.binary(400, range(320))
+    scores = binary(400, range(320))
     planned = {"quiz": dict.fromkeys(scores), "exam": dict.fromkeys(scores)}
-    metrics = {"quiz": kit.metrics, "exam": kit.metrics}
+    metrics = {"quiz": METRICS, "exam": METRICS}
     gate = SequentialGate(config(*rules), planned, None, metrics, 3)
     assert gate.open_tasks == {"quiz", "exam"}
     for name in gate.order("quiz"):
@@ -343,38 +347,38 @@ def test_two_tasks_are_judged_each_in_its_order(kit, scored) -> None:
 # ----------------------------------------------------------------- judging a finished run
 
 
-def test_a_finished_run_gives_the_verdict_that_the_run_would_have_ended_with(kit, scored) -> None:
-    baseline = scored("main", kit.binary(1000, range(800)))
-    after = kit.binary(1000, range(720))
-    live = SequentialGate(config(DROP), alone(after), baseline, {"quiz": kit.metrics}, 3)
+def test_a_finished_run_gives_the_verdict_that_the_run_would_have_ended_with(scored) -> None:
+    baseline = scored("main", binary(1000, range(800)))
+    after = binary(1000, range(720))
+    live = SequentialGate(config(DROP), alone(after), baseline, {"quiz": METRICS}, 3)
     used = feed(live, after)
     early = {name: after[name] for name in live.order("quiz")[:used]}
     ended = live.conclude(scored("ended", early))
     stopped = scored("stopped", early, gate=ended.to_json())
     for run in (scored("whole", after), stopped):
-        replayed = evaluate(config(DROP), run, baseline, {"quiz": kit.metrics}, 3)
+        replayed = evaluate(config(DROP), run, baseline, {"quiz": METRICS}, 3)
         assert replayed.to_json() == ended.to_json()
     with pytest.raises(ConfigError, match="ended early by its sequential gate"):
-        evaluate(GateConfig((DROP,)), stopped, baseline, {"quiz": kit.metrics})
+        evaluate(GateConfig((DROP,)), stopped, baseline, {"quiz": METRICS})
 
 
-def test_an_early_end_is_not_judged_again_as_if_it_were_the_whole(kit, scored) -> None:
-    scores = kit.binary(400, range(320))
+def test_an_early_end_is_not_judged_again_as_if_it_were_the_whole(scored) -> None:
+    scores = binary(400, range(320))
     rule = config(Rule("quiz.accuracy", "min", 0.4))
-    gate = SequentialGate(rule, alone(scores), None, {"quiz": kit.metrics}, 3)
+    gate = SequentialGate(rule, alone(scores), None, {"quiz": METRICS}, 3)
     used = feed(gate, scores)
     early = {name: scores[name] for name in gate.order("quiz")[:used]}
     ended = gate.conclude(scored("ended", early))
     stopped = scored("stopped", early, gate=ended.to_json())
     with pytest.raises(ConfigError, match=f"{used} of 400 samples"):
-        evaluate(rule, stopped, None, {"quiz": kit.metrics}, 3)
+        evaluate(rule, stopped, None, {"quiz": METRICS}, 3)
     whole = scored("whole", scores)
-    again = evaluate(rule, stopped, whole, {"quiz": kit.metrics}, 3)
+    again = evaluate(rule, stopped, whole, {"quiz": METRICS}, 3)
     assert again.rules == ended.rules
 
 
-def test_an_unfinished_run_is_inconclusive(kit, scored) -> None:
-    before = kit.binary(1000, range(800))
+def test_an_unfinished_run_is_inconclusive(scored) -> None:
+    before = binary(1000, range(800))
     baseline = scored("main", before)
     gate = SequentialGate(config(DROP), alone(before), baseline, {}, 3)
     for name in gate.order("quiz")[:40]:
@@ -386,7 +390,7 @@ def test_an_unfinished_run_is_inconclusive(kit, scored) -> None:
     assert "no samples were judged" in empty.sentence
 
 
-def test_false_blocks_of_a_noisy_but_equal_model_stay_below_alpha(kit, scored) -> None:
+def test_false_blocks_of_a_noisy_but_equal_model_stay_below_alpha(scored) -> None:
     rng = np.random.default_rng(8)
     right = rng.random(150) < 0.7
     before = {f"s{i:04}": {"accuracy": float(each)} for i, each in enumerate(right)}
@@ -401,8 +405,8 @@ def test_false_blocks_of_a_noisy_but_equal_model_stay_below_alpha(kit, scored) -
     assert blocks <= 3
 
 
-def test_unscored_is_named_beside_n(kit, scored) -> None:
-    before = kit.binary(200, range(200))
+def test_unscored_is_named_beside_n(scored) -> None:
+    before = binary(200, range(200))
     baseline = scored("main", before)
     after = before | {"s0000": {"accuracy": Unscored("no answer")}}
     rule = Rule("quiz.accuracy", "max_drop", 0.001)

@@ -23,10 +23,11 @@ from harness.types import (
     SampleRecord,
     Unscored,
 )
+from support.scored_runs import binary, numbers, unscored
 
 
-def test_a_saved_run_reads_back_as_it_was(kit, make_run, tmp_path: Path) -> None:
-    scores = kit.unscored(kit.binary(30, range(20)), ["s0004"])
+def test_a_saved_run_reads_back_as_it_was(make_run, tmp_path: Path) -> None:
+    scores = unscored(binary(30, range(20)), ["s0004"])
     scores["s0001"] = {"accuracy": 0.0, "recall_macro": (1.0, 2.0, 0.0, 1.0)}
     folder = make_run(
         "main", scores, clusters={"s0002": "a"}, groups={"s0003": "Age"}, gate={"verdict": "pass"}
@@ -45,8 +46,8 @@ def test_a_saved_run_reads_back_as_it_was(kit, make_run, tmp_path: Path) -> None
     assert load_run(folder / "results.json") == saved
 
 
-def test_the_same_run_gives_the_same_bytes(kit, make_run, tmp_path: Path) -> None:
-    folder = make_run("main", kit.binary(30, range(20)))
+def test_the_same_run_gives_the_same_bytes(make_run, tmp_path: Path) -> None:
+    folder = make_run("main", binary(30, range(20)))
     one, other = tmp_path / "one", tmp_path / "sub" / "other"
     save_baseline(folder, one)
     save_baseline(folder, other)
@@ -54,8 +55,8 @@ def test_the_same_run_gives_the_same_bytes(kit, make_run, tmp_path: Path) -> Non
     assert not list(tmp_path.rglob("*.partial"))
 
 
-def test_prompts_are_kept_only_when_asked_for(kit, make_run, tmp_path: Path) -> None:
-    folder = make_run("main", kit.binary(10, range(5)))
+def test_prompts_are_kept_only_when_asked_for(make_run, tmp_path: Path) -> None:
+    folder = make_run("main", binary(10, range(5)))
     save_baseline(folder, tmp_path / "without")
     save_baseline(folder, tmp_path / "with", with_prompts=True)
     plain = gzip.decompress((tmp_path / "without").read_bytes()).decode()
@@ -65,8 +66,8 @@ def test_prompts_are_kept_only_when_asked_for(kit, make_run, tmp_path: Path) -> 
     assert load_run(tmp_path / "with").samples["quiz"]["s0001"].prompt is None
 
 
-def test_it_is_small(kit, make_run, tmp_path: Path) -> None:
-    folder = make_run("main", kit.binary(2000, range(0, 2000, 3)))
+def test_it_is_small(make_run, tmp_path: Path) -> None:
+    folder = make_run("main", binary(2000, range(0, 2000, 3)))
     save_baseline(folder, tmp_path / "small")
     run = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     assert (tmp_path / "small").stat().st_size < run / 30
@@ -97,9 +98,9 @@ def rehash(document) -> None:
         (rehash, "not a baseline"),
     ],
 )
-def test_a_changed_file_is_refused(kit, make_run, tmp_path: Path, change, words: str) -> None:
+def test_a_changed_file_is_refused(make_run, tmp_path: Path, change, words: str) -> None:
     file = tmp_path / "main.baseline"
-    save_baseline(make_run("main", kit.binary(10, range(5))), file)
+    save_baseline(make_run("main", binary(10, range(5))), file)
     edit(file, change)
     with pytest.raises(DataError, match=words):
         load_run(file)
@@ -129,8 +130,8 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
         load_run(tmp_path / "empty")
 
 
-def test_half_runs_are_no_baselines(kit, make_run, tmp_path: Path) -> None:
-    good = kit.binary(10, range(5))
+def test_half_runs_are_no_baselines(make_run, tmp_path: Path) -> None:
+    good = binary(10, range(5))
     with pytest.raises(DataError, match="incomplete"):
         save_baseline(make_run("half", good, status="incomplete"), tmp_path / "x")
     with pytest.raises(DataError, match="no samples of quiz"):
@@ -138,8 +139,8 @@ def test_half_runs_are_no_baselines(kit, make_run, tmp_path: Path) -> None:
     assert not (tmp_path / "x").exists()
 
 
-def test_nan_survives(kit, make_run, tmp_path: Path) -> None:
-    folder = make_run("main", kit.numbers([0.5, math.nan]))
+def test_nan_survives(make_run, tmp_path: Path) -> None:
+    folder = make_run("main", numbers([0.5, math.nan]))
     save_baseline(folder, tmp_path / "x")
     assert math.isnan(load_run(tmp_path / "x").samples["quiz"]["s0001"].scores["f1"])
 

@@ -17,8 +17,7 @@ from harness.testing import check_backend, keyed
 from harness.types import Classify, ClassProbs, Request
 from harness_backends.hf import open_hf
 from harness_backends.hf.kinds.labels import match_labels, parse_label_map
-
-from .conftest import CORPUS, POSITIONS
+from support.model_kinds import CORPUS, POSITIONS
 
 Folders = Callable[..., Path]
 Answers = Callable[[Any, Sequence[Request]], list[Any]]

@@ -15,8 +15,7 @@ from harness.types import Completion, ExtractAnswer, Failed, Request
 from harness_backends.hf import open_hf
 from harness_backends.hf.kinds.encoder import Row
 from harness_backends.hf.kinds.extractive import Logits, Windows, best_span
-
-from .conftest import CORPUS, POSITIONS
+from support.model_kinds import CORPUS, POSITIONS
 
 Folders = Callable[..., Path]
 Answers = Callable[[Any, Sequence[Request]], list[Any]]

@@ -15,8 +15,7 @@ from harness.protocols import BackendOptions
 from harness.testing import check_backend, keyed
 from harness.types import Failed, Logprob, PseudoLoglikelihood, Request
 from harness_backends.hf import open_hf
-
-from .conftest import MASKED
+from support.model_kinds import MASKED
 
 Folders = Callable[..., Path]
 Answers = Callable[[Any, Sequence[Request]], list[Any]]

@@ -23,8 +23,7 @@ from harness.types import (
     Sampling,
 )
 from harness_backends.hf import open_hf
-
-from .conftest import POSITIONS, SEQ2SEQ
+from support.model_kinds import POSITIONS, SEQ2SEQ
 
 Folders = Callable[..., Path]
 Answers = Callable[[Any, Sequence[Request]], list[Any]]
