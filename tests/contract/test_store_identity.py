@@ -184,7 +184,7 @@ DECODING = {
 
 def test_decoding_parameters(checkpoint: Path) -> None:
     assert set(DECODING) == set(Sampling.__dataclass_fields__)
-    first = {"max_tokens": 3, "temperature": 1.0}
+    first: dict[str, Any] = {"max_tokens": 3, "temperature": 1.0}
     variants = [Sampling(**first), *(Sampling(**(first | {k: v})) for k, v in DECODING.items())]
     for number, sampling in enumerate(variants):
         assert ask(spec(checkpoint), [Generate("The cat", sampling)]) == [False], number

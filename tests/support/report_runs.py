@@ -19,10 +19,12 @@ from harness.types import (
     Loglikelihood,
     Logprob,
     MetricResult,
+    Response,
     RunResult,
     Sample,
     SampleRecord,
     Score,
+    ScoreValue,
     TaskResult,
     Unscored,
     Usage,
@@ -94,6 +96,8 @@ def question_records(count: int) -> list[SampleRecord]:
         text = SAFE_HOSTILE[index] if index < len(SAFE_HOSTILE) else f" {guess}"
         right = float(text.strip() == colour)
         f1 = max(right, 0.5 if rng.random() < 0.2 else 0.0)
+        response: Response
+        scores: dict[str, ScoreValue]
         if index % 97 == 50:
             response, scores = Failed("the endpoint answered 500"), {}
         elif index % 97 == 60:
@@ -126,7 +130,10 @@ def choice_records(count: int) -> list[SampleRecord]:
         )
         requests = tuple(Loglikelihood(context, f" {choice}") for choice in choices)
         responses = tuple(Logprob(total, 4, False) for total in totals)
-        scores = {"accuracy": float(best == 2), "ambiguous_bias": (float(best), 1.0)}
+        scores: dict[str, ScoreValue] = {
+            "accuracy": float(best == 2),
+            "ambiguous_bias": (float(best), 1.0),
+        }
         records.append(SampleRecord(sample, requests, responses, scores))
         if index % 4 == 0:
             records.append(SampleRecord(sample, requests, responses, scores, "typos", 0))

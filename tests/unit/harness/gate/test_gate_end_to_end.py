@@ -277,7 +277,8 @@ def test_nothing_is_cut_at_80_columns(command, make_run, monkeypatch) -> None:
     from harness.results.baseline import load_run
 
     runs = [make_run(name, right(200, range(n))) for name, n in (("main", 160), ("worse", 140))]
-    page = compare(*map(load_run, runs))
+    before, after = map(load_run, runs)
+    page = compare(before, after)
     for width in (80, 60, 40):
         out = Console(width=width, record=True, force_terminal=True, file=io.StringIO())
         print_tables([page], out)

@@ -142,7 +142,9 @@ def test_half_runs_are_no_baselines(make_run, tmp_path: Path) -> None:
 def test_nan_survives(make_run, tmp_path: Path) -> None:
     folder = make_run("main", numbers([0.5, math.nan]))
     save_baseline(folder, tmp_path / "x")
-    assert math.isnan(load_run(tmp_path / "x").samples["quiz"]["s0001"].scores["f1"])
+    score = load_run(tmp_path / "x").samples["quiz"]["s0001"].scores["f1"]
+    assert isinstance(score, float)
+    assert math.isnan(score)
 
 
 SAMPLE = Sample("1", "text")

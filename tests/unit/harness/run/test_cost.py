@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -90,7 +91,7 @@ class Clocked:
         self.now = 100.0
         self.backend, self.usage = backend, Usage()
         self.fingerprint, self.supports = backend.fingerprint, backend.supports
-        monkeypatch.setattr(cost.time, "perf_counter", lambda: self.now)
+        monkeypatch.setattr("harness.run.cost.time.perf_counter", lambda: self.now)
 
     def run(self, requests):
         for answer in self.backend.run(requests):
@@ -113,7 +114,7 @@ def test_the_time_of_the_rest_follows_from_a_little_of_it(
     path = tmp_path / "many.jsonl"
     path.write_text("".join(json.dumps({"text": f"text {n}"}) + "\n" for n in range(1000)))
     whole = planned(registry, backend, path, ())
-    clocked = Clocked(backend, monkeypatch)
+    clocked: Any = Clocked(backend, monkeypatch)
     if not counted:
         clocked.forecast = lambda requests: None
     with ResponseStore(None) as store:

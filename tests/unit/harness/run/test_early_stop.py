@@ -4,6 +4,7 @@ import json
 import random
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ N = 400
 def noisy(wrong: float) -> FakeBackend:
     """Right except for a share of the samples, chosen by the prompt."""
 
-    def answer(request: object) -> Completion:
+    def answer(request: Any) -> Completion:
         text = request.prompt.rsplit("say ", 1)[1]
         return Completion("?" if random.Random(f"{text}").random() < wrong else text)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -36,7 +37,7 @@ class Nearby:
         return THE_BACKEND
 
 
-THE_BACKEND = object()
+THE_BACKEND: Any = object()
 
 
 @pytest.fixture
@@ -67,6 +68,7 @@ def test_the_executor_opens_the_model_with_its_own_options(registry, made) -> No
     assert opened is THE_BACKEND
     (executor,) = made
     assert isinstance(executor, Executor)
+    assert isinstance(executor, Nearby)
     assert executor.options.values == {"workers": "2", "knob": "left"}
     expected = BackendOptions("rest", values={"depth": "7"})
     assert executor.source == ModelSource("fake", expected, registry.files)

@@ -3,12 +3,14 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness.comparison.comparability import TaskIdentity, incomparable
 from harness.config import RunSpec
 from harness.errors import DataError, HarnessError, UsageError
+from harness.planned import Plan
 from harness.plugins import Registry
 from harness.protocols import ProbeOptions, ProbeSpec
 from harness.run import fewshot, planner
@@ -16,7 +18,7 @@ from harness.testing import FakeBackend
 from harness.types import Generate, Loglikelihood, Sample, Skipped
 
 
-def build(registry: Registry, backend: FakeBackend, path: Path, **settings: object) -> planner.Plan:
+def build(registry: Registry, backend: FakeBackend, path: Path, **settings: Any) -> Plan:
     spec = RunSpec("fake:", ("echo",), {"echo": str(path)}, **settings)
     return planner.build(spec, registry, backend)
 
@@ -181,7 +183,7 @@ def test_equal_requests_share_a_key_unless_answers_belong_to_samples(registry, t
     path.write_text('{"text": "a"}\n{"text": "a"}\n', encoding="utf-8")
     backend = FakeBackend()
     assert len({each.key for each in build(registry, backend, path).requests()}) == 1
-    backend.by_sample = True
+    backend.by_sample = True  # type: ignore[attr-defined]
     assert len({each.key for each in build(registry, backend, path).requests()}) == 2
 
 
@@ -225,7 +227,7 @@ def test_probes_add_variants_and_count_those_skipped(registry, backend, echo_row
 def test_a_probe_gets_its_options_and_its_task(registry, backend, echo_rows, shout) -> None:
     settings = {"shout": {"volume": "11"}, "echo": {"template": "mine"}}
     task = build(registry, backend, echo_rows, probes=("shout",), task_settings=settings).tasks[0]
-    opened = task.probes["shout"].options
+    opened = task.probes["shout"].options  # type: ignore[attr-defined]
     assert opened.values == {"volume": "11"}
     assert opened.task is registry.tasks["echo"]
     assert opened.task_options.values == {"template": "mine"}
@@ -263,7 +265,7 @@ def test_a_probe_may_ask_in_other_ways(registry, backend, echo_rows, shout) -> N
         ("shout", 0, "please say text 0"),
         ("shout", 1, "say x"),
     ]
-    assert planned[1].task is polite
+    assert planned[1].task is polite  # type: ignore[comparison-overlap]
 
 
 def test_saved_outputs_cannot_be_probed(registry, backend, echo_rows, shout) -> None:

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ from harness.testing import FakeBackend
 from harness.types import Completion, Failed, KeyedRequest, Logprob, Response, Unscored
 
 
-def spec(path: Path, out: Path, **settings: object) -> RunSpec:
+def spec(path: Path, out: Path, **settings: Any) -> RunSpec:
     return RunSpec("fake:", ("echo",), {"echo": str(path)}, out=out, **settings)
 
 
@@ -58,7 +59,7 @@ def test_a_run_writes_its_folder(registry, echo_rows, tmp_path) -> None:
 
 
 def test_failures_and_unparsed_answers_are_counted_not_scored(registry, echo_rows, tmp_path):
-    def answer(request: object) -> Response:
+    def answer(request: Any) -> Response:
         if request.prompt.endswith("text 3"):
             return Failed("refused")
         return Completion("" if request.prompt.endswith("text 4") else "text 0")
@@ -215,7 +216,7 @@ def test_a_response_of_another_kind_is_the_backends_fault(registry, echo_rows, t
 def test_a_task_without_a_scored_sample_fails_the_run_which_is_still_written(
     registry, echo_rows, tmp_path
 ) -> None:
-    def answer(request: object) -> Response:
+    def answer(request: Any) -> Response:
         return Failed("quota" if request.prompt.endswith("0") else "refused")
 
     with pytest.raises(runner.NothingScoredError) as caught:
@@ -240,7 +241,7 @@ def test_without_the_cache_an_interrupted_run_does_not_promise_to_go_on(
 
 
 def test_not_a_number_fails_live_and_stored_alike(registry, echo_rows, tmp_path) -> None:
-    def answer(request: object) -> Response:
+    def answer(request: Any) -> Response:
         return Completion("text 0", logprob=math.nan if "text 3" in request.prompt else -1.0)
 
     backend = FakeBackend(answer)
@@ -279,7 +280,7 @@ def test_a_metric_that_raises_is_named_and_its_scores_are_kept(
     assert json.loads((tmp_path / "o" / "run.json").read_text("utf-8"))["status"] == "incomplete"
 
 
-def echo(request: object) -> Response:
+def echo(request: Any) -> Response:
     return Completion(request.prompt.rsplit("say ", 1)[1])
 
 
