@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-ROOT = Path(__file__).parent.parent
+from support.shared_data import REASON, ROOT, SHARED, unchecked
 
 # How long an example takes depends on what else the machine does; no test may fail for that.
 settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -34,7 +33,24 @@ def root() -> Path:
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of real data and models; tests that need it skip where it is absent."""
-    folder = Path(os.environ.get("HARNESS_SHARED", ROOT.parent / "shared"))
-    if not folder.is_dir():
-        pytest.skip(f"no shared data at {folder}; set HARNESS_SHARED")
-    return folder
+    if not SHARED.is_dir():
+        pytest.skip(REASON)
+    return SHARED
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what needs the shared data, and skips it where they are absent."""
+    for item in items:
+        if "shared" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.shared)
+        if item.get_closest_marker("shared") and not SHARED.is_dir():
+            item.add_marker(pytest.mark.skip(reason=REASON))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says what was not checked because the shared data are absent."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    line = unchecked(report.nodeid for report in skipped if "shared" in report.keywords)
+    if line:
+        terminalreporter.section("shared data")
+        terminalreporter.write_line(line)

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
+from support.shared_data import unchecked
+
 ROOT = Path(__file__).parents[1]
 GITHUB = ROOT / ".github"
 SCHEMAS = {
@@ -108,3 +110,12 @@ def test_every_direct_dependency_is_constrained(project: dict[str, Any]) -> None
     needed = [*project["dependencies"], *(each for extra in optional.values() for each in extra)]
     names = {re.split(r"[^\w-]", each)[0].lower().replace("_", "-") for each in needed}
     assert names - {"evalign"} <= set(versions("constraints.txt"))
+
+
+def test_what_is_skipped_without_the_shared_data_is_named() -> None:
+    assert unchecked([]) == ""
+    line = unchecked(
+        ["tests/golden/test_a.py::test_x", "tests/golden/test_a.py::test_y[1]", "b.py::z"]
+    )
+    assert line.startswith("NOT CHECKED: 3 tests")
+    assert line.endswith("b.py (1), golden/a.py (2)")

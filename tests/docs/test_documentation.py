@@ -45,6 +45,9 @@ def test_the_example_is_short(root: Path) -> None:
 
 
 def test_links_between_documents_lead_somewhere(root: Path) -> None:
+    checked = 0
     for document in [*root.glob("*.md"), *root.glob("docs/*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text("utf-8")):
             assert (document.parent / target).exists(), f"{document.name} links to {target}"
+            checked += 1
+    assert checked > 20

@@ -91,7 +91,9 @@ def test_no_page_loads_anything_from_the_network(site: Path) -> None:
 
 
 def test_links_lead_to_files_of_the_site(site: Path) -> None:
-    for page in site.glob("*.html"):
+    pages = list(site.glob("*.html"))
+    assert pages
+    for page in pages:
         for link in re.findall(r'<a [^>]*href="([^"#:]+)["#]', page.read_text("utf-8")):
             assert (page.parent / link).exists(), f"{page.name} links to {link}"
 

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,7 +60,7 @@ esac
 """
 
 
-def steps(repository: Path) -> list[dict]:
+def steps(repository: Path) -> list[dict[str, Any]]:
     workflow = yaml.safe_load((repository / ".github" / "workflows" / "harness.yml").read_text())
     return workflow["jobs"]["gate"]["steps"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import deepcopy
 from typing import Any
 
@@ -28,7 +28,7 @@ WRONG: tuple[Any, ...] = (
 def paths_of(document: Any) -> list[tuple[Any, ...]]:
     """The keys that lead to each value within a JSON document, the document itself first."""
     found: list[tuple[Any, ...]] = [()]
-    inner = document.items() if isinstance(document, dict) else ()
+    inner: Iterable[tuple[Any, Any]] = document.items() if isinstance(document, dict) else ()
     inner = enumerate(document) if isinstance(document, list) else inner
     for key, value in inner:
         found += [(key, *rest) for rest in paths_of(value)]

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import tarfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -16,15 +15,10 @@ from harness.config import RunSpec
 from harness.protocols import Task, TaskOptions
 from harness.run import runner
 from harness.types import Completion, DataSource, Estimate, Generate, Sample, Score, Unscored
+from support.shared_data import SHARED
 
-SHARED = Path(
-    os.environ.get("HARNESS_SHARED", Path(__file__).resolve().parents[2].parent / "shared")
-)
 DATA = SHARED / "data"
-pytestmark = [
-    pytest.mark.shared,
-    pytest.mark.skipif(not DATA.is_dir(), reason=f"no shared data at {DATA}"),
-]
+pytestmark = pytest.mark.shared
 GENERATES = TaskOptions(supports=frozenset({Generate}))
 
 

@@ -49,7 +49,9 @@ def prompt(name, row):
 def test_the_script_writes_the_files_that_ship(tmp_path):
     write(tmp_path / "tasks", tmp_path / "probes")
     for written, shipped in ((tmp_path / "tasks", TASKS), (tmp_path / "probes", PROBES)):
-        for path in written.iterdir():
+        paths = list(written.iterdir())
+        assert paths
+        for path in paths:
             assert path.read_bytes() == (ROOT / shipped / path.name).read_bytes(), path.name
 
 

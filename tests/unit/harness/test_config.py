@@ -142,7 +142,7 @@ def test_data_for_one_task_or_all() -> None:
 @pytest.mark.parametrize("field", ["limit", "batch_size", "num_fewshot"])
 def test_numbers_out_of_range(field: str) -> None:
     with pytest.raises(UsageError, match=field):
-        RunSpec("m", ("t",), **{field: -1})
+        RunSpec("m", ("t",), **{field: -1})  # type: ignore[arg-type]
 
 
 def test_model_and_tasks_must_be_named() -> None:

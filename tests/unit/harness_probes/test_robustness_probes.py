@@ -63,7 +63,9 @@ def test_an_answer_in_the_text_survives(name, answer, seed) -> None:
 
 @pytest.mark.parametrize("name", [*GRADED, "case", "punctuation", "contractions"])
 def test_a_text_to_work_on_is_changed(name) -> None:
-    for variant in variants(name, Sample("1", SENTENCE)):
+    made = list(variants(name, Sample("1", SENTENCE)))
+    assert made
+    for variant in made:
         assert variant.input != SENTENCE
         assert len(variant.input.split()) >= 10
 
@@ -126,6 +128,7 @@ def test_homoglyphs_look_alike_and_are_others() -> None:
 
 def test_no_misspelling_is_a_word_of_the_list() -> None:
     right = [row[0] for row in spelling.lexicon(spelling.LEXICON / "misspellings.txt")]
+    assert len(right) > 100
     for word, *wrong in spelling.lexicon(spelling.LEXICON / "misspellings.txt"):
         assert wrong, word
         assert not set(wrong) & (set(right) - {"its", "your"}), word

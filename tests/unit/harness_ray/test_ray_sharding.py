@@ -74,5 +74,7 @@ def test_questions_on_one_passage_stay_together() -> None:
 
 def test_a_shard_is_never_so_large_that_losing_it_hurts() -> None:
     work = keyed([Generate(f"{number:05} " + "x" * 1000, Sampling(1)) for number in range(1000)])
-    for shard in sharding.cut(work, workers=1):
+    shards = list(sharding.cut(work, workers=1))
+    assert sum(map(len, shards)) == len(work)
+    for shard in shards:
         assert sum(len(item.request.prompt) for item in shard) <= sharding.LARGEST

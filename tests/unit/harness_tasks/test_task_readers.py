@@ -118,7 +118,9 @@ def test_an_answer_is_an_index_a_letter_or_a_text(
     if "ABCDEF"[index] not in texts:
         answers.append("ABCDEF"[index])
     rows = [{"question": "q", "choices": texts, "answer": answer} for answer in answers]
-    for sample in read(_task("multiple_choice"), write_jsonl(tmp_path / "rows.jsonl", rows)):
+    samples = read(_task("multiple_choice"), write_jsonl(tmp_path / "rows.jsonl", rows))
+    assert len(samples) == len(rows)
+    for sample in samples:
         assert sample.choices == tuple(texts)
         assert sample.targets == (texts[index],)
 
@@ -479,7 +481,9 @@ def test_questions_with_choices_as_arc_has_them(tmp_path: Path) -> None:
         {"question": "q", "choices": columns, "answerKey": "2"},
         {"question": "q", "choices": labelled, "answerKey": "2"},
     ]
-    for sample in read(_task("multiple_choice"), write_jsonl(tmp_path / "arc.jsonl", rows)):
+    samples = read(_task("multiple_choice"), write_jsonl(tmp_path / "arc.jsonl", rows))
+    assert len(samples) == len(rows)
+    for sample in samples:
         assert (sample.choices, sample.targets) == (("iron", "salt"), ("salt",))
 
 

@@ -68,7 +68,7 @@ def test_a_flip_is_another_prediction_where_there_is_one() -> None:
     # another: no score changed, yet the prediction did.
     chosen = {"a": "A AA", "b": "B CB", "c": "A BA", "d": "B AA"}
     original, variants = [], []
-    for name, (first, _, *others) in chosen.items():
+    for name, (first, _, *others) in ((name, list(text)) for name, text in chosen.items()):
         original.append(Score(name, "m", float(first == "A"), prediction=first))
         variants += [
             Score(name, "m", float(other == "A"), "p", number, prediction=other)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from harness.cli.progress import _Lines
-from harness.run.runner import Progress
+from harness.run.session import Progress
 from harness.types import Usage
 
 

@@ -67,6 +67,7 @@ def test_clusters_stand_together() -> None:
     clusters = {f"s{index}": f"c{index % 7}" if index % 2 else None for index in range(60)}
     order = committed_order(clusters, 3)
     runs = [clusters[name] for name in order]
+    assert sorted(order) == sorted(clusters)
     for cluster in {each for each in runs if each}:
         positions = [index for index, each in enumerate(runs) if each == cluster]
         assert positions == list(range(positions[0], positions[-1] + 1))

@@ -132,6 +132,7 @@ def test_a_wrong_type_in_the_samples_is_named_with_its_line(folder, field) -> No
 
 def test_scores_read_alone_are_those_of_the_records(folder) -> None:
     alone, whole = load_run(folder), load_run(folder, texts=True)
+    assert alone.samples["echo"].keys() == whole.samples["echo"].keys() != set()
     for name, sample in alone.samples["echo"].items():
         other = whole.samples["echo"][name]
         assert (sample.scores, sample.groups, sample.error) == (

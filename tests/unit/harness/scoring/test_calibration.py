@@ -26,7 +26,8 @@ def test_bins_by_hand() -> None:
     sure, surest = calibration.reliability(
         filter(None, map(calibration.confidence, records)), bins=5
     )[-2:]
-    assert (sure.low, sure.high, sure.count) == (pytest.approx(0.6), pytest.approx(0.8), 2)
+    assert (sure.low, sure.high) == pytest.approx((0.6, 0.8))
+    assert sure.count == 2
     assert sure.confidence == pytest.approx(0.675)
     assert sure.accuracy.value == 0.5
     assert (surest.high, surest.count) == (1.0, 3)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -97,7 +98,8 @@ class Statistics:
 
 @given(st.lists(st.floats() | st.text(max_size=2), max_size=4).map(tuple) | st.floats())
 def test_a_score_that_is_not_a_number_is_no_score(value: object) -> None:
-    (given_,) = aggregation.score(Statistics(value), Sample("1", "a"), ()).values()
+    task: Any = Statistics(value)
+    (given_,) = aggregation.score(task, Sample("1", "a"), ()).values()
     parts = value if isinstance(value, tuple) else (value,)
     if all(isinstance(part, str) or math.isfinite(part) for part in parts):
         assert given_ == value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -97,10 +96,9 @@ def answers(
 
 
 @pytest.fixture(scope="session")
-def stories260k() -> Path:
+def stories260k(shared: Path) -> Path:
     """A real pretrained model, where the shared data folder is present."""
-    default = Path(__file__).resolve().parents[4].parent / "shared"
-    folder = Path(os.environ.get("HARNESS_SHARED", default)) / "models" / "stories260k"
+    folder = shared / "models" / "stories260k"
     if not folder.is_dir():
-        pytest.skip(f"needs {folder} (set HARNESS_SHARED)")
+        pytest.skip(f"needs {folder}")
     return folder

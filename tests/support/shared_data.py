@@ -1,0 +1,24 @@
+"""Where the folder of real data and models is, and which tests were skipped without it."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SHARED = Path(os.environ.get("HARNESS_SHARED", ROOT.parent / "shared"))
+REASON = f"no shared data at {SHARED}; set HARNESS_SHARED"
+
+
+def unchecked(tests: Iterable[str]) -> str:
+    """The line that names, by folder and file, what was not checked; empty for no tests."""
+    counts = Counter(test.partition("::")[0] for test in tests)
+    if not counts:
+        return ""
+    files = ", ".join(f"{file} ({count})" for file, count in sorted(counts.items()))
+    return (
+        f"NOT CHECKED: {counts.total()} tests against published data, scores and real models, "
+        f"because there is {REASON}: {files}"
+    )
