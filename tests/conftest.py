@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from support.shared_data import REASON, ROOT, SHARED, unchecked
+from support import ROOT
+from support.shared_data import REASON, SHARED, unchecked
 
 # How long an example takes depends on what else the machine does; no test may fail for that.
 settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
+from support import ROOT
 from support.shared_data import unchecked
 
-ROOT = Path(__file__).parents[1]
 GITHUB = ROOT / ".github"
 SCHEMAS = {
     "workflows/test.yml": "vendor.github-workflows",

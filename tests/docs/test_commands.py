@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from support import ROOT
+
 from .commands import PACKAGES, Command, check_names, collect, mentions
 from .workplace import JUDGED, harness
 
-ROOT = Path(__file__).parents[2]
 COMMANDS = collect(ROOT)
 
 NOT_HERE = {

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from support import ROOT
+
 from .commands import blocks, pages
 
-ROOT = Path(__file__).parents[2]
 SOURCES = ("harness", "plugins", "tasks", "reports", "tools", "examples", "benchmarks")
 FOLDERS = (*SOURCES, "tests", "docs", ".github")
 WHEEL = (".", "plugins", "tasks", "reports", "tools")

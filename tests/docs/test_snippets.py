@@ -10,10 +10,9 @@ import pytest
 import harness
 from harness.config import read_config
 from harness_align.job import make_job
+from support import ROOT
 
 from .commands import blocks, pages
-
-ROOT = Path(__file__).parents[2]
 
 
 def snippets(*languages: str) -> dict[str, list[str]]:

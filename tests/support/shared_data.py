@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from support import ROOT
+
 SHARED = Path(os.environ.get("HARNESS_SHARED", ROOT.parent / "shared"))
 REASON = f"no shared data at {SHARED}; set HARNESS_SHARED"
 

@@ -4,7 +4,6 @@ import csv
 import itertools
 import json
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
@@ -13,8 +12,7 @@ from demo_model.encoding import render
 from demo_model.families import choices, qa, sentiment, stereotypes, summaries
 from demo_model.families import translation as translations
 from demo_model.write_samples import FILES, PROBES, SHOTS, TASKS, write
-
-ROOT = Path(__file__).parents[3]
+from support import ROOT
 
 
 def load(name):
