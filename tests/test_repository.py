@@ -114,8 +114,6 @@ def test_every_direct_dependency_is_constrained(project: dict[str, Any]) -> None
 
 def test_what_is_skipped_without_the_shared_data_is_named() -> None:
     assert unchecked([]) == ""
-    line = unchecked(
-        ["tests/golden/test_a.py::test_x", "tests/golden/test_a.py::test_y[1]", "b.py::z"]
-    )
+    line = unchecked(["golden/a.py::test_x", "golden/a.py::test_y[1]", "b.py::test_z"])
     assert line.startswith("NOT CHECKED: 3 tests")
     assert line.endswith("b.py (1), golden/a.py (2)")

@@ -78,8 +78,8 @@ class GateConfig:
         max_missing: Largest share of the baseline's samples that the candidate may not have
             run, and still pass a rule, in [0, 1]. What is allowed to be missing is taken to be
             like the rest.
-        population: What a sequential verdict speaks of: the ``source`` that the benchmark's
-            samples were drawn from, as a fixed one does, or this ``benchmark`` alone.
+        population: What a sequential verdict is about: the ``source`` that the benchmark's
+            samples were drawn from, as a fixed one does, or only this ``benchmark``.
         series: Name of the series of builds that shares one error budget for false blocks.
         builds: Builds that the budget is spread over evenly; None: it never ends, and gets
             smaller from build to build.

@@ -107,7 +107,7 @@ def decide(rule: Rule, judged: Judged, config: GateConfig, p_block: float) -> Ru
 
 
 def _enough(rule: Rule, evidence: Evidence, alpha: float) -> str:
-    """The number of samples that would do, where the method does not say it and it can be told.
+    """The number of samples that would suffice, where the method does not give it and it is known.
 
     A metric that does not vary passes with (1 − margin)ⁿ ≤ α on a scale from 0 to 1: of n samples
     none of which is worse, so many more could be.

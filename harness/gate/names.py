@@ -1,4 +1,4 @@
-"""What the names in rules stand for, and which rules could never block."""
+"""What the names in rules refer to, and which rules could never block."""
 
 from __future__ import annotations
 

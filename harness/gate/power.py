@@ -2,7 +2,7 @@
 
 The very tests that gates run are run on simulated pairs of 0/1 scores: a share of pairs differs
 (the discordance), by chance to either side, and to one side more where there is a true drop. For
-other scores the discordance stands for the mean square of a pair's difference, which is what the
+other scores the discordance is the mean square of a pair's difference, which is what the
 samples needed depend on.
 """
 

@@ -28,7 +28,7 @@ from harness.stats.inference import Array, Inference, decisive
 GATES_OF_MEANS = 200
 GATES_OF_SUMS = 60
 _TRIED = 1000
-"""Random pairs of samples that tell how often two have different scores."""
+"""Random pairs of samples, which show how often two have different scores."""
 
 
 @dataclass(frozen=True, slots=True)

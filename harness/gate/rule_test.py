@@ -32,7 +32,7 @@ class RuleTest:
         alpha: Error bound of passing; also the interval's.
         block_alpha: Error bound of blocking.
         units: Sample id → unit, for the samples that are judged.
-        whole: Whether the verdict is about these units alone, rather than what they were drawn
+        whole: Whether the verdict is about these units only, rather than what they were drawn
             from.
         before: Sample id → the baseline's score, for drops.
         higher_is_better: The metric's direction.

@@ -27,7 +27,7 @@ def explain(
         verdict: What was decided.
         evidence: What it was decided by.
         after: Said behind the verdict, such as "after 164 of 1000 samples".
-        corrected: It would block alone, but not beside the other rules.
+        corrected: It would block as the only rule, but not together with the others.
         series: The series whose error budget is too small for the block, where that is why.
     """
     found = (

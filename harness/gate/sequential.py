@@ -28,9 +28,9 @@ from harness.types import ScoreValue
 
 
 def committed_order(clusters: Mapping[str, str | None], seed: int) -> list[str]:
-    """The order in which a task's samples are judged; the members of a cluster stand together.
+    """The order in which a task's samples are judged; the members of a cluster are adjacent.
 
-    It depends on the ids and the seed alone: not on the order of the data, and a smaller set of
+    It depends only on the ids and the seed: not on the order of the data, and a smaller set of
     samples keeps its relative order.
 
     Args:

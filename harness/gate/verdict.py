@@ -147,7 +147,7 @@ class GateVerdict:
 
     @property
     def annotation(self) -> str | None:
-        """What a build that goes on must be told; None where there is nothing to tell."""
+        """The warning for a build that goes on; None where there is nothing to warn of."""
         if self.verdict == "inconclusive" and self.config.inconclusive == "warn":
             return f"The gate is inconclusive: {self.sentence}"
         return None

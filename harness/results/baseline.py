@@ -45,7 +45,7 @@ _LARGEST = 2 << 30  # bytes after decompression; a small file could otherwise fi
 
 @dataclass(frozen=True, slots=True)
 class ScoredSample:
-    """One sample's scores; ``prompt`` and ``response`` where they were asked for and kept."""
+    """One sample's scores; ``prompt`` and ``response`` where texts are wanted and kept."""
 
     id: str
     scores: Mapping[str, ScoreValue]
@@ -64,7 +64,7 @@ class ScoredRun:
         result: What results.json holds.
         samples: Task → sample id → scores of the original samples (no probe's variants). A task
             whose samples were not kept has no entry.
-        spec: What the run was asked to do, from run.json; empty where unknown.
+        spec: The settings of the run, from run.json; empty where unknown.
     """
 
     result: RunResult
@@ -113,7 +113,7 @@ def _read_folder(path: Path, texts: bool) -> ScoredRun:
 
 
 def _check_count(folder: Path, task: str, found: int, n: int) -> None:
-    """What can be told of a folder that was written before there were manifests."""
+    """What is known of a folder that was written before there were manifests."""
     if found != n:
         raise DataError(
             f"{found:,} samples, and results.json counts {n:,}",
@@ -264,7 +264,7 @@ def _sample_back(row: Mapping[str, Any], texts: bool) -> ScoredSample:
 
 
 def prompt_text(record: SampleRecord) -> str:
-    """What the model was asked, as a reader wants to see it: the first request's prompt."""
+    """The prompt of the first request, as a reader wants to see it."""
     return _asked(record.requests[0]) if record.requests else record.sample.input
 
 

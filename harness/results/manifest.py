@@ -24,7 +24,7 @@ _AS_WRITTEN = "the folder as the run wrote it; give the run's command again to m
 
 
 def of_folder(folder: Path, results: bytes) -> dict[str, Any]:
-    """The manifest of what stands in ``folder`` now, with ``results`` as its results.json."""
+    """The manifest of what is in ``folder`` now, with ``results`` as its results.json."""
     return {
         "schema": SCHEMA,
         "results_sha256": hashlib.sha256(results).hexdigest(),

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 RUNS = Path("runs")
 PRIVATE = 0o600
-"""Prompts and answers may be confidential: a run's files are their owner's alone."""
+"""Prompts and answers may be confidential: only the owner can read a run's files."""
 MANIFEST_SINCE = 2
 """The first schema of results.json whose folders end with a manifest."""
 _LOCK = ".lock"
@@ -44,7 +44,7 @@ def spec_to_json(spec: RunSpec) -> dict[str, Any]:
 
 
 def check(out: Path | None, spec: Mapping[str, Any]) -> None:
-    """Tells before the model is opened what would keep the run's folder from being written.
+    """Raises, before the model is opened, what would keep the run's folder from being written.
 
     Raises:
         UsageError: The folder holds something else, or is being written by another run.
@@ -179,7 +179,7 @@ def write_json(path: Path, value: Any, mode: int = 0o666) -> None:
 
 
 def write_samples(folder: Path, task: str, records: Iterable[SampleRecord]) -> Path:
-    """Writes ``samples/<task>.jsonl``; results of what stood there before are removed first."""
+    """Writes ``samples/<task>.jsonl``; results of earlier samples are removed first."""
     for stale in (manifest.FILE, "results.json"):
         (folder / stale).unlink(missing_ok=True)
     path = folder / "samples" / f"{task}.jsonl"
@@ -244,7 +244,7 @@ def _no_sample(path: Path, line: int, why: str) -> DataError:
 
 
 def write_result(folder: Path, result: RunResult) -> None:
-    """Writes results.json, and last the manifest of all that stands in the folder then."""
+    """Writes results.json, and last the manifest of all that is in the folder then."""
     text = serialization.dumps(serialization.result_to_json(result), indent=2) + "\n"
     folder.mkdir(parents=True, exist_ok=True)
     held = serialization.dumps(manifest.of_folder(folder, text.encode()), indent=2) + "\n"

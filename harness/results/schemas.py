@@ -1,6 +1,6 @@
 """The types of our own JSON files, checked when they are read: a file is data, never trusted.
 
-Imported where a file is read, because pydantic is slow to import. Unknown keys are left alone, so
+Imported where a file is read, because pydantic is slow to import. Unknown keys are ignored, so
 that a field can be added without a new schema.
 """
 

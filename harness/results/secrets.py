@@ -1,6 +1,6 @@
 """Keys and passwords masked, wherever a run is written down or an error is shown.
 
-A masked value keeps a short hash made slowly, so that two specs can still be told apart and a
+A masked value keeps a short hash made slowly, so that two specs can still be distinguished and a
 guess cannot be tried cheaply.
 """
 
@@ -47,7 +47,7 @@ def is_secret_name(name: str) -> bool:
 
 @functools.cache
 def mask(value: str) -> str:
-    """What stands for a secret: equal for equal secrets; what is masked already stays."""
+    """The mask of a secret: equal for equal secrets; a mask stays as it is."""
     if _MASKED.fullmatch(value):
         return value
     digest = hashlib.pbkdf2_hmac("sha256", value.encode("utf-8", "replace"), b"evalign", _ROUNDS)

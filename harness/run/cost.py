@@ -1,4 +1,4 @@
-"""What a run would ask and cost: from its plan alone, and its time from asking a little of it."""
+"""What a run would request and cost: from its plan; its time from running a small part."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.types import KeyedRequest, Usage
 ROUND_SECONDS = 4.0
 FIRST_ROUND = 8
 MOST = 0.1
-"""Share of the requests that are asked to estimate the time of all, where that is over 56."""
+"""Share of the requests that are run to estimate the time of all, where that is over 56."""
 _LEAST = 7 * FIRST_ROUND
 
 
@@ -29,7 +29,7 @@ class Share:
         probe: None for the samples themselves.
         items: Samples or variants.
         requests: Their requests.
-        skipped: Reason → variants not asked.
+        skipped: Reason → number of variants that are not requested.
     """
 
     task: str
@@ -69,7 +69,7 @@ class Pace:
     """What asking some of a plan's requests took.
 
     Attributes:
-        requests: Asked; their answers are in the response store.
+        requests: Number of requests run; their answers are in the response store.
         seconds: From the first to the last.
         spent: What they cost.
         rest: Seconds that the others will take at the pace of the last round.
@@ -105,10 +105,10 @@ def of(plan: Plan, backend: ModelBackend, store: ResponseStore) -> Forecast:
 
 
 def measure_pace(plan: Plan, backend: ModelBackend, store: ResponseStore, seed: int) -> Pace | None:
-    """Asks some of the plan's open requests, drawn at random, to tell how long the rest takes.
+    """Runs some of the plan's open requests, drawn at random, to estimate how long the rest takes.
 
-    Rounds double in size until one takes ``ROUND_SECONDS`` or the share ``MOST`` is asked, so that
-    a slow model is asked little, and a fast one, or one that answers many at a time, enough to be
+    Rounds double in size until one takes ``ROUND_SECONDS`` or the share ``MOST`` is run, so that
+    a slow model gets few requests, and a fast one, or one that answers many at a time, enough to be
     at its pace. There are two rounds at least, as the first warms up. The time of the rest is that
     of the last round in the ratio of their tokens, after sharing; completions are taken to be as
     long as those seen. Small batches use a model less well: the estimate errs to the high side.

@@ -42,7 +42,7 @@ def having_data(
 ) -> tuple[list[TaskSpec], tuple[str, ...]]:
     """The tasks of a run, and a note for each suite of which only a part is run.
 
-    A suite of which some members are given data runs these alone: whoever names the files of two
+    A suite of which some members are given data runs only these: whoever names the files of two
     benchmarks means these two, and does not want the others from the hub. The note says so.
 
     Raises:

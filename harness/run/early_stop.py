@@ -107,7 +107,7 @@ def metrics_of(plan: Plan) -> Mapping[str, Sequence[Metric]]:
 def ask_until_decided(session: RunSession, stepping: SequentialGate) -> None:
     """Asks in the committed order, and ends each task as soon as its rules are decided.
 
-    Tasks that no rule looks at were asked for all the same: they run in full, last.
+    Tasks without a rule are part of the run all the same: they run in full, last.
     """
     judged = stepping.open_tasks
     rounds = {task.task.name: _rounds(task, stepping) for task in session.plan.tasks}

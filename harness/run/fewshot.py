@@ -1,4 +1,4 @@
-"""Few-shot draws that depend on the task's seed and the item's id alone.
+"""Few-shot draws that depend on the task's seed and the item's id only.
 
 Not on the order of items, the batch size, the number of machines or ``--limit``. No sample is
 shown itself with its answer, wherever the examples come from.
@@ -21,7 +21,7 @@ FIXED, PER_SAMPLE = "fixed", "per_sample"
 
 
 def seeded(*parts: object) -> random.Random:
-    """A random generator that depends on ``parts`` alone, the same on every machine."""
+    """A random generator that depends only on ``parts``, the same on every machine."""
     digest = hashlib.sha256("\x1f".join(map(str, parts)).encode()).digest()
     return random.Random(int.from_bytes(digest, "big"))
 
@@ -56,7 +56,7 @@ class Pool:
         """``count`` solved examples for ``sample``, none of which has its content.
 
         ``fixed`` gives every sample the same draw, but for an example with the sample's own
-        content, in whose place the next one drawn stands. ``per_sample`` gives each a draw of
+        content, which the next one drawn replaces. ``per_sample`` gives each a draw of
         its own that also leaves out whatever shares its cluster.
 
         Raises:

@@ -51,7 +51,7 @@ def build(
         spec: The run.
         registry: The loaded plugins.
         backend: The run's model.
-        stored_only: Do not ask other models for probes' variants; take stored ones alone.
+        stored_only: Do not run other models for probes' variants; take only stored ones.
 
     Raises:
         UsageError: A name or option does not exist, or the backend cannot answer a request.

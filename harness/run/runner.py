@@ -74,7 +74,7 @@ def run(
         on_progress: Called after every answer.
 
     Raises:
-        HarnessError: Something asked for does not exist or cannot be read; nothing was written.
+        HarnessError: What the spec names does not exist or cannot be read; nothing was written.
         RunFailedError: The run stopped early; its folder holds what was finished, marked
             incomplete, and the response store what was answered.
         NothingScoredError: The run came to its end, and a task has no scored sample.
@@ -145,7 +145,7 @@ class _RunRecord:
     plan: Plan
     backend: ModelBackend
     rejected: int = 0
-    """Rows of the response store that were no responses, and were asked again."""
+    """Rows of the response store that were no responses, and were computed again."""
     facts: dict[str, Any] = field(
         default_factory=lambda: {
             "versions": provenance.versions(),

@@ -28,7 +28,7 @@ class Answer:
 
 
 def key_of(backend: ModelBackend, task: str, sample_id: str, index: int, request: Request) -> str:
-    """The key of a sample's ``index``-th request: what is asked, whoever asks it.
+    """The key of a sample's ``index``-th request: a hash of the request, whichever task has it.
 
     For a backend that answers by sample it holds the sample too.
     """
@@ -58,13 +58,13 @@ def answers(
     """Answers every distinct key: stored ones first, then as the backend gives them.
 
     Each new response is in the store before it is yielded, and free of thinking. One that holds
-    not-a-number is a failure, and a stored one that its request cannot have is asked for again.
+    not-a-number is a failure, and a stored one that its request cannot have is computed again.
     Where the backend finds that earlier answers of its are wrong, stored ones among them, all keys
     are answered once more: the last answer of a key is the one that holds.
 
     Raises:
-        PluginError: The backend answered a key twice, one it was not asked, one with a response
-            of another kind, or left one out.
+        PluginError: The backend answered a key twice, one that was not requested, one with a
+            response of another kind, or left one out.
     """
     distinct = unique(requests)
     seen = doubts(backend)

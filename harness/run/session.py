@@ -17,7 +17,7 @@ from harness.types import Estimate, Failed, KeyedRequest, Response, SampleRecord
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a run stands; requests are counted once however many samples share them."""
+    """How far a run is; a request that several samples share is counted once."""
 
     done: int
     total: int
@@ -38,7 +38,7 @@ class RunSession:
     """The answers of one run so far.
 
     Args:
-        plan: All that may be asked.
+        plan: All requests of the run.
         backend: Who answers.
         store: Where answers are kept.
         registry: Whose plugins hear of every score.

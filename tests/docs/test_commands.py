@@ -138,7 +138,7 @@ def test_a_make_target_exists_and_its_programs_are_installed(
         assert shutil.which(program, path=Path(sys.executable).parent), recipe
         if program == "harness":
             assert harness(shortened(Command("Makefile", recipe))) == 0
-    assert recipes
+    assert recipes or command.words == ["make", "lock"]  # uv is not of the environment
 
 
 @pytest.mark.parametrize("command", of_program("pip"), ids=str)

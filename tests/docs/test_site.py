@@ -95,7 +95,7 @@ def test_links_lead_to_files_of_the_site(site: Path) -> None:
     assert pages
     for page in pages:
         for link in re.findall(r'<a [^>]*href="([^"#:]+)["#]', page.read_text("utf-8")):
-            assert (page.parent / link).exists(), f"{page.name} links to {link}"
+            assert (site / link.removeprefix("/")).exists(), f"{page.name} links to {link}"
 
 
 def test_the_tutorial_shows_the_outputs_of_its_cells(site: Path) -> None:
