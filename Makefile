@@ -34,8 +34,9 @@ slow: $(VENV)/.installed
 	$(BIN)/pytest -m slow
 
 # The site, in build/site; it opens without a server.
+docs: export NO_MKDOCS_2_WARNING = 1
 docs: $(VENV)/.installed
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+	$(BIN)/mkdocs build
 
 # The CPU build of torch is pinned first: a looser requirement would pull the CUDA packages.
 $(VENV)/.installed: pyproject.toml constraints.txt

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from support.browser import launched
+
 pytest.importorskip("mkdocs", reason="the extra `docs` is not installed")
 pytest.importorskip("material", reason="the extra `docs` is not installed")
 
@@ -88,6 +90,19 @@ def test_no_page_loads_anything_from_the_network(site: Path) -> None:
     for sheet in site.rglob("*.css"):
         text = sheet.read_text("utf-8")
         assert re.findall(r"(?:@import|url\()\s*[\"']?(?:https?:)?//", text) == [], sheet.name
+
+
+def test_a_browser_asks_the_network_for_nothing(site: Path) -> None:
+    with launched() as browser:
+        page = browser.new_page()
+        requests: list[str] = []
+        page.on("request", lambda request: requests.append(request.url))
+        for name in ("index", "tutorial", "architecture", "statistics"):
+            page.goto((site / f"{name}.html").as_uri())
+            assert page.locator("article h1").count() == 1
+        page.locator("article").click()
+    assert len(requests) > 4
+    assert [each for each in requests if not each.startswith(("file:", "data:"))] == []
 
 
 def test_links_lead_to_files_of_the_site(site: Path) -> None:
