@@ -68,10 +68,9 @@ def test_the_p_value_on_which_the_word_rests_is_shown(compared: Compared, tmp_pa
 
 def test_changes_lie_around_a_zero_in_the_middle(compared: Compared) -> None:
     tasks = changes.view(compared).candidates[0].tasks
-    assert tasks
+    assert any(task.metrics for task in tasks)
     for task in tasks:
         rows = [*task.metrics, *(row for table in task.groups for row in table.rows)]
-        assert rows
         for row in rows:
             assert row.mark is not None
             assert row.mark.reference == 50

@@ -13,7 +13,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from harness.authoring.metrics import ratio
-from harness.stats import compare, estimates
+from harness.stats import compare, resampling
 from harness.stats.compare import (
     approximate_randomization,
     holm,
@@ -70,7 +70,7 @@ def test_resampled_sums_are_those_of_the_drawn_rows() -> None:
 def test_chunks_do_not_change_the_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     values = np.random.default_rng(0).random((50, 2))
     whole = resampled_sums(values, 100, 3)
-    monkeypatch.setattr(estimates, "_CHUNK", 70)
+    monkeypatch.setattr(resampling, "_CHUNK", 70)
     assert np.allclose(whole, resampled_sums(values, 100, 3))
 
 
