@@ -11,11 +11,11 @@ from typing import Any
 from harness.authoring.answers.choices import LETTERS
 from harness.authoring.readers import text_files
 from harness.authoring.readers.rows import Header, Place
+from harness.authoring.readers.samples import read, shared
 from harness.authoring.readers.tables import is_json_lines
 from harness.authoring.readers.text_files import Row
 from harness.errors import DataError
 from harness.types import DataSource, Sample
-from harness_tasks.rows import read, shared
 
 ANSWERS = ("answer", "answerKey", "AnswerKey", "label")
 FIELDS = frozenset({"question", "choices", *ANSWERS})

@@ -59,7 +59,8 @@ def workplace(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def _write_data(root: Path, folder: Path) -> None:
     def sample(task: str) -> list[dict[str, Any]]:
-        lines = (root / SAMPLES / f"{task}.jsonl").read_text("utf-8").splitlines()
+        (path,) = (root / SAMPLES).glob(f"*/{task}.jsonl")
+        lines = path.read_text("utf-8").splitlines()
         return [json.loads(line) for line in lines[:40]]
 
     questions = sample("squad_v2")

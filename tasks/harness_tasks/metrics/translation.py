@@ -148,11 +148,11 @@ class Sacrebleu:
 
     @property
     def metrics(self) -> Sequence[Metric]:
-        """See ``harness_tasks.base.Grader``."""
+        """See ``harness.authoring.grading.Grader``."""
         return self._metrics
 
     def grade(self, prediction: str, sample: Sample) -> Mapping[str, ScoreValue]:
-        """See ``harness_tasks.base.Grader``."""
+        """See ``harness.authoring.grading.Grader``."""
         return {
             metric.name: metric.statistics(prediction, sample.targets) for metric in self._metrics
         }
