@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from harness.protocols import Metric
 from harness.types import Sample, ScoreValue
@@ -54,6 +54,30 @@ class Only(Generic[Given]):
         """Their values."""
         values = self.grader.grade(answer, sample)
         return {name: values[name] for name in self.names if name in values}
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSpec:
+    """Registers a metric under the name by which ``[tasks.NAME]`` of harness.toml lists it.
+
+    Attributes:
+        name: What users call it; it may stand for several metrics that are computed together.
+        description: One line for ``harness ls``.
+        kinds: The kinds of tasks that it fits (``harness.authoring.declaration.KINDS``).
+        open: Makes the grader. It is called with what stands after ``NAME:``, else with ``""``;
+            the grader gets the text of an answer (generation), a
+            ``harness.authoring.multiple_choice.Choice`` (multiple_choice, classification), or the
+            log-probability of the text in nats (perplexity).
+        argument: What may stand after ``NAME:``, in words; empty where nothing may.
+        scorings: The ways of asking that give what it needs; empty: all.
+    """
+
+    name: str
+    description: str
+    kinds: tuple[str, ...]
+    open: Callable[[str], Grader[Any]]
+    argument: str = ""
+    scorings: tuple[str, ...] = ()
 
 
 def metrics_of(graders: Sequence[Grader[Given]]) -> tuple[Metric, ...]:

@@ -127,6 +127,7 @@ def asking_for(
     stop: Sequence[str] | None = None,
     labels: tuple[str, ...] = (),
     also: Callable[[Sample], Mapping[str, Sequence[str]]] = lambda _: {},
+    words: tuple[str, ...] = (),
 ) -> Asking:
     """How the user wants a task asked.
 
@@ -143,6 +144,7 @@ def asking_for(
         stop: Where a generated answer ends; None: where the template begins again.
         labels: See ``Asking``.
         also: See ``Asking``.
+        words: Further words for ``Sample.input`` in a template.
 
     Raises:
         HarnessError: An option is malformed.
@@ -166,7 +168,7 @@ def asking_for(
         max_tokens=options.integer(chosen, "max_tokens", max_tokens),
         stop=choices.next_question(source) if stop is None else tuple(stop),
     )
-    prompt = Prompt(template, source, input_name, solved, variables)
+    prompt = Prompt(template, source, input_name, solved, variables, also=words)
     return Asking(scoring, prompt, sampling, labels, lettered, also)
 
 

@@ -17,7 +17,7 @@ import click
 from harness.authoring.literal import echo
 from harness.cli import streams
 from harness.errors import HarnessError, RunFailedError, UsageError
-from harness.plugins import Registry, load
+from harness.plugins import Registry, declare, load
 from harness.results import secrets
 
 COMMANDS = {
@@ -112,7 +112,7 @@ def app(plugin_files: tuple[Path, ...], strict_plugins: bool, debug: bool) -> No
 
 
 def registry_of(context: click.Context) -> Registry:
-    """The plugins of this invocation, loaded once."""
+    """The plugins of this invocation, loaded once, and the tasks that ``--config`` declares."""
     root = context.find_root()
     state: dict[str, Any] = root.ensure_object(dict)
     if "registry" not in state:
@@ -121,6 +121,8 @@ def registry_of(context: click.Context) -> Registry:
         registry.manager.hook.harness_commands(app=root.command)
     registry = state["registry"]
     assert isinstance(registry, Registry)
+    if isinstance(file := context.params.get("config"), Path):
+        declare(registry, file)
     return registry
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def task_metrics(
-    registry: Registry, runs: Iterable[ScoredRun | None], rules: Iterable[str] = ()
+    registry: Registry, runs: Sequence[ScoredRun | None], rules: Iterable[str] = ()
 ) -> MetricsOfTask:
     """Task → metrics, of the runs' tasks and of those that rules name, where installed.
 
@@ -24,13 +24,21 @@ def task_metrics(
         runs: Their tasks, opened with the settings that the run had.
         rules: ``TASK.METRIC`` names.
     """
+    from harness.authoring import declared_tables
     from harness.errors import HarnessError
     from harness.gate.names import task_of
     from harness.protocols import TaskOptions
 
+    specs = dict(registry.tasks)
+    for run in runs:
+        if run is not None:
+            for name, table in run.spec.get("declared", {}).items():
+                if name not in specs:  # a task that harness.toml declared when the run was made
+                    declared = declared_tables.parse("run.json", name, table, registry.metrics)
+                    specs[name] = declared.spec(registry.metrics)
     settings: dict[str, dict[str, str]] = {}
     for rule in rules:
-        task = task_of(rule, registry.tasks)
+        task = task_of(rule, specs)
         if task is not None:
             settings[task] = {}
     for run in runs:
@@ -39,10 +47,10 @@ def task_metrics(
             settings |= {name: dict(given.get(name, {})) for name in run.result.tasks}
     metrics: dict[str, Sequence[Metric]] = {}
     for task, values in settings.items():
-        if task not in registry.tasks:
+        if task not in specs:
             continue
         try:
-            metrics[task] = tuple(registry.tasks[task].open(TaskOptions(values=values)).metrics)
+            metrics[task] = tuple(specs[task].open(TaskOptions(values=values)).metrics)
         except HarnessError:
             # An extra that is not installed, or settings of another version: what can be told
             # from the scores alone still is, and the rest is named as skipped.

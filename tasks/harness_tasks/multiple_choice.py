@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from harness.authoring import multiple_choice, options
+from harness.authoring.readers.questions import read_questions
 from harness.protocols import Task, TaskOptions
 from harness.types import (
     DataSource,
     HubDataset,
     Sample,
 )
-from harness_tasks.choice_readers import SPLITS, read_hellaswag, read_questions
+from harness_tasks.hellaswag import SPLITS, read_hellaswag
 from harness_tasks.specs import METRICS, spec
 
 TEMPLATES = {
