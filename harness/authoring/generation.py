@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from harness.authoring.grading import Grader, grade_all, metrics_of
 from harness.authoring.prompts import Prompt
@@ -32,7 +32,6 @@ def task(
     *,
     notes: Mapping[str, str],
     version: str = "1",
-    decisive: Collection[str] | None = None,
     remark: Callable[[Sequence[Sample]], Iterable[str]] = lambda _: (),
     unscored: Callable[[Completion], str | None] = lambda _: None,
     without_hub: str = "",
@@ -45,10 +44,8 @@ def task(
         prompt: The text that the model continues; a ``Prompt`` for one made of a template.
         sampling: How the answer is decoded.
         graders: What is computed of the answer.
-        notes: Further settings, in words.
+        notes: Further settings, in words; runs that differ in one are not compared.
         version: Changes whenever a score could.
-        decisive: Settings that decide what a score means; None: the way of asking, the template
-            and the notes.
         remark: What a reader must know of scores on just these samples.
         unscored: Why an answer cannot be graded; None where it can.
         without_hub: See ``ComposedTask``.
@@ -71,8 +68,6 @@ def task(
     settings = {"scoring": "generate", "max_tokens": str(sampling.max_tokens)}
     if isinstance(prompt, Prompt):
         settings |= {"template": prompt.name, "stop": " ".join(map(repr, sampling.stop))}
-    if decisive is None:
-        decisive = ("scoring", "template", *notes)
     return ComposedTask(
         name=name,
         metrics=metrics,
@@ -81,7 +76,7 @@ def task(
         ask=ask,
         grade=grade,
         version=version,
-        decisive=decisive,
+        decisive=("scoring", "template", *notes),
         remark=remark,
         without_hub=without_hub,
     )
