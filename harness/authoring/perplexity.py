@@ -6,14 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from harness.authoring.grading import Grader, grade_all, metrics_of
 from harness.authoring.tasks import ComposedTask
-from harness.types import (
-    DataSource,
-    Logprob,
-    Response,
-    RollingLoglikelihood,
-    Sample,
-    ScoreValue,
-)
+from harness.types import DataSource, Logprob, Response, RollingLoglikelihood, Sample, ScoreValue
 
 
 def task(

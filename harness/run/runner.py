@@ -12,13 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from harness.config import RunSpec
-from harness.errors import (
-    HarnessError,
-    PluginError,
-    RunFailedError,
-    RunInterruptedError,
-    place_of,
-)
+from harness.errors import HarnessError, PluginError, RunFailedError, RunInterruptedError, place_of
 from harness.gate import GateVerdict, SequentialGate
 from harness.planned import Plan
 from harness.plugins import Registry

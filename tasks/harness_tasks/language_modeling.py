@@ -7,10 +7,7 @@ from collections.abc import Iterable, Sequence
 from harness.authoring import perplexity
 from harness.authoring.readers.texts import read_plain
 from harness.protocols import Task, TaskOptions, TaskSpec
-from harness.types import (
-    HubDataset,
-    Sample,
-)
+from harness.types import HubDataset, Sample
 from harness_tasks.languages import named, scripts_not_split
 from harness_tasks.specs import SAMPLES
 

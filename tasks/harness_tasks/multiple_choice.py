@@ -7,11 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from harness.authoring import multiple_choice, options
 from harness.authoring.readers.questions import read_questions
 from harness.protocols import Task, TaskOptions
-from harness.types import (
-    DataSource,
-    HubDataset,
-    Sample,
-)
+from harness.types import DataSource, HubDataset, Sample
 from harness_tasks.hellaswag import SPLITS, read_hellaswag
 from harness_tasks.specs import METRICS, spec
 

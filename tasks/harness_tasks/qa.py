@@ -18,14 +18,7 @@ from harness.authoring.readers.text_files import Row
 from harness.authoring.tasks import ComposedTask
 from harness.errors import DataError
 from harness.protocols import Task, TaskOptions
-from harness.types import (
-    DataSource,
-    ExtractAnswer,
-    HubDataset,
-    Request,
-    Sample,
-    Sampling,
-)
+from harness.types import DataSource, ExtractAnswer, HubDataset, Request, Sample, Sampling
 from harness_tasks.specs import METRICS, spec
 
 VERSION = "2"

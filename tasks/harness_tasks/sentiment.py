@@ -10,9 +10,7 @@ from harness.authoring.readers.labels import Labels
 from harness.authoring.readers.texts import read_labelled
 from harness.errors import UsageError
 from harness.protocols import Task, TaskOptions
-from harness.types import (
-    HubDataset,
-)
+from harness.types import HubDataset
 from harness_tasks.specs import METRICS, spec
 
 VERSION = "2"

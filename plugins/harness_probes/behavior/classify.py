@@ -16,13 +16,7 @@ from harness.authoring.multiple_choice import Asking
 from harness.authoring.tasks import ComposedTask
 from harness.errors import UsageError
 from harness.protocols import Metric, Task, TaskOptions
-from harness.types import (
-    DataSource,
-    Request,
-    Response,
-    Sample,
-    ScoreValue,
-)
+from harness.types import DataSource, Request, Response, Sample, ScoreValue
 
 Chances: TypeAlias = tuple[float, ...]
 

@@ -12,11 +12,7 @@ from harness.authoring import multiple_choice, options
 from harness.authoring.grading import Graded
 from harness.authoring.multiple_choice import Choice
 from harness.protocols import Task, TaskOptions, TaskSpec
-from harness.types import (
-    HubDataset,
-    Sample,
-    ScoreValue,
-)
+from harness.types import HubDataset, Sample, ScoreValue
 from harness_probes.bias import bbq_data
 
 TEMPLATES = {

@@ -17,11 +17,7 @@ from harness.authoring.metrics import Mean
 from harness.authoring.readers import text_files
 from harness.errors import DataError, MissingExtraError, UsageError
 from harness.protocols import Task, TaskOptions, TaskSpec
-from harness.types import (
-    Sample,
-    Sampling,
-    ScoreValue,
-)
+from harness.types import Sample, Sampling, ScoreValue
 
 Scorer = Callable[[str], float]
 """A continuation's score in [−1, 1]; below 0 is negative."""

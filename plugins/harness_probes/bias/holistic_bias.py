@@ -19,15 +19,7 @@ from harness.authoring.readers import text_files
 from harness.authoring.tasks import ComposedTask
 from harness.errors import DataError, UnknownNameError
 from harness.protocols import Task, TaskOptions, TaskSpec
-from harness.types import (
-    Estimate,
-    Loglikelihood,
-    Logprob,
-    Response,
-    Sample,
-    Score,
-    ScoreValue,
-)
+from harness.types import Estimate, Loglikelihood, Logprob, Response, Sample, Score, ScoreValue
 
 if TYPE_CHECKING:  # numpy must not load when the task is registered
     import numpy as np

@@ -17,10 +17,7 @@ from harness.authoring.multiple_choice import Choice
 from harness.authoring.readers import text_files
 from harness.errors import DataError
 from harness.protocols import Task, TaskOptions, TaskSpec
-from harness.types import (
-    Sample,
-    ScoreValue,
-)
+from harness.types import Sample, ScoreValue
 
 if TYPE_CHECKING:  # numpy must not load when the task is registered
     import numpy as np

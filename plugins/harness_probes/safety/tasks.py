@@ -13,11 +13,7 @@ from harness.authoring.readers import rows
 from harness.authoring.readers.rows import Place
 from harness.authoring.readers.text_files import Row
 from harness.protocols import Metric, Task, TaskOptions, TaskSpec
-from harness.types import (
-    Sample,
-    Sampling,
-    ScoreValue,
-)
+from harness.types import Sample, Sampling, ScoreValue
 from harness_probes.safety import templates
 from harness_probes.safety.detectors import personal_data, refuses
 
