@@ -18,7 +18,6 @@ from typing import Any, TypeVar
 import pluggy
 
 from harness import hookspecs
-from harness.authoring import declared_tables
 from harness.authoring.declaration import Declaration
 from harness.authoring.grading import MetricSpec
 from harness.errors import PluginError, UnknownNameError
@@ -49,13 +48,15 @@ class PluginInfo:
 
 @dataclass(slots=True)
 class Registry:
-    """Everything the loaded plugins offer, by name; ``files`` were given with ``--plugin``.
+    """Everything the loaded plugins offer, by name.
 
-    ``declared`` holds the tables of the tasks that harness.toml declares.
+    ``files`` are the Python files given with ``--plugin``; ``tables`` the harness.toml files that
+    declare tasks, and ``declared`` the tables of these.
     """
 
     manager: pluggy.PluginManager
     files: tuple[Path, ...] = ()
+    tables: tuple[Path, ...] = ()
     plugins: list[PluginInfo] = field(default_factory=list)
     tasks: dict[str, TaskSpec] = field(default_factory=dict)
     backends: dict[str, BackendSpec] = field(default_factory=dict)
@@ -153,7 +154,8 @@ def load(files: Sequence[Path | str] = (), strict: bool = False) -> Registry:
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
     paths = [Path(file) for file in files]
-    registry = Registry(manager, tuple(file.resolve() for file in paths))
+    python = tuple(file.resolve() for file in paths if file.suffix != ".toml")
+    registry = Registry(manager, python)
     for entry_point in sorted(metadata.entry_points(group=GROUP), key=lambda each: each.name):
         distribution = entry_point.dist
         info = PluginInfo(
@@ -178,8 +180,10 @@ def declare(registry: Registry, file: Path) -> None:
     Raises:
         ConfigError: The file is missing or malformed, or a name is taken.
     """
+    from harness.authoring import declared_tables  # most commands have no such file
+
     path = file.resolve()
-    if str(path) in {info.origin for info in registry.plugins}:
+    if path in registry.tables:
         return
     found = declared_tables.tables(file)
     declared = {name: table for name, table in found.items() if declared_tables.declares(table)}
@@ -188,9 +192,9 @@ def declare(registry: Registry, file: Path) -> None:
     for name, table in found.items():
         declared_tables.check_undeclared(str(file), name, table, registry.tasks)
     if declared:
-        registry.plugins.append(PluginInfo(file.stem, "", str(path), ("harness_register_tasks",)))
-        if path not in registry.files:
-            registry.files = (*registry.files, path)
+        hooks = ("harness_register_tasks",)
+        registry.plugins.append(PluginInfo(file.stem, "", str(path), hooks))
+        registry.tables = (*registry.tables, path)
 
 
 def add_declared(registry: Registry, file: str, name: str, table: Mapping[str, Any]) -> None:
@@ -199,6 +203,8 @@ def add_declared(registry: Registry, file: str, name: str, table: Mapping[str, A
     Raises:
         ConfigError: The table is malformed, or its name is taken.
     """
+    from harness.authoring import declared_tables
+
     taken = {*registry.tasks, *suites(registry.tasks), *registry.probes, *suites(registry.probes)}
     declared = declared_tables.parse(file, name, table, registry.metrics, taken)
     registry.tasks[name] = declared.spec(registry.metrics)

@@ -247,7 +247,7 @@ def test_python_uses_the_file_as_a_plugin(folder: Path) -> None:
     )
     assert found.tasks["trivia"].metrics["exact_match"].estimate.value == 0.5
     registry = plugins.load([folder / "harness.toml"])
-    assert registry.files == (folder / "harness.toml",)
+    assert registry.tables == (folder / "harness.toml",)
 
 
 def test_a_plugin_may_register_a_declaration(run: Run) -> None:
