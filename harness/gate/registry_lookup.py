@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from harness.comparison.measure import MetricsOfTask
     from harness.plugins import Registry
-    from harness.protocols import Metric
+    from harness.protocols import Metric, TaskSpec
     from harness.results.baseline import ScoredRun
 
 
@@ -24,18 +25,11 @@ def task_metrics(
         runs: Their tasks, opened with the settings that the run had.
         rules: ``TASK.METRIC`` names.
     """
-    from harness.authoring import declared_tables
     from harness.errors import HarnessError
     from harness.gate.names import task_of
     from harness.protocols import TaskOptions
 
-    specs = dict(registry.tasks)
-    for run in runs:
-        if run is not None:
-            for name, table in run.spec.get("declared", {}).items():
-                if name not in specs:  # a task that harness.toml declared when the run was made
-                    declared = declared_tables.parse("run.json", name, table, registry.metrics)
-                    specs[name] = declared.spec(registry.metrics)
+    specs = {**_recorded(registry, runs), **registry.tasks}
     settings: dict[str, dict[str, str]] = {}
     for rule in rules:
         task = task_of(rule, specs)
@@ -56,3 +50,17 @@ def task_metrics(
             # from the scores alone still is, and the rest is named as skipped.
             metrics[task] = ()
     return metrics
+
+
+def _recorded(registry: Registry, runs: Iterable[ScoredRun | None]) -> dict[str, TaskSpec]:
+    """The tasks that harness.toml declared when the runs were made, where they can be made."""
+    from harness.authoring import declared_tables
+    from harness.errors import HarnessError
+
+    found: dict[str, TaskSpec] = {}
+    for run in runs:
+        for name, table in (run.spec.get("declared", {}) if run is not None else {}).items():
+            with suppress(HarnessError):  # a metric of a plugin that is not here
+                declared = declared_tables.parse("run.json", name, table, registry.metrics)
+                found[name] = declared.spec(registry.metrics)
+    return found

@@ -273,6 +273,8 @@ def test_a_plugin_may_register_a_declaration(run: Run) -> None:
     Path("harness.toml").write_text(text)
     evaluated(run, "toml", "--plugin", "mine.py", "--tasks", "trivia")
     assert value("toml", "trivia", "length") == (5 + 9 + 9 + 5) / 4
+    code, _, error = run("compare", "toml", "toml")  # without the plugin that has the metric
+    assert code == 0, error
 
 
 @pytest.mark.parametrize("name", ["trivia", "exam", "spam", "prose"])
