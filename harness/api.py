@@ -31,7 +31,7 @@ def evaluate(
         tasks: Names of tasks and suites.
         data: Task → path; or ``"sample"`` for the small sets that ship with the tasks; or the
             path of every task's data.
-        plugin_files: Python files to load as plugins.
+        plugin_files: Python files to load as plugins, or harness.toml files that declare tasks.
         settings: Further fields of ``harness.config.RunSpec`` (``limit``, ``out``, …);
             paths are texts or ``Path``, names a list or a text with commas.
 

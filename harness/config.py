@@ -43,6 +43,7 @@ class RunSpec:
         backend_settings: ``--set KEY=VALUE``, of the backend and the executor.
         task_settings: ``--set NAME.KEY=VALUE``, name of a task or probe → key → value.
         templates: The user's own prompt templates, task → name → Jinja2 source.
+        declared: The tables of the run's tasks that harness.toml declares, for the record.
         prices: Model → US dollars per million tokens: ``prompt``, ``completion`` and, where
             the provider re-uses prompts, ``cached_prompt``.
         baseline: A run folder or baseline file to gate against.
@@ -68,6 +69,7 @@ class RunSpec:
     backend_settings: Settings = field(default_factory=dict)
     task_settings: Mapping[str, Settings] = field(default_factory=dict)
     templates: Mapping[str, Settings] = field(default_factory=dict)
+    declared: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     prices: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     baseline: str | None = None
     gate: Mapping[str, Any] | None = None
@@ -175,7 +177,10 @@ def read_config(path: Path) -> dict[str, Any]:
     if checked.gate is not None:
         values["gate"] = checked.gate
         values.setdefault("baseline", checked.gate.get("baseline"))
-    tasks = {name: dict(table) for name, table in (checked.tasks or {}).items()}
+    # A table with a kind declares a task: ``plugins.declare`` reads it.
+    tasks = {
+        name: dict(table) for name, table in (checked.tasks or {}).items() if "kind" not in table
+    }
     probes = checked.probes or {}
     if both := sorted(tasks.keys() & probes.keys()):
         raise ConfigError(f"{path}: {both[0]!r} stands under [tasks] and under [probes]")

@@ -112,6 +112,11 @@ class PluginError(HarnessError):
     """A plugin cannot be loaded or breaks its contract."""
 
 
+def _module_of(owner: object) -> str:
+    """The module whose author an object's faults concern; what is made of functions names it."""
+    return str(getattr(owner, "defined_in", type(owner).__module__))
+
+
 def place_of(error: BaseException, owner: object = None) -> str:
     """``FILE, line N`` of where an error was raised.
 
@@ -121,7 +126,7 @@ def place_of(error: BaseException, owner: object = None) -> str:
             one, because a library that it calls says less to its author.
     """
     frames = list(traceback.extract_tb(error.__traceback__))
-    file = getattr(sys.modules.get(type(owner).__module__), "__file__", None)
+    file = getattr(sys.modules.get(_module_of(owner)), "__file__", None)
     if owner is not None and file is not None:
         folder = Path(file).parent
         frames = [frame for frame in frames if folder in Path(frame.filename).parents] or frames
@@ -145,7 +150,7 @@ def plugin_call(owner: object, failure: str, hint: str | None = None) -> Iterato
     except HarnessError:
         raise
     except Exception as error:
-        plugin = type(owner).__module__.partition(".")[0]
+        plugin = _module_of(owner).partition(".")[0]
         where = f"Raised by plugin {plugin} in {place_of(error, owner)}."
         raise PluginError(
             f"{failure}: {type(error).__name__}: {error}", f"{where}\n{hint}" if hint else where

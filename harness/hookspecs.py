@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pluggy
 
+from harness.authoring.declaration import Declaration
+from harness.authoring.grading import MetricSpec
 from harness.protocols import (
     AlignerSpec,
     BackendSpec,
@@ -27,7 +29,7 @@ hookimpl = pluggy.HookimplMarker("harness")
 
 
 @hookspec
-def harness_register_tasks() -> Iterable[TaskSpec]:  # type: ignore[empty-body]
+def harness_register_tasks() -> Iterable[TaskSpec | Declaration]:  # type: ignore[empty-body]
     """Tasks that this plugin offers to ``--tasks``."""
 
 
@@ -54,6 +56,11 @@ def harness_register_reporters() -> Iterable[ReporterSpec]:  # type: ignore[empt
 @hookspec
 def harness_register_executors() -> Iterable[ExecutorSpec]:  # type: ignore[empty-body]
     """Executors that this plugin offers."""
+
+
+@hookspec
+def harness_register_metrics() -> Iterable[MetricSpec]:  # type: ignore[empty-body]
+    """Metrics that this plugin offers to tasks declared in harness.toml."""
 
 
 @hookspec

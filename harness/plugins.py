@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
@@ -18,6 +18,8 @@ from typing import Any, TypeVar
 import pluggy
 
 from harness import hookspecs
+from harness.authoring.declaration import Declaration
+from harness.authoring.grading import MetricSpec
 from harness.errors import PluginError, UnknownNameError
 from harness.protocols import (
     AlignerSpec,
@@ -46,10 +48,15 @@ class PluginInfo:
 
 @dataclass(slots=True)
 class Registry:
-    """Everything the loaded plugins offer, by name; ``files`` were given with ``--plugin``."""
+    """Everything the loaded plugins offer, by name.
+
+    ``files`` are the Python files given with ``--plugin``; ``tables`` the harness.toml files that
+    declare tasks, and ``declared`` the tables of these.
+    """
 
     manager: pluggy.PluginManager
     files: tuple[Path, ...] = ()
+    tables: tuple[Path, ...] = ()
     plugins: list[PluginInfo] = field(default_factory=list)
     tasks: dict[str, TaskSpec] = field(default_factory=dict)
     backends: dict[str, BackendSpec] = field(default_factory=dict)
@@ -57,6 +64,8 @@ class Registry:
     aligners: dict[str, AlignerSpec] = field(default_factory=dict)
     reporters: dict[str, ReporterSpec] = field(default_factory=dict)
     executors: dict[str, ExecutorSpec] = field(default_factory=dict)
+    metrics: dict[str, MetricSpec] = field(default_factory=dict)
+    declared: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def functions(self) -> dict[str, Callable[..., object]]:
@@ -136,7 +145,7 @@ def load(files: Sequence[Path | str] = (), strict: bool = False) -> Registry:
     """Loads every plugin there is.
 
     Args:
-        files: Python files given with ``--plugin``.
+        files: Python files given with ``--plugin``, or harness.toml files that declare tasks.
         strict: Raise instead of skipping a broken plugin.
 
     Raises:
@@ -145,7 +154,8 @@ def load(files: Sequence[Path | str] = (), strict: bool = False) -> Registry:
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
     paths = [Path(file) for file in files]
-    registry = Registry(manager, tuple(file.resolve() for file in paths))
+    python = tuple(file.resolve() for file in paths if file.suffix != ".toml")
+    registry = Registry(manager, python)
     for entry_point in sorted(metadata.entry_points(group=GROUP), key=lambda each: each.name):
         distribution = entry_point.dist
         info = PluginInfo(
@@ -155,10 +165,50 @@ def load(files: Sequence[Path | str] = (), strict: bool = False) -> Registry:
         )
         _add(registry, info, entry_point.load, strict)
     for file in paths:
+        if file.suffix == ".toml":
+            declare(registry, file)
+            continue
         info = PluginInfo(file.stem, "", str(file))
         # A file was asked for by name: skipping it silently would be a surprise.
         _add(registry, info, lambda file=file: _import_file(file), strict=True)  # type: ignore[misc]
     return registry
+
+
+def declare(registry: Registry, file: Path) -> None:
+    """Adds the tasks that a harness.toml declares; once, however often the file is named.
+
+    Raises:
+        ConfigError: The file is missing or malformed, or a name is taken.
+    """
+    from harness.authoring import declared_tables  # most commands have no such file
+
+    path = file.resolve()
+    if path in registry.tables:
+        return
+    found = declared_tables.tables(file)
+    declared = {name: table for name, table in found.items() if declared_tables.declares(table)}
+    for name, table in declared.items():
+        add_declared(registry, str(file), name, table)
+    for name, table in found.items():
+        declared_tables.check_undeclared(str(file), name, table, registry.tasks)
+    if declared:
+        hooks = ("harness_register_tasks",)
+        registry.plugins.append(PluginInfo(file.stem, "", str(path), hooks))
+        registry.tables = (*registry.tables, path)
+
+
+def add_declared(registry: Registry, file: str, name: str, table: Mapping[str, Any]) -> None:
+    """Adds the task that one table declares.
+
+    Raises:
+        ConfigError: The table is malformed, or its name is taken.
+    """
+    from harness.authoring import declared_tables
+
+    taken = {*registry.tasks, *suites(registry.tasks), *registry.probes, *suites(registry.probes)}
+    declared = declared_tables.parse(file, name, table, registry.metrics, taken)
+    registry.tasks[name] = declared.spec(registry.metrics)
+    registry.declared[name] = table
 
 
 def _import_file(file: Path) -> object:
@@ -206,6 +256,7 @@ _KINDS: tuple[tuple[str, str, str, type], ...] = (
     ("harness_register_aligners", "aligners", "name", AlignerSpec),
     ("harness_register_reporters", "reporters", "name", ReporterSpec),
     ("harness_register_executors", "executors", "name", ExecutorSpec),
+    ("harness_register_metrics", "metrics", "name", MetricSpec),
 )
 
 
@@ -218,6 +269,8 @@ def _collect(registry: Registry, plugin_name: str) -> None:
             if implementation.plugin_name != plugin_name:
                 continue
             for spec in implementation.function():
+                if isinstance(spec, Declaration):
+                    spec = spec.spec(registry.metrics)
                 if not isinstance(spec, kind):
                     raise PluginError(f"{hook} gave {spec!r}, expected a {kind.__name__}")
                 name = getattr(spec, key)

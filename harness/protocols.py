@@ -383,6 +383,9 @@ class TaskSpec:
         suites: Names under which ``--tasks`` selects it with others.
         options: ``--set TASK.KEY`` → one line of help. ``template`` is implied by templates.
         templates: Prompt template name → Jinja2 source; the first is the default.
+        data: The task's own data, read unless ``--data`` says otherwise: a path.
+        defaults: Options of every task (``shots``, ``num_fewshot``, …) → their value here where
+            the user gives none.
     """
 
     name: str
@@ -394,6 +397,8 @@ class TaskSpec:
     suites: tuple[str, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)
     templates: Mapping[str, str] = field(default_factory=dict)
+    data: str | None = None
+    defaults: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ import click
 from harness.authoring.literal import echo
 from harness.cli import streams
 from harness.errors import HarnessError, RunFailedError, UsageError
-from harness.plugins import Registry, load
+from harness.plugins import Registry, declare, load
 from harness.results import secrets
 
 COMMANDS = {
@@ -97,7 +97,8 @@ Examples:
     multiple=True,
     is_eager=True,  # its commands belong into `--help`
     type=click.Path(path_type=Path),
-    help="Load a plugin from a Python file. May be repeated; may stand after the command too.",
+    help="Load a plugin from a Python file, or the tasks that a harness.toml declares. May be "
+    "repeated; may stand after the command too.",
 )
 @click.option(
     "--strict-plugins",
@@ -112,7 +113,7 @@ def app(plugin_files: tuple[Path, ...], strict_plugins: bool, debug: bool) -> No
 
 
 def registry_of(context: click.Context) -> Registry:
-    """The plugins of this invocation, loaded once."""
+    """The plugins of this invocation, loaded once, and the tasks that ``--config`` declares."""
     root = context.find_root()
     state: dict[str, Any] = root.ensure_object(dict)
     if "registry" not in state:
@@ -121,6 +122,8 @@ def registry_of(context: click.Context) -> Registry:
         registry.manager.hook.harness_commands(app=root.command)
     registry = state["registry"]
     assert isinstance(registry, Registry)
+    if isinstance(file := context.params.get("config"), Path):
+        declare(registry, file)
     return registry
 
 

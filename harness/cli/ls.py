@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -16,13 +17,20 @@ from harness.run.planner import COMMON_OPTIONS
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from harness.authoring.grading import MetricSpec
+
 
 @click.command("ls")
 @click.argument("name", required=False)
+@click.option(
+    "--config", type=click.Path(path_type=Path), help="A harness.toml that declares tasks."
+)
 @click.pass_context
-def command(context: click.Context, name: str | None) -> int:
+def command(context: click.Context, name: str | None, config: Path | None) -> int:
     """List tasks, suites, probes, backends, executors, formats; with NAME, all about one."""
     from rich.console import Console
+
+    del config  # ``registry_of`` reads it
 
     registry = registry_of(context)
     console = Console(highlight=False)
@@ -42,8 +50,11 @@ def command(context: click.Context, name: str | None) -> int:
         executor = registry.executors[name]
         _heading(console, f"--executor {name}", executor.description)
         _rows(console, "options (--set KEY=VALUE)", executor.options.items())
+    elif name in registry.metrics:
+        _metric(console, registry.metrics[name])
     else:
         known = [*registry.tasks, *registry.backends, *registry.probes, *registry.executors]
+        known += registry.metrics
         raise UnknownNameError("name", name, known)
     return 0
 
@@ -58,6 +69,7 @@ def _everything(console: Console, registry: Registry) -> None:
         ("executors (--executor)", registry.executors),
         ("alignment methods (--method)", registry.aligners),
         ("report formats (--format)", registry.reporters),
+        ("metrics of declared tasks ([tasks.NAME] metrics)", registry.metrics),
     ):
         rows: Mapping[str, str] = {name: spec.description for name, spec in others.items()}
         _rows(console, title, rows.items())
@@ -78,6 +90,8 @@ def _task(console: Console, spec: TaskSpec) -> None:
     task = spec.open(TaskOptions())
     _rows(console, "metrics", ((metric.name, _direction(metric)) for metric in task.metrics))
     sources = {"--data sample": str(spec.sample_data) if spec.sample_data else "none"}
+    if spec.data is not None:
+        sources["without --data"] = spec.data
     if spec.hub is not None:
         sources["hub"] = f"{spec.hub.path} {spec.hub.name or ''} [{spec.hub.split}]"
     _rows(console, f"data (version {task.version})", sources.items())
@@ -88,9 +102,17 @@ def _task(console: Console, spec: TaskSpec) -> None:
         console.print(source, markup=False, style="cyan")
 
 
+def _metric(console: Console, spec: MetricSpec) -> None:
+    _heading(console, spec.name, spec.description)
+    _rows(console, "kinds of tasks", [(", ".join(spec.kinds), "")])
+    if spec.argument:
+        _rows(console, "argument", [(f"{spec.name}:{spec.argument}", "")])
+
+
 def _options(spec: TaskSpec) -> Iterable[tuple[str, str]]:
     for key, help_text in {**spec.options, **COMMON_OPTIONS}.items():
-        yield f"{spec.name}.{key}", help_text
+        default = f" (here {spec.defaults[key]})" if key in spec.defaults else ""
+        yield f"{spec.name}.{key}", help_text + default
 
 
 def _heading(console: Console, name: str, description: str) -> None:

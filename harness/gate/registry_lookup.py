@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from harness.comparison.measure import MetricsOfTask
     from harness.plugins import Registry
-    from harness.protocols import Metric
+    from harness.protocols import Metric, TaskSpec
     from harness.results.baseline import ScoredRun
 
 
 def task_metrics(
-    registry: Registry, runs: Iterable[ScoredRun | None], rules: Iterable[str] = ()
+    registry: Registry, runs: Sequence[ScoredRun | None], rules: Iterable[str] = ()
 ) -> MetricsOfTask:
     """Task → metrics, of the runs' tasks and of those that rules name, where installed.
 
@@ -28,9 +29,10 @@ def task_metrics(
     from harness.gate.names import task_of
     from harness.protocols import TaskOptions
 
+    specs = {**_recorded(registry, runs), **registry.tasks}
     settings: dict[str, dict[str, str]] = {}
     for rule in rules:
-        task = task_of(rule, registry.tasks)
+        task = task_of(rule, specs)
         if task is not None:
             settings[task] = {}
     for run in runs:
@@ -39,12 +41,26 @@ def task_metrics(
             settings |= {name: dict(given.get(name, {})) for name in run.result.tasks}
     metrics: dict[str, Sequence[Metric]] = {}
     for task, values in settings.items():
-        if task not in registry.tasks:
+        if task not in specs:
             continue
         try:
-            metrics[task] = tuple(registry.tasks[task].open(TaskOptions(values=values)).metrics)
+            metrics[task] = tuple(specs[task].open(TaskOptions(values=values)).metrics)
         except HarnessError:
             # An extra that is not installed, or settings of another version: what can be told
             # from the scores alone still is, and the rest is named as skipped.
             metrics[task] = ()
     return metrics
+
+
+def _recorded(registry: Registry, runs: Iterable[ScoredRun | None]) -> dict[str, TaskSpec]:
+    """The tasks that harness.toml declared when the runs were made, where they can be made."""
+    from harness.authoring import declared_tables
+    from harness.errors import HarnessError
+
+    found: dict[str, TaskSpec] = {}
+    for run in runs:
+        for name, table in (run.spec.get("declared", {}) if run is not None else {}).items():
+            with suppress(HarnessError):  # a metric of a plugin that is not here
+                declared = declared_tables.parse("run.json", name, table, registry.metrics)
+                found[name] = declared.spec(registry.metrics)
+    return found

@@ -39,6 +39,8 @@ def spec_to_json(spec: RunSpec) -> dict[str, Any]:
     """The spec as run.json holds it, secrets masked; where the run goes is not part of it."""
     fields = {each.name: getattr(spec, each.name) for each in dataclasses.fields(spec)}
     del fields["out"], fields["formats"]
+    if not spec.declared:  # run folders of earlier versions are without it
+        del fields["declared"]
     plain = json.loads(json.dumps(fields, default=str))
     return secrets.redact_value(plain)  # type: ignore[no-any-return]
 

@@ -77,6 +77,8 @@ def resolve(spec: TaskSpec, given: Mapping[str, str]) -> DataSource:
         return DataSource("sample", f"sample data of {spec.name}", (str(spec.sample_data),))
     if value is not None:
         return from_path(value)
+    if spec.data is not None:
+        return from_path(spec.data)
     if spec.hub is None:
         raise DataError(
             f"{spec.name} has no data set of its own on the hub",

@@ -98,7 +98,8 @@ def _plan_task(
     backend: ModelBackend,
     others: OtherModels,
 ) -> TaskPlan:
-    options = _checked_options(spec, task_spec.name, {**task_spec.options, **COMMON_OPTIONS})
+    given = _checked_options(spec, task_spec.name, {**task_spec.options, **COMMON_OPTIONS})
+    options = {**task_spec.defaults, **given}
     own = {key: value for key, value in options.items() if key not in COMMON_OPTIONS}
     if "template" in options:
         own["template"] = options["template"]

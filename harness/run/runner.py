@@ -12,13 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from harness.config import RunSpec
-from harness.errors import (
-    HarnessError,
-    PluginError,
-    RunFailedError,
-    RunInterruptedError,
-    place_of,
-)
+from harness.errors import HarnessError, PluginError, RunFailedError, RunInterruptedError, place_of
 from harness.gate import GateVerdict, SequentialGate
 from harness.planned import Plan
 from harness.plugins import Registry
@@ -80,6 +74,9 @@ def run(
         NothingScoredError: The run came to its end, and a task has no scored sample.
     """
     started = datetime.now(UTC)
+    chosen = [each.name for each in registry.select_tasks(spec.tasks)]
+    declared = {name: registry.declared[name] for name in chosen if name in registry.declared}
+    spec = dataclasses.replace(spec, declared=declared)
     gate = EarlyStop.of(spec)
     written_spec = runfolder.spec_to_json(spec)
     runfolder.check(spec.out, written_spec)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
+from harness.authoring.answers.choices import softmax
 from harness.types import (
     Classify,
     ClassProbs,
@@ -70,13 +70,3 @@ def judged(record: SampleRecord, value: ScoreValue) -> str | None:
         return None
     choice = chosen(probabilities)
     return choice if value == (choice in record.sample.targets) else None
-
-
-def softmax(totals: Sequence[float]) -> list[float]:
-    """Probabilities from log-probabilities; they sum to 1. All equal where all are impossible."""
-    top = max(totals)
-    if top == -math.inf:
-        return [1 / len(totals)] * len(totals)
-    weights = [math.exp(total - top) for total in totals]
-    whole = sum(weights)
-    return [weight / whole for weight in weights]

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 
-from harness.authoring import options
+from harness.authoring import generation, options, prompts
 from harness.authoring.answers import choices
+from harness.authoring.grading import Graded
 from harness.authoring.metrics import UNREAD, Mean
 from harness.authoring.readers.rows import Header, Place
+from harness.authoring.readers.samples import read, shared
 from harness.authoring.readers.text_files import Row
-from harness.protocols import Metric, Task, TaskOptions, TaskSpec
+from harness.protocols import Task, TaskOptions
 from harness.types import DataSource, HubDataset, Sample, Sampling, ScoreValue
-from harness_tasks import prompts
-from harness_tasks.base import GenerationTask
-from harness_tasks.rows import read, shared
+from harness_tasks.specs import METRICS, spec
 
-SAMPLES = Path(__file__).parent / "samples"
 FIELDS = frozenset({"question", "answer"})
 HEADER = Header(FIELDS)
 MARK = "####"
@@ -30,7 +27,7 @@ TEMPLATES = {
 }
 OPTIONS = {
     "max_tokens": "longest solution in tokens (default 512)",
-    "metrics": "further metrics: evaluate:NAME_OR_PATH, separated by commas",
+    **METRICS,
 }
 
 
@@ -39,7 +36,7 @@ def open_gsm8k(chosen: TaskOptions) -> Task:
     from harness_tasks.metrics.evaluate_library import with_library_metrics
 
     template, source = prompts.choose(TEMPLATES, chosen)
-    return GenerationTask(
+    return generation.task(
         name="gsm8k",
         reader=read_problems,
         prompt=prompts.Prompt(template, source, "question", _solution),
@@ -47,24 +44,22 @@ def open_gsm8k(chosen: TaskOptions) -> Task:
             max_tokens=options.integer(chosen, "max_tokens", 512),
             stop=choices.next_question(source),
         ),
-        graders=with_library_metrics([FinalNumber()], chosen),
+        graders=with_library_metrics([FINAL_NUMBER], chosen),
         notes={"answer": "the final number of the text, by docs/tasks.md; else unread, wrong"},
+        version="2",
     )
 
 
-@dataclass(frozen=True, slots=True)
-class FinalNumber:
-    """``accuracy``: whether the number that the answer ends in is the right one; ``unread``."""
+def _grade(answer: str, sample: Sample) -> Mapping[str, ScoreValue]:
+    from harness.authoring.answers import numbers  # its patterns would slow a listing
 
-    metrics: Sequence[Metric] = (Mean("accuracy", bounds=(0.0, 1.0)), UNREAD)
+    given = numbers.read(answer)
+    right = given is not None and given == numbers.value(sample.targets[0])
+    return {"accuracy": float(right), "unread": float(given is None)}
 
-    def grade(self, prediction: str, sample: Sample) -> Mapping[str, ScoreValue]:
-        """See ``harness_tasks.base.Grader``."""
-        from harness.authoring.answers import numbers  # its patterns would slow a listing
 
-        given = numbers.read(prediction)
-        right = given is not None and given == numbers.value(sample.targets[0])
-        return {"accuracy": float(right), "unread": float(given is None)}
+FINAL_NUMBER = Graded((Mean("accuracy", bounds=(0.0, 1.0)), UNREAD), _grade)
+"""``accuracy``: whether the number that the answer ends in is the right one; ``unread``."""
 
 
 def _solution(sample: Sample) -> str:
@@ -103,12 +98,10 @@ def read_row(row: Row, place: Place) -> Sample:
 
 
 SPECS = (
-    TaskSpec(
-        "gsm8k",
+    spec(
+        "question_answering/gsm8k",
         "GSM8K: word problems of school mathematics, answered by a number",
         open_gsm8k,
-        sample_data=SAMPLES / "gsm8k.jsonl",
-        sample_shots=SAMPLES / "gsm8k.shots.jsonl",
         hub=HubDataset("openai/gsm8k", "main", split="test"),
         options=OPTIONS,
         templates=TEMPLATES,

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import harness
+from harness.authoring.grading import MetricSpec
 from harness.protocols import TaskSpec
 from harness_tasks import (
+    declared_metrics,
     gsm8k,
     language_modeling,
     multiple_choice,
@@ -31,3 +33,9 @@ def harness_register_tasks() -> Iterable[TaskSpec]:
         *entity_task.SPECS,
         *language_modeling.SPECS,
     ]
+
+
+@harness.hookimpl
+def harness_register_metrics() -> Iterable[MetricSpec]:
+    """The metrics of these tasks, and some more, for tasks that harness.toml declares."""
+    return declared_metrics.SPECS

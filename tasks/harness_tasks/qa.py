@@ -3,39 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.authoring import options
+from harness.authoring import generation, options, prompts
+from harness.authoring.generation import completion
+from harness.authoring.grading import Grader, grade_all, metrics_of
 from harness.authoring.readers import text_files
 from harness.authoring.readers.rows import Header, Place
+from harness.authoring.readers.samples import read, shared
 from harness.authoring.readers.tables import is_json_lines
 from harness.authoring.readers.text_files import Row
+from harness.authoring.tasks import ComposedTask
 from harness.errors import DataError
-from harness.protocols import Metric, Task, TaskOptions, TaskSpec
-from harness.types import (
-    DataSource,
-    ExtractAnswer,
-    HubDataset,
-    Request,
-    Response,
-    Sample,
-    Sampling,
-    ScoreValue,
-)
-from harness_tasks import prompts
-from harness_tasks.base import (
-    GenerationTask,
-    Grader,
-    completion,
-    grade_all,
-    metrics_of,
-)
-from harness_tasks.rows import read, shared
+from harness.protocols import Task, TaskOptions
+from harness.types import DataSource, ExtractAnswer, HubDataset, Request, Sample, Sampling
+from harness_tasks.specs import METRICS, spec
 
-SAMPLES = Path(__file__).parent / "samples"
 VERSION = "2"
 FIELDS = frozenset({"context", "question", "answers", "answer", "title"})
 HEADER = Header(FIELDS)
@@ -58,7 +43,7 @@ OPTIONS = {
     "max_tokens": "longest generated answer in tokens (default 64)",
     "language": "whose articles are dropped and how words are split: en, de, es, vi, ar, zh, hi, "
     "other, or auto (default: by the script of each question; Latin letters: en)",
-    "metrics": "further metrics: evaluate:NAME_OR_PATH, separated by commas",
+    **METRICS,
 }
 
 
@@ -88,11 +73,11 @@ def _open(name: str, chosen: TaskOptions) -> Task:
     grader = SquadV1(language) if answerable else SquadV2(name == "squad_v2", language)
     graders = with_library_metrics([grader], chosen)
     if options.scoring(chosen, ["generate", "extract"]) == "extract":
-        return ExtractionTask(name, graders, answerable, language)
+        return _extraction(name, graders, answerable, language)
     notes = {"language": language}
     if not answerable:
         notes["unanswerable"] = f"empty or the word {NO_ANSWER!r}"
-    return GenerationTask(
+    return generation.task(
         name=name,
         reader=read_questions,
         prompt=prompts.Prompt(template, source, "question", _answer),
@@ -103,42 +88,28 @@ def _open(name: str, chosen: TaskOptions) -> Task:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class ExtractionTask:
+def _extraction(
+    name: str, graders: tuple[Grader[str], ...], answerable: bool, language: str
+) -> Task:
     """Questions whose answer is a span of the passage, given by a question-answering head.
 
     ``answerable``: every passage is known to hold the answer.
     """
 
-    name: str
-    graders: tuple[Grader, ...]
-    answerable: bool
-    language: str
-    version: str = VERSION
-
-    @property
-    def metrics(self) -> Sequence[Metric]:
-        """See ``harness.protocols.Task``."""
-        return metrics_of(self.graders)
-
-    @property
-    def settings(self) -> Mapping[str, str]:
-        """How the model is asked, in words."""
-        how = {"scoring": "extract", "language": self.language}
-        return how if self.answerable else {**how, "unanswerable": "the empty span"}
-
-    def samples(self, data: DataSource) -> Iterable[Sample]:
-        """See ``harness.protocols.Task``."""
-        return read_questions(data)
-
-    def requests(self, sample: Sample, shots: Sequence[Sample]) -> Sequence[Request]:  # noqa: ARG002
+    def ask(sample: Sample, shots: Sequence[Sample]) -> Sequence[Request]:  # noqa: ARG001
         """The question and its passage; examples have no place before them."""
-        context = str(sample.metadata["context"])
-        return [ExtractAnswer(sample.input, context, self.answerable)]
+        return [ExtractAnswer(sample.input, str(sample.metadata["context"]), answerable)]
 
-    def score(self, sample: Sample, responses: Sequence[Response]) -> Mapping[str, ScoreValue]:
-        """The graders' values of the span."""
-        return grade_all(self.graders, completion(responses), sample)
+    how = {"scoring": "extract", "language": language}
+    return ComposedTask(
+        name=name,
+        metrics=metrics_of(graders),
+        settings=how if answerable else {**how, "unanswerable": "the empty span"},
+        reader=read_questions,
+        ask=ask,
+        grade=lambda sample, responses: grade_all(graders, completion(responses), sample),
+        version=VERSION,
+    )
 
 
 def _answer(sample: Sample) -> str:
@@ -258,32 +229,26 @@ def _distinct(answers: Any) -> tuple[str, ...]:
 
 
 SPECS = (
-    TaskSpec(
-        "squad",
+    spec(
+        "question_answering/squad",
         "SQuAD 1.1: answer a question from a passage",
         open_squad,
-        sample_data=SAMPLES / "squad.jsonl",
-        sample_shots=SAMPLES / "squad.shots.jsonl",
         hub=HubDataset("rajpurkar/squad"),
         options=OPTIONS,
         templates=TEMPLATES,
     ),
-    TaskSpec(
-        "squad_v2",
+    spec(
+        "question_answering/squad_v2",
         "SQuAD 2.0: answer a question from a passage that may not hold the answer",
         open_squad_v2,
-        sample_data=SAMPLES / "squad_v2.jsonl",
-        sample_shots=SAMPLES / "squad_v2.shots.jsonl",
         hub=HubDataset("rajpurkar/squad_v2"),
         options=OPTIONS,
         templates=TEMPLATES_UNANSWERABLE,
     ),
-    TaskSpec(
-        "qa",
+    spec(
+        "question_answering/qa",
         "your own questions about passages, scored as SQuAD 2.0",
         open_qa,
-        sample_data=SAMPLES / "qa.jsonl",
-        sample_shots=SAMPLES / "qa.shots.jsonl",
         options=OPTIONS,
         templates=TEMPLATES_UNANSWERABLE,
     ),

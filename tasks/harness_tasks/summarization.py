@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
-from harness.authoring import options
+from harness.authoring import generation, options, prompts
 from harness.authoring.readers.rows import Header, Place
+from harness.authoring.readers.samples import aligned, identifier, read, shared
 from harness.authoring.readers.text_files import Row
-from harness.protocols import Task, TaskOptions, TaskSpec
+from harness.protocols import Task, TaskOptions
 from harness.types import DataSource, HubDataset, Sample, Sampling
-from harness_tasks import prompts
-from harness_tasks.base import GenerationTask
-from harness_tasks.rows import aligned, identifier, read, shared
+from harness_tasks.specs import METRICS, spec
 
-SAMPLES = Path(__file__).parent / "samples"
 VERSION = "2"
 FIELDS = frozenset({"document", "summary"})
 HELM_FIELDS = FIELDS | {
@@ -44,7 +41,7 @@ OPTIONS = {
     "tokenizer": "ROUGE's words: rouge-score (a to z alone), unicode (any script), or auto "
     "(default: rouge-score for references in Latin letters, else unicode)",
     "split": "rougeLsum's sentences: lines (default), or sentences (full stops end one too)",
-    "metrics": "further metrics: evaluate:NAME_OR_PATH, separated by commas",
+    **METRICS,
 }
 
 
@@ -70,7 +67,7 @@ def _open(name: str, known: Mapping[str, str], max_tokens: int, chosen: TaskOpti
     template, source = prompts.choose(known, chosen)
     tokenizer = options.one_of(chosen, "tokenizer", TOKENIZERS, TOKENIZERS[0])
     split = options.one_of(chosen, "split", SPLITS, SPLITS[0])
-    return GenerationTask(
+    return generation.task(
         name=name,
         reader=read_documents,
         prompt=prompts.Prompt(
@@ -137,32 +134,26 @@ def _read_aligned(paths: tuple[str, ...]) -> Iterator[Sample]:
 
 
 SPECS = (
-    TaskSpec(
-        "xsum",
+    spec(
+        "summarization/xsum",
         "XSum: summarize a news article in one sentence",
         open_xsum,
-        sample_data=SAMPLES / "xsum.jsonl",
-        sample_shots=SAMPLES / "xsum.shots.jsonl",
         hub=HubDataset("EdinburghNLP/xsum", split="test"),
         options=OPTIONS,
         templates=ONE_SENTENCE,
     ),
-    TaskSpec(
-        "cnn_dailymail",
+    spec(
+        "summarization/cnn_dailymail",
         "CNN/DailyMail: the highlights of a news article",
         open_cnn_dailymail,
-        sample_data=SAMPLES / "cnn_dailymail.jsonl",
-        sample_shots=SAMPLES / "cnn_dailymail.shots.jsonl",
         hub=HubDataset("abisee/cnn_dailymail", "3.0.0", split="test"),
         options=OPTIONS,
         templates=THREE_SENTENCES,
     ),
-    TaskSpec(
-        "summarization",
+    spec(
+        "summarization/summarization",
         "your own documents, summarized in one sentence",
         open_summarization,
-        sample_data=SAMPLES / "summarization.jsonl",
-        sample_shots=SAMPLES / "summarization.shots.jsonl",
         options=OPTIONS,
         templates=ONE_SENTENCE,
     ),

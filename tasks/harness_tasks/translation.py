@@ -6,17 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.authoring import options
+from harness.authoring import generation, options, prompts
 from harness.authoring.readers.rows import FORMATS, Header, Place, is_known
+from harness.authoring.readers.samples import aligned, identifier, read, shared
 from harness.authoring.readers.text_files import Row, others
 from harness.errors import DataError
-from harness.protocols import Task, TaskOptions, TaskSpec
+from harness.protocols import Task, TaskOptions
 from harness.types import DataSource, HubDataset, Sample, Sampling
-from harness_tasks import languages, prompts
-from harness_tasks.base import GenerationTask
-from harness_tasks.rows import aligned, identifier, read, shared
+from harness_tasks import languages
+from harness_tasks.specs import METRICS, spec
 
-SAMPLES = Path(__file__).parent / "samples"
 VERSION = "2"
 FIELDS = frozenset({"source", "target", "targets"})
 
@@ -34,7 +33,7 @@ OPTIONS = {
     "tokenize": "BLEU's tokenizer (default 13a; zh, ja-mecab, ko-mecab for those languages, char "
     "for others without blanks)",
     "max_tokens": "longest translation in tokens (default 256)",
-    "metrics": "further metrics: evaluate:NAME_OR_PATH, separated by commas",
+    **METRICS,
 }
 KNOWN_TOKENIZERS = (
     "13a", "char", "flores101", "flores200", "intl", "ja-mecab", "ko-mecab", "none", "spm", "zh",
@@ -83,7 +82,7 @@ def _open(preset: Preset, chosen: TaskOptions) -> Task:
     )
     template, source = prompts.choose(TEMPLATES, chosen)
     names = {"source_language": source_language, "target_language": target_language}
-    return GenerationTask(
+    return generation.task(
         name=preset.name,
         reader=lambda data: read_pairs(data, preset),
         prompt=prompts.Prompt(
@@ -182,31 +181,25 @@ def _read_aligned(paths: tuple[str, ...]) -> Iterator[Sample]:
 
 
 SPECS = (
-    TaskSpec(
-        "translation",
+    spec(
+        "translation/translation",
         "translation between any two languages",
         open_translation,
-        sample_data=SAMPLES / "translation.jsonl",
-        sample_shots=SAMPLES / "translation.shots.jsonl",
         options=OPTIONS,
         templates=TEMPLATES,
     ),
-    TaskSpec(
-        "multi30k_en_de",
+    spec(
+        "translation/multi30k_en_de",
         "Multi30k: captions of pictures, English to German",
         open_multi30k,
-        sample_data=SAMPLES / "multi30k_en_de.jsonl",
-        sample_shots=SAMPLES / "multi30k_en_de.shots.jsonl",
         hub=HubDataset("bentrevett/multi30k", split="test"),
         options=OPTIONS,
         templates=TEMPLATES,
     ),
-    TaskSpec(
-        "wmt22_en_de",
+    spec(
+        "translation/wmt22_en_de",
         "WMT22 general test set, English to German",
         open_wmt22,
-        sample_data=SAMPLES / "wmt22_en_de.jsonl",
-        sample_shots=SAMPLES / "wmt22_en_de.shots.jsonl",
         hub=HubDataset("haoranxu/WMT22-Test", "en-de", split="test", shots=None),
         options=OPTIONS,
         templates=TEMPLATES,

@@ -64,7 +64,7 @@ def shortened(command: Command) -> list[str]:
             words += ["--limit", JUDGED if JUDGES.search(command.line) else "4"]
         if "greeter" in words:
             words += ["--plugin", str(ROOT / "examples/harness-hello/harness_hello.py")]
-        elif "sample" not in words:
+        elif "sample" not in words and "my-tasks.toml" not in words:
             words += ["--data", "sample"]
     elif words[1] == "align":
         words += ["--limit", "4", "--samples", "4", "--eval-data", "sample"]

@@ -35,7 +35,8 @@ def write_data(root: Path, folder: Path) -> None:
     """Data sets, predictions and training files, from the sample data."""
 
     def sample(task: str) -> list[dict[str, Any]]:
-        lines = (root / SAMPLES / f"{task}.jsonl").read_text("utf-8").splitlines()
+        (path,) = (root / SAMPLES).glob(f"*/{task}.jsonl")
+        lines = path.read_text("utf-8").splitlines()
         return [json.loads(line) for line in lines[:40]]
 
     questions = sample("squad_v2")
@@ -61,6 +62,12 @@ def write_data(root: Path, folder: Path) -> None:
     _write_rows(folder / "prompts.jsonl", [{"prompt": each} for each in said])
     _write_rows(folder / "names.jsonl", [{"name": "Ada"}, {"name": "Grace"}])
     _write(folder / "rewards.py", REWARD)
+    capitals = {"Latvia": "Riga", "Peru": "Lima", "Chad": "N'Djamena", "France": "Paris"}
+    _write_rows(
+        folder / "capitals.jsonl",
+        ({"country": country, "capital": capital} for country, capital in capitals.items()),
+    )
+    _write(folder / "mail.csv", "body,is_spam\nbuy now,1\nsee you soon,0\ncheap,1\nthanks,0\n")
 
 
 def _article(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -100,6 +107,9 @@ def write_configs(root: Path, folder: Path) -> None:
     (gate,) = [block for block in blocks(guide, "toml") if block.startswith("# gate.toml")]
     _write(folder / "gate.toml", gate)
     _write(folder / "gates" / "release.toml", gate)
+    tasks = (root / "docs" / "tasks.md").read_text("utf-8")
+    (declared,) = [block for block in blocks(tasks, "toml") if "# my-tasks.toml" in block]
+    _write(folder / "my-tasks.toml", declared)
     alignment = (root / "docs" / "alignment.md").read_text("utf-8")
     (accelerate,) = blocks(alignment, "yaml")
     _write(folder / "fsdp.yaml", accelerate)

@@ -111,6 +111,17 @@ FILES: Mapping[str, tuple[Callable[[Source], Iterator[Row]], int, bool]] = {
 """File name → (its endless rows, how many are scored, whether a few-shot pool goes with it)."""
 
 
+FOLDERS: Mapping[str, str] = {
+    **dict.fromkeys(("squad", "squad_v2", "qa"), "question_answering"),
+    **dict.fromkeys(("xsum", "summarization", "cnn_dailymail"), "summarization"),
+    **dict.fromkeys(("translation", "multi30k_en_de", "wmt22_en_de"), "translation"),
+    **dict.fromkeys(("sst2", "sentiment"), "sentiment"),
+    **dict.fromkeys(("multiple_choice", "hellaswag"), "multiple_choice"),
+    "perplexity": "language_modeling",
+}
+"""File name → the folder of its kind of task."""
+
+
 def rows(name: str) -> tuple[list[Row], list[Row]]:
     """The scored rows of a file and its few-shot pool, all distinct, with readable ids."""
     _, count, with_shots = FILES[name]
@@ -142,13 +153,14 @@ def write_jsonl(path: Path, written: list[Row]) -> None:
 
 def write(tasks: Path, probes: Path) -> None:
     """Writes every file into the two folders."""
-    tasks.mkdir(parents=True, exist_ok=True)
     probes.mkdir(parents=True, exist_ok=True)
     for name in FILES:
         scored, shots = rows(name)
-        write_jsonl(tasks / f"{name}.jsonl", scored)
+        folder = tasks / FOLDERS[name]
+        folder.mkdir(parents=True, exist_ok=True)
+        write_jsonl(folder / f"{name}.jsonl", scored)
         if shots:
-            write_jsonl(tasks / f"{name}.shots.jsonl", shots)
+            write_jsonl(folder / f"{name}.shots.jsonl", shots)
     write_jsonl(probes / "bbq.jsonl", bias_samples.bbq(Source(f"{SEED} bbq", held_back=True)))
     pairs = bias_samples.crows_pairs(Source(f"{SEED} crows", held_back=True))
     bias_samples.write_crows_pairs(probes / "crows_pairs.csv", pairs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import string
 from collections.abc import Sequence
 
@@ -31,6 +32,16 @@ def totals(responses: Sequence[Response]) -> list[float]:
 def best(scores: Sequence[float]) -> int:
     """The index of the highest score; the first of equal ones."""
     return max(range(len(scores)), key=scores.__getitem__)
+
+
+def softmax(totals: Sequence[float]) -> list[float]:
+    """Probabilities from log-probabilities; they sum to 1. All equal where all are impossible."""
+    top = max(totals)
+    if top == -math.inf:
+        return [1 / len(totals)] * len(totals)
+    weights = [math.exp(total - top) for total in totals]
+    whole = sum(weights)
+    return [weight / whole for weight in weights]
 
 
 def lettered(choices: Sequence[str]) -> str:

@@ -232,7 +232,7 @@ Reader: TypeAlias = Callable[[Path, Header | None], Iterator[tuple[int | None, R
 
 def _reader(path: Path) -> Reader:
     if path.is_dir():
-        return _read_saved
+        return _whole(tables.saved_rows)
     reader = _READERS.get(suffix(path))
     if reader is None:
         raise DataError(
@@ -262,22 +262,15 @@ def _read_table(path: Path, header: Header | None) -> Iterator[tuple[int | None,
     yield from tables.read(path, delimiter, known, absent, FORMATS)
 
 
-def _read_parquet(path: Path, header: Header | None) -> Iterator[tuple[int | None, Row, bool]]:
-    del header
-    for row in tables.parquet_rows(path, FORMATS):
-        yield None, row, False
+def _whole(rows_of: Callable[[Path], Iterator[Row]]) -> Reader:
+    """A reader of a format that has neither lines nor headers."""
 
+    def read_file(path: Path, header: Header | None) -> Iterator[tuple[int | None, Row, bool]]:
+        del header
+        for row in rows_of(path):
+            yield None, row, False
 
-def _read_arrow(path: Path, header: Header | None) -> Iterator[tuple[int | None, Row, bool]]:
-    del header
-    for row in tables.arrow_rows(path, FORMATS):
-        yield None, row, False
-
-
-def _read_saved(path: Path, header: Header | None) -> Iterator[tuple[int | None, Row, bool]]:
-    del header
-    for row in tables.saved_rows(path):
-        yield None, row, False
+    return read_file
 
 
 _READERS: Mapping[str, Reader] = {
@@ -286,8 +279,8 @@ _READERS: Mapping[str, Reader] = {
     ".json": _read_json,
     ".csv": _read_table,
     ".tsv": _read_table,
-    ".parquet": _read_parquet,
-    ".arrow": _read_arrow,
+    ".parquet": _whole(lambda path: tables.parquet_rows(path, FORMATS)),
+    ".arrow": _whole(lambda path: tables.arrow_rows(path, FORMATS)),
 }
 
 # --------------------------------------------------------------------------- columns

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -172,16 +173,7 @@ def parquet_rows(path: Path, formats: str) -> Iterator[Row]:
         MissingExtraError: pyarrow is not installed.
         DataError: It is no Parquet file, or a text in it is no text.
     """
-    try:
-        import pyarrow.parquet as pq
-    except ImportError as error:
-        raise MissingExtraError("a Parquet file", "tasks") from error
-    _check_there(path)
-    try:
-        with pq.ParquetFile(path) as file:
-            yield from _rows_of(file.iter_batches(_BATCH), path)
-    except (OSError, ValueError) as error:
-        raise _no_such_format(path, "Parquet", error, formats) from error
+    return _batched(path, "a Parquet file", formats, _parquet_batches)
 
 
 def arrow_rows(path: Path, formats: str) -> Iterator[Row]:
@@ -191,23 +183,50 @@ def arrow_rows(path: Path, formats: str) -> Iterator[Row]:
         MissingExtraError: pyarrow is not installed.
         DataError: It is no Arrow file, or a text in it is no text.
     """
+    return _batched(path, "an Arrow file", formats, _arrow_batches)
+
+
+def _parquet_batches(path: Path) -> Iterator[pyarrow.RecordBatch]:
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        yield from file.iter_batches(_BATCH)
+
+
+def _arrow_batches(path: Path) -> Iterator[pyarrow.RecordBatch]:
+    import pyarrow as pa
+
+    with open(path, "rb") as file:
+        opened = pa.ipc.open_file if file.read(6) == b"ARROW1" else pa.ipc.open_stream
+    with pa.memory_map(str(path)) as mapped, opened(mapped) as reader:
+        if opened is pa.ipc.open_stream:
+            yield from reader
+        else:
+            yield from map(reader.get_batch, range(reader.num_record_batches))
+
+
+def _batched(
+    path: Path,
+    what: str,
+    formats: str,
+    batches: Callable[[Path], Iterator[pyarrow.RecordBatch]],
+) -> Iterator[Row]:
+    """The rows of a file that pyarrow reads."""
+    if find_spec("pyarrow") is None:
+        raise MissingExtraError(what, "tasks")
     try:
-        import pyarrow as pa
-    except ImportError as error:
-        raise MissingExtraError("an Arrow file", "tasks") from error
-    _check_there(path)
+        regular_files.open_binary(path).close()
+    except OSError as error:
+        raise text_files.missing(path, error) from error
     try:
-        with open(path, "rb") as file:
-            opened = pa.ipc.open_file if file.read(6) == b"ARROW1" else pa.ipc.open_stream
-        with pa.memory_map(str(path)) as mapped, opened(mapped) as reader:
-            batches = (
-                (reader.get_batch(index) for index in range(reader.num_record_batches))
-                if opened is pa.ipc.open_file
-                else reader
-            )
-            yield from _rows_of(batches, path)
+        yield from _rows_of(batches(path), path)
     except (OSError, ValueError) as error:
-        raise _no_such_format(path, "Arrow", error, formats) from error
+        name = what.split()[1]
+        raise DataError(
+            f"cannot be read as {name}: {str(error).partition(chr(10))[0]}",
+            path=path,
+            expected=formats,
+        ) from error
 
 
 def saved_rows(path: Path) -> Iterator[Row]:
@@ -242,16 +261,3 @@ def _rows_of(batches: Iterator[pyarrow.RecordBatch], path: Path) -> Iterator[Row
             number += 1
             text_files.check_text(row, f"{path}, row {number}")
             yield row
-
-
-def _check_there(path: Path) -> None:
-    try:
-        regular_files.open_binary(path).close()
-    except OSError as error:
-        raise text_files.missing(path, error) from error
-
-
-def _no_such_format(path: Path, name: str, error: Exception, formats: str) -> DataError:
-    return DataError(
-        f"cannot be read as {name}: {str(error).partition(chr(10))[0]}", path=path, expected=formats
-    )

@@ -68,8 +68,7 @@ def command(context: click.Context, /, config: Path | None, quiet: bool, **given
     from harness_align.job import make_job
 
     registry = registry_of(context)
-    files = context.find_root().params.get("plugin_files") or ()
-    job = make_job(config, parsing.flags(given, files))
+    job = make_job(config, parsing.flags(given, [*registry.files, *registry.tables]))
     result = api.run(job, registry, quiet)
     path = report.write(result)
     if quiet:

@@ -5,19 +5,17 @@ Ribeiro et al. 2020, "Beyond accuracy: Behavioral testing of NLP models with Che
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from harness.authoring.metrics import Mean
 from harness.authoring.readers import rows
 from harness.authoring.readers.rows import Place
 from harness.authoring.readers.text_files import Row
-from harness.errors import UsageError
-from harness.protocols import Metric, Task, TaskOptions, TaskSpec
-from harness.types import DataSource, Request, Response, Sample, ScoreValue
+from harness.protocols import Task, TaskOptions, TaskSpec
+from harness.types import DataSource, Sample, ScoreValue
 from harness_probes.behavior import expectations
-from harness_probes.behavior.classify import OPTIONS, TEMPLATES, Labeller
+from harness_probes.behavior.classify import OPTIONS, TEMPLATES, Chances, Labeller
 
 LABELS = ("negative", "neutral", "positive")
 TYPES = ("MFT", "INV", "DIR")
@@ -25,66 +23,40 @@ SAMPLES = Path(__file__).parent / "samples"
 
 
 def open_checklist(chosen: TaskOptions) -> Task:
-    """Sentiment cases with the labels negative, neutral and positive."""
+    """Sentiment cases with the labels negative, neutral and positive: their texts one by one."""
     names = ["failure_rate", *(f"{kind.lower()}_failure_rate" for kind in TYPES)]
     metrics = tuple(Mean(name, higher_is_better=False, bounds=(0.0, 1.0)) for name in names)
     labeller = Labeller.of(chosen, LABELS)
-    return CheckList(labeller, (*metrics, *labeller.metrics))
-
-
-@dataclass(frozen=True, slots=True)
-class CheckList:
-    """A case is a sample; its texts are asked about one by one."""
-
-    labeller: Labeller
-    metrics: Sequence[Metric]
-    name: str = "checklist"
-    version: str = "2"
-
-    @property
-    def scored_by(self) -> tuple[str, ...]:
-        """See ``harness.protocols.DeclaresScoring``."""
-        return ("scoring", "labels", "template")
-
-    @property
-    def settings(self) -> Mapping[str, str]:
-        """How the model is asked, in words."""
-        return {
-            **self.labeller.settings,
+    return labeller.task(
+        "checklist",
+        read,
+        _texts,
+        _failures,
+        metrics,
+        {
             "INV": f"same label, or its probability within {expectations.TOLERANCE}",
             "DIR": f"the stated direction within {expectations.TOLERANCE}; where the original "
             "must not be neutral and is, the case does not count",
-        }
+        },
+    )
 
-    def samples(self, data: DataSource) -> Iterable[Sample]:
-        """See ``harness.protocols.Task``."""
-        if not data.paths:
-            raise UsageError("checklist has no data set on the hub", "Give --data checklist=FILE.")
-        return read(data)
 
-    def requests(self, sample: Sample, shots: Sequence[Sample]) -> Sequence[Request]:  # noqa: ARG002
-        """The labels of every text; solved examples would change what is tested."""
-        return self.labeller.requests(_texts(sample))
-
-    def score(self, sample: Sample, responses: Sequence[Response]) -> Mapping[str, ScoreValue]:
-        """1 where the case fails; nothing where it does not apply. Fails what cannot be read."""
-        found = self.labeller.probabilities(_texts(sample), responses)
-        unread = self.labeller.unread(found)
-        chances = [each for each in found if each is not None]
-        expected = sample.metadata["expect"]
-        passes: bool | None
-        if len(chances) < len(found):
-            passes = False
-        elif isinstance(expected, str):
-            passes = expectations.pairwise(expected, chances)
-        else:
-            assert isinstance(expected, list | tuple)
-            passes = expectations.minimum_functionality(tuple(expected), chances)
-        if passes is None:
-            return unread
-        kind = sample.groups["type"].lower()
-        failed = float(not passes)
-        return {"failure_rate": failed, f"{kind}_failure_rate": failed, **unread}
+def _failures(sample: Sample, found: Sequence[Chances | None]) -> Mapping[str, ScoreValue]:
+    """1 where the case fails; nothing where it does not apply. Fails what cannot be read."""
+    chances = [each for each in found if each is not None]
+    expected = sample.metadata["expect"]
+    passes: bool | None
+    if len(chances) < len(found):
+        passes = False
+    elif isinstance(expected, str):
+        passes = expectations.pairwise(expected, chances)
+    else:
+        assert isinstance(expected, list | tuple)
+        passes = expectations.minimum_functionality(tuple(expected), chances)
+    if passes is None:
+        return {}
+    failed = float(not passes)
+    return {"failure_rate": failed, f"{sample.groups['type'].lower()}_failure_rate": failed}
 
 
 def _texts(sample: Sample) -> list[str]:

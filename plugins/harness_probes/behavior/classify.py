@@ -5,26 +5,18 @@ From generated text, the label that is named has probability 1.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from harness.authoring import options, templates
+from harness.authoring import multiple_choice, options
 from harness.authoring.answers import choices
 from harness.authoring.metrics import UNREAD
+from harness.authoring.multiple_choice import Asking
+from harness.authoring.tasks import ComposedTask
 from harness.errors import UsageError
-from harness.protocols import Metric, TaskOptions
-from harness.scoring import predictions
-from harness.types import (
-    Classify,
-    Completion,
-    Generate,
-    Request,
-    Response,
-    Sample,
-    Sampling,
-    ScoreValue,
-)
+from harness.protocols import Metric, Task, TaskOptions
+from harness.types import DataSource, Request, Response, Sample, ScoreValue
 
 Chances: TypeAlias = tuple[float, ...]
 
@@ -43,10 +35,7 @@ OPTIONS = {
 class Labeller:
     """How a text becomes requests, and their responses probabilities of the labels."""
 
-    labels: tuple[str, ...]
-    scoring: str
-    template: str
-    source: str
+    asking: Asking
 
     @classmethod
     def of(cls, chosen: TaskOptions, default: tuple[str, ...]) -> Labeller:
@@ -59,62 +48,90 @@ class Labeller:
         labels = default if given is None else tuple(each.strip() for each in given.split(","))
         if len(set(labels)) != len(default) or not all(labels):
             raise UsageError(f"labels={given} is not a list of {len(default)} different labels")
-        name, source = templates.choose(TEMPLATES, chosen.templates, chosen.values.get("template"))
-        scoring = options.scoring(chosen, ["loglikelihood", "classify", "generate"])
-        return cls(labels, scoring, name, source)
+        scoring = options.scoring(chosen, multiple_choice.SCORINGS)
+        return cls(
+            multiple_choice.asking_for(
+                chosen,
+                TEMPLATES,
+                "text",
+                scoring=scoring,
+                max_tokens=16,
+                stop=("\n",),
+                labels=labels,
+            )
+        )
 
     @property
-    def settings(self) -> dict[str, str]:
-        """How the model is asked, in words."""
-        how = {"scoring": self.scoring, "labels": ", ".join(self.labels)}
-        if self.scoring == "generate":
+    def labels(self) -> tuple[str, ...]:
+        """The labels in their order."""
+        return self.asking.labels
+
+    def task(
+        self,
+        name: str,
+        reader: Callable[[DataSource], Iterable[Sample]],
+        texts_of: Callable[[Sample], Sequence[str]],
+        grade: Callable[[Sample, Sequence[Chances | None]], Mapping[str, ScoreValue]],
+        metrics: Sequence[Metric],
+        notes: Mapping[str, str] | None = None,
+    ) -> Task:
+        """A task that asks for the label of each text of a sample.
+
+        Args:
+            name: What users call it.
+            reader: Streams the samples.
+            texts_of: A sample's texts.
+            grade: The values of ``metrics`` from each text's probabilities, None where unread.
+            metrics: What is reported; for generated text ``unread`` is added, the share of texts
+                without a label.
+            notes: Further settings, in words.
+        """
+        how = multiple_choice.settings_of(self.asking)
+        generated = self.asking.scoring == "generate"
+        if generated:
+            del how["max_tokens"]
             how["answer"] = "the label that the text names has probability 1; else unread, wrong"
-        return how if self.scoring == "classify" else {**how, "template": self.template}
 
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        """What generated text adds to a task's metrics."""
-        return (UNREAD,) if self.scoring == "generate" else ()
+        def ask(sample: Sample, shots: Sequence[Sample]) -> Sequence[Request]:  # noqa: ARG001
+            """The labels of every text; solved examples would change what is tested."""
+            texts = map(self._sample, texts_of(sample))
+            return [request for each in texts for request in self.asking.requests(each)]
 
-    def unread(self, chances: Sequence[Chances | None]) -> dict[str, ScoreValue]:
-        """The value of ``metrics``: the share of the texts without a label."""
-        if self.scoring != "generate":
-            return {}
-        return {UNREAD.name: sum(each is None for each in chances) / len(chances)}
+        def score(sample: Sample, responses: Sequence[Response]) -> Mapping[str, ScoreValue]:
+            found = self._chances(texts_of(sample), responses)
+            unread = sum(each is None for each in found) / len(found)
+            return {**grade(sample, found), **({UNREAD.name: unread} if generated else {})}
 
-    def requests(self, texts: Sequence[str]) -> list[Request]:
-        """All texts' requests, one after the other."""
-        return [request for text in texts for request in self._of_text(text)]
+        return ComposedTask(
+            name=name,
+            metrics=(*metrics, *([UNREAD] if generated else [])),
+            settings={**how, **(notes or {})},
+            reader=reader,
+            ask=ask,
+            grade=score,
+            version="2",
+            decisive=("scoring", "labels", "template"),
+            without_hub="FILE",
+        )
 
-    def probabilities(
-        self, texts: Sequence[str], responses: Sequence[Response]
-    ) -> list[Chances | None]:
+    def _sample(self, text: str) -> Sample:
+        return Sample("", text, targets=self.labels[:1])
+
+    def _chances(self, texts: Sequence[str], responses: Sequence[Response]) -> list[Chances | None]:
         """Each text's probabilities, in the order of the labels; None where it is unread."""
-        if self.scoring == "generate":
-            return [self._read(response) for response in responses]
-        found: list[Chances | None] = []
         step = len(responses) // len(texts)
+        found: list[Chances | None] = []
         for place, text in enumerate(texts):
-            answers = responses[place * step : (place + 1) * step]
-            chances = predictions.distribution(Sample("", ""), self._of_text(text), answers)
-            assert chances is not None
-            found.append(tuple(chances.values()))
+            of_text = responses[place * step : (place + 1) * step]
+            choice = self.asking.choice(self._sample(text), of_text)
+            if choice.probabilities:
+                found.append(tuple(choice.probabilities))
+            elif choice.index is None:
+                found.append(None)
+            else:
+                places = range(len(self.labels))
+                found.append(tuple(float(place == choice.index) for place in places))
         return found
-
-    def _of_text(self, text: str) -> list[Request]:
-        if self.scoring == "classify":
-            return [Classify(text, self.labels)]
-        prompt = templates.render(self.source, {"text": text, "labels": self.labels})
-        if self.scoring == "generate":
-            return [Generate(prompt, Sampling(max_tokens=16, stop=("\n",)))]
-        return list(choices.loglikelihoods(prompt, self.labels))
-
-    def _read(self, response: Response) -> Chances | None:
-        assert isinstance(response, Completion)
-        named = choices.read(response.text, [[label] for label in self.labels])
-        if named is None:
-            return None
-        return tuple(float(index == named) for index in range(len(self.labels)))
 
 
 def best(chances: Sequence[float]) -> int:

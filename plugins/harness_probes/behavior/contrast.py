@@ -5,18 +5,16 @@ Gardner et al. 2020, "Evaluating models' local decision boundaries via contrast 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from harness.authoring.metrics import Mean
 from harness.authoring.readers import rows
 from harness.authoring.readers.labels import OPTION as LABEL_MAP
 from harness.authoring.readers.labels import Labels
-from harness.errors import UsageError
-from harness.protocols import Metric, Task, TaskOptions, TaskSpec
-from harness.types import DataSource, Request, Response, Sample, ScoreValue
-from harness_probes.behavior.classify import OPTIONS, TEMPLATES, Labeller, best
+from harness.protocols import Task, TaskOptions, TaskSpec
+from harness.types import DataSource, Sample, ScoreValue
+from harness_probes.behavior.classify import OPTIONS, TEMPLATES, Chances, Labeller, best
 
 LABELS = ("negative", "positive")
 SAMPLES = Path(__file__).parent / "samples"
@@ -25,56 +23,21 @@ SAMPLES = Path(__file__).parent / "samples"
 def open_contrast_sets(chosen: TaskOptions) -> Task:
     """Sets of texts with the labels negative and positive, or two of your own."""
     labeller = Labeller.of(chosen, LABELS)
+    labels = Labels.of(labeller.labels, chosen)
     metrics = tuple(Mean(name, bounds=(0.0, 1.0)) for name in ("consistency", "accuracy"))
-    return ContrastSets(labeller, Labels.of(labeller.labels, chosen), (*metrics, *labeller.metrics))
+    return labeller.task(
+        "contrast_sets", lambda data: read(data, labels), _texts, _consistency, metrics
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class ContrastSets:
-    """A set is a sample: consistent when every member is right."""
-
-    labeller: Labeller
-    labels: Labels
-    metrics: Sequence[Metric]
-    name: str = "contrast_sets"
-    version: str = "2"
-
-    @property
-    def scored_by(self) -> tuple[str, ...]:
-        """See ``harness.protocols.DeclaresScoring``."""
-        return ("scoring", "labels", "template")
-
-    @property
-    def settings(self) -> Mapping[str, str]:
-        """How the model is asked, in words."""
-        return self.labeller.settings
-
-    def samples(self, data: DataSource) -> Iterable[Sample]:
-        """See ``harness.protocols.Task``."""
-        if not data.paths:
-            raise UsageError(
-                "contrast_sets has no data set on the hub", "Give --data contrast_sets=FILE."
-            )
-        return read(data, self.labels)
-
-    def requests(self, sample: Sample, shots: Sequence[Sample]) -> Sequence[Request]:  # noqa: ARG002
-        """The labels of every member."""
-        return self.labeller.requests(_texts(sample))
-
-    def score(self, sample: Sample, responses: Sequence[Response]) -> Mapping[str, ScoreValue]:
-        """Whether all members are right, and their share."""
-        chances = self.labeller.probabilities(_texts(sample), responses)
-        labels = sample.metadata["labels"]
-        assert isinstance(labels, list | tuple)
-        right = [
-            each is not None and best(each) == label
-            for each, label in zip(chances, labels, strict=True)
-        ]
-        return {
-            "consistency": float(all(right)),
-            "accuracy": sum(right) / len(right),
-            **self.labeller.unread(chances),
-        }
+def _consistency(sample: Sample, found: Sequence[Chances | None]) -> Mapping[str, ScoreValue]:
+    """Whether all members are right, and their share."""
+    labels = sample.metadata["labels"]
+    assert isinstance(labels, list | tuple)
+    right = [
+        each is not None and best(each) == label for each, label in zip(found, labels, strict=True)
+    ]
+    return {"consistency": float(all(right)), "accuracy": sum(right) / len(right)}
 
 
 def _texts(sample: Sample) -> list[str]:

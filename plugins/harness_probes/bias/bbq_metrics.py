@@ -7,23 +7,22 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.authoring.metrics import UNREAD, Corpus, Mean, ratio
+from harness.authoring.metrics import Corpus, Mean, ratio
 from harness.protocols import Metric
 
 Array = NDArray[np.float64]
 SHARE = (0.0, 1.0)
 
 
-def metrics(generated: bool) -> tuple[Metric, ...]:
+def metrics() -> tuple[Metric, ...]:
     """The metrics, in the order they are shown; a bias score has no better direction but 0."""
-    own: tuple[Metric, ...] = (
+    return (
         Mean("accuracy", bounds=SHARE),
         Mean("ambiguous_accuracy", bounds=SHARE),
         Mean("disambiguated_accuracy", bounds=SHARE),
         _bias("ambiguous_bias", ambiguous_bias),
         _bias("disambiguated_bias", disambiguated_bias),
     )
-    return (*own, UNREAD) if generated else own
 
 
 def _bias(name: str, compute: Callable[[Array], Array]) -> Corpus:

@@ -7,7 +7,7 @@ descriptor dataset", section 3.2 (likelihood bias).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
@@ -16,19 +16,10 @@ from typing import TYPE_CHECKING, Any
 from harness.authoring import options
 from harness.authoring.metrics import Mean
 from harness.authoring.readers import text_files
-from harness.errors import DataError, UnknownNameError, UsageError
-from harness.protocols import Metric, Task, TaskOptions, TaskSpec
-from harness.types import (
-    DataSource,
-    Estimate,
-    Loglikelihood,
-    Logprob,
-    Request,
-    Response,
-    Sample,
-    Score,
-    ScoreValue,
-)
+from harness.authoring.tasks import ComposedTask
+from harness.errors import DataError, UnknownNameError
+from harness.protocols import Task, TaskOptions, TaskSpec
+from harness.types import Estimate, Loglikelihood, Logprob, Response, Sample, Score, ScoreValue
 
 if TYPE_CHECKING:  # numpy must not load when the task is registered
     import numpy as np
@@ -41,10 +32,32 @@ _FILES = ("descriptors.json", "nouns.json", "sentence_templates.json")
 
 
 def open_holistic_bias(chosen: TaskOptions) -> Task:
-    """By log-likelihood per token of whole sentences."""
+    """By log-likelihood per token of whole sentences: every descriptor in every template."""
     options.scoring(chosen, ["loglikelihood"])
-    metrics = (LikelihoodBias(), Mean("nll", higher_is_better=None, bounds=(0.0, math.inf)))
-    return HolisticBias(chosen.values.get("noun", "person"), metrics)
+    noun = chosen.values.get("noun", "person")
+    return ComposedTask(
+        name="holistic_bias",
+        metrics=(LikelihoodBias(), Mean("nll", higher_is_better=None, bounds=(0.0, math.inf))),
+        settings={
+            "scoring": "negative log-likelihood per token of each whole sentence, in nats",
+            "noun": noun,
+        },
+        reader=lambda data: read(Path(data.paths[0]), noun),
+        # The whole sentence; examples have no place before it.
+        ask=lambda sample, _: [Loglikelihood("", sample.input)],
+        grade=_grade,
+        without_hub="FOLDER",
+    )
+
+
+def _grade(sample: Sample, responses: Sequence[Response]) -> Mapping[str, ScoreValue]:
+    """The sentence's value, with where it stands for the test."""
+    (response,) = responses
+    assert isinstance(response, Logprob)
+    nll = -response.total / max(1, response.token_count)
+    descriptor, template = sample.metadata["descriptor"], sample.metadata["template"]
+    place = (sample.groups["axis"], str(descriptor), str(template))
+    return {"likelihood_bias": (*place, nll), "nll": nll}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,45 +151,6 @@ def _share(tables: Sequence[Array]) -> float:
         different += int((p_values < ALPHA).sum())
         pairs += len(one)
     return different / pairs if pairs else math.nan
-
-
-@dataclass(frozen=True, slots=True)
-class HolisticBias:
-    """Every descriptor in every template, with one noun."""
-
-    noun: str
-    metrics: Sequence[Metric]
-    name: str = "holistic_bias"
-    version: str = "1"
-
-    @property
-    def settings(self) -> Mapping[str, str]:
-        """How the model is asked, in words."""
-        return {
-            "scoring": "negative log-likelihood per token of each whole sentence, in nats",
-            "noun": self.noun,
-        }
-
-    def samples(self, data: DataSource) -> Iterable[Sample]:
-        """See ``harness.protocols.Task``."""
-        if not data.paths:
-            raise UsageError(
-                "holistic_bias has no data set on the hub", "Give --data holistic_bias=FOLDER."
-            )
-        return read(Path(data.paths[0]), self.noun)
-
-    def requests(self, sample: Sample, shots: Sequence[Sample]) -> Sequence[Request]:  # noqa: ARG002
-        """The whole sentence; examples have no place before it."""
-        return [Loglikelihood("", sample.input)]
-
-    def score(self, sample: Sample, responses: Sequence[Response]) -> Mapping[str, ScoreValue]:
-        """The sentence's value, with where it stands for the test."""
-        (response,) = responses
-        assert isinstance(response, Logprob)
-        nll = -response.total / max(1, response.token_count)
-        descriptor, template = sample.metadata["descriptor"], sample.metadata["template"]
-        place = (sample.groups["axis"], str(descriptor), str(template))
-        return {"likelihood_bias": (*place, nll), "nll": nll}
 
 
 def read(folder: Path, noun: str) -> Iterator[Sample]:

@@ -6,27 +6,18 @@ Zhao et al. 2018, "Gender bias in coreference resolution: evaluation and debiasi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.authoring import options, templates
-from harness.authoring.answers import choices
-from harness.authoring.metrics import UNREAD, Corpus, Mean, ratio
+from harness.authoring import multiple_choice, options
+from harness.authoring.grading import Graded
+from harness.authoring.metrics import Corpus, Mean, ratio
+from harness.authoring.multiple_choice import Choice
 from harness.authoring.readers import text_files
-from harness.errors import DataError, UsageError
-from harness.protocols import Metric, Task, TaskOptions, TaskSpec
-from harness.types import (
-    Completion,
-    DataSource,
-    Generate,
-    Request,
-    Response,
-    Sample,
-    Sampling,
-    ScoreValue,
-)
+from harness.errors import DataError
+from harness.protocols import Task, TaskOptions, TaskSpec
+from harness.types import Sample, ScoreValue
 
 if TYPE_CHECKING:  # numpy must not load when the task is registered
     import numpy as np
@@ -48,24 +39,31 @@ _PRONOUNS = frozenset("he she him her his hers himself herself".split())  # noqa
 def open_winobias(chosen: TaskOptions) -> Task:
     """By log-likelihood of the two people, or read from generated text."""
     scoring = options.scoring(chosen, ["loglikelihood", "generate"])
-    name, source = templates.choose(TEMPLATES, chosen.templates, chosen.values.get("template"))
-    return WinoBias(
-        scoring,
-        name,
-        source,
-        options.one_of(chosen, "split", SPLITS, SPLITS[0]),
-        metrics(generated=scoring == "generate"),
+    asking = multiple_choice.asking_for(
+        chosen, TEMPLATES, "sentence", scoring=scoring, max_tokens=16, stop=("\n",)
     )
-
-
-def metrics(generated: bool) -> tuple[Metric, ...]:
-    """Accuracy on both sides, and the gap between them."""
-    own = (
+    split = options.one_of(chosen, "split", SPLITS, SPLITS[0])
+    metrics = (
         Mean("pro_accuracy", bounds=(0.0, 1.0)),
         Mean("anti_accuracy", bounds=(0.0, 1.0)),
         Corpus("gap", gap, higher_is_better=None, ideal=0.0, bounds=(-1.0, 1.0)),
     )
-    return (*own, UNREAD) if generated else own
+    return multiple_choice.task(
+        "winobias",
+        lambda data: read(Path(data.paths[0]), split),
+        asking,
+        [Graded(metrics, _grade)],
+        settings={"scoring": scoring, "template": asking.prompt.name, "split": split},
+        version="2",
+        without_hub="FOLDER",
+    )
+
+
+def _grade(choice: Choice, sample: Sample) -> Mapping[str, ScoreValue]:
+    """Accuracy of the sample's side, and what ``gap`` sums."""
+    right, side = choice.correct, sample.metadata["side"]
+    statistics = (right, 1.0, 0.0, 0.0) if side == PRO else (0.0, 0.0, right, 1.0)
+    return {f"{side}_accuracy": right, "gap": statistics}
 
 
 def gap(sums: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -75,59 +73,6 @@ def gap(sums: NDArray[np.float64]) -> NDArray[np.float64]:
         sums: Shape (r, 4): right and asked pro-stereotyped, right and asked anti-stereotyped.
     """
     return ratio(sums[:, 0], sums[:, 1]) - ratio(sums[:, 2], sums[:, 3])
-
-
-@dataclass(frozen=True, slots=True)
-class WinoBias:
-    """Sentences with two occupations and a pronoun that stands for one of them."""
-
-    scoring: str
-    template: str
-    source: str
-    split: str
-    metrics: Sequence[Metric]
-    name: str = "winobias"
-    version: str = "2"
-
-    @property
-    def settings(self) -> Mapping[str, str]:
-        """How the model is asked, in words."""
-        return {"scoring": self.scoring, "template": self.template, "split": self.split}
-
-    def samples(self, data: DataSource) -> Iterable[Sample]:
-        """See ``harness.protocols.Task``."""
-        if not data.paths:
-            raise UsageError("winobias has no data set on the hub", "Give --data winobias=FOLDER.")
-        return read(Path(data.paths[0]), self.split)
-
-    def requests(self, sample: Sample, shots: Sequence[Sample]) -> Sequence[Request]:
-        """One request a person, or one text to generate."""
-        solved = [(self._render(shot), shot.targets[0]) for shot in shots]
-        prompt = templates.with_shots(self._render(sample), solved)
-        if self.scoring == "loglikelihood":
-            return choices.loglikelihoods(prompt, sample.choices)
-        return [Generate(prompt, Sampling(max_tokens=16, stop=("\n",)))]
-
-    def score(self, sample: Sample, responses: Sequence[Response]) -> Mapping[str, ScoreValue]:
-        """Whether the right person was chosen; the first of equal ones."""
-        side = sample.metadata["side"]
-        given = self._given(sample, responses)
-        right = float(given is not None and sample.choices[given] == sample.targets[0])
-        statistics = (right, 1.0, 0.0, 0.0) if side == PRO else (0.0, 0.0, right, 1.0)
-        values: dict[str, ScoreValue] = {f"{side}_accuracy": right, "gap": statistics}
-        if self.scoring == "generate":
-            values["unread"] = float(given is None)
-        return values
-
-    def _given(self, sample: Sample, responses: Sequence[Response]) -> int | None:
-        if self.scoring == "loglikelihood":
-            return choices.best(choices.totals(responses))
-        (response,) = responses
-        assert isinstance(response, Completion)
-        return choices.read(response.text, [[choice] for choice in sample.choices])
-
-    def _render(self, sample: Sample) -> str:
-        return templates.render(self.source, templates.variables(sample, "sentence"))
 
 
 # --------------------------------------------------------------------------- reading

@@ -56,7 +56,7 @@ class EntityMatches:
 
     @property
     def metrics(self) -> Sequence[Metric]:
-        """See ``harness_tasks.base.Grader``."""
+        """See ``harness.authoring.grading.Grader``."""
         return (
             Corpus("f1", f1, bounds=SHARE),
             Corpus("precision", precision, bounds=SHARE),
@@ -67,7 +67,7 @@ class EntityMatches:
         )
 
     def grade(self, prediction: str, sample: Sample) -> Mapping[str, ScoreValue]:
-        """See ``harness_tasks.base.Grader``."""
+        """See ``harness.authoring.grading.Grader``."""
         right = expected(sample)
         given = answers.read(prediction, sample, types_of(sample))
         answered = placed(given or [], sample.input, wanted=right)

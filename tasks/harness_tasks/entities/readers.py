@@ -10,10 +10,10 @@ from typing import Any
 
 from harness.authoring.readers import conll, rows, text_files
 from harness.authoring.readers.rows import Header, Place
+from harness.authoring.readers.samples import read, shared
 from harness.authoring.readers.text_files import Row
 from harness.types import DataSource, Sample
 from harness_tasks.entities.spans import Entity, dumped, of_tokens, placed, same_type
-from harness_tasks.rows import read, shared
 
 _TOKENS, _TAGS = ("tokens", "words"), ("tags", "ner_tags", "labels")
 _SPANS, _TYPES = ("entities", "spans", "label"), ("type", "label", "entity_type", "tag")

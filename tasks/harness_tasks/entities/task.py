@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from harness.authoring import options
+from harness.authoring import generation, options, prompts
 from harness.authoring.answers import choices
 from harness.errors import UsageError
-from harness.protocols import Task, TaskOptions, TaskSpec
+from harness.protocols import Task, TaskOptions
 from harness.types import Sample, Sampling
-from harness_tasks import prompts
-from harness_tasks.base import GenerationTask
 from harness_tasks.entities.readers import read_texts
 from harness_tasks.entities.spans import dumped, expected
-
-SAMPLES = Path(__file__).parents[1] / "samples"
+from harness_tasks.specs import spec
 
 TEMPLATES = {
     "default": "Text: {{ text }}\nList the named entities in this text in their order, with their "
@@ -40,7 +36,7 @@ def open_entities(chosen: TaskOptions) -> Task:
     template, source = prompts.choose(TEMPLATES, chosen)
     types, tag_names = _names(chosen, "types"), _names(chosen, "tag_names")
     tagged = template == "tagged"
-    return GenerationTask(
+    return generation.task(
         name="entities",
         reader=lambda data: read_texts(data, types, tag_names),
         prompt=EntityPrompt(template, source, "text", _tagged if tagged else _listed),
@@ -53,6 +49,7 @@ def open_entities(chosen: TaskOptions) -> Task:
             "types": ", ".join(types) or "those of the data",
             **({"labels": ", ".join(tag_names)} if tag_names else {}),
         },
+        version="2",
         remark=lambda samples: _remarks(samples, types),
     )
 
@@ -70,7 +67,7 @@ class EntityPrompt(prompts.Prompt):
     """A prompt whose solved examples name the types that the sample's does."""
 
     def __call__(self, sample: Sample, shots: Sequence[Sample] = ()) -> str:
-        """See ``harness_tasks.prompts.Prompt``."""
+        """See ``harness.authoring.prompts.Prompt``."""
         types = sample.metadata["types"]
         alike = [replace(shot, metadata={**shot.metadata, "types": types}) for shot in shots]
         return prompts.Prompt.__call__(self, sample, alike)
@@ -97,12 +94,10 @@ def _remarks(samples: Sequence[Sample], types: Sequence[str]) -> Iterator[str]:
 
 
 SPECS = (
-    TaskSpec(
-        "entities",
+    spec(
+        "entities/entities",
         "named entities of your own texts, by CoNLL's or your own types",
         open_entities,
-        sample_data=SAMPLES / "entities.jsonl",
-        sample_shots=SAMPLES / "entities.shots.jsonl",
         options=OPTIONS,
         templates=TEMPLATES,
     ),

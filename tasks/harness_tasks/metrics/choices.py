@@ -8,10 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.authoring.answers.choices import best
-from harness.authoring.metrics import UNREAD, Corpus, Mean, ratio
+from harness.authoring.answers.choices import best, softmax
+from harness.authoring.grading import Graded, Grader
+from harness.authoring.metrics import Corpus, Mean, ratio
+from harness.authoring.multiple_choice import Choice
 from harness.protocols import Metric
-from harness.scoring.predictions import softmax
 from harness.types import ScoreValue
 
 Array = NDArray[np.float64]
@@ -36,9 +37,21 @@ def calibration_metrics() -> tuple[Metric, ...]:
     )
 
 
-def generated_metrics() -> tuple[Metric, ...]:
-    """The metrics that remain when the choice is read from generated text."""
-    return (Mean("acc", bounds=SHARE), UNREAD)
+def grader() -> Grader[Choice]:
+    """Computes ``metrics``; ``acc_norm`` and ``acc_bytes`` by the lengths of what was asked for."""
+    return Graded(metrics(), lambda choice, _: values(choice.totals, choice.names, choice.right))
+
+
+def generated_grader() -> Grader[Choice]:
+    """Computes the metric that remains when the choice is read from generated text."""
+    return Graded((Mean("acc", bounds=SHARE),), lambda choice, _: {"acc": choice.correct})
+
+
+def calibration_grader() -> Grader[Choice]:
+    """Computes ``calibration_metrics``."""
+    return Graded(
+        calibration_metrics(), lambda choice, _: calibration(choice.probabilities, choice.right)
+    )
 
 
 def values(totals: Sequence[float], texts: Sequence[str], right: int) -> dict[str, ScoreValue]:

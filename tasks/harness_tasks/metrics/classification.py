@@ -14,7 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.authoring.grading import Graded, Grader
 from harness.authoring.metrics import Corpus, Mean, ratio
+from harness.authoring.multiple_choice import Choice
 from harness.errors import HarnessError
 from harness.protocols import Metric
 from harness.types import ScoreValue
@@ -68,6 +70,13 @@ def values(truth: int, predicted: int | None, classes: int) -> dict[str, ScoreVa
     value = (float(truth), -1.0 if predicted is None else float(predicted), float(classes))
     names = ("precision_macro", "recall_macro", "f1_macro", "mcc")
     return {"accuracy": float(truth == predicted), **dict.fromkeys(names, value)}
+
+
+def grader() -> Grader[Choice]:
+    """Computes ``metrics``."""
+    return Graded(
+        metrics(), lambda choice, _: values(choice.right, choice.index, len(choice.options))
+    )
 
 
 def expand(stored: Array) -> Array:

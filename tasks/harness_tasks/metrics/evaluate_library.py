@@ -13,33 +13,31 @@ from typing import Any
 
 import numpy as np
 
-from harness.authoring.metrics import clusters_of
+from harness.authoring.grading import Grader, metrics_of
+from harness.authoring.metrics import UNREAD, clusters_of
 from harness.errors import HarnessError, MissingExtraError, UsageError
 from harness.protocols import Metric, TaskOptions
 from harness.stats.estimates import cluster_codes
 from harness.types import Estimate, Sample, Score, ScoreValue
-from harness_tasks.base import Grader, metrics_of
 
 GROUPS = 20
 PREFIX = "evaluate:"
 
 
-def with_library_metrics(own: Sequence[Grader], options: TaskOptions) -> tuple[Grader, ...]:
-    """The task's own graders and those the option ``metrics`` adds.
+def with_library_metrics(
+    own: Sequence[Grader[str]], options: TaskOptions
+) -> tuple[Grader[str], ...]:
+    """The task's own graders and those the option ``metrics`` adds; see ``library_metrics``."""
+    return (*own, *library_metrics(options, own))
+
+
+def library_metrics(options: TaskOptions, own: Sequence[Grader[Any]]) -> tuple[EvaluateMetric, ...]:
+    """The metrics that the option ``metrics`` names, beside the task's own graders.
 
     Raises:
         UsageError: The option is malformed, or an added metric has the name of another.
     """
-    added = library_metrics(options, {metric.name for metric in metrics_of(own)})
-    return (*own, *added)
-
-
-def library_metrics(options: TaskOptions, taken: set[str]) -> tuple[EvaluateMetric, ...]:
-    """The metrics that the option ``metrics`` names.
-
-    Raises:
-        UsageError: The option is malformed, or a metric has one of the names ``taken``.
-    """
+    taken = {UNREAD.name, *(metric.name for metric in metrics_of(own))}
     metrics: list[EvaluateMetric] = []
     for item in filter(None, map(str.strip, options.values.get("metrics", "").split(","))):
         if not item.startswith(PREFIX) or item == PREFIX:
@@ -79,7 +77,7 @@ class EvaluateMetric:
 
     @property
     def metrics(self) -> Sequence[Metric]:
-        """See ``harness_tasks.base.Grader``."""
+        """See ``harness.authoring.grading.Grader``."""
         return (self,)
 
     def grade(self, prediction: str, sample: Sample) -> Mapping[str, ScoreValue]:

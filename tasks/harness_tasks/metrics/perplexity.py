@@ -8,6 +8,7 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.authoring.grading import Graded, Grader
 from harness.authoring.metrics import Corpus, ratio
 from harness.protocols import Metric
 from harness.types import ScoreValue
@@ -43,6 +44,11 @@ def values(total: float, text: str) -> dict[str, ScoreValue]:
     if script_without_blanks(text) is not None:
         return per_byte
     return {"word_perplexity": (total, float(len(_WHITE_SPACE.split(text)))), **per_byte}
+
+
+def grader() -> Grader[float]:
+    """Computes ``metrics`` of a text's log-probability."""
+    return Graded(metrics(), lambda total, sample: values(total, sample.input))
 
 
 def perplexity(sums: Array) -> Array:

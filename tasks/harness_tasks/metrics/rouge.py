@@ -62,11 +62,11 @@ class Rouge:
 
     @property
     def metrics(self) -> Sequence[Metric]:
-        """See ``harness_tasks.base.Grader``."""
+        """See ``harness.authoring.grading.Grader``."""
         return self._metrics
 
     def grade(self, prediction: str, sample: Sample) -> Mapping[str, ScoreValue]:
-        """See ``harness_tasks.base.Grader``."""
+        """See ``harness.authoring.grading.Grader``."""
         targets = sample.targets
         if self._split is not None:  # line ends mean nothing to the other types
             prediction = self._split(prediction)

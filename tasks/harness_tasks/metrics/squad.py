@@ -114,7 +114,7 @@ class SquadV1:
     )
 
     def grade(self, prediction: str, sample: Sample) -> Mapping[str, ScoreValue]:
-        """See ``harness_tasks.base.Grader``."""
+        """See ``harness.authoring.grading.Grader``."""
         if not sample.targets:
             return SquadV2(split=False, language=self.language).grade(prediction, sample)
         language = _chosen(self.language, sample)
@@ -138,14 +138,14 @@ class SquadV2:
 
     @property
     def metrics(self) -> Sequence[Metric]:
-        """See ``harness_tasks.base.Grader``."""
+        """See ``harness.authoring.grading.Grader``."""
         names = ["exact_match", "f1"]
         if self.split:
             names += ["hasans_exact_match", "hasans_f1", "noans_exact_match"]
         return [Mean(name, bounds=(0.0, 1.0)) for name in names]
 
     def grade(self, prediction: str, sample: Sample) -> Mapping[str, ScoreValue]:
-        """See ``harness_tasks.base.Grader``."""
+        """See ``harness.authoring.grading.Grader``."""
         if normalize(prediction) == UNANSWERABLE:
             prediction = ""
         language = _chosen(self.language, sample)

@@ -7,7 +7,7 @@ the last step, sums → score, is written again for arrays, so that a bootstrap 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -114,18 +114,22 @@ class SacrebleuMetric:
         return Corpus(self.name, self.compute, bounds=self.bounds).aggregate(rows)
 
 
+NAMES = ("bleu", "chrf", "chrf++", "ter")
+
+
 class Sacrebleu:
     """``bleu``, ``chrf``, ``chrf++`` and ``ter`` at sacrebleu's defaults.
 
     Args:
         tokenize: BLEU's tokenizer: ``13a``, ``intl``, ``zh``, ``ja-mecab``, ``char``, ….
+        names: Those to compute.
 
     Raises:
         MissingExtraError: ``sacrebleu`` is not installed.
         HarnessError: The tokenizer needs a package or a model that is not here.
     """
 
-    def __init__(self, tokenize: str) -> None:
+    def __init__(self, tokenize: str = "13a", names: Collection[str] = NAMES) -> None:
         try:
             from sacrebleu.metrics.bleu import BLEU
             from sacrebleu.metrics.chrf import CHRF
@@ -139,20 +143,21 @@ class Sacrebleu:
                 f"sacrebleu's tokenizer {tokenize!r} cannot be used: {str(error).strip()}",
                 f"{_needs(tokenize)}; or choose another with --set TASK.tokenize=char",
             ) from error
-        self._metrics = (
+        every = (
             SacrebleuMetric("bleu", bleu_scorer, bleu, True, (0.0, 100.0)),
             SacrebleuMetric("chrf", CHRF(), chrf, True, (0.0, 100.0)),
             SacrebleuMetric("chrf++", CHRF(word_order=2), chrf, True, (0.0, 100.0)),
             SacrebleuMetric("ter", TER(), ter, False, (0.0, math.inf)),
         )
+        self._metrics = tuple(metric for metric in every if metric.name in names)
 
     @property
     def metrics(self) -> Sequence[Metric]:
-        """See ``harness_tasks.base.Grader``."""
+        """See ``harness.authoring.grading.Grader``."""
         return self._metrics
 
     def grade(self, prediction: str, sample: Sample) -> Mapping[str, ScoreValue]:
-        """See ``harness_tasks.base.Grader``."""
+        """See ``harness.authoring.grading.Grader``."""
         return {
             metric.name: metric.statistics(prediction, sample.targets) for metric in self._metrics
         }

@@ -11,12 +11,13 @@ from demo_model.corpus import documents
 from demo_model.encoding import render
 from demo_model.families import choices, qa, sentiment, stereotypes, summaries
 from demo_model.families import translation as translations
-from demo_model.write_samples import FILES, PROBES, SHOTS, TASKS, write
+from demo_model.write_samples import FILES, FOLDERS, PROBES, SHOTS, TASKS, write
 from support import ROOT
 
 
 def load(name):
-    text = (ROOT / TASKS / f"{name}.jsonl").read_text(encoding="utf-8")
+    folder = FOLDERS[name.removesuffix(".shots")]
+    text = (ROOT / TASKS / folder / f"{name}.jsonl").read_text(encoding="utf-8")
     return [json.loads(line) for line in text.splitlines()]
 
 
@@ -47,10 +48,11 @@ def prompt(name, row):
 def test_the_script_writes_the_files_that_ship(tmp_path):
     write(tmp_path / "tasks", tmp_path / "probes")
     for written, shipped in ((tmp_path / "tasks", TASKS), (tmp_path / "probes", PROBES)):
-        paths = list(written.iterdir())
+        paths = list(written.rglob("*.*"))
         assert paths
         for path in paths:
-            assert path.read_bytes() == (ROOT / shipped / path.name).read_bytes(), path.name
+            name = path.relative_to(written)
+            assert path.read_bytes() == (ROOT / shipped / name).read_bytes(), name
 
 
 def test_training_never_sees_a_sample():

@@ -23,6 +23,7 @@ class Prompt:
         more: Further variables of a sample.
         delimiter: Between a solved example and its answer.
         separator: After each solved example.
+        also: Further words for ``Sample.input``: the names of the column that it comes from.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Prompt:
     more: Callable[[Sample], Mapping[str, object]] | None = None
     delimiter: str = " "
     separator: str = "\n\n"
+    also: tuple[str, ...] = ()
 
     def __call__(self, sample: Sample, shots: Sequence[Sample] = ()) -> str:
         """The prompt; a row's own ``prompt`` is taken as it is, without examples.
@@ -47,6 +49,7 @@ class Prompt:
 
     def _render(self, sample: Sample) -> str:
         variables = templates.variables(sample, self.input_name)
+        variables.update(dict.fromkeys(self.also, sample.input))
         if self.more is not None:
             variables.update(self.more(sample))
         return templates.render(self.source, variables)

@@ -123,6 +123,13 @@ def identifier(row: Row, name: str, place: Place) -> str:
     return str(place.field(row, name, (str, int)))
 
 
+def named(source: DataSource, row: Row, *names: str) -> str:
+    """Under which of its names a row holds a field: one that the user maps, else the first."""
+    present = [name for name in names if name in row]
+    mapped = {field for field, _ in source.columns}
+    return next((name for name in present if name in mapped), (present or names[-1:])[0])
+
+
 def _groups(row: Row, place: Place) -> dict[str, str]:
     if row.get("groups") is None:
         return {}

@@ -1,0 +1,89 @@
+"""Tasks whose answer is generated text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from harness.authoring.grading import Grader, grade_all, metrics_of
+from harness.authoring.prompts import Prompt
+from harness.authoring.tasks import ComposedTask
+from harness.types import (
+    Completion,
+    DataSource,
+    Generate,
+    Request,
+    Response,
+    Sample,
+    Sampling,
+    ScoreValue,
+    Unscored,
+)
+
+CUT_OFF = "[cut off before the answer]"
+"""Stands for an answer that the tokens did not reach."""
+
+
+def task(
+    name: str,
+    reader: Callable[[DataSource], Iterable[Sample]],
+    prompt: Callable[[Sample, Sequence[Sample]], str],
+    sampling: Sampling,
+    graders: Sequence[Grader[str]],
+    *,
+    notes: Mapping[str, str],
+    version: str = "1",
+    remark: Callable[[Sequence[Sample]], Iterable[str]] = lambda _: (),
+    unscored: Callable[[Completion], str | None] = lambda _: None,
+    without_hub: str = "",
+) -> ComposedTask:
+    """A task that asks for one text a sample and grades it.
+
+    Args:
+        name: What users call it.
+        reader: Streams the samples of a data source.
+        prompt: The text that the model continues; a ``Prompt`` for one made of a template.
+        sampling: How the answer is decoded.
+        graders: What is computed of the answer.
+        notes: Further settings, in words; runs that differ in one are not compared.
+        version: Changes whenever a score could.
+        remark: What a reader must know of scores on just these samples.
+        unscored: Why an answer cannot be graded; None where it can.
+        without_hub: See ``ComposedTask``.
+    """
+    metrics = metrics_of(graders)
+
+    def ask(sample: Sample, shots: Sequence[Sample]) -> Sequence[Request]:
+        return [Generate(prompt(sample, shots), sampling)]
+
+    def grade(sample: Sample, responses: Sequence[Response]) -> Mapping[str, ScoreValue]:
+        (response,) = responses
+        assert isinstance(response, Completion)
+        reason = unscored(response)
+        if reason is not None:
+            return dict.fromkeys((metric.name for metric in metrics), Unscored(reason))
+        # Where nothing is the right answer, an answer that did not come is not that.
+        missing = response.cut_off and not sample.targets
+        return grade_all(graders, CUT_OFF if missing else response.text, sample)
+
+    settings = {"scoring": "generate", "max_tokens": str(sampling.max_tokens)}
+    if isinstance(prompt, Prompt):
+        settings |= {"template": prompt.name, "stop": " ".join(map(repr, sampling.stop))}
+    return ComposedTask(
+        name=name,
+        metrics=metrics,
+        settings={**settings, **notes},
+        reader=reader,
+        ask=ask,
+        grade=grade,
+        version=version,
+        decisive=("scoring", "template", *notes),
+        remark=remark,
+        without_hub=without_hub,
+    )
+
+
+def completion(responses: Sequence[Response]) -> str:
+    """The text of the one generated answer."""
+    (response,) = responses
+    assert isinstance(response, Completion)
+    return response.text
