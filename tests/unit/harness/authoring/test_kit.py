@@ -88,7 +88,7 @@ def test_an_answer_that_did_not_come_is_neither_right_nor_wrong_where_the_task_s
 def test_options_are_asked_for_by_text_or_by_letter(template: str, asked: list[str]) -> None:
     task = choosing("loglikelihood", template=template)
     requests = task.requests(COLOURS, [])
-    assert [request.continuation for request in requests] == asked  # type: ignore[union-attr]
+    assert [request.continuation for request in requests] == asked
     found = task.score(COLOURS, [Logprob(total, 1, False) for total in (-3.0, -1.0, -2.0)])
     assert found == {"right": 1.0, "length": 5.0}
 
