@@ -5,7 +5,7 @@
     result = evaluate("./ckpt", ["squad", "bias"], data="sample")
     print(result.tasks["squad"].metrics["f1"].estimate)
 
-``evaluate`` and ``compare`` are the core's; plugins add functions of their own, such as ``align``.
+The names in ``__all__`` are the core's; plugins add functions of their own, such as ``align``.
 """
 
 from __future__ import annotations
@@ -15,16 +15,35 @@ import importlib.util
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness.api import compare, evaluate
+    from harness.api import compare, evaluate, open_model, plan
+    from harness.config import ModelConfig, RunSpec
     from harness.hookspecs import hookimpl
+    from harness.plugins import Registry
+    from harness.run.ask import ask
 
-__all__ = ["compare", "evaluate", "hookimpl"]
+__all__ = [
+    "ModelConfig",
+    "Registry",
+    "RunSpec",
+    "ask",
+    "compare",
+    "evaluate",
+    "hookimpl",
+    "open_model",
+    "plan",
+]
 __version__ = "0.1.0"
 
 _HOMES = {
+    "ModelConfig": "harness.config",
+    "Registry": "harness.plugins",
+    "RunSpec": "harness.config",
+    "ask": "harness.run.ask",
     "compare": "harness.api",
     "evaluate": "harness.api",
     "hookimpl": "harness.hookspecs",
+    "open_model": "harness.api",
+    "plan": "harness.api",
 }
 
 

@@ -68,7 +68,7 @@ def command(
 
     registry = registry_of(context)
     spec = options.run_spec(given)
-    with closing(models.open_backend(spec, registry)) as backend:
+    with closing(models.open_backend(spec.model_config, registry)) as backend:
         plan = planning.build(spec, registry, backend, stored_only=True)
         with ResponseStore(store_path(spec.cache, backend)) as store:
             found = cost.of(plan, backend, store)

@@ -69,7 +69,7 @@ def build(
     datasets.check_names(spec.task_settings, [*specs, *probes], "--set")
     datasets.check_names(spec.templates, specs, "[tasks]")
     located = [(each, datasets.resolve(each, spec.data)) for each in specs]
-    with OtherModels(spec, registry, backend, stored_only) as others:
+    with OtherModels(spec.model_config, registry, backend, stored_only) as others:
         tasks = [
             _plan_task(spec, each, source, probes, backend, others) for each, source in located
         ]
@@ -213,12 +213,7 @@ def ask(
         requests = tuple(
             _with_room(request, thinking_tokens) for request in task.requests(sample, shots)
         )
-    for request in requests:
-        if type(request) not in backend.supports:
-            raise UsageError(
-                f"{task.name} asks for {type(request).__name__}, which this model cannot answer",
-                f"It answers {', '.join(sorted(each.__name__ for each in backend.supports))}.",
-            )
+    scheduler.check_supported(backend, requests, task.name)
     keys = tuple(
         scheduler.key_of(backend, task.name, sample.id, index, request)
         for index, request in enumerate(requests)

@@ -84,7 +84,7 @@ def run(
     written_spec = runfolder.spec_to_json(spec)
     runfolder.check(spec.out, written_spec)
     with ExitStack() as opened:
-        backend = opened.enter_context(closing(models.open_backend(spec, registry)))
+        backend = opened.enter_context(closing(models.open_backend(spec.model_config, registry)))
         plan = planning.build(spec, registry, backend)
         stepping = None if gate is None else gate.begin(plan, spec.seed)
         store = opened.enter_context(ResponseStore(store_path(spec.cache, backend)))

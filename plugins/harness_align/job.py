@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness import config
-from harness.config import RunSpec
+from harness import ModelConfig, RunSpec, config
 from harness.errors import ConfigError, UnknownNameError, UsageError
 from harness_align import spec as specs
 
@@ -96,12 +95,24 @@ class AlignJob:
             "plugin_files": tuple(map(str, self.plugin_files)),
         }
 
+    def model_config(self, model: str) -> ModelConfig:
+        """How a model is opened to be asked outside the suite."""
+        given = {
+            _MODEL_KEYS[key]: value for key, value in self.evaluation.items() if key in _MODEL_KEYS
+        }
+        return ModelConfig(model, seed=self.seed, **given)
+
     def run_spec(self, model: str, tasks: Sequence[str], out: Path) -> RunSpec:
         """The frozen suite, asked of a model."""
         given = {**self.evaluation, "seed": self.seed, "out": out}
         return RunSpec(model, tuple(tasks), **given)
 
 
+_MODEL_KEYS = {
+    "backend_settings": "settings",
+    **{key: key for key in ("batch_size", "dtype", "device", "executor", "prices", "cache")},
+}
+"""What of the evaluation says how a model is opened → the field of ModelConfig."""
 _OWN_KEYS = (
     *("method", "model", "data", "out", "eval_tasks", "guard", "reward", "held_out_reward"),
     *("judge", "development", "samples", "seed", "augment", "search"),

@@ -243,13 +243,10 @@ def _effects(
     spec = specs.from_mapping(
         {**job.training, "method": job.method, "data": job.data, "out": str(job.out)}
     )
-    base, candidate = (
-        _without_gate(job, model, ("held-out",), job.out)
-        for model in (preparing.asked_base(job), str(checkpoint))
-    )
+    base, candidate = map(job.model_config, (preparing.asked_base(job), str(checkpoint)))
     if not spec.wrap:  # asked as it was trained
-        plain = {**base.backend_settings, "chat_template": "off"}
-        base, candidate = (replace(each, backend_settings=plain) for each in (base, candidate))
+        plain = {**base.settings, "chat_template": "off"}
+        base, candidate = (replace(each, settings=plain) for each in (base, candidate))
     own = _own_reward(job)
     reward = job.reward or own
     probing = Probing(

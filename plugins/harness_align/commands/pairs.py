@@ -50,7 +50,7 @@ def command(
     """
     from rich.console import Console
 
-    from harness.config import RunSpec
+    from harness import ModelConfig
     from harness.results import runfolder
     from harness.types import Sampling
     from harness_align.dataset import training_rows
@@ -60,7 +60,7 @@ def command(
     registry = registry_of(context)
     size = batch_size if isinstance(batch_size, int) else None
     models = {
-        role: RunSpec(str(given[role]), ("pairs",), batch_size=size)
+        role: ModelConfig(str(given[role]), batch_size=size)
         for role in ("strong", "middle", "weak")
         if given[role]
     }

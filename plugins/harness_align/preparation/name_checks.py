@@ -5,14 +5,12 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import replace
 
+from harness import Registry, open_model
 from harness.errors import UnknownNameError, UsageError
 from harness.gate import parse_gate
 from harness.gate.names import task_of
-from harness.plugins import Registry
 from harness.protocols import Metric, TaskOptions
-from harness.run import models
 from harness.types import Generate, Loglikelihood
 from harness_align import search
 from harness_align.evaluation.verdict import Aim, parse_aim
@@ -114,8 +112,7 @@ def check_rules(job: AlignJob, registry: Registry) -> None:
 
 def _check_judge(job: AlignJob, registry: Registry) -> None:
     """Opens the judge, as it is asked only after the training."""
-    asked = replace(job.run_spec(job.judge, ("held-out",), job.out), gate=None, baseline=None)
-    with closing(models.open_backend(asked, registry)) as judge:
+    with closing(open_model(job.model_config(job.judge), registry)) as judge:
         if not judge.supports & {Loglikelihood, Generate}:
             raise UsageError(
                 f"--judge {job.judge} neither writes answers nor gives their log-probabilities",

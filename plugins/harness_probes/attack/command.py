@@ -66,11 +66,9 @@ def command(
     """
     from rich.console import Console
 
+    from harness import open_model, plan
     from harness.errors import UnknownNameError
     from harness.results import runfolder
-    from harness.run import models
-    from harness.run import planner as planning
-    from harness.run.cache import ResponseStore, store_path
     from harness_probes.attack.run import attack
     from harness_probes.attack.search import KINDS, Limits
 
@@ -80,10 +78,9 @@ def command(
     registry = registry_of(context)
     spec = replace(options.run_spec(given), probes=())
     limits = Limits(queries, share, similarity, kinds)
-    with closing(models.open_backend(spec, registry)) as backend:
-        plan = planning.build(spec, registry, backend)
-        with ResponseStore(store_path(spec.cache, backend)) as store:
-            attacks = [attack(task, backend, store, limits, spec.seed) for task in plan.tasks]
+    with closing(open_model(spec.model_config, registry)) as backend:
+        planned = plan(spec, backend, registry)
+        attacks = [attack(task, backend, limits, spec.seed, spec.cache) for task in planned.tasks]
         model = {"spec": spec.model, "fingerprint": backend.fingerprint, **backend.describe()}
         usage = backend.usage
     out = spec.out or runfolder.RUNS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-attack"

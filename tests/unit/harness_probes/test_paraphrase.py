@@ -273,7 +273,7 @@ def test_a_model_that_writes_no_text_is_refused(rows: Path) -> None:
         task_settings={"paraphrase": {"model": "judge:x"}},
         cache=False,
     )
-    with pytest.raises(UsageError, match="judge:x was asked for Generate"):
+    with pytest.raises(UsageError, match="asks for Generate, which judge:x cannot answer"):
         planner.build(spec, registry, FakeBackend())
 
 
