@@ -90,9 +90,9 @@ def show(
     """Shows the comparisons in one format, in ``file`` where there is one."""
     import json
 
+    from harness.authoring.output.files import write_atomically
     from harness.cli import comparison
     from harness.comparison.values import comparison_to_json
-    from harness.results.runfolder import write_atomically
 
     if name == "html":
         assert file is not None  # _check

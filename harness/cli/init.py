@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 import click
 
 from harness.authoring.literal import echo
+from harness.authoring.output import files
 from harness.errors import ConfigError, UsageError
-from harness.results import runfolder
 
 EPILOG = """\b
 Examples:
@@ -90,7 +90,7 @@ def command(
             samples, margin, discordance, inconclusive = _ask(margin, discordance, inconclusive)
         wanted[folder / CONFIG] = _configuration(margin, inconclusive)
     for path, text in wanted.items():
-        runfolder.write_atomically(path, text)
+        files.write_atomically(path, text)
         echo(f"Wrote {path}")
     if samples is not None:
         _show_power(samples, margin, discordance)

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from harness.authoring import serialization
 from harness.errors import ConfigError
-from harness.results import serialization
 
 Mode: TypeAlias = Literal["fixed", "sequential"]
 Population: TypeAlias = Literal["source", "benchmark"]

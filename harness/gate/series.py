@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from harness import regular_files
+from harness.authoring.output import files
 from harness.errors import ConfigError, DataError
 from harness.gate.config import GateConfig
 from harness.gate.verdict import GateVerdict
-from harness.results import runfolder
 
 SCHEMA = 1
 
@@ -122,7 +122,7 @@ def _state(config: GateConfig) -> Iterator[list[dict[str, Any]]]:
                     "A budget cannot be changed while it is spent: give the series a new name.",
                 )
             yield document["entries"]
-            runfolder.write_atomically(path, json.dumps(document, indent=1) + "\n")
+            files.write_atomically(path, json.dumps(document, indent=1) + "\n")
     except OSError as error:
         raise DataError(
             error.strerror or str(error), path=path, expected="a file that can be written"

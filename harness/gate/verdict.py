@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from harness.authoring.serialization import number
 from harness.gate.config import GateConfig, Rule
-from harness.results.serialization import number
 from harness.types import RunResult
 
 Decision: TypeAlias = Literal["pass", "block", "inconclusive"]

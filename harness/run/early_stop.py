@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness import gate
+from harness.authoring import serialization
 from harness.comparison.comparability import TaskIdentity
 from harness.config import RunSpec
 from harness.errors import ConfigError
@@ -15,7 +16,7 @@ from harness.gate.beforehand import check_samples
 from harness.gate.series import Build, take_part
 from harness.planned import Plan, PlannedSample, TaskPlan
 from harness.protocols import Metric
-from harness.results import runfolder, serialization
+from harness.results import runfolder
 from harness.results.baseline import ScoredRun, load_run
 from harness.run.session import RunSession
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from harness.authoring.readers import rows
+from harness.authoring.readers import rows, sources
+from harness.authoring.seeding import seeded
 from harness.config import RunSpec
 from harness.errors import DataError, UnknownNameError, UsageError, plugin_call
 from harness.planned import Plan, PlannedSample, TaskPlan
@@ -68,7 +69,7 @@ def build(
     datasets.check_names(spec.data, specs, "--data")
     datasets.check_names(spec.task_settings, [*specs, *probes], "--set")
     datasets.check_names(spec.templates, specs, "[tasks]")
-    located = [(each, datasets.resolve(each, spec.data)) for each in specs]
+    located = [(each, sources.resolve(each, spec.data)) for each in specs]
     with OtherModels(spec.model_config, registry, backend, stored_only) as others:
         tasks = [
             _plan_task(spec, each, source, probes, backend, others) for each, source in located
@@ -127,7 +128,7 @@ def _plan_task(
         original = ask(task, sample, drawn, backend, thinking_tokens)
         planned.append(original)
         for name, probe in probes.items():
-            rng = fewshot.seeded("probe", name, spec.seed, task.name, sample.id)
+            rng = seeded("probe", name, spec.seed, task.name, sample.id)
             for number, asking, variant in _variants(probe, task, sample, rng):
                 if isinstance(variant, Skipped):
                     skipped[name][variant.reason] += 1

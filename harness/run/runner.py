@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from harness.authoring.output import files
 from harness.config import RunSpec
 from harness.errors import (
     HarnessError,
@@ -181,7 +182,7 @@ class _RunRecord:
             task.task.name: {name: dict(counts) for name, counts in task.skipped.items()}
             for task in self.plan.tasks
         }
-        runfolder.write_json(
+        files.write_json(
             self.folder / "run.json",
             {
                 "status": status,

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from harness.authoring import serialization
 from harness.authoring.answers import thinking
 from harness.errors import PluginError, UsageError
 from harness.protocols import ModelBackend
-from harness.results import serialization
 from harness.run.cache import ResponseStore
 from harness.scoring import validity
 from harness.types import Failed, KeyedRequest, Request, Response

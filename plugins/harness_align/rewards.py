@@ -21,12 +21,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from harness.authoring import checkpoint
+from harness.authoring import checkpoint, serialization
 from harness.authoring.chat.encoding import Encoder
 from harness.authoring.chat.templates import ChatTemplate
 from harness.errors import DataError, HarnessError, ModelError, UnknownNameError, UsageError
 from harness.protocols import Task, TaskOptions
-from harness.results import serialization
 from harness.types import Completion, Generate, Message, Prompt
 from harness_align.dataset.training_rows import plain
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.authoring.literal import visible
-from harness.results.runfolder import write_atomically
+from harness.authoring.output.files import write_atomically
 from harness.types import RunResult
 from harness_reports import browser, changes, provenance
 from harness_reports.calibration import CalibrationCollector

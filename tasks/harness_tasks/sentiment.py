@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.authoring import options
 from harness.authoring.answers import choices
+from harness.authoring.measures import predictions
 from harness.authoring.metrics import UNREAD
 from harness.authoring.readers import rows, text_files
 from harness.authoring.readers.labels import OPTION as LABEL_MAP
@@ -16,7 +17,6 @@ from harness.authoring.readers.rows import Header, Place
 from harness.authoring.readers.text_files import Row
 from harness.errors import DataError, UsageError
 from harness.protocols import Metric, Task, TaskOptions, TaskSpec
-from harness.scoring import predictions
 from harness.types import (
     Classify,
     ClassProbs,

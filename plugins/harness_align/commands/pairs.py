@@ -51,7 +51,7 @@ def command(
     from rich.console import Console
 
     from harness import ModelConfig
-    from harness.results import runfolder
+    from harness.authoring.output import files
     from harness.types import Sampling
     from harness_align.dataset import training_rows
     from harness_align.mining import pairing
@@ -83,7 +83,7 @@ def command(
     made = pairing.make(spec, asked, registry, console.print)
     training_rows.write(out, made.pairs)
     about = {"command": {k: v for k, v in given.items() if v is not None}, **pairing.describe(made)}
-    runfolder.write_json(out.with_name(out.name + ".about.json"), about)
+    files.write_json(out.with_name(out.name + ".about.json"), about)
     for name, value in pairing.describe(made).items():
         console.print(f"{name}: {value}")
     return 0

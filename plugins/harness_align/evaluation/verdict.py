@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from harness.authoring.serialization import estimate_to_json, number
 from harness.comparison import measure
 from harness.comparison.measure import CannotCompare, MetricsOfTask
 from harness.errors import UnknownNameError, UsageError
 from harness.gate import GateVerdict
 from harness.results.baseline import ScoredRun
-from harness.results.serialization import estimate_to_json, number
 from harness.stats import compare as paired
 from harness.stats.inference import Inference, estimate
 from harness.types import Estimate, RunResult

@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from harness.authoring import serialization
+from harness.authoring.output import files
 from harness.errors import DataError, UnknownNameError
-from harness.results import runfolder, serialization
+from harness.results import runfolder
 from harness.types import (
     Completion,
     Generate,
@@ -290,7 +292,7 @@ def queue_path(path: Path) -> Path:
 
 
 def _write_lines(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    runfolder.write_atomically(path, "".join(serialization.dumps(row) + "\n" for row in rows))
+    files.write_atomically(path, "".join(serialization.dumps(row) + "\n" for row in rows))
 
 
 def by_task(mined: Sequence[Mined]) -> dict[str, int]:

@@ -67,6 +67,7 @@ def command(
     from rich.console import Console
 
     from harness import open_model, plan
+    from harness.authoring.output import files
     from harness.errors import UnknownNameError
     from harness.results import runfolder
     from harness_probes.attack.run import attack
@@ -91,7 +92,7 @@ def command(
         "usage": asdict(usage),
         "tasks": {each.task: to_json(each) for each in attacks},
     }
-    runfolder.write_json(out / "attack.json", report)
+    files.write_json(out / "attack.json", report)
     console = Console(highlight=False)
     for each in attacks:
         _show(console, each)
@@ -105,7 +106,7 @@ def command(
 
 def to_json(attack: Attack) -> dict[str, Any]:
     """Measures, and every sample's end."""
-    from harness.results import serialization
+    from harness.authoring import serialization
 
     return {
         "n": len(attack.attacked),

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness import ask
+from harness.authoring.measures import predictions
+from harness.authoring.seeding import seeded
 from harness.errors import RunFailedError, UsageError, plugin_call
 from harness.planned import PlannedSample, TaskPlan
 from harness.protocols import ModelBackend
-from harness.run import fewshot
-from harness.scoring import predictions
 from harness.stats import estimates
 from harness.types import Estimate, Failed, Request, Response, Sample
 from harness_probes.attack.search import Attacked, Limits, Outcome, Search, search
@@ -61,7 +61,7 @@ def attack(
     wanted: dict[str, list[Sample]] = {}
     ended: dict[str, Attacked] = {}
     for name, item in planned.items():
-        rng = fewshot.seeded("attack", seed, task.task.name, name)
+        rng = seeded("attack", seed, task.task.name, name)
         searches[name] = search(item.sample, limits, rng)
         wanted[name] = next(searches[name])
     while wanted:

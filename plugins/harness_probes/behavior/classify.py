@@ -11,10 +11,10 @@ from typing import TypeAlias
 
 from harness.authoring import options, templates
 from harness.authoring.answers import choices
+from harness.authoring.measures import predictions
 from harness.authoring.metrics import UNREAD
 from harness.errors import UsageError
 from harness.protocols import Metric, TaskOptions
-from harness.scoring import predictions
 from harness.types import (
     Classify,
     Completion,

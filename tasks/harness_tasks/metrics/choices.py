@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.authoring.answers.choices import best
+from harness.authoring.measures.predictions import softmax
 from harness.authoring.metrics import UNREAD, Corpus, Mean, ratio
 from harness.protocols import Metric
-from harness.scoring.predictions import softmax
 from harness.types import ScoreValue
 
 Array = NDArray[np.float64]

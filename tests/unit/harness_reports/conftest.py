@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.authoring.metrics import Mean
+from harness.authoring.output import files
 from harness.comparison.run_comparison import compare
 from harness.comparison.values import RunComparison
 from harness.results import runfolder
@@ -313,7 +314,7 @@ def build(folder: Path, count: int) -> RunResult:
         usage=Usage(12_000, 300, 2_400_000, 51_000, 1_900_000, 551_000, 1.25),
         gate=GATE,
     )
-    runfolder.write_json(folder / "run.json", RUN_JSON)
+    files.write_json(folder / "run.json", RUN_JSON)
     runfolder.write_samples(folder, "squad", questions)
     runfolder.write_samples(folder, "bbq", choices)
     runfolder.write_result(folder, result)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.scoring import calibration
+from harness.authoring.measures import calibration
 from harness.types import Classify, ClassProbs, Completion, Failed, Generate, Sample, SampleRecord
 
 

@@ -1,4 +1,4 @@
-"""Which option a model chose, and how sure it was, from any task's requests and responses."""
+"""What a model answered, from any task's requests and responses: text, option, how sure."""
 
 from __future__ import annotations
 
@@ -8,8 +8,13 @@ from collections.abc import Mapping, Sequence
 from harness.types import (
     Classify,
     ClassProbs,
+    Completion,
+    ExtractAnswer,
+    Failed,
+    Generate,
     Loglikelihood,
     Logprob,
+    Prompt,
     Request,
     Response,
     Sample,
@@ -80,3 +85,44 @@ def softmax(totals: Sequence[float]) -> list[float]:
     weights = [math.exp(total - top) for total in totals]
     whole = sum(weights)
     return [weight / whole for weight in weights]
+
+
+def prompt_text(record: SampleRecord) -> str:
+    """What the model was asked, as a reader wants to see it: the first request's prompt."""
+    return _asked(record.requests[0]) if record.requests else record.sample.input
+
+
+def _asked(request: Request) -> str:
+    match request:
+        case Generate(prompt, _):
+            return _plain(prompt)
+        case Loglikelihood(context, continuation):
+            return _plain(context) or continuation
+        case ExtractAnswer(question, context):
+            return f"{context}\n\n{question}"
+        case _:
+            return request.text
+
+
+def _plain(prompt: Prompt) -> str:
+    if isinstance(prompt, str):
+        return prompt
+    return "\n\n".join(f"{message.role}: {message.content}" for message in prompt)
+
+
+def response_text(record: SampleRecord) -> str:
+    """What the model answered: its text, its likeliest continuation or its likeliest label."""
+    best, text = float("-inf"), ""
+    for request, response in zip(record.requests, record.responses, strict=False):
+        match request, response:
+            case _, Failed(reason):
+                return f"(failed: {reason})"
+            case _, Completion(answer):
+                return answer
+            case Classify(_, labels), ClassProbs(probabilities):
+                return max(zip(probabilities, labels, strict=False))[1]
+            case Loglikelihood(_, continuation), Logprob(total) if total > best or not text:
+                best, text = total, continuation
+            case _, Logprob(total) if not text:
+                text = f"log-likelihood {total:.4g}"
+    return text.strip()

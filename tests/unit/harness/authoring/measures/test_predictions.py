@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from harness.scoring import predictions
+from harness.authoring.measures import predictions
 from harness.types import (
     Classify,
     ClassProbs,

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from harness.authoring.measures import fairness
 from harness.authoring.metrics import Corpus, Mean
-from harness.scoring import fairness
 from harness.stats import estimates
 from harness.types import Score
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.scoring import predictions
+from harness.authoring.measures import predictions
 
 if TYPE_CHECKING:
     from harness.types import Estimate, SampleRecord
@@ -34,7 +34,7 @@ def confidence(record: SampleRecord) -> tuple[float, bool] | None:
     """The probability of the option that was chosen, and whether it is right.
 
     None for a probe's variant, a failed sample, and what has not one right answer among options
-    with probabilities; see ``harness.scoring.predictions``.
+    with probabilities; see ``harness.authoring.measures.predictions``.
     """
     targets = record.sample.targets
     if record.probe is not None or record.error is not None or len(targets) != 1:
