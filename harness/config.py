@@ -242,6 +242,18 @@ def read_config(path: Path) -> dict[str, Any]:
     return values
 
 
+def read_gate(path: Path) -> dict[str, Any]:
+    """The [gate] table of harness.toml.
+
+    Raises:
+        ConfigError: The file cannot be read, or has no such table.
+    """
+    table: dict[str, Any] | None = read_config(path).get("gate")
+    if table is None:
+        raise ConfigError(f"{path} has no [gate] table", "`harness init` writes one to start from.")
+    return table
+
+
 def read_toml(path: Path) -> dict[str, Any]:
     """A TOML file as it stands.
 

@@ -56,7 +56,7 @@ def command(
     Each is a run folder or a baseline file. Only samples that both runs scored are compared.
     """
     from harness.comparison.run_comparison import adjusted, compare
-    from harness.gate.registry_lookup import task_metrics
+    from harness.gating.registry_lookup import task_metrics
     from harness.results.baseline import load_run
 
     _check(formats, out)

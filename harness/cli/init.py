@@ -125,8 +125,8 @@ def _configuration(margin: float, inconclusive: str) -> str:
 
 def _show_power(samples: int, margin: float, discordance: float) -> None:
     from harness.cli.gate_power import lines
-    from harness.gate import GateConfig, Rule
-    from harness.gate.power import power
+    from harness.gating import GateConfig, Rule
+    from harness.gating.power import power
 
     rule = Rule("TASK.METRIC", "max_drop", margin)
     echo(
@@ -149,7 +149,7 @@ class Gate:
 def _gate(path: Path) -> Gate:
     """The gate that the configuration names."""
     from harness.config import read_config
-    from harness.gate import parse_gate
+    from harness.gating import parse_gate
 
     values = read_config(path)
     if values.get("gate") is None:

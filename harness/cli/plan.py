@@ -83,8 +83,8 @@ def command(
 
 def _show_power(spec: RunSpec, plan: Plan, discordance: float | None, repeat: Path | None) -> None:
     from harness.errors import UsageError
-    from harness.gate import parse_gate
-    from harness.gate.beforehand import check_samples
+    from harness.gating import parse_gate
+    from harness.gating.beforehand import check_samples
     from harness.results.baseline import load_run
     from harness.run.early_stop import metrics_of, samples_of
 

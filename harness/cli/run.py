@@ -36,7 +36,8 @@ def command(context: click.Context, /, quiet: bool, **given: Any) -> int:
     """
     from harness.cli import progress, rendering
     from harness.cli.gate import annotate
-    from harness.results import secrets
+    from harness.errors import NothingScoredError
+    from harness.results import runfolder, secrets
     from harness.run import runner
 
     registry = registry_of(context)
@@ -47,8 +48,9 @@ def command(context: click.Context, /, quiet: bool, **given: Any) -> int:
     try:
         with progress.display(quiet) as shown:
             finished = runner.run(spec, registry, command_line, shown.planned, shown.update)
-    except runner.NothingScoredError as error:
-        rendering.render(registry, spec.formats, error.run.result, error.run.folder, quiet)
+    except NothingScoredError as error:
+        written = runfolder.read_result(error.folder)
+        rendering.render(registry, spec.formats, written, error.folder, quiet)
         raise
     rendering.render(registry, spec.formats, finished.result, finished.folder, quiet)
     if finished.verdict is None:

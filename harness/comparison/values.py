@@ -144,6 +144,10 @@ class RunComparison:
     tasks: tuple[TaskComparison, ...]
     notes: tuple[str, ...] = ()
 
+    def to_json(self) -> dict[str, Any]:
+        """An entry of what ``harness compare --format json`` writes."""
+        return comparison_to_json(self)
+
 
 class ComparisonReporter(Protocol):
     """What a reporter offers besides ``render``, to show comparisons too."""

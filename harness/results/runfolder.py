@@ -154,15 +154,19 @@ def write_samples(folder: Path, task: str, records: Iterable[SampleRecord]) -> P
     return path
 
 
-def read_samples(folder: Path, task: str) -> Iterator[SampleRecord]:
-    """Streams ``samples/<task>.jsonl``.
+def read_samples(folder: Path | str, task: str) -> Iterator[SampleRecord]:
+    """Streams the records of a task's samples, probes' variants among them, from a run folder.
+
+    Args:
+        folder: The run folder.
+        task: The task's name.
 
     Raises:
-        DataError: The file is missing or malformed.
+        DataError: ``samples/<task>.jsonl`` is missing or malformed.
     """
     from harness.results import schemas
 
-    path = folder / "samples" / f"{task}.jsonl"
+    path = Path(folder) / "samples" / f"{task}.jsonl"
     for line, row in _rows(path, schemas.SAMPLE_ROW):
         try:
             yield serialization.record_from_json(row)

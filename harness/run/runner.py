@@ -15,12 +15,13 @@ from harness.authoring.output import files
 from harness.config import RunSpec
 from harness.errors import (
     HarnessError,
+    NothingScoredError,
     PluginError,
     RunFailedError,
     RunInterruptedError,
     place_of,
 )
-from harness.gate import GateVerdict, SequentialGate
+from harness.gating import GateVerdict, SequentialGate
 from harness.planned import Plan
 from harness.plugins import Registry
 from harness.protocols import ModelBackend
@@ -41,21 +42,6 @@ class Run:
     result: RunResult
     folder: Path
     verdict: GateVerdict | None = None
-
-
-class NothingScoredError(RunFailedError):
-    """No sample of a task could be scored; ``run`` is written and holds everything else."""
-
-    def __init__(self, run: Run) -> None:
-        self.run = run
-        super().__init__(
-            "\n".join(
-                f"no sample of {task.name} could be scored: {task.failure}"
-                for task in run.result.tasks.values()
-                if task.failure is not None
-            ),
-            f"The run is in {run.folder}. Failed requests are asked again by the same command.",
-        )
 
 
 def run(
@@ -113,10 +99,10 @@ def run(
     registry.notify("harness_run_finished", result=result)
     if stopped is not None:
         raise _with_way_on(stopped, session, folder, store.path is not None) from stopped
-    finished = Run(result, folder, verdict)
-    if any(task.failure for task in result.tasks.values()):
-        raise NothingScoredError(finished)
-    return finished
+    failures = {task.name: task.failure for task in result.tasks.values() if task.failure}
+    if failures:
+        raise NothingScoredError(failures, folder)
+    return Run(result, folder, verdict)
 
 
 def _ask(session: RunSession, stepping: SequentialGate | None) -> BaseException | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.gate.config import DROPS, GateConfig, Rule
+from harness.gating.config import DROPS, GateConfig, Rule
 from harness.stats import compare as paired
 from harness.stats.inference import Array
 from harness.stats.sequential import SequentialTest

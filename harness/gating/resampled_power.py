@@ -14,14 +14,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.authoring.metrics import ScoreColumn, score_values, values_of
+from harness.authoring.metrics import MetricRef, ScoreColumn, score_values, values_of
 from harness.comparison import measure
 from harness.comparison.measure import CannotCompare, MetricsOfTask, PairedMetric, Pairs
 from harness.comparison.metric_kinds import MeanScores, MetricRows, OwnCode
-from harness.gate.config import DROPS, GateConfig, Rule
-from harness.gate.judging import check_share, level_p_values
-from harness.gate.names import direction, ideal_of
-from harness.gate.power import Chances, Power, alphas
+from harness.gating.config import DROPS, GateConfig, Rule
+from harness.gating.judging import check_share, level_p_values
+from harness.gating.names import direction, ideal_of
+from harness.gating.power import Chances, Power, alphas
 from harness.results.baseline import ScoredRun
 from harness.stats.inference import Array, Inference, decisive
 
@@ -164,22 +164,19 @@ def resampled_power(
     )  # fmt: skip
 
 
-def source_of(
-    rule: Rule, task: str, runs: Sequence[ScoredRun | None], metrics: MetricsOfTask
-) -> Source:
-    """What the rule's simulation draws from: the baseline, and a repeated run where there is one.
+def source_of(ref: MetricRef, runs: Sequence[ScoredRun | None], metrics: MetricsOfTask) -> Source:
+    """What a simulation draws from: the baseline, and a repeated run where there is one.
 
     Raises:
         NotMeasurable: There is nothing to draw from.
     """
     baseline, repeat = runs
-    name = rule.metric[len(task) + 1 :]
-    if name.count(".") == 2:
+    if ref.is_probe_measure:
         raise CannotCompare("a probe's measure is one number a run")
     if baseline is None:
         raise CannotCompare("it takes a run to draw samples from: give --baseline")
     other = repeat or baseline
-    found = measure.pair_metric(baseline, other, task, name, metrics)
+    found = measure.pair_metric(baseline, other, ref.task, ref.metric, metrics)
     if isinstance(found.metric, OwnCode):
         raise CannotCompare("only the metric's own code can compute it, a few times a second")
     after = found.pairs.candidate if repeat is not None else None

@@ -24,15 +24,15 @@ def task_metrics(
         runs: Their tasks, opened with the settings that the run had.
         rules: ``TASK.METRIC`` names.
     """
+    from harness.authoring.metrics import MetricRef
     from harness.errors import HarnessError
-    from harness.gate.names import task_of
     from harness.protocols import TaskOptions
 
     settings: dict[str, dict[str, str]] = {}
     for rule in rules:
-        task = task_of(rule, registry.tasks)
-        if task is not None:
-            settings[task] = {}
+        ref = MetricRef.find(rule, registry.tasks)
+        if ref is not None:
+            settings[ref.task] = {}
     for run in runs:
         if run is not None:
             given = run.spec.get("task_settings", {})

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from harness.errors import ConfigError, UnknownNameError
-from harness.gate import GateConfig, GateVerdict, Rule, evaluate
+from harness.gating import GateConfig, GateVerdict, Rule, evaluate
 from harness.types import Estimate
 
 

@@ -22,8 +22,8 @@ from typing import Any
 from harness import regular_files
 from harness.authoring.output import files
 from harness.errors import ConfigError, DataError
-from harness.gate.config import GateConfig
-from harness.gate.verdict import GateVerdict
+from harness.gating.config import GateConfig
+from harness.gating.verdict import GateVerdict
 
 SCHEMA = 1
 

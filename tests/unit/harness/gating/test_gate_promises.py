@@ -8,9 +8,9 @@ import pytest
 
 from harness.authoring.metrics import Corpus, Mean
 from harness.errors import ConfigError, DataError
-from harness.gate import GateConfig, Rule, SequentialGate, evaluate, parse_gate
-from harness.gate.power import discordance_of, power
-from harness.gate.series import share, take_part
+from harness.gating import GateConfig, Rule, SequentialGate, evaluate, parse_gate
+from harness.gating.power import discordance_of, power
+from harness.gating.series import share, take_part
 from harness.types import Estimate, Unscored
 
 DROP = Rule("quiz.accuracy", "max_drop", 0.02)

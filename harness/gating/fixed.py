@@ -7,11 +7,11 @@ import math
 from harness.comparison.measure import CannotCompare, MetricsOfTask
 from harness.comparison.metric_kinds import needs_resampling
 from harness.errors import ConfigError
-from harness.gate.config import DROPS, TIERS, GateConfig, Rule
-from harness.gate.judging import Judge, Judged
-from harness.gate.names import check_rules, task_of
-from harness.gate.sentences import explain
-from harness.gate.verdict import Evidence, GateVerdict, RuleVerdict, blocked, overall
+from harness.gating.config import DROPS, TIERS, GateConfig, Rule
+from harness.gating.judging import Judge, Judged
+from harness.gating.names import check_rules
+from harness.gating.sentences import explain
+from harness.gating.verdict import Evidence, GateVerdict, RuleVerdict, blocked, overall
 from harness.results.baseline import ScoredRun
 from harness.stats import resampling
 from harness.stats.compare import holm
@@ -42,9 +42,8 @@ def evaluate_fixed(
     for tier in TIERS:
         found |= _judge_family(config.of_tier(tier), judge)
     rules = tuple(found[rule] for rule in config.rules)
-    tasks = {
-        task for rule in config.rules if (task := task_of(rule.metric, candidate.result.tasks))
-    }
+    refs = [rule.ref(candidate.result.tasks) for rule in config.rules]
+    tasks = {ref.task for ref in refs if ref is not None}
     used = {
         name: candidate.result.tasks[name].n for name in candidate.result.tasks if name in tasks
     }

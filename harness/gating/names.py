@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from harness.authoring.metrics import MetricRef
 from harness.comparison import measure
 from harness.comparison.measure import MetricsOfTask
 from harness.errors import ConfigError, UnknownNameError
-from harness.gate.config import DROPS, Rule
+from harness.gating.config import DROPS, Rule
 from harness.protocols import Metric
 from harness.results.baseline import ScoredRun
 from harness.types import MetricResult, TaskResult
-
-
-def task_of(metric: str, tasks: Iterable[str]) -> str | None:
-    """The task that ``TASK.…`` names; the longest, as a task's name may hold a dot."""
-    return max((name for name in tasks if metric.startswith(name + ".")), key=len, default=None)
 
 
 def check_rules(
@@ -44,8 +40,8 @@ def check_rules(
             known.update(f"{task.name}.{name}" for name in task.metrics)
             known.update(_probe_measures(task))
     for rule in rules:
-        pending = task_of(rule.metric, probes_of)
-        probed = pending is not None and rule.metric[len(pending) :].count(".") == 3
+        pending = rule.ref(probes_of)
+        probed = pending is not None and pending.is_probe_measure
         if rule.metric not in known and not probed:
             raise UnknownNameError("metric in [[gate.rule]]", rule.metric, known)
         if rule.kind in DROPS:
@@ -138,11 +134,11 @@ def _described(
         result = reported(run, metric)
         if result is not None:
             return result
-    task = task_of(metric, metrics)
-    return (task and measure.metric_object(metrics, task, metric[len(task) + 1 :])) or None
+    ref = MetricRef.find(metric, metrics)
+    return None if ref is None else measure.metric_object(metrics, ref.task, ref.metric)
 
 
 def reported(run: ScoredRun, metric: str) -> MetricResult | None:
     """The metric's result in a run, where it has one."""
-    task = task_of(metric, run.result.tasks)
-    return None if task is None else run.result.tasks[task].metrics.get(metric[len(task) + 1 :])
+    ref = MetricRef.find(metric, run.result.tasks)
+    return None if ref is None else run.result.tasks[ref.task].metrics.get(ref.metric)

@@ -77,7 +77,7 @@ def test_the_modes_never_contradict_each_other(simulation: ModuleType, drop: flo
 def test_the_simulation_would_show_a_gate_that_ignores_failures(
     simulation: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from harness.gate import judging
+    from harness.gating import judging
 
     def carelessly(infer):  # as if what failed had never been asked
         return infer(False), ""

@@ -8,8 +8,7 @@ from harness.authoring.metrics import Mean, Resamplable, statistics_of
 from harness.comparison import measure
 from harness.comparison.measure import MetricsOfTask
 from harness.errors import ConfigError
-from harness.gate.config import GateConfig, Rule
-from harness.gate.names import task_of
+from harness.gating.config import GateConfig, Rule
 from harness.results.baseline import ScoredRun
 from harness.stats import resampling
 
@@ -54,10 +53,10 @@ def refused(
 
     A metric that is not at hand, and a probe's measure, are left to the verdict.
     """
-    task = task_of(rule.metric, planned)
-    if task is None:
+    ref = rule.ref(planned)
+    if ref is None:
         return None
-    name = rule.metric[len(task) + 1 :]
+    task, name = ref.task, ref.metric
     metric = measure.metric_object(metrics, task, name)
     clusters = planned[task]
     if metric is None or not clusters:

@@ -3,7 +3,7 @@
 import pytest
 
 from harness.errors import ConfigError
-from harness.gate import GateConfig, Rule, parse_gate
+from harness.gating import GateConfig, Rule, parse_gate
 
 RULE = {"metric": "squad.f1", "max_drop": 0.02}
 

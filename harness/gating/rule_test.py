@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
-from harness.gate.config import Rule
-from harness.gate.sentences import explain
-from harness.gate.verdict import Decision, Evidence, RuleVerdict, blocked
+from harness.gating.config import Rule
+from harness.gating.sentences import explain
+from harness.gating.verdict import Decision, Evidence, RuleVerdict, blocked
 from harness.stats.sequential import SequentialTest, confidence_sequence, shrunken
 from harness.types import ScoreValue, Unscored
 

@@ -16,10 +16,10 @@ from dataclasses import replace
 from harness.comparison.comparability import TaskIdentity
 from harness.comparison.measure import MetricsOfTask
 from harness.errors import ConfigError
-from harness.gate.config import GateConfig, Mode, Rule, parse_gate
-from harness.gate.fixed import evaluate_fixed
-from harness.gate.sequential import SequentialGate, committed_order
-from harness.gate.verdict import Decision, Evidence, GateVerdict, RuleVerdict, differences
+from harness.gating.config import GateConfig, Mode, Rule, parse_gate
+from harness.gating.fixed import evaluate_fixed
+from harness.gating.sequential import SequentialGate, committed_order
+from harness.gating.verdict import Decision, Evidence, GateVerdict, RuleVerdict, differences
 from harness.results.baseline import ScoredRun
 
 __all__ = [

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from harness.authoring.serialization import number
-from harness.gate.config import GateConfig, Rule
+from harness.gating.config import GateConfig, Rule
 from harness.types import RunResult
 
 Decision: TypeAlias = Literal["pass", "block", "inconclusive"]
@@ -106,7 +106,8 @@ class GateVerdict:
         blocking = [each for each in self.rules if each.rule.tier == "blocking"]
         deciding = [each for each in blocking if each.verdict == self.verdict]
         others = len(deciding) - 1
-        tasks = len({each.rule.metric.partition(".")[0] for each in blocking})
+        refs = [each.rule.ref(self.samples_planned) for each in blocking]
+        tasks = len({ref.task for ref in refs if ref is not None})
         over = f" on {tasks} tasks" if tasks > 1 else ""
         if self.verdict == "pass":
             if not others:

@@ -17,11 +17,11 @@ from harness.comparison import comparability, measure
 from harness.comparison.comparability import TaskIdentity
 from harness.comparison.measure import CannotCompare, MetricsOfTask
 from harness.errors import ConfigError
-from harness.gate import fixed, names
-from harness.gate.config import DROPS, GateConfig, Rule
-from harness.gate.judging import Judge, check_share, too_many_missing
-from harness.gate.rule_test import RuleTest, Unsuited
-from harness.gate.verdict import GateVerdict, RuleVerdict, blocked, overall
+from harness.gating import fixed, names
+from harness.gating.config import DROPS, GateConfig, Rule
+from harness.gating.judging import Judge, check_share, too_many_missing
+from harness.gating.rule_test import RuleTest, Unsuited
+from harness.gating.verdict import GateVerdict, RuleVerdict, blocked, overall
 from harness.results.baseline import ScoredRun
 from harness.stats import estimates
 from harness.types import ScoreValue
@@ -148,10 +148,10 @@ class SequentialGate:
             track = self._tests.get(rule)
             if rule in self._settled or (track is not None and track.verdict is not None):
                 continue
-            task = names.task_of(rule.metric, self._orders)
-            assert task is not None  # otherwise settled
-            if self._positions[task] < len(self._orders[task]):
-                undecided.add(task)
+            ref = rule.ref(self._orders)
+            assert ref is not None  # otherwise settled
+            if self._positions[ref.task] < len(self._orders[ref.task]):
+                undecided.add(ref.task)
         return frozenset(undecided)
 
     def conclude(self, candidate: ScoredRun) -> GateVerdict:
@@ -178,7 +178,8 @@ class SequentialGate:
 
     def _consume(self, task: str, sample_id: str, scores: Mapping[str, ScoreValue]) -> None:
         for rule, track in list(self._tests.items()):
-            if names.task_of(rule.metric, self._orders) != task:
+            ref = rule.ref(self._orders)
+            if ref is None or ref.task != task:
                 continue
             try:
                 track.consume(sample_id, scores)
@@ -199,10 +200,10 @@ class SequentialGate:
             NotMeasurable: There is nothing to judge it by; it blocks.
             ConfigError: It needs the fixed mode.
         """
-        task = names.task_of(rule.metric, planned)
-        if task is None:
+        ref = rule.ref(planned)
+        if ref is None:
             raise CannotCompare("the run does not evaluate its task")
-        name = rule.metric[len(task) + 1 :]
+        task, name = ref.task, ref.metric
         config = self._config
         share = 1 / len(config.of_tier(rule.tier))
         alphas = (share * config.alpha, share * config.alpha_to_block)

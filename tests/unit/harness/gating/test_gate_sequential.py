@@ -10,7 +10,7 @@ import pytest
 
 from harness.comparison.comparability import TaskIdentity
 from harness.errors import ConfigError, UnknownNameError
-from harness.gate import (
+from harness.gating import (
     GateConfig,
     Rule,
     SequentialGate,

@@ -17,9 +17,9 @@ from harness.comparison.measure import (
     Unbounded,
 )
 from harness.comparison.metric_kinds import MeanScores
-from harness.gate.config import DROPS, GateConfig, Rule
-from harness.gate.names import direction, ideal_of, reported, task_of
-from harness.gate.verdict import Evidence
+from harness.gating.config import DROPS, GateConfig, Rule
+from harness.gating.names import direction, ideal_of, reported
+from harness.gating.verdict import Evidence
 from harness.results.baseline import ScoredRun, ScoredSample
 from harness.stats import resampling
 from harness.stats.inference import Inference
@@ -72,10 +72,10 @@ class Judge:
         """
         if self.candidate.result.status != "complete":
             raise CannotCompare("the run is incomplete")
-        task = task_of(rule.metric, self.candidate.result.tasks)
-        if task is None:
+        ref = rule.ref(self.candidate.result.tasks)
+        if ref is None:
             raise CannotCompare("the run did not evaluate its task")
-        name = rule.metric[len(task) + 1 :]
+        task, name = ref.task, ref.metric
         if rule.kind in DROPS:
             return self._drop(rule, task, name, alpha, resamples)
         judged = self._level(rule, task, name, alpha, resamples)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from harness.gate.config import DROPS, Rule
-from harness.gate.verdict import SAID, Decision, Evidence, RuleVerdict
+from harness.gating.config import DROPS, Rule
+from harness.gating.verdict import SAID, Decision, Evidence, RuleVerdict
 
 _ROUNDING = 1e-12
 """A change below it is none: sums of equal scores in another order."""

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from harness.authoring import serialization
-from harness.errors import ConfigError
+from harness.authoring.metrics import MetricRef, split_ideal
+from harness.errors import ConfigError, UsageError
 
 Mode: TypeAlias = Literal["fixed", "sequential"]
 Population: TypeAlias = Literal["source", "benchmark"]
@@ -55,6 +56,10 @@ class Rule:
     def name(self) -> str:
         """The metric as it was written."""
         return self.metric if self.ideal is None else f"{self.metric}@{self.ideal:g}"
+
+    def ref(self, tasks: Iterable[str]) -> MetricRef | None:
+        """The task and its metric; None where no task fits."""
+        return MetricRef.find(self.metric, tasks)
 
     def __str__(self) -> str:
         within = f" ± {self.tolerance:g}" if self.kind == "target" else ""
@@ -209,20 +214,12 @@ def _rules(table: Any, position: int) -> list[Rule]:
 
 def _metric(text: Any, where: str) -> tuple[str, float | None]:
     """``TASK.METRIC`` and the number behind ``@``, where there is one."""
-    name, at, ideal = text.partition("@") if isinstance(text, str) else ("", "", "")
-    if "." not in name.strip("."):
+    if not isinstance(text, str) or "." not in text.partition("@")[0].strip("."):
         raise ConfigError(f"{where}: metric = {text!r}, expected TASK.METRIC", _EXAMPLE)
-    if name.count(".") >= 3:
-        return str(text), None  # a probe's measure; what follows @ is the label of a variant
     try:
-        value = float(ideal) if at else None
-    except ValueError as error:
-        raise ConfigError(
-            f"{where}: {ideal!r} in {text!r} is not a number", "Write @0.5 or so."
-        ) from error
-    if value is not None and not math.isfinite(value):
-        raise ConfigError(f"{where}: {ideal!r} in {text!r} is not a number", "Write @0.5 or so.")
-    return name, value
+        return split_ideal(text)
+    except UsageError as error:
+        raise ConfigError(f"{where}: {error.message}", "Write @0.5 or so.") from error
 
 
 def _check_values(rules: Iterable[Rule], where: str) -> None:

@@ -10,9 +10,9 @@ from harness.authoring.metrics import Corpus, Mean, ScoreColumn
 from harness.comparison.measure import CannotCompare, rows
 from harness.comparison.metric_kinds import MeanScores, SummedRows
 from harness.errors import ConfigError
-from harness.gate import GateConfig, Rule
-from harness.gate.beforehand import check_samples, refused
-from harness.gate.resampled_power import Source, resampled_power
+from harness.gating import GateConfig, Rule
+from harness.gating.beforehand import check_samples, refused
+from harness.gating.resampled_power import Source, resampled_power
 
 
 def column(values, clusters=None) -> ScoreColumn:
