@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     from harness.config import ModelConfig, RunSpec
     from harness.gating import GateConfig, GateVerdict, parse_gate
     from harness.hookspecs import hookimpl
+    from harness.planned import Plan, PlannedSample, TaskPlan
     from harness.plugins import Registry
     from harness.results.baseline import ScoredRun
-    from harness.results.runfolder import read_result, read_samples
+    from harness.results.runfolder import read_result, read_samples, write_result
     from harness.run.ask import ask
 
 __all__ = [
@@ -39,11 +40,14 @@ __all__ = [
     "GroupChange",
     "MetricComparison",
     "ModelConfig",
+    "Plan",
+    "PlannedSample",
     "Registry",
     "RunComparison",
     "RunSpec",
     "ScoredRun",
     "TaskComparison",
+    "TaskPlan",
     "ask",
     "compare",
     "evaluate",
@@ -58,6 +62,7 @@ __all__ = [
     "read_result",
     "read_samples",
     "registry_of",
+    "write_result",
 ]
 __version__ = "0.1.0"
 
@@ -68,11 +73,14 @@ _HOMES = {
     "GroupChange": "harness.comparison.values",
     "MetricComparison": "harness.comparison.values",
     "ModelConfig": "harness.config",
+    "Plan": "harness.planned",
+    "PlannedSample": "harness.planned",
     "Registry": "harness.plugins",
     "RunComparison": "harness.comparison.values",
     "RunSpec": "harness.config",
     "ScoredRun": "harness.results.baseline",
     "TaskComparison": "harness.comparison.values",
+    "TaskPlan": "harness.planned",
     "ask": "harness.run.ask",
     "compare": "harness.api",
     "evaluate": "harness.api",
@@ -87,6 +95,7 @@ _HOMES = {
     "read_result": "harness.results.runfolder",
     "read_samples": "harness.results.runfolder",
     "registry_of": "harness.cli",
+    "write_result": "harness.results.runfolder",
 }
 
 

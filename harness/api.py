@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from harness import config, gating, plugins
 from harness.authoring.metrics import MetricRef
@@ -22,9 +22,6 @@ from harness.results.baseline import ScoredRun
 from harness.run import models, planner, runner
 from harness.stats.inference import Inference
 from harness.types import RunResult
-
-AnyRun: TypeAlias = ScoredRun | Path | str
-"""A run that was read, or where it is: a run folder, its results.json, or a baseline file."""
 
 
 def evaluate(
@@ -111,8 +108,8 @@ def plan(
 
 
 def compare(
-    baseline: AnyRun,
-    candidate: AnyRun,
+    baseline: ScoredRun | Path | str,
+    candidate: ScoredRun | Path | str,
     *,
     force: bool = False,
     registry: Registry | None = None,
@@ -134,8 +131,8 @@ def compare(
 
 
 def gain(
-    baseline: AnyRun,
-    candidate: AnyRun,
+    baseline: ScoredRun | Path | str,
+    candidate: ScoredRun | Path | str,
     metric: MetricRef | str,
     registry: Registry | None = None,
 ) -> Inference:
@@ -163,8 +160,8 @@ def gain(
 
 
 def gate(
-    candidate: AnyRun,
-    baseline: AnyRun | None = None,
+    candidate: ScoredRun | Path | str,
+    baseline: ScoredRun | Path | str | None = None,
     *,
     rules: Sequence[Mapping[str, Any]] = (),
     config: GateConfig | Mapping[str, Any] | Path | str | None = None,
@@ -175,7 +172,8 @@ def gate(
 
         from harness import gate
 
-        verdict = gate(candidate, baseline, rules=[{"metric": "squad.f1", "max_drop": 0.02}])
+        rules = [{"metric": "squad.f1", "max_drop": 0.05}]
+        verdict = gate("runs/candidate", "runs/main", rules=rules)
         print(verdict.verdict, verdict.sentence)
 
     Args:
@@ -236,14 +234,14 @@ def _loaded(registry: Registry | None) -> Registry:
     return plugins.load() if registry is None else registry
 
 
-def _scored(run: AnyRun, texts: bool = False) -> ScoredRun:
+def _scored(run: ScoredRun | Path | str, texts: bool = False) -> ScoredRun:
     return run if isinstance(run, ScoredRun) else load_run(run, texts)
 
 
 def _gate_config(
     rules: Sequence[Mapping[str, Any]],
     given: GateConfig | Mapping[str, Any] | Path | str | None,
-    baseline: AnyRun | None,
+    baseline: ScoredRun | Path | str | None,
 ) -> GateConfig:
     if bool(rules) == (given is not None):
         raise UsageError(

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
 
 Settings = Mapping[str, str]
+RUNS = Path("runs")
+"""Where run folders go that have no name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from demo_sets import Part, PartSource, write_task
 
 from demo_model import train
 from demo_model.families import qa, sentiment
-from harness import ModelConfig, plugins
+from harness import ModelConfig, load_plugins
 from harness.types import Sampling
 from harness_align.api import align
 from harness_align.dataset import training_rows
@@ -72,7 +72,7 @@ def contrast(out: Path, weak: Path | None = None, rehearse: bool = False) -> Ali
         for role, model in (("strong", weights_folder()), ("weak", weak))
     }
     spec = pairing.PairSpec(models, Sampling(max_tokens=24, temperature=0.7))
-    made = pairing.make(spec, questions(PROMPTS), plugins.load(), print)
+    made = pairing.make(spec, questions(PROMPTS), load_plugins(), print)
     print(pairing.describe(made))
     return align(
         "contrastive",

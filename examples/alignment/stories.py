@@ -16,7 +16,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from harness import ModelConfig, plugins
+from harness import ModelConfig, load_plugins
 from harness.types import Generate, Sampling
 from harness_align.api import align
 from harness_align.evaluation import asking
@@ -51,7 +51,7 @@ def beginnings(seed: int = 0) -> list[str]:
 def sampled_pairs(model: str, path: Path) -> Path:
     """Two sampled endings of each beginning; the one that the lexicon prefers is chosen."""
     prompts = beginnings()
-    registry = plugins.load()
+    registry = load_plugins()
     config = ModelConfig(model)
     sampling = Sampling(max_tokens=LENGTH, temperature=1.0)
     sides = []

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
+from harness.authoring.console.options import Names
 from harness.authoring.literal import echo
 from harness.cli import registry_of
-from harness.cli.options import Names
 
 if TYPE_CHECKING:
     from harness.comparison.values import ComparisonReporter, RunComparison
@@ -90,7 +90,7 @@ def show(
     """Shows the comparisons in one format, in ``file`` where there is one."""
     import json
 
-    from harness.authoring.output.files import write_atomically
+    from harness.authoring.files import write_atomically
     from harness.cli import comparison
     from harness.comparison.values import comparison_to_json
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.authoring.console.options import Names
 from harness.authoring.literal import echo
 from harness.cli import gate_power, registry_of
-from harness.cli.options import Names
 
 if TYPE_CHECKING:
     from harness.gating import GateConfig, GateVerdict

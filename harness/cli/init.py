@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 
 import click
 
+from harness.authoring import files
 from harness.authoring.literal import echo
-from harness.authoring.output import files
 from harness.errors import ConfigError, UsageError
 
 EPILOG = """\b

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.authoring.console import options
 from harness.authoring.literal import one_line
-from harness.cli import gate_power, options, registry_of
+from harness.cli import gate_power, registry_of
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
+from harness.authoring.console import options
 from harness.authoring.literal import echo
-from harness.cli import options, registry_of
+from harness.cli import registry_of
 
 EPILOG = """\b
 Examples:

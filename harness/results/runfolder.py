@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from harness import regular_files
 from harness.authoring import serialization
-from harness.authoring.output.files import replacing
+from harness.authoring.files import replacing
 from harness.authoring.readers import text_files
+from harness.config import RUNS, RunSpec
 from harness.errors import DataError, UsageError
 from harness.results import manifest, result_json, secrets
 from harness.types import RunResult, SampleRecord
@@ -26,9 +27,7 @@ from harness.types import RunResult, SampleRecord
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-    from harness.config import RunSpec
 
-RUNS = Path("runs")
 PRIVATE = 0o600
 """Prompts and answers may be confidential: a run's files are their owner's alone."""
 MANIFEST_SINCE = 2
@@ -211,7 +210,15 @@ def _no_sample(path: Path, line: int, why: str) -> DataError:
 
 
 def write_result(folder: Path, result: RunResult) -> None:
-    """Writes results.json, and last the manifest of all that stands in the folder then."""
+    """Writes results.json, and last the manifest of all that stands in the folder then.
+
+    Args:
+        folder: The run folder; made when missing.
+        result: The run's result.
+
+    Raises:
+        OSError: It cannot be written; then the earlier files are as they were.
+    """
     text = serialization.dumps(result_json.result_to_json(result), indent=2) + "\n"
     folder.mkdir(parents=True, exist_ok=True)
     held = serialization.dumps(manifest.of_folder(folder, text.encode()), indent=2) + "\n"
@@ -224,10 +231,13 @@ def write_result(folder: Path, result: RunResult) -> None:
             file.flush()
 
 
-def read_result(path: Path) -> RunResult:
+def read_result(path: Path | str) -> RunResult:
     """Reads results.json, given the file or its run folder, and checks the folder's files.
 
     Everyone who reads a run comes through here.
+
+    Args:
+        path: The run folder, or the results.json in it.
 
     Raises:
         DataError: There is none, it is malformed, or a file is not as the run wrote it.
@@ -236,6 +246,7 @@ def read_result(path: Path) -> RunResult:
 
     from harness.results import schemas
 
+    path = Path(path)
     path = path / "results.json" if path.is_dir() else path
     try:
         raw = regular_files.read_bytes(path)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.authoring import files
 from harness.authoring.literal import one_line
-from harness.authoring.output import files
 from harness.types import Estimate
 from harness_align import loop
 from harness_align.loop import AlignResult

@@ -30,7 +30,7 @@ from harness.types import Completion, Generate, Message, Prompt
 from harness_align.dataset.training_rows import plain
 
 if TYPE_CHECKING:
-    from harness.plugins import Registry
+    from harness import Registry
 
 Values = list[float | None]
 _WEIGHT = re.compile(r"^\s*([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*\*\s*(.+)$", re.DOTALL)

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from harness.cli import options, registry_of
+from harness import registry_of
+from harness.authoring.console import options
 
 EPILOG = """\b
 Examples:

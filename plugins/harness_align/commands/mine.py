@@ -7,7 +7,7 @@ from typing import cast
 
 import click
 
-from harness.cli import options
+from harness.authoring.console import options
 
 EPILOG = """\b
 Examples:

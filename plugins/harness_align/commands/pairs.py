@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from harness.cli import options, registry_of
+from harness import registry_of
+from harness.authoring.console import options
 
 EPILOG = """\b
 Examples:
@@ -51,7 +52,7 @@ def command(
     from rich.console import Console
 
     from harness import ModelConfig
-    from harness.authoring.output import files
+    from harness.authoring import files
     from harness.types import Sampling
     from harness_align.dataset import training_rows
     from harness_align.mining import pairing

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from harness import Registry
 from harness.authoring import serialization
 from harness.authoring.readers import sources
 from harness.errors import DataError, HarnessError, UnknownNameError
-from harness.plugins import Registry
 from harness.protocols import Task, TaskOptions
 from harness.types import Generate, Loglikelihood, Prompt, Request, Sample
 from harness_align.dataset.training_rows import Kind, Row, Rows

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness import Registry
 from harness.errors import DataError, UsageError
-from harness.plugins import Registry
 from harness_align import rewards, search
 from harness_align import spec as specs
 from harness_align.dataset import counterfactual, formats, training_rows, validation

@@ -9,8 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness import regular_files
-from harness.authoring import checkpoint
+from harness.authoring import checkpoint, files
 from harness.authoring.chat import encoding
 from harness.authoring.chat.templates import ChatTemplate
 from harness.errors import ModelError, UsageError
@@ -62,7 +61,7 @@ def open_tokenizer(spec: AlignSpec, conversational: bool) -> Any:
         )
     if spec.chat_template is not None:
         try:
-            tokenizer.chat_template = regular_files.read_text(spec.chat_template)
+            tokenizer.chat_template = files.read_text(spec.chat_template)
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(
                 f"chat_template={spec.chat_template} cannot be read: {error}", "Give a Jinja file."

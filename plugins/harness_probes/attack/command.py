@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness import registry_of
+from harness.authoring.console import options
 from harness.authoring.literal import one_line, visible
-from harness.cli import options, registry_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -67,9 +68,8 @@ def command(
     from rich.console import Console
 
     from harness import open_model, plan
-    from harness.authoring.output import files
+    from harness.authoring import files
     from harness.errors import UnknownNameError
-    from harness.results import runfolder
     from harness_probes.attack.run import attack
     from harness_probes.attack.search import KINDS, Limits
 
@@ -84,7 +84,7 @@ def command(
         attacks = [attack(task, backend, limits, spec.seed, spec.cache) for task in planned.tasks]
         model = {"spec": spec.model, "fingerprint": backend.fingerprint, **backend.describe()}
         usage = backend.usage
-    out = spec.out or runfolder.RUNS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-attack"
+    out = spec.out or options.RUNS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-attack"
     report = {
         "model": model,
         "limits": asdict(limits),

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness import ask
+from harness import PlannedSample, TaskPlan, ask
 from harness.authoring.measures import predictions
 from harness.authoring.seeding import seeded
 from harness.errors import RunFailedError, UsageError, plugin_call
-from harness.planned import PlannedSample, TaskPlan
 from harness.protocols import ModelBackend
 from harness.stats import estimates
 from harness.types import Estimate, Failed, Request, Response, Sample

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.authoring import files
 from harness.authoring.metrics import Mean
-from harness.authoring.output import files
 from harness.comparison.run_comparison import compare
 from harness.comparison.values import RunComparison
 from harness.results import runfolder

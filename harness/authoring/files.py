@@ -1,4 +1,7 @@
-"""Writing files whole or not at all."""
+"""Reading files that users name, and writing files whole or not at all.
+
+A pipe, a socket or a device is refused, in both directions.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,17 @@ from typing import Any, TextIO
 
 from harness import regular_files
 from harness.authoring.serialization import dumps
+from harness.regular_files import check_folder, open_binary, read_bytes, read_text
+
+__all__ = [
+    "check_folder",
+    "open_binary",
+    "read_bytes",
+    "read_text",
+    "replacing",
+    "write_atomically",
+    "write_json",
+]
 
 
 def write_atomically(path: Path, content: str | bytes, mode: int = 0o666) -> None:

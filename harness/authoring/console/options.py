@@ -9,7 +9,19 @@ from typing import Any, TypeVar
 import click
 
 from harness import config
-from harness.config import RunSpec
+from harness.config import RUNS, RunSpec, parse_data, read_config, read_toml, split_names
+
+__all__ = [
+    "RUNS",
+    "BatchSize",
+    "Names",
+    "parse_data",
+    "read_config",
+    "read_toml",
+    "run_options",
+    "run_spec",
+    "split_names",
+]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

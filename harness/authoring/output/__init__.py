@@ -1,1 +1,0 @@
-"""What reporters and commands write with: whole files, JSON, tables on a terminal."""
