@@ -31,7 +31,7 @@ from harness import (
     load_run,
     parse_gate,
 )
-from harness.authoring.metrics import MetricRef
+from harness.authoring.metrics import MetricRef, split_ideal
 from harness.errors import NothingScoredError, RunFailedError, UnknownNameError
 from harness.protocols import Aligner
 from harness.stats import compare as paired_tests
@@ -181,8 +181,8 @@ def _aims(texts: Sequence[str], registry: Registry, names: Sequence[str]) -> lis
     """One aim a task; a suite's members each."""
     aims: list[MetricRef] = []
     for text in texts:
-        name = text.partition("@")[0]
-        if name in names or name.partition(".")[0] in registry.tasks:
+        name, _ = split_ideal(text)
+        if MetricRef.find(name, registry.tasks) is not None:
             aims.append(MetricRef.parse(text, names))
         else:
             aims += [MetricRef(spec.name) for spec in registry.select_tasks([name])]
