@@ -53,7 +53,16 @@ def evaluate(
         HarnessError: Something asked for does not exist, cannot be read, or the run failed.
         NothingScoredError: The run is written, and a task has no scored sample.
     """
+    if registry is not None and plugin_files:
+        raise UsageError(
+            "registry and plugin_files are both given", "Load the files with load_plugins(FILES)."
+        )
     if isinstance(model, RunSpec):
+        if tasks or data is not None or settings:
+            raise UsageError(
+                "a RunSpec says everything, and other settings are given beside it",
+                "Put them into the RunSpec.",
+            )
         spec = model
     else:
         sources = {"": data} if isinstance(data, Path | str) else data or {}
@@ -169,6 +178,8 @@ def gate(
     seed: int | None = None,
 ) -> GateVerdict:
     """Judges a finished run as ``harness gate`` does; nothing is written into its folder.
+
+    Where the gate belongs to a series of builds, the run takes its share of the series' budget.
 
         from harness import gate
 

@@ -104,6 +104,9 @@ def _ask(
     name: str,
 ) -> list[Response] | list[Response | None]:
     scheduler.check_supported(backend, requests, task, name)
+    check = getattr(backend, "check", None)
+    if check is not None:
+        check(requests)
     ids = list(map(str, range(len(requests)))) if sample_ids is None else sample_ids
     places: Counter[str] = Counter()
     work: list[KeyedRequest] = []

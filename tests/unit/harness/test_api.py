@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,16 @@ def test_samples_of_a_run_are_read(make_run) -> None:
     for place in (folder, str(folder)):
         assert [each.sample.id for each in harness.read_samples(place, "quiz")] == ["a", "b"]
         assert harness.read_result(place).tasks["quiz"].n == 2
+
+
+def test_what_would_be_ignored_is_refused(tmp_path: Path) -> None:
+    spec = harness.RunSpec("demo", ("sst2",), {"": "sample"}, limit=2, out=tmp_path / "run")
+    for given in ({"limit": 3}, {"data": "sample"}, {"tasks": "squad"}):
+        with pytest.raises(UsageError, match="a RunSpec says everything"):
+            harness.evaluate(spec, **given)
+    with pytest.raises(UsageError, match="both given"):
+        harness.evaluate(spec, registry=harness.load_plugins(), plugin_files=["x.py"])
+    assert harness.evaluate(spec).tasks["sst2"].n == 2
+    with closing(harness.open_model(spec.model_config)) as model:
+        (task,) = harness.plan(spec, model).tasks
+        assert task.sample_count == 2

@@ -18,6 +18,7 @@ from harness.types import (
     KeyedRequest,
     Loglikelihood,
     Logprob,
+    Request,
     Response,
 )
 
@@ -81,6 +82,17 @@ def test_a_request_that_the_model_does_not_answer_is_refused_before_any_is_asked
     backend.supports = frozenset({Generate})
     with pytest.raises(UsageError, match="riddles asks for Loglikelihood, which that one cannot"):
         ask(backend, [A, Loglikelihood("a", "b")], task="riddles", name="that one")
+    assert not backend.asked
+
+
+def test_requests_that_the_backend_refuses_are_not_asked() -> None:
+    class Choosy(FakeBackend):
+        def check(self, requests: Sequence[Request]) -> None:
+            raise UsageError(f"none of these {len(requests)}")
+
+    backend = Choosy(shout)
+    with pytest.raises(UsageError, match="none of these 2"):
+        ask(backend, [A, B])
     assert not backend.asked
 
 
