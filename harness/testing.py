@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
-from harness.authoring import serialization
+from harness.authoring.io import serialization
 from harness.protocols import Metric, ModelBackend, Probe, Reporter, Task
 from harness.types import (
     Classify,

@@ -74,7 +74,7 @@ def imported(path: Path) -> Iterator[str]:
 
 
 def test_every_module_of_the_core_is_public_or_internal(graph: grimp.ImportGraph) -> None:
-    public = set(api_reference.MODULES) | {"harness.authoring", "harness.stats"}
+    public = set(api_reference.MODULES)
     members = graph.find_children("harness") - {"harness.__main__"}
     assert members - public == internal_modules()
 

@@ -21,10 +21,10 @@ PUBLIC = (
     "harness.protocols",
     "harness.hookspecs",
     "harness.testing",
-    "harness.authoring",
-    "harness.stats",
 )
-"""What may be imported; of the last two every module inside."""
+"""What may be imported: the module, or what its package names in ``__all__``."""
+OPEN = ("harness.authoring", "harness.stats")
+"""Packages of which every module may be imported."""
 FOREWORD = """\
 # The public names
 
@@ -55,29 +55,26 @@ What is public, and why:
   `registry_of`; reports read a run with `read_result` and `read_samples`; whatever writes a run
   folder, such as an importer, ends it with `write_result`.
 - `harness.types`, `.errors`, `.protocols`, `.hookspecs`: the words that all parts use.
-- `harness.authoring`: what plugins are written with. `files` writes whole files or none and
-  refuses pipes and devices; `serialization` holds the JSON forms and hashes, so that a backend's
-  fingerprint or a reward's rows need no second form; `console` has the options of `harness run`
-  for commands that start runs; `measures` reads choices, calibration and differences of groups
-  from any task's records; `readers.sources` finds a task's data as `--data` does; `seeding` gives
-  random numbers that are the same on every machine.
-- `harness.stats`: pure functions, arrays in, numbers out.
+- `harness.authoring`: what plugins are written with. `io.files` writes whole files or none and
+  refuses pipes and devices; `io.serialization` holds the JSON forms and hashes, so that a
+  backend's fingerprint or a reward's rows need no second form; `io.run_options` has the options of
+  `harness run` for commands that start runs; `measures` reads choices, calibration and differences
+  of groups from any task's records; `readers.sources` finds a task's data as `--data` does.
+- `harness.stats`: pure functions, arrays in, numbers out; `seeding` gives random numbers that are
+  the same on every machine.
 - `harness.testing`: checks of one's own plugins.
 """
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def modules(root: Path = ROOT) -> Iterator[tuple[str, ast.Module]]:
+def modules() -> Iterator[tuple[str, ast.Module]]:
     """(name, syntax tree) of every public module."""
     for name in PUBLIC:
-        place = root.joinpath(*name.split("."))
-        if name != "harness" and place.is_dir():
-            for file in sorted(place.rglob("*.py")):
-                parts = file.relative_to(root).with_suffix("").parts
-                inside = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-                yield inside, _tree(file)
-        else:
-            yield name, _tree(place / "__init__.py" if place.is_dir() else place.with_suffix(".py"))
+        yield name, _module(name)
+    for name in OPEN:
+        for file in sorted(ROOT.joinpath(*name.split(".")).rglob("*.py")):
+            parts = file.relative_to(ROOT).with_suffix("").parts
+            yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), _tree(file)
 
 
 def page() -> str:

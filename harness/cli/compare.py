@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from harness.authoring.console.options import Names
+from harness.authoring.io.run_options import Names
 from harness.authoring.literal import echo
 from harness.cli import registry_of
 
@@ -90,7 +90,7 @@ def show(
     """Shows the comparisons in one format, in ``file`` where there is one."""
     import json
 
-    from harness.authoring.files import write_atomically
+    from harness.authoring.io.files import write_atomically
     from harness.cli import comparison
     from harness.comparison.values import comparison_to_json
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.authoring.console.options import Names
+from harness.authoring.io.run_options import Names
 from harness.authoring.literal import echo
 from harness.cli import gate_power, registry_of
 

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 import click
 
-from harness.authoring import files
+from harness.authoring.io import files
 from harness.authoring.literal import echo
 from harness.errors import ConfigError, UsageError
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.authoring.console import options
+from harness.authoring.io import run_options
 from harness.authoring.literal import one_line
 from harness.cli import gate_power, registry_of
 
@@ -31,7 +31,7 @@ Examples:
 
 
 @click.command("plan", epilog=EPILOG)
-@options.run_options
+@run_options.run_options
 @click.option(
     "--estimate-time",
     is_flag=True,
@@ -68,7 +68,7 @@ def command(
     from harness.run.cache import ResponseStore, store_path
 
     registry = registry_of(context)
-    spec = options.run_spec(given)
+    spec = run_options.run_spec(given)
     with closing(models.open_backend(spec.model_config, registry)) as backend:
         plan = planning.build(spec, registry, backend, stored_only=True)
         with ResponseStore(store_path(spec.cache, backend)) as store:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from harness.authoring.console.options import Names
+from harness.authoring.io.run_options import Names
 from harness.authoring.literal import echo
 from harness.cli import registry_of, rendering
 

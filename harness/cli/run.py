@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from harness.authoring.console import options
+from harness.authoring.io import run_options
 from harness.authoring.literal import echo
 from harness.cli import registry_of
 
@@ -26,7 +26,7 @@ Exit codes: 0 pass, 1 blocked by a gate, 2 usage or data error,
 
 
 @click.command("run", epilog=EPILOG)
-@options.run_options
+@run_options.run_options
 @click.option("--quiet", is_flag=True, help="Print nothing but errors and the verdict.")
 @click.pass_context
 def command(context: click.Context, /, quiet: bool, **given: Any) -> int:
@@ -42,7 +42,7 @@ def command(context: click.Context, /, quiet: bool, **given: Any) -> int:
     from harness.run import runner
 
     registry = registry_of(context)
-    spec = options.run_spec(given)
+    spec = run_options.run_spec(given)
     for name in spec.formats:
         registry.reporter(name)  # an unknown format is an error before the model is opened
     command_line = secrets.redact_command(["harness", *sys.argv[1:]])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from harness.authoring.serialization import estimate_to_json, number
+from harness.authoring.io.serialization import estimate_to_json, number
 from harness.types import Estimate
 
 ALPHA = 0.05

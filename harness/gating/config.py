@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from harness.authoring import serialization
+from harness.authoring.io import serialization
 from harness.authoring.metrics import MetricRef, split_ideal
 from harness.errors import ConfigError, UsageError
 

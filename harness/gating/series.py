@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import regular_files
-from harness.authoring import files
+from harness.authoring.io import files
 from harness.errors import ConfigError, DataError
 from harness.gating.config import GateConfig
 from harness.gating.verdict import GateVerdict

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from harness.authoring.serialization import number
+from harness.authoring.io.serialization import number
 from harness.gating.config import GateConfig, Rule
 from harness.types import RunResult
 

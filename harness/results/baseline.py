@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import regular_files
-from harness.authoring import files, serialization
+from harness.authoring.io import files, serialization
 from harness.authoring.measures.predictions import prompt_text, response_text
 from harness.errors import DataError
 from harness.results import manifest, result_json, runfolder

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import regular_files
-from harness.authoring import serialization
+from harness.authoring.io import serialization
 from harness.errors import DataError
 
 FILE = "manifest.json"

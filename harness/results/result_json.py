@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 
-from harness.authoring.serialization import (
+from harness.authoring.io.serialization import (
     JSON,
     estimate_from_json,
     estimate_to_json,

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import regular_files
-from harness.authoring import serialization
-from harness.authoring.files import replacing
+from harness.authoring.io import serialization
+from harness.authoring.io.files import replacing
 from harness.authoring.readers import text_files
 from harness.config import RUNS, RunSpec
 from harness.errors import DataError, UsageError

@@ -16,8 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from harness.authoring import serialization
 from harness.authoring.answers import thinking
+from harness.authoring.io import serialization
 from harness.errors import HarnessError
 from harness.protocols import ModelBackend
 from harness.types import Failed, Response

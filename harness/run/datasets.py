@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from harness import plugins
-from harness.authoring import serialization
+from harness.authoring.io import serialization
 from harness.authoring.readers import text_files
 from harness.authoring.readers.sources import from_path
 from harness.errors import DataError, UnknownNameError

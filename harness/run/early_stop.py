@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness import gating
-from harness.authoring import serialization
+from harness.authoring.io import serialization
 from harness.comparison.comparability import TaskIdentity
 from harness.config import RunSpec
 from harness.errors import ConfigError

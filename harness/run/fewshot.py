@@ -10,8 +10,8 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
-from harness.authoring.seeding import seeded
 from harness.errors import UsageError
+from harness.stats.seeding import seeded
 from harness.types import Sample
 
 Shots: TypeAlias = tuple[Sample, ...]

@@ -9,7 +9,6 @@ from dataclasses import replace
 from functools import partial
 
 from harness.authoring.readers import rows, sources
-from harness.authoring.seeding import seeded
 from harness.config import RunSpec
 from harness.errors import DataError, UnknownNameError, UsageError, plugin_call
 from harness.planned import Plan, PlannedSample, TaskPlan
@@ -27,6 +26,7 @@ from harness.protocols import (
 )
 from harness.run import datasets, fewshot, sampling, scheduler
 from harness.run.other_models import OtherModels
+from harness.stats.seeding import seeded
 from harness.types import DataSource, Generate, Request, Sample, Skipped
 
 COMMON_OPTIONS = {

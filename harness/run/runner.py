@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from harness.authoring import files
+from harness.authoring.io import files
 from harness.config import RunSpec
 from harness.errors import (
     HarnessError,

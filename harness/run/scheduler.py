@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from harness.authoring import serialization
 from harness.authoring.answers import thinking
+from harness.authoring.io import serialization
 from harness.errors import PluginError, UsageError
 from harness.protocols import ModelBackend
 from harness.run.cache import ResponseStore

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import Registry, load_plugins
-from harness.authoring.console.options import split_names
+from harness.authoring.io.run_options import split_names
 from harness.protocols import Aligner
 from harness_align import loop, report
 from harness_align.aligners import StagedAligner

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import ModelConfig, RunSpec
-from harness.authoring.console.options import read_config, read_toml, split_names
+from harness.authoring.io.run_options import read_config, read_toml, split_names
 from harness.errors import ConfigError, UnknownNameError, UsageError
 from harness_align import spec as specs
 

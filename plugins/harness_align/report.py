@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.authoring import files
+from harness.authoring.io import files
 from harness.authoring.literal import one_line
 from harness.types import Estimate
 from harness_align import loop

@@ -21,9 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from harness.authoring import checkpoint, serialization
+from harness.authoring import checkpoint
 from harness.authoring.chat.encoding import Encoder
 from harness.authoring.chat.templates import ChatTemplate
+from harness.authoring.io import serialization
 from harness.errors import DataError, HarnessError, ModelError, UnknownNameError, UsageError
 from harness.protocols import Task, TaskOptions
 from harness.types import Completion, Generate, Message, Prompt

@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.authoring import serialization
+from harness.authoring.io import serialization
 from harness.authoring.readers import text_files
 from harness.errors import ConfigError, DataError, UnknownNameError
 

@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from harness.authoring.console import terminal
+from harness.authoring.io import terminal
 from harness.authoring.literal import one_line
 from harness.types import RunResult
 from harness_reports.groups import GroupTable

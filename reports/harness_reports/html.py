@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.authoring.files import write_atomically
+from harness.authoring.io.files import write_atomically
 from harness.authoring.literal import visible
 from harness.types import RunResult
 from harness_reports import browser, changes, provenance

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 from xml.etree import ElementTree
 
-from harness.authoring.files import write_atomically
+from harness.authoring.io.files import write_atomically
 from harness.authoring.literal import visible
 from harness.types import RunResult
 from harness_reports.view import GateView, RuleView, TaskView, view

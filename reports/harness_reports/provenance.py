@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.authoring import files
+from harness.authoring.io import files
 
 _PLAIN = ("command", "git_commit")
 _SHOWN_ELSEWHERE = ("status", "started", "finished", "model")

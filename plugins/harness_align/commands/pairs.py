@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from harness import registry_of
-from harness.authoring.console import options
+from harness.authoring.io import run_options
 
 EPILOG = """\b
 Examples:
@@ -33,7 +33,7 @@ Examples:
     help="Drop a pair where one answer is this many times as long.",
 )  # fmt: skip
 @click.option("--agree", metavar="REWARD", help="Keep a pair only if this reward agrees.")
-@click.option("--batch-size", type=options.BatchSize(), help="Sequences a forward pass. [auto]")
+@click.option("--batch-size", type=run_options.BatchSize(), help="Sequences a forward pass. [auto]")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 @click.pass_context
 def command(
@@ -52,7 +52,7 @@ def command(
     from rich.console import Console
 
     from harness import ModelConfig
-    from harness.authoring import files
+    from harness.authoring.io import files
     from harness.types import Sampling
     from harness_align.dataset import training_rows
     from harness_align.mining import pairing

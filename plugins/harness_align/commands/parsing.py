@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.authoring.console.options import parse_data
+from harness.authoring.io.run_options import parse_data
 from harness.errors import UsageError
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from harness.authoring import files, serialization
+from harness.authoring.io import files, serialization
 from harness.errors import DataError
 from harness.types import Message, Prompt
 

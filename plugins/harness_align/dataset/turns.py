@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.authoring import serialization
+from harness.authoring.io import serialization
 from harness.authoring.readers import text_files
 from harness.errors import DataError
 from harness.types import Message, Prompt

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from harness import ModelConfig, Registry, open_model
-from harness.authoring.serialization import estimate_to_json, number
+from harness.authoring.io.serialization import estimate_to_json, number
 from harness.stats import estimates
 from harness.types import Completion, Estimate, Generate, Loglikelihood, Prompt, Sampling
 from harness_align import rewards

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from harness import GateVerdict, Registry, ScoredRun, gain
+from harness.authoring.io.serialization import estimate_to_json, number
 from harness.authoring.metrics import MetricRef
-from harness.authoring.serialization import estimate_to_json, number
 from harness.stats import compare as paired
 from harness.stats.inference import Inference, estimate
 from harness.types import Estimate, RunResult

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from harness import Registry
-from harness.authoring import serialization
+from harness.authoring.io import serialization
 from harness.authoring.readers import sources
 from harness.errors import DataError, HarnessError, UnknownNameError
 from harness.protocols import Task, TaskOptions

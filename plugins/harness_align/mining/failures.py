@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness import read_result, read_samples
-from harness.authoring import files, serialization
+from harness.authoring.io import files, serialization
 from harness.errors import DataError, UnknownNameError
 from harness.types import (
     Completion,

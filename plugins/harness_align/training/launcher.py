@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.authoring import files
+from harness.authoring.io import files
 from harness.errors import DataError, HarnessError, MissingExtraError, RunFailedError
 from harness_align.event_log import Event, EventLog
 from harness_align.spec import AlignSpec

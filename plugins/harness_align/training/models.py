@@ -9,9 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.authoring import checkpoint, files
+from harness.authoring import checkpoint
 from harness.authoring.chat import encoding
 from harness.authoring.chat.templates import ChatTemplate
+from harness.authoring.io import files
 from harness.errors import ModelError, UsageError
 from harness_align.dataset.training_rows import Kind
 from harness_align.spec import AlignSpec

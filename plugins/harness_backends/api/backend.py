@@ -6,7 +6,7 @@ import gc
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
-from harness.authoring.serialization import canonical_hash
+from harness.authoring.io.serialization import canonical_hash
 from harness.protocols import BackendOptions
 from harness.types import Failed, Generate, KeyedRequest, Request, Response, Usage
 from harness_backends.api.budget import Meter, Prices

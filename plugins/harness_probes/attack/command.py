@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness import registry_of
-from harness.authoring.console import options
+from harness.authoring.io import run_options
 from harness.authoring.literal import one_line, visible
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ Examples:
 
 
 @click.command("attack", epilog=EPILOG)
-@options.run_options
+@run_options.run_options
 @click.option("--queries", type=click.IntRange(2), default=200, help="Texts asked a sample. [200]")
 @click.option(
     "--share",
@@ -46,7 +46,7 @@ Examples:
 )
 @click.option(
     "--kinds",
-    type=options.Names(),
+    type=run_options.Names(),
     default="words,characters",
     help="words (synonyms), characters (one slip a word). [words,characters]",
 )
@@ -68,7 +68,7 @@ def command(
     from rich.console import Console
 
     from harness import open_model, plan
-    from harness.authoring import files
+    from harness.authoring.io import files
     from harness.errors import UnknownNameError
     from harness_probes.attack.run import attack
     from harness_probes.attack.search import KINDS, Limits
@@ -77,14 +77,14 @@ def command(
         if kind not in KINDS:
             raise UnknownNameError("kind of change", kind, KINDS)
     registry = registry_of(context)
-    spec = replace(options.run_spec(given), probes=())
+    spec = replace(run_options.run_spec(given), probes=())
     limits = Limits(queries, share, similarity, kinds)
     with closing(open_model(spec.model_config, registry)) as backend:
         planned = plan(spec, backend, registry)
         attacks = [attack(task, backend, limits, spec.seed, spec.cache) for task in planned.tasks]
         model = {"spec": spec.model, "fingerprint": backend.fingerprint, **backend.describe()}
         usage = backend.usage
-    out = spec.out or options.RUNS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-attack"
+    out = spec.out or run_options.RUNS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-attack"
     report = {
         "model": model,
         "limits": asdict(limits),
@@ -106,7 +106,7 @@ def command(
 
 def to_json(attack: Attack) -> dict[str, Any]:
     """Measures, and every sample's end."""
-    from harness.authoring import serialization
+    from harness.authoring.io import serialization
 
     return {
         "n": len(attack.attacked),

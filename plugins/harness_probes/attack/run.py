@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from harness import PlannedSample, TaskPlan, ask
 from harness.authoring.measures import predictions
-from harness.authoring.seeding import seeded
 from harness.errors import RunFailedError, UsageError, plugin_call
 from harness.protocols import ModelBackend
 from harness.stats import estimates
+from harness.stats.seeding import seeded
 from harness.types import Estimate, Failed, Request, Response, Sample
 from harness_probes.attack.search import Attacked, Limits, Outcome, Search, search
 

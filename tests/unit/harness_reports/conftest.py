@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.authoring import files
+from harness.authoring.io import files
 from harness.authoring.metrics import Mean
 from harness.comparison.run_comparison import compare
 from harness.comparison.values import RunComparison

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.authoring.io.serialization import canonical_hash
 from harness.authoring.measures.predictions import response_text
-from harness.authoring.serialization import canonical_hash
 from harness.errors import DataError
 from harness.results.baseline import load_run, save_baseline
 from harness.types import (

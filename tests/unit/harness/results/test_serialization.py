@@ -6,7 +6,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.authoring import serialization
+from harness.authoring.io import serialization
 from harness.results import result_json
 from harness.types import (
     Classify,

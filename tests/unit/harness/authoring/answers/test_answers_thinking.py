@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.authoring import serialization
 from harness.authoring.answers import thinking
 from harness.authoring.answers.thinking import MARKS, completion, split
+from harness.authoring.io import serialization
 from harness.types import Completion, Failed, Logprob
 
 WORDS = st.text("abc .\n", max_size=30)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from harness import regular_files
-from harness.authoring.serialization import dumps
+from harness.authoring.io.serialization import dumps
 from harness.regular_files import check_folder, open_binary, read_bytes, read_text
 
 __all__ = [
