@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.results.serialization import request_to_json
+from harness.authoring.io.serialization import request_to_json
 from harness.types import Generate, Loglikelihood, Request
 
 HERE = Path(__file__).parent

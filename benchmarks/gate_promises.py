@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.gate import GateConfig, Rule, evaluate
-from harness.gate.series import share
+from harness.gating import GateConfig, Rule, evaluate
+from harness.gating.series import share
 from harness.results.baseline import ScoredRun, ScoredSample
 from harness.types import DataSource, Estimate, MetricResult, RunResult, ScoreValue, TaskResult
 from harness.types import Unscored as Failure

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from harness.authoring.metrics import Corpus, Mean
-from harness.gate import evaluate, parse_gate
+from harness.gating import evaluate, parse_gate
 from harness.protocols import Metric
 from harness.results.baseline import ScoredRun, ScoredSample
 from harness.stats.compare import infer_paired, two_sided

@@ -20,8 +20,8 @@ def main() -> None:
     import torch
 
     torch.set_num_threads(job["threads"])
+    from harness.authoring.io.serialization import request_from_json, response_to_json
     from harness.protocols import BackendOptions
-    from harness.results.serialization import request_from_json, response_to_json
     from harness.types import KeyedRequest
     from harness_backends.hf import open_hf
     from harness_backends.hf.backend import HuggingFaceBackend

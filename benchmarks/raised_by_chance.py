@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.authoring import paired
+from harness.authoring.measures import fairness
 from harness.authoring.metrics import Mean
-from harness.scoring import fairness
 from harness.stats import resampling
 from harness.types import Estimate, Score
 from harness_tasks.metrics.choices import binned, calibration_error

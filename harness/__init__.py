@@ -5,7 +5,7 @@
     result = evaluate("./ckpt", ["squad", "bias"], data="sample")
     print(result.tasks["squad"].metrics["f1"].estimate)
 
-``evaluate`` and ``compare`` are the core's; plugins add functions of their own, such as ``align``.
+The names in ``__all__`` are the core's; plugins add functions of their own, such as ``align``.
 """
 
 from __future__ import annotations
@@ -15,16 +15,87 @@ import importlib.util
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness.api import compare, evaluate
+    from harness.api import compare, evaluate, gain, gate, load_plugins, load_run, open_model, plan
+    from harness.cli import registry_of
+    from harness.comparison.values import (
+        FlippedSample,
+        GroupChange,
+        MetricComparison,
+        RunComparison,
+        TaskComparison,
+    )
+    from harness.config import ModelConfig, RunSpec
+    from harness.gating import GateConfig, GateVerdict, parse_gate
     from harness.hookspecs import hookimpl
+    from harness.planned import Plan, PlannedSample, TaskPlan
+    from harness.plugins import Registry
+    from harness.results.baseline import ScoredRun
+    from harness.results.runfolder import read_result, read_samples, write_result
+    from harness.run.ask import ask
 
-__all__ = ["compare", "evaluate", "hookimpl"]
+__all__ = [
+    "FlippedSample",
+    "GateConfig",
+    "GateVerdict",
+    "GroupChange",
+    "MetricComparison",
+    "ModelConfig",
+    "Plan",
+    "PlannedSample",
+    "Registry",
+    "RunComparison",
+    "RunSpec",
+    "ScoredRun",
+    "TaskComparison",
+    "TaskPlan",
+    "ask",
+    "compare",
+    "evaluate",
+    "gain",
+    "gate",
+    "hookimpl",
+    "load_plugins",
+    "load_run",
+    "open_model",
+    "parse_gate",
+    "plan",
+    "read_result",
+    "read_samples",
+    "registry_of",
+    "write_result",
+]
 __version__ = "0.1.0"
 
 _HOMES = {
+    "FlippedSample": "harness.comparison.values",
+    "GateConfig": "harness.gating",
+    "GateVerdict": "harness.gating",
+    "GroupChange": "harness.comparison.values",
+    "MetricComparison": "harness.comparison.values",
+    "ModelConfig": "harness.config",
+    "Plan": "harness.planned",
+    "PlannedSample": "harness.planned",
+    "Registry": "harness.plugins",
+    "RunComparison": "harness.comparison.values",
+    "RunSpec": "harness.config",
+    "ScoredRun": "harness.results.baseline",
+    "TaskComparison": "harness.comparison.values",
+    "TaskPlan": "harness.planned",
+    "ask": "harness.run.ask",
     "compare": "harness.api",
     "evaluate": "harness.api",
+    "gain": "harness.api",
+    "gate": "harness.api",
     "hookimpl": "harness.hookspecs",
+    "load_plugins": "harness.api",
+    "load_run": "harness.api",
+    "open_model": "harness.api",
+    "parse_gate": "harness.gating",
+    "plan": "harness.api",
+    "read_result": "harness.results.runfolder",
+    "read_samples": "harness.results.runfolder",
+    "registry_of": "harness.cli",
+    "write_result": "harness.results.runfolder",
 }
 
 

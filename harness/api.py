@@ -1,62 +1,270 @@
-"""The Python API: ``from harness import compare, evaluate``."""
+"""The functions of ``from harness import …`` that take paths and values as users have them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness import plugins
-from harness.comparison import run_comparison
+from harness import config, gating, plugins
+from harness.authoring.metrics import MetricRef
+from harness.comparison import paired_gain, run_comparison
 from harness.comparison.values import RunComparison
-from harness.config import RunSpec
-from harness.gate import registry_lookup
-from harness.results.baseline import load_run
-from harness.run import runner
+from harness.config import ModelConfig, RunSpec
+from harness.errors import UsageError
+from harness.gating import GateConfig, GateVerdict, registry_lookup, series
+from harness.planned import Plan
+from harness.plugins import Registry
+from harness.protocols import ModelBackend, ModelSource
+from harness.results import baseline as saved
+from harness.results.baseline import ScoredRun
+from harness.run import models, planner, runner
+from harness.stats.inference import Inference
 from harness.types import RunResult
 
 
 def evaluate(
-    model: Path | str,
-    tasks: Sequence[str] | str,
+    model: RunSpec | Path | str,
+    tasks: Sequence[str] | str = (),
     data: Mapping[str, Path | str] | Path | str | None = None,
     *,
+    registry: Registry | None = None,
     plugin_files: Sequence[Path | str] = (),
     **settings: Any,
 ) -> RunResult:
     """Evaluates a model as ``harness run`` does, and writes the run folder.
 
     Args:
-        model: A checkpoint folder or hub id, or ``SCHEME:REST``.
+        model: A checkpoint folder or hub id, or ``SCHEME:REST``; or a ``RunSpec``, which says
+            everything.
         tasks: Names of tasks and suites.
         data: Task → path; or ``"sample"`` for the small sets that ship with the tasks; or the
             path of every task's data.
+        registry: The loaded plugins; None loads those that are installed.
         plugin_files: Python files to load as plugins, or harness.toml files that declare tasks.
-        settings: Further fields of ``harness.config.RunSpec`` (``limit``, ``out``, …);
-            paths are texts or ``Path``, names a list or a text with commas.
+        settings: Further fields of ``RunSpec`` (``limit``, ``out``, …); paths are texts or
+            ``Path``, names a list or a text with commas.
 
     Returns:
         The result; its ``run_id`` names the folder under ``runs`` unless ``out`` is given.
 
     Raises:
         HarnessError: Something asked for does not exist, cannot be read, or the run failed.
+        NothingScoredError: The run is written, and a task has no scored sample.
     """
-    sources = {"": data} if isinstance(data, Path | str) else data or {}
-    spec = RunSpec(model, tasks, sources, **settings)  # type: ignore[arg-type]
-    return runner.run(spec, plugins.load(plugin_files)).result
+    if registry is not None and plugin_files:
+        raise UsageError(
+            "registry and plugin_files are both given", "Load the files with load_plugins(FILES)."
+        )
+    if isinstance(model, RunSpec):
+        if tasks or data is not None or settings:
+            raise UsageError(
+                "a RunSpec says everything, and other settings are given beside it",
+                "Put them into the RunSpec.",
+            )
+        spec = model
+    else:
+        sources = {"": data} if isinstance(data, Path | str) else data or {}
+        spec = RunSpec(model, tasks, sources, **settings)  # type: ignore[arg-type]
+    return runner.run(spec, plugins.load(plugin_files) if registry is None else registry).result
 
 
-def compare(baseline: Path | str, candidate: Path | str, *, force: bool = False) -> RunComparison:
+def open_model(
+    model: ModelConfig | ModelSource | Path | str, registry: Registry | None = None
+) -> ModelBackend:
+    """Opens a model, to be asked several times; whoever opens it calls its ``close``.
+
+    This is where heavy packages are imported and weights are read.
+
+    Args:
+        model: What ``--model`` takes; a ``ModelConfig``, which also says how; or what an
+            executor was given, in the process that is to hold the model.
+        registry: The loaded plugins; None loads those that are installed.
+
+    Raises:
+        UnknownNameError: The scheme, the executor or a setting does not exist.
+        UsageError: The executor cannot spread this backend.
+        ModelError: The checkpoint or endpoint cannot be used.
+        HarnessError: The response store cannot be used.
+    """
+    if isinstance(model, ModelSource):
+        return models.open_source(model)
+    opened = model if isinstance(model, ModelConfig) else ModelConfig(str(model))
+    return models.open_backend(opened, _loaded(registry))
+
+
+def plan(
+    spec: RunSpec,
+    model: ModelBackend,
+    registry: Registry | None = None,
+    *,
+    stored_only: bool = False,
+) -> Plan:
+    """Reads the data and makes every request of a run, without asking any.
+
+    Args:
+        spec: What the run evaluates.
+        model: The run's model, open.
+        registry: The loaded plugins; None loads those that are installed.
+        stored_only: Do not ask other models for probes' variants; take stored ones alone.
+
+    Raises:
+        UsageError: A name or option does not exist, or the model cannot answer a request.
+        DataError: A data file is missing, malformed, empty or has an id twice.
+    """
+    return planner.build(spec, _loaded(registry), model, stored_only)
+
+
+def compare(
+    baseline: ScoredRun | Path | str,
+    candidate: ScoredRun | Path | str,
+    *,
+    force: bool = False,
+    registry: Registry | None = None,
+) -> RunComparison:
     """Compares two runs sample by sample, as ``harness compare`` does.
 
     Args:
-        baseline: A run folder, its results.json, or a baseline file.
+        baseline: A run folder, its results.json, a baseline file, or what ``load_run`` read.
         candidate: The same, of the run that is judged.
         force: Compare even where version, data or few-shot setting differ, and say so.
+        registry: The loaded plugins; None loads those that are installed.
 
     Raises:
         HarnessError: A run cannot be read, or the two cannot be compared.
     """
-    runs = [load_run(Path(each), texts=True) for each in (baseline, candidate)]
-    metrics = registry_lookup.task_metrics(plugins.load(), runs)
+    runs = [_scored(each, texts=True) for each in (baseline, candidate)]
+    metrics = registry_lookup.task_metrics(_loaded(registry), runs)
     return run_comparison.compare(runs[0], runs[1], metrics, force)
+
+
+def gain(
+    baseline: ScoredRun | Path | str,
+    candidate: ScoredRun | Path | str,
+    metric: MetricRef | str,
+    registry: Registry | None = None,
+) -> Inference:
+    """What is known of how much better a run is on one metric: positive where better.
+
+    Only samples that both runs scored count, paired.
+
+    Args:
+        baseline: A run folder, its results.json, a baseline file, or what ``load_run`` read.
+        candidate: The same, of the run that is judged.
+        metric: ``TASK``, ``TASK.METRIC`` or ``TASK.METRIC@IDEAL``; with an ideal the gain is how
+            much closer to it the candidate is.
+        registry: The loaded plugins; None loads those that are installed.
+
+    Raises:
+        UnknownNameError: The candidate has no such task or metric.
+        UsageError: No direction of the metric is better, or nothing can be said about it.
+    """
+    before, after = _scored(baseline), _scored(candidate)
+    if isinstance(metric, str):
+        metric = MetricRef.parse(metric, after.result.tasks)
+    ref = metric.resolved(after.result.tasks[metric.task].metrics)
+    metrics = registry_lookup.task_metrics(_loaded(registry), [before, after], [ref.name])
+    return paired_gain.gain(before, after, ref, metrics)
+
+
+def gate(
+    candidate: ScoredRun | Path | str,
+    baseline: ScoredRun | Path | str | None = None,
+    *,
+    rules: Sequence[Mapping[str, Any]] = (),
+    config: GateConfig | Mapping[str, Any] | Path | str | None = None,
+    registry: Registry | None = None,
+    seed: int | None = None,
+) -> GateVerdict:
+    """Judges a finished run as ``harness gate`` does; nothing is written into its folder.
+
+    Where the gate belongs to a series of builds, the run takes its share of the series' budget.
+
+        from harness import gating
+
+        rules = [{"metric": "squad.f1", "max_drop": 0.05}]
+        verdict = gate("runs/candidate", "runs/main", rules=rules)
+        print(verdict.verdict, verdict.sentence)
+
+    Args:
+        candidate: A run folder, its results.json, a baseline file, or what ``load_run`` read.
+        baseline: The same, of the run to compare with; None takes the one that ``config`` names.
+        rules: The [[gate.rule]] tables, where everything else is as usual.
+        config: The [gate] table, or the harness.toml that holds one.
+        registry: The loaded plugins; None loads those that are installed.
+        seed: Of the order of samples in sequential mode; None takes the candidate's.
+
+    Raises:
+        ConfigError: The table is malformed, or a rule could never block.
+        UsageError: Neither ``rules`` nor ``config`` is given, or both are.
+        UnknownNameError: A rule names no metric of the run.
+        DataError: A run cannot be read.
+    """
+    judged = _scored(candidate)
+    wanted = _gate_config(rules, config, baseline)
+    key = judged.result.run_id if isinstance(candidate, ScoredRun) else str(candidate)
+    build = series.take_part(wanted, key, judged.result.run_id)
+    wanted = wanted if build is None else build.config
+    reference = wanted.baseline if baseline is None else baseline
+    against = None if reference is None else _scored(reference)
+    named = [rule.metric for rule in wanted.rules]
+    metrics = registry_lookup.task_metrics(_loaded(registry), [against, judged], named)
+    seed = int(judged.spec.get("seed", 0)) if seed is None else seed
+    verdict = gating.evaluate(wanted, judged, against, metrics, seed)
+    return verdict if build is None else build.finish(judged.result.run_id, verdict)
+
+
+def load_plugins(files: Sequence[Path | str] = ()) -> Registry:
+    """Loads every installed plugin; a broken one is named in the registry and skipped.
+
+    Args:
+        files: Python files to load as plugins too.
+
+    Raises:
+        PluginError: One of the files is broken.
+    """
+    return plugins.load(files)
+
+
+def load_run(path: Path | str, texts: bool = False) -> ScoredRun:
+    """Reads a run folder, its results.json, or a baseline file, and checks that it is whole.
+
+    Args:
+        path: Any of the three.
+        texts: Keep prompts and responses, where they are there.
+
+    Raises:
+        DataError: It cannot be read, a file is not as the run wrote it, or a baseline's content
+            does not match its hash.
+    """
+    return saved.load_run(Path(path), texts)
+
+
+def _loaded(registry: Registry | None) -> Registry:
+    return plugins.load() if registry is None else registry
+
+
+def _scored(run: ScoredRun | Path | str, texts: bool = False) -> ScoredRun:
+    return run if isinstance(run, ScoredRun) else load_run(run, texts)
+
+
+def _gate_config(
+    rules: Sequence[Mapping[str, Any]],
+    given: GateConfig | Mapping[str, Any] | Path | str | None,
+    baseline: ScoredRun | Path | str | None,
+) -> GateConfig:
+    if bool(rules) == (given is not None):
+        raise UsageError(
+            "a gate needs either rules or a config",
+            'Give rules=[{"metric": "squad.f1", "max_drop": 0.02}] or config="harness.toml".',
+        )
+    if isinstance(given, Path | str):
+        found = gating.parse_gate(config.read_gate(Path(given)))
+    elif isinstance(given, GateConfig):
+        found = given
+    else:
+        found = gating.parse_gate({"rule": list(rules)} if given is None else given)
+    if isinstance(baseline, Path | str):
+        found = replace(found, baseline=str(baseline))
+    return found

@@ -19,6 +19,46 @@ if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
 
 Settings = Mapping[str, str]
+RUNS = Path("runs")
+"""Where run folders go that have no name."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """All that it takes to open a model.
+
+    Attributes:
+        model: ``--model``: a checkpoint folder or hub id, or ``SCHEME:REST``.
+        batch_size: Sequences a forward pass; None lets the backend choose.
+        dtype: ``auto`` or a torch dtype's name.
+        device: ``auto`` or a torch device's name.
+        executor: ``local``, or the executor that spreads the work.
+        seed: Of what the backend draws.
+        settings: ``--set KEY=VALUE``, of the backend and the executor.
+        prices: Model → US dollars per million tokens: ``prompt``, ``completion`` and, where
+            the provider re-uses prompts, ``cached_prompt``. Prices of other models are ignored.
+        cache: Whether answers are kept in, and taken from, the response store.
+    """
+
+    model: str
+    batch_size: int | None = None
+    dtype: str = "auto"
+    device: str = "auto"
+    executor: str = "local"
+    seed: int = 0
+    settings: Settings = field(default_factory=dict)
+    prices: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    cache: bool = True
+
+    def __post_init__(self) -> None:
+        """Takes paths and settings in the forms in which Python has them; checks ranges.
+
+        Raises:
+            UsageError: A number is out of range.
+        """
+        object.__setattr__(self, "model", str(self.model))
+        object.__setattr__(self, "settings", _texts(self.settings))
+        _at_least("batch_size", self.batch_size, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +133,7 @@ class RunSpec:
         object.__setattr__(self, "baseline", None if self.baseline is None else str(self.baseline))
         object.__setattr__(self, "out", None if self.out is None else Path(self.out))
         for name, least in (("limit", 1), ("sample", 1), ("num_fewshot", 0), ("batch_size", 1)):
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise UsageError(f"{name} is {value}, expected at least {least}")
+            _at_least(name, getattr(self, name), least)
         if self.limit is not None and self.sample is not None:
             raise UsageError(
                 f"limit={self.limit} and sample={self.sample} are both given",
@@ -103,6 +141,26 @@ class RunSpec:
             )
         if not self.tasks:
             raise UsageError("no task is named", "Name some with --tasks; `harness ls` lists them.")
+
+    @property
+    def model_config(self) -> ModelConfig:
+        """How the run's model is opened."""
+        return ModelConfig(
+            self.model,
+            self.batch_size,
+            self.dtype,
+            self.device,
+            self.executor,
+            self.seed,
+            self.backend_settings,
+            self.prices,
+            self.cache,
+        )
+
+
+def _at_least(name: str, value: int | None, least: int) -> None:
+    if value is not None and value < least:
+        raise UsageError(f"{name} is {value}, expected at least {least}")
 
 
 def split_names(value: str | Iterable[str]) -> tuple[str, ...]:
@@ -189,6 +247,18 @@ def read_config(path: Path) -> dict[str, Any]:
     }
     values["task_settings"] = {name: _texts(table) for name, table in {**tasks, **probes}.items()}
     return values
+
+
+def read_gate(path: Path) -> dict[str, Any]:
+    """The [gate] table of harness.toml.
+
+    Raises:
+        ConfigError: The file cannot be read, or has no such table.
+    """
+    table: dict[str, Any] | None = read_config(path).get("gate")
+    if table is None:
+        raise ConfigError(f"{path} has no [gate] table", "`harness init` writes one to start from.")
+    return table
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ HarnessError                 the base; carries a message and how to mend it     
 ├── MissingExtraError        an optional dependency, with the pip command        exit 2
 ├── PluginError              a plugin that fails or misuses a hook               exit 2
 └── RunFailedError           the run began and could not finish                  exit 3
+    ├── NothingScoredError   a task has no scored sample; the run is written     exit 3
     └── RunInterruptedError  stopped by Ctrl-C or a limit; can be resumed        exit 3
 """
 
@@ -18,7 +19,7 @@ import copyreg
 import difflib
 import sys
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -161,6 +162,25 @@ class RunFailedError(HarnessError):
     """The run began but could not finish; what was computed is kept."""
 
     exit_code = 3
+
+
+class NothingScoredError(RunFailedError):
+    """No sample of a task could be scored; everything else is written.
+
+    Args:
+        failures: Task → why its samples could not be scored.
+        folder: The run folder.
+    """
+
+    def __init__(self, failures: Mapping[str, str], folder: Path) -> None:
+        super().__init__(
+            "\n".join(
+                f"no sample of {task} could be scored: {failure}"
+                for task, failure in failures.items()
+            ),
+            f"The run is in {folder}. Failed requests are asked again by the same command.",
+        )
+        self.folder = folder
 
 
 class RunInterruptedError(RunFailedError):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 hookspec = pluggy.HookspecMarker("harness")
 hookimpl = pluggy.HookimplMarker("harness")
+"""Marks a function of a plugin as the implementation of the hook of its name."""
 
 
 @hookspec

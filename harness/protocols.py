@@ -260,7 +260,7 @@ class Reporter(Protocol):
     def render(self, result: RunResult, out: Path) -> Path | None:
         """Writes into the run folder ``out`` and returns the file; None when it only printed.
 
-        ``harness.results.runfolder.read_samples(out, task)`` streams the sample records.
+        ``harness.read_samples(out, task)`` streams the sample records.
         """
         ...
 
@@ -346,7 +346,7 @@ class BackendOptions:
 class ModelSource:
     """All that it takes to open a model, here or in another process.
 
-    ``harness.run.models.open_source`` does it; a source can be pickled.
+    ``harness.open_model`` does it; a source can be pickled.
 
     Attributes:
         scheme: The backend's.

@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
+from harness.authoring.io import serialization
 from harness.protocols import Metric, ModelBackend, Probe, Reporter, Task
-from harness.results import serialization
 from harness.types import (
     Classify,
     ClassProbs,

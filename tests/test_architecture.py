@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import grimp
 import pytest
+
+import api_reference
 
 PROJECT = Path(__file__).parents[1]
 MOST_ENTRIES = 20
@@ -49,6 +52,40 @@ def circle(edges: dict[str, set[str]]) -> list[str]:
         for each in free:
             del left[each]
     return sorted(left)
+
+
+def internal_modules() -> set[str]:
+    """What plugins may not import, by the contract of import-linter."""
+    settings = tomllib.loads((PROJECT / "pyproject.toml").read_text())
+    contracts = settings["tool"]["importlinter"]["contracts"]
+    (boundary,) = (each for each in contracts if each["name"].startswith("Plugins import public"))
+    assert "ignore_imports" not in boundary
+    return set(boundary["forbidden_modules"])
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Every module that a file imports, and every name that it imports from one."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_every_module_of_the_core_is_public_or_internal(graph: grimp.ImportGraph) -> None:
+    public = set(api_reference.MODULES)
+    members = graph.find_children("harness") - {"harness.__main__"}
+    assert members - public == internal_modules()
+
+
+EXAMPLES = sorted(PROJECT.glob("examples/**/*.py"))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_examples_import_public_modules_only(path: Path) -> None:
+    internal = tuple(f"{each}." for each in internal_modules())
+    assert [each for each in imported(path) if f"{each}.".startswith(internal)] == []
 
 
 def test_a_circle_is_found() -> None:

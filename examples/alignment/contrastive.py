@@ -20,8 +20,7 @@ from demo_sets import Part, PartSource, write_task
 
 from demo_model import train
 from demo_model.families import qa, sentiment
-from harness import plugins
-from harness.config import RunSpec
+from harness import ModelConfig, load_plugins
 from harness.types import Sampling
 from harness_align.api import align
 from harness_align.dataset import training_rows
@@ -69,11 +68,11 @@ def contrast(out: Path, weak: Path | None = None, rehearse: bool = False) -> Ali
     part: Part = "development" if rehearse else "test"
     weak = weak or earlier_checkpoint(out)
     models = {
-        role: RunSpec(str(model), ("questions",))
+        role: ModelConfig(str(model))
         for role, model in (("strong", weights_folder()), ("weak", weak))
     }
     spec = pairing.PairSpec(models, Sampling(max_tokens=24, temperature=0.7))
-    made = pairing.make(spec, questions(PROMPTS), plugins.load(), print)
+    made = pairing.make(spec, questions(PROMPTS), load_plugins(), print)
     print(pairing.describe(made))
     return align(
         "contrastive",

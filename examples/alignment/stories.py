@@ -16,8 +16,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from harness import plugins
-from harness.config import RunSpec
+from harness import ModelConfig, load_plugins
 from harness.types import Generate, Sampling
 from harness_align.api import align
 from harness_align.evaluation import asking
@@ -52,13 +51,13 @@ def beginnings(seed: int = 0) -> list[str]:
 def sampled_pairs(model: str, path: Path) -> Path:
     """Two sampled endings of each beginning; the one that the lexicon prefers is chosen."""
     prompts = beginnings()
-    registry = plugins.load()
-    spec = RunSpec(model, ("stories",))
+    registry = load_plugins()
+    config = ModelConfig(model)
     sampling = Sampling(max_tokens=LENGTH, temperature=1.0)
     sides = []
     for seed in (1, 2):
         asked = [Generate(prompt, replace(sampling, seed=seed)) for prompt in prompts]
-        sides.append(["" if e is None else e.text for e in asking.texts(spec, registry, asked)])
+        sides.append(["" if e is None else e.text for e in asking.texts(config, registry, asked)])
     scores = [lexicon_sentiment(prompts, side) for side in sides]
     rows = []
     for prompt, one, other, a, b in zip(prompts, *sides, *scores, strict=True):

@@ -6,10 +6,12 @@ A corpus metric that offers what ``Resamplable`` asks for gets paired comparison
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, overload, runtime_checkable
 
+from harness.errors import UnknownNameError, UsageError
 from harness.types import Estimate, MetricKind, Score, ScoreValue
 
 if TYPE_CHECKING:  # tasks name their metrics when they are registered: numpy must not load yet
@@ -17,6 +19,121 @@ if TYPE_CHECKING:  # tasks name their metrics when they are registered: numpy mu
     from numpy.typing import NDArray
 
     from harness.protocols import Metric
+
+
+class Directed(Protocol):
+    """Something of which high or low values are better: a metric, or its result in a run.
+
+    An optional attribute ``ideal`` (``float | None``) is the best value where neither is.
+    """
+
+    @property
+    def higher_is_better(self) -> bool | None:
+        """None where neither direction is better."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRef:
+    """A metric of a task, as users write it: ``TASK``, ``TASK.METRIC`` or ``TASK.METRIC@IDEAL``.
+
+    Rules of gates, targets and guards of an alignment, searches and rewards are read by it.
+
+    Attributes:
+        task: The task's name.
+        metric: Its metric's name; ``PROBE.METRIC.MEASURE`` for what a probe measured; empty for
+            the task's first metric.
+        ideal: The best value, where neither high nor low is: closer is better.
+    """
+
+    task: str
+    metric: str = ""
+    ideal: float | None = None
+
+    @property
+    def name(self) -> str:
+        """``TASK.METRIC``, or the task alone."""
+        return f"{self.task}.{self.metric}" if self.metric else self.task
+
+    @property
+    def is_probe_measure(self) -> bool:
+        """Whether it names what a probe measured: ``TASK.PROBE.METRIC.MEASURE``."""
+        return self.metric.count(".") == 2
+
+    @classmethod
+    def find(cls, name: str, tasks: Iterable[str]) -> MetricRef | None:
+        """The reference that ``TASK`` or ``TASK.METRIC`` is; None where no task fits.
+
+        Of several tasks that fit the longest is meant, as a task's name may hold a dot.
+        """
+        fitting = [each for each in tasks if name == each or name.startswith(each + ".")]
+        task = max(fitting, key=len, default=None)
+        return None if task is None else cls(task, name[len(task) + 1 :])
+
+    @classmethod
+    def parse(cls, text: str, tasks: Iterable[str] | None = None) -> MetricRef:
+        """Reads a reference.
+
+        Args:
+            text: What the user wrote.
+            tasks: Names of the tasks there are; None where they are not known: then the task's
+                name ends at the first dot.
+
+        Raises:
+            UnknownNameError: There is no such task.
+            UsageError: What follows ``@`` is no number.
+        """
+        name, ideal = split_ideal(text)
+        tasks = [name.partition(".")[0]] if tasks is None else list(tasks)
+        found = cls.find(name, tasks)
+        if found is None:
+            raise UnknownNameError("task", name, tasks)
+        return cls(found.task, found.metric, ideal)
+
+    def resolved(self, metrics: Mapping[str, Directed]) -> MetricRef:
+        """The reference with its metric's name and, where no direction is better, its ideal.
+
+        Args:
+            metrics: The task's metrics by name, in their order.
+
+        Raises:
+            UnknownNameError: The task has no such metric.
+            UsageError: No direction of the metric is better, and there is no ideal.
+        """
+        name = self.metric or next(iter(metrics), "")
+        if name not in metrics:
+            raise UnknownNameError(f"metric of {self.task}", name, metrics)
+        ideal = self.ideal
+        if ideal is None and metrics[name].higher_is_better is None:
+            ideal = getattr(metrics[name], "ideal", None)
+            if ideal is None:
+                raise UsageError(
+                    f"{self.task}.{name} is neither better high nor low",
+                    f"Say where it should be: {self.task}.{name}@0.5",
+                )
+        return MetricRef(self.task, name, ideal)
+
+
+def split_ideal(text: str) -> tuple[str, float | None]:
+    """``TASK.METRIC`` and the number behind ``@``, where there is one.
+
+    A probe's measure has no ideal: what follows its ``@`` is the label of a variant.
+
+    Raises:
+        UsageError: What follows ``@`` is no number.
+    """
+    name, at, ideal = text.partition("@")
+    if not at or name.count(".") >= 3:
+        return text, None
+    try:
+        value = float(ideal)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise UsageError(
+            f"{ideal!r} in {text!r} is not a number", "Expected TASK.METRIC@IDEAL, such as @0.5"
+        )
+    return name, value
 
 
 @runtime_checkable

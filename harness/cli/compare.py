@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
+from harness.authoring.io.run_options import Names
 from harness.authoring.literal import echo
 from harness.cli import registry_of
-from harness.cli.options import Names
 
 if TYPE_CHECKING:
     from harness.comparison.values import ComparisonReporter, RunComparison
@@ -56,7 +56,7 @@ def command(
     Each is a run folder or a baseline file. Only samples that both runs scored are compared.
     """
     from harness.comparison.run_comparison import adjusted, compare
-    from harness.gate.registry_lookup import task_metrics
+    from harness.gating.registry_lookup import task_metrics
     from harness.results.baseline import load_run
 
     _check(formats, out)
@@ -90,9 +90,9 @@ def show(
     """Shows the comparisons in one format, in ``file`` where there is one."""
     import json
 
+    from harness.authoring.io.files import write_atomically
     from harness.cli import comparison
     from harness.comparison.values import comparison_to_json
-    from harness.results.runfolder import write_atomically
 
     if name == "html":
         assert file is not None  # _check

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from harness.authoring import literal
+from harness.authoring.io import terminal
 from harness.authoring.literal import one_line
-from harness.cli import terminal
 from harness.comparison.values import FlippedSample, MetricComparison, RunComparison, TaskComparison
 from harness.types import Estimate
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.authoring.io.run_options import Names
 from harness.authoring.literal import echo
 from harness.cli import gate_power, registry_of
-from harness.cli.options import Names
 
 if TYPE_CHECKING:
-    from harness.gate import GateConfig, GateVerdict
+    from harness.gating import GateConfig, GateVerdict
     from harness.plugins import Registry
 
 EPILOG = """\b
@@ -66,26 +66,13 @@ def command(
     The verdict is written into the run folder's results.json, and into the reports named by
     --format; where $GITHUB_STEP_SUMMARY is set, it is added to the job's summary.
     """
-    from harness.gate import evaluate
-    from harness.gate.registry_lookup import task_metrics
-    from harness.gate.series import take_part
-    from harness.results.baseline import load_run
+    from harness.api import gate
 
     config = _config(file, baseline)
     if power:
         gate_power.of_run(config, run, registry_of(context), discordance, repeat)
         return 0
-    candidate = load_run(run)
-    build = take_part(config, str(run), candidate.result.run_id)
-    config = config if build is None else build.config
-    against = None if config.baseline is None else load_run(Path(config.baseline))
-    metrics = task_metrics(
-        registry_of(context), [against, candidate], [rule.metric for rule in config.rules]
-    )
-    seed = int(candidate.spec.get("seed", 0))
-    verdict = evaluate(config, candidate, against, metrics, seed)
-    if build is not None:
-        verdict = build.finish(candidate.result.run_id, verdict)
+    verdict = gate(run, config=config, registry=registry_of(context))
     show(verdict, quiet)
     annotate(verdict)
     _record(registry_of(context), run, verdict, formats)
@@ -95,14 +82,10 @@ def command(
 def _config(file: Path, baseline: Path | None) -> GateConfig:
     from dataclasses import replace
 
-    from harness.config import read_config
-    from harness.errors import ConfigError
-    from harness.gate import parse_gate
+    from harness.config import read_gate
+    from harness.gating import parse_gate
 
-    table = read_config(file).get("gate")
-    if table is None:
-        raise ConfigError(f"{file} has no [gate] table", "`harness init` writes one to start from.")
-    config = parse_gate(table)
+    config = parse_gate(read_gate(file))
     return config if baseline is None else replace(config, baseline=str(baseline))
 
 

@@ -12,9 +12,10 @@ import click
 from harness.authoring.literal import echo
 
 if TYPE_CHECKING:
+    from harness.authoring.metrics import MetricRef
     from harness.comparison.measure import MetricsOfTask
-    from harness.gate import GateConfig, Rule
-    from harness.gate.power import Chances, Power
+    from harness.gating import GateConfig, Rule
+    from harness.gating.power import Chances, Power
     from harness.plugins import Registry
     from harness.results.baseline import ScoredRun
 
@@ -66,33 +67,32 @@ class Known:
 def show(config: GateConfig, known: Known) -> None:
     """Prints what to expect of every rule; where nothing can be said, why."""
     from harness.comparison.measure import CannotCompare
-    from harness.gate.names import task_of
 
     for rule in config.rules:
-        task = task_of(rule.metric, known.samples)
+        ref = rule.ref(known.samples)
         try:
-            if task is None:
+            if ref is None:
                 raise CannotCompare("the run does not evaluate its task")
             if rule.kind in ("max_drop", "max_relative_drop") and rule.value <= 0:
                 raise CannotCompare("that nothing was lost at all cannot be shown")
-            _show_rule(config, rule, task, known)
+            _show_rule(config, rule, ref, known)
         except CannotCompare as reason:
             click.secho(f"{rule.name} {rule}", bold=True)
             echo(f"  no prediction: {reason}")
 
 
-def _show_rule(config: GateConfig, rule: Rule, task: str, known: Known) -> None:
+def _show_rule(config: GateConfig, rule: Rule, ref: MetricRef, known: Known) -> None:
     """Prints what to expect of one rule.
 
     Raises:
         NotMeasurable: Nothing can be said.
     """
-    name, n = rule.metric[len(task) + 1 :], known.samples[task]
+    n = known.samples[ref.task]
     discordance, source = known.discordance, "given"
     if discordance is None and known.baseline is not None and known.repeat is not None:
-        discordance, source = _observed(known.baseline, known.repeat, task, name)
+        discordance, source = _observed(known.baseline, known.repeat, ref)
     level = rule.kind not in ("max_drop", "max_relative_drop")
-    predict = _prediction(config, rule, task, known, n)
+    predict = _prediction(config, rule, ref, known, n)
     click.secho(f"{rule.name} {rule}, {config.mode} gate, {n:,} samples", bold=True)
     if level:
         values: Sequence[float] = (0.0,)
@@ -114,7 +114,7 @@ def _show_rule(config: GateConfig, rule: Rule, task: str, known: Known) -> None:
 
 
 def _prediction(
-    config: GateConfig, rule: Rule, task: str, known: Known, n: int
+    config: GateConfig, rule: Rule, ref: MetricRef, known: Known, n: int
 ) -> Callable[[float], Power]:
     """The rule's simulation, as a function of the discordance.
 
@@ -123,20 +123,20 @@ def _prediction(
     """
     from harness.authoring.metrics import Mean
     from harness.comparison.measure import CannotCompare, metric_object
-    from harness.gate import resampled_power as resampled
-    from harness.gate.judging import check_share
-    from harness.gate.power import power
+    from harness.gating import resampled_power as resampled
+    from harness.gating.judging import check_share
+    from harness.gating.power import power
 
     runs = known.baseline, known.repeat
-    metric = metric_object(known.metrics, task, rule.metric[len(task) + 1 :])
+    metric = metric_object(known.metrics, ref.task, ref.metric)
     reported = None
-    if known.baseline is not None and task in known.baseline.result.tasks:
-        reported = known.baseline.result.tasks[task].metrics.get(rule.metric[len(task) + 1 :])
+    if known.baseline is not None and ref.task in known.baseline.result.tasks:
+        reported = known.baseline.result.tasks[ref.task].metrics.get(ref.metric)
     is_mean = isinstance(metric, Mean) or (reported is not None and reported.kind == "mean")
     better, ideal = resampled.directions(rule, runs, known.metrics)
     if is_mean and rule.kind == "max_drop" and ideal is None:
         return lambda share: power(config, rule, n, share)
-    source = resampled.source_of(rule, task, runs, known.metrics)
+    source = resampled.source_of(ref, runs, known.metrics)
     if is_mean and rule.kind == "max_relative_drop":
         level = source.how.level(source.before)
         check_share(rule, level)
@@ -153,15 +153,13 @@ def _prediction(
     return lambda share: resampled.resampled_power(config, rule, n, share, source, better, ideal)
 
 
-def _observed(
-    baseline: ScoredRun, repeat: ScoredRun, task: str, name: str
-) -> tuple[float | None, str]:
+def _observed(baseline: ScoredRun, repeat: ScoredRun, ref: MetricRef) -> tuple[float | None, str]:
     from harness.authoring.metrics import score_values, values_of
     from harness.comparison import measure
-    from harness.gate.power import discordance_of
+    from harness.gating.power import discordance_of
 
-    samples = (run.samples.get(task, {}) for run in (baseline, repeat))
-    pairs = measure.align(*samples).pairs(name)
+    samples = (run.samples.get(ref.task, {}) for run in (baseline, repeat))
+    pairs = measure.align(*samples).pairs(ref.metric)
     values = [*score_values(pairs.baseline), *score_values(pairs.candidate)]
     if not pairs.baseline or not all(isinstance(value, float | int) for value in values):
         return None, ""
@@ -171,7 +169,7 @@ def _observed(
 
 def lines(found: Power) -> Iterator[str]:
     """The prediction in words."""
-    from harness.gate.power import BUILDS
+    from harness.gating.power import BUILDS
 
     yield f"{found.name} {_chances(found.harmless)}"
     for name, chances in found.drops:
@@ -204,7 +202,7 @@ def of_run(
     repeat: Path | None,
 ) -> None:
     """``harness gate RUN --power``: with the samples of a run."""
-    from harness.gate.registry_lookup import task_metrics
+    from harness.gating.registry_lookup import task_metrics
     from harness.results.baseline import load_run
 
     found = load_run(run)

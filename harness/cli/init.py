@@ -10,9 +10,9 @@ from pathlib import Path, PurePosixPath
 
 import click
 
+from harness.authoring.io import files
 from harness.authoring.literal import echo
 from harness.errors import ConfigError, UsageError
-from harness.results import runfolder
 
 EPILOG = """\b
 Examples:
@@ -90,7 +90,7 @@ def command(
             samples, margin, discordance, inconclusive = _ask(margin, discordance, inconclusive)
         wanted[folder / CONFIG] = _configuration(margin, inconclusive)
     for path, text in wanted.items():
-        runfolder.write_atomically(path, text)
+        files.write_atomically(path, text)
         echo(f"Wrote {path}")
     if samples is not None:
         _show_power(samples, margin, discordance)
@@ -125,8 +125,8 @@ def _configuration(margin: float, inconclusive: str) -> str:
 
 def _show_power(samples: int, margin: float, discordance: float) -> None:
     from harness.cli.gate_power import lines
-    from harness.gate import GateConfig, Rule
-    from harness.gate.power import power
+    from harness.gating import GateConfig, Rule
+    from harness.gating.power import power
 
     rule = Rule("TASK.METRIC", "max_drop", margin)
     echo(
@@ -149,7 +149,7 @@ class Gate:
 def _gate(path: Path) -> Gate:
     """The gate that the configuration names."""
     from harness.config import read_config
-    from harness.gate import parse_gate
+    from harness.gating import parse_gate
 
     values = read_config(path)
     if values.get("gate") is None:

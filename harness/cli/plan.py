@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.authoring.io import run_options
 from harness.authoring.literal import one_line
-from harness.cli import gate_power, options, registry_of
+from harness.cli import gate_power, registry_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,7 +31,7 @@ Examples:
 
 
 @click.command("plan", epilog=EPILOG)
-@options.run_options
+@run_options.run_options
 @click.option(
     "--estimate-time",
     is_flag=True,
@@ -67,8 +68,8 @@ def command(
     from harness.run.cache import ResponseStore, store_path
 
     registry = registry_of(context)
-    spec = options.run_spec(given)
-    with closing(models.open_backend(spec, registry)) as backend:
+    spec = run_options.run_spec(given)
+    with closing(models.open_backend(spec.model_config, registry)) as backend:
         plan = planning.build(spec, registry, backend, stored_only=True)
         with ResponseStore(store_path(spec.cache, backend)) as store:
             found = cost.of(plan, backend, store)
@@ -83,8 +84,8 @@ def command(
 
 def _show_power(spec: RunSpec, plan: Plan, discordance: float | None, repeat: Path | None) -> None:
     from harness.errors import UsageError
-    from harness.gate import parse_gate
-    from harness.gate.beforehand import check_samples
+    from harness.gating import parse_gate
+    from harness.gating.beforehand import check_samples
     from harness.results.baseline import load_run
     from harness.run.early_stop import metrics_of, samples_of
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
+from harness.authoring.io.run_options import Names
 from harness.authoring.literal import echo
 from harness.cli import registry_of, rendering
-from harness.cli.options import Names
 
 EPILOG = """\b
 Examples:

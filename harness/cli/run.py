@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
+from harness.authoring.io import run_options
 from harness.authoring.literal import echo
-from harness.cli import options, registry_of
+from harness.cli import registry_of
 
 EPILOG = """\b
 Examples:
@@ -25,7 +26,7 @@ Exit codes: 0 pass, 1 blocked by a gate, 2 usage or data error,
 
 
 @click.command("run", epilog=EPILOG)
-@options.run_options
+@run_options.run_options
 @click.option("--quiet", is_flag=True, help="Print nothing but errors and the verdict.")
 @click.pass_context
 def command(context: click.Context, /, quiet: bool, **given: Any) -> int:
@@ -36,19 +37,21 @@ def command(context: click.Context, /, quiet: bool, **given: Any) -> int:
     """
     from harness.cli import progress, rendering
     from harness.cli.gate import annotate
-    from harness.results import secrets
+    from harness.errors import NothingScoredError
+    from harness.results import runfolder, secrets
     from harness.run import runner
 
     registry = registry_of(context)
-    spec = options.run_spec(given)
+    spec = run_options.run_spec(given)
     for name in spec.formats:
         registry.reporter(name)  # an unknown format is an error before the model is opened
     command_line = secrets.redact_command(["harness", *sys.argv[1:]])
     try:
         with progress.display(quiet) as shown:
             finished = runner.run(spec, registry, command_line, shown.planned, shown.update)
-    except runner.NothingScoredError as error:
-        rendering.render(registry, spec.formats, error.run.result, error.run.folder, quiet)
+    except NothingScoredError as error:
+        written = runfolder.read_result(error.folder)
+        rendering.render(registry, spec.formats, written, error.folder, quiet)
         raise
     rendering.render(registry, spec.formats, finished.result, finished.folder, quiet)
     if finished.verdict is None:

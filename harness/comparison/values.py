@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from harness.results.serialization import estimate_to_json, number
+from harness.authoring.io.serialization import estimate_to_json, number
 from harness.types import Estimate
 
 ALPHA = 0.05
@@ -143,6 +143,10 @@ class RunComparison:
     candidate_model: Mapping[str, object]
     tasks: tuple[TaskComparison, ...]
     notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """An entry of what ``harness compare --format json`` writes."""
+        return comparison_to_json(self)
 
 
 class ComparisonReporter(Protocol):

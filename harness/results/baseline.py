@@ -19,21 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from harness import regular_files
+from harness.authoring.io import files, serialization
+from harness.authoring.measures.predictions import prompt_text, response_text
 from harness.errors import DataError
-from harness.results import manifest, runfolder, serialization
+from harness.results import manifest, result_json, runfolder
 from harness.types import (
-    Classify,
-    ClassProbs,
-    Completion,
-    ExtractAnswer,
-    Failed,
-    Generate,
-    Loglikelihood,
-    Logprob,
-    Prompt,
-    Request,
     RunResult,
-    SampleRecord,
     ScoreValue,
 )
 
@@ -172,9 +163,7 @@ def _read_baseline(path: Path, texts: bool) -> ScoredRun:
             task: {row["id"]: _sample_back(row, texts) for row in rows}
             for task, rows in content["samples"].items()
         }
-        return ScoredRun(
-            serialization.result_from_json(content["result"]), samples, content["spec"]
-        )
+        return ScoredRun(result_json.result_from_json(content["result"]), samples, content["spec"])
     except ValidationError as error:
         raise DataError(
             f"not a baseline: {schemas.explain(error)}", path=path, expected=expected
@@ -207,14 +196,14 @@ def save_baseline(run: Path, file: Path, with_prompts: bool = False) -> ScoredRu
             path=run,
             expected=f"samples/{absent[0]}.jsonl, which the run folder holds as it was written",
         )
-    runfolder.write_atomically(file, baseline_bytes(scored))
+    files.write_atomically(file, baseline_bytes(scored))
     return scored
 
 
 def baseline_bytes(run: ScoredRun) -> bytes:
     """The baseline file's content; equal for equal runs."""
     content = {
-        "result": serialization.result_to_json(run.result),
+        "result": result_json.result_to_json(run.result),
         "spec": dict(run.spec),
         "samples": {
             task: [_sample_to_json(sample) for sample in samples.values()]
@@ -258,47 +247,3 @@ def _sample_back(row: Mapping[str, Any], texts: bool) -> ScoredSample:
         row.get("prompt") if texts else None,
         row.get("response") if texts else None,
     )
-
-
-# --------------------------------------------------------------------------- texts
-
-
-def prompt_text(record: SampleRecord) -> str:
-    """The prompt of the first request, as a reader wants to see it."""
-    return _asked(record.requests[0]) if record.requests else record.sample.input
-
-
-def _asked(request: Request) -> str:
-    match request:
-        case Generate(prompt, _):
-            return _plain(prompt)
-        case Loglikelihood(context, continuation):
-            return _plain(context) or continuation
-        case ExtractAnswer(question, context):
-            return f"{context}\n\n{question}"
-        case _:
-            return request.text
-
-
-def _plain(prompt: Prompt) -> str:
-    if isinstance(prompt, str):
-        return prompt
-    return "\n\n".join(f"{message.role}: {message.content}" for message in prompt)
-
-
-def response_text(record: SampleRecord) -> str:
-    """What the model answered: its text, its likeliest continuation or its likeliest label."""
-    best, text = float("-inf"), ""
-    for request, response in zip(record.requests, record.responses, strict=False):
-        match request, response:
-            case _, Failed(reason):
-                return f"(failed: {reason})"
-            case _, Completion(answer):
-                return answer
-            case Classify(_, labels), ClassProbs(probabilities):
-                return max(zip(probabilities, labels, strict=False))[1]
-            case Loglikelihood(_, continuation), Logprob(total) if total > best or not text:
-                best, text = total, continuation
-            case _, Logprob(total) if not text:
-                text = f"log-likelihood {total:.4g}"
-    return text.strip()

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from harness import regular_files
+from harness.authoring.io import serialization
 from harness.errors import DataError
-from harness.results import serialization
 
 FILE = "manifest.json"
 SCHEMA = 1

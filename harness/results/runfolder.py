@@ -8,26 +8,26 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
-import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from harness import regular_files
+from harness.authoring.io import serialization
+from harness.authoring.io.files import replacing
 from harness.authoring.readers import text_files
+from harness.config import RUNS, RunSpec
 from harness.errors import DataError, UsageError
-from harness.results import manifest, secrets, serialization
+from harness.results import manifest, result_json, secrets
 from harness.types import RunResult, SampleRecord
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-    from harness.config import RunSpec
 
-RUNS = Path("runs")
 PRIVATE = 0o600
 """Prompts and answers may be confidential: only the owner can read a run's files."""
 MANIFEST_SINCE = 2
@@ -142,66 +142,32 @@ def _decisive(spec: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in spec.items() if name not in indifferent}
 
 
-def write_atomically(path: Path, content: str | bytes, mode: int = 0o666) -> None:
-    """Writes a file so that a reader sees the old content or the new, never a part.
-
-    Args:
-        path: The file; its folder is made when missing.
-        content: The content; text is written as UTF-8.
-        mode: The file's permissions, less the user's mask.
-
-    Raises:
-        OSError: It cannot be written, or the path names a folder, a pipe or a device.
-    """
-    regular_files.check_target(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _replacing(path, mode) as file:
-        if isinstance(content, bytes):
-            file.buffer.write(content)
-        else:
-            file.write(content)
-
-
-@contextmanager
-def _replacing(path: Path, mode: int) -> Iterator[TextIO]:
-    partial = path.with_name(f".{path.name[:200]}.{os.getpid()}.partial")
-    try:
-        with open(
-            partial, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, mode)
-        ) as file:
-            yield file
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def write_json(path: Path, value: Any, mode: int = 0o666) -> None:
-    """Writes indented JSON atomically."""
-    write_atomically(path, serialization.dumps(value, indent=2) + "\n", mode)
-
-
 def write_samples(folder: Path, task: str, records: Iterable[SampleRecord]) -> Path:
     """Writes ``samples/<task>.jsonl``; results of earlier samples are removed first."""
     for stale in (manifest.FILE, "results.json"):
         (folder / stale).unlink(missing_ok=True)
     path = folder / "samples" / f"{task}.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _replacing(path, PRIVATE) as file:
+    with replacing(path, PRIVATE) as file:
         file.writelines(
             serialization.dumps(serialization.record_to_json(record)) + "\n" for record in records
         )
     return path
 
 
-def read_samples(folder: Path, task: str) -> Iterator[SampleRecord]:
-    """Streams ``samples/<task>.jsonl``.
+def read_samples(folder: Path | str, task: str) -> Iterator[SampleRecord]:
+    """Streams the records of a task's samples, probes' variants among them, from a run folder.
+
+    Args:
+        folder: The run folder.
+        task: The task's name.
 
     Raises:
-        DataError: The file is missing or malformed.
+        DataError: ``samples/<task>.jsonl`` is missing or malformed.
     """
     from harness.results import schemas
 
-    path = folder / "samples" / f"{task}.jsonl"
+    path = Path(folder) / "samples" / f"{task}.jsonl"
     for line, row in _rows(path, schemas.SAMPLE_ROW):
         try:
             yield serialization.record_from_json(row)
@@ -246,23 +212,34 @@ def _no_sample(path: Path, line: int, why: str) -> DataError:
 
 
 def write_result(folder: Path, result: RunResult) -> None:
-    """Writes results.json, and last the manifest of all that is in the folder then."""
-    text = serialization.dumps(serialization.result_to_json(result), indent=2) + "\n"
+    """Writes results.json, and last the manifest of all that is in the folder then.
+
+    Args:
+        folder: The run folder; made when missing.
+        result: The run's result.
+
+    Raises:
+        OSError: It cannot be written; then the earlier files are as they were.
+    """
+    text = serialization.dumps(result_json.result_to_json(result), indent=2) + "\n"
     folder.mkdir(parents=True, exist_ok=True)
     held = serialization.dumps(manifest.of_folder(folder, text.encode()), indent=2) + "\n"
     with (
-        _replacing(folder / manifest.FILE, PRIVATE) as last,
-        _replacing(folder / "results.json", PRIVATE) as first,
+        replacing(folder / manifest.FILE, PRIVATE) as last,
+        replacing(folder / "results.json", PRIVATE) as first,
     ):
         for file, content in ((first, text), (last, held)):  # both or, on a full disk, neither
             file.write(content)
             file.flush()
 
 
-def read_result(path: Path) -> RunResult:
+def read_result(path: Path | str) -> RunResult:
     """Reads results.json, given the file or its run folder, and checks the folder's files.
 
     Everyone who reads a run comes through here.
+
+    Args:
+        path: The run folder, or the results.json in it.
 
     Raises:
         DataError: There is none, it is malformed, or a file is not as the run wrote it.
@@ -271,6 +248,7 @@ def read_result(path: Path) -> RunResult:
 
     from harness.results import schemas
 
+    path = Path(path)
     path = path / "results.json" if path.is_dir() else path
     try:
         raw = regular_files.read_bytes(path)
@@ -281,11 +259,11 @@ def read_result(path: Path) -> RunResult:
         ) from error
     except ValidationError as error:
         raise _no_results(path, schemas.explain(error)) from error
-    if checked.schema_ > serialization.SCHEMA:
+    if checked.schema_ > result_json.SCHEMA:
         raise DataError(
             f"schema {checked.schema_}",
             path=path,
-            expected=f"at most schema {serialization.SCHEMA}; a newer harness wrote this: update "
+            expected=f"at most schema {result_json.SCHEMA}; a newer harness wrote this: update "
             "yours",
         )
     has_manifest = manifest.check(path.parent, raw, checked.tasks)
@@ -296,7 +274,7 @@ def read_result(path: Path) -> RunResult:
             expected="a run that was written to its end; give its command again",
         )
     try:
-        return serialization.result_from_json(json.loads(raw))
+        return result_json.result_from_json(json.loads(raw))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise _no_results(path, str(error)) from error
 

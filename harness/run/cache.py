@@ -17,9 +17,9 @@ from types import TracebackType
 from typing import Any
 
 from harness.authoring.answers import thinking
+from harness.authoring.io import serialization
 from harness.errors import HarnessError
 from harness.protocols import ModelBackend
-from harness.results import serialization
 from harness.types import Failed, Response
 
 VERSION = 1
@@ -193,7 +193,7 @@ class ResponseStore:
 
 
 def parse(raw: Any) -> dict[str, Any] | None:
-    """A row's response as ``codec.response_from_json`` takes it; None where it is none."""
+    """A row's response as ``serialization.response_from_json`` takes it; None where it is none."""
     from pydantic import ValidationError
 
     from harness.results import schemas

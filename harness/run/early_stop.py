@@ -6,16 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness import gate
+from harness import gating
+from harness.authoring.io import serialization
 from harness.comparison.comparability import TaskIdentity
 from harness.config import RunSpec
 from harness.errors import ConfigError
-from harness.gate import GateConfig, GateVerdict, SequentialGate, parse_gate
-from harness.gate.beforehand import check_samples
-from harness.gate.series import Build, take_part
+from harness.gating import GateConfig, GateVerdict, SequentialGate, parse_gate
+from harness.gating.beforehand import check_samples
+from harness.gating.series import Build, take_part
 from harness.planned import Plan, PlannedSample, TaskPlan
 from harness.protocols import Metric
-from harness.results import runfolder, serialization
+from harness.results import runfolder
 from harness.results.baseline import ScoredRun, load_run
 from harness.run.session import RunSession
 
@@ -83,9 +84,9 @@ class EarlyStop:
         """The verdict on the run that is written in ``folder``."""
         candidate = load_run(folder)
         if stepping is None:
-            found = gate.evaluate(self.config, candidate, self.baseline, metrics_of(plan), seed)
+            found = gating.evaluate(self.config, candidate, self.baseline, metrics_of(plan), seed)
         else:
-            found = gate.with_differences(stepping.conclude(candidate), self.baseline)
+            found = gating.with_differences(stepping.conclude(candidate), self.baseline)
         return found if self.build is None else self.build.finish(candidate.result.run_id, found)
 
 

@@ -6,24 +6,17 @@ shown itself with its answer, wherever the examples come from.
 
 from __future__ import annotations
 
-import hashlib
-import random
 import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 from harness.errors import UsageError
+from harness.stats.seeding import seeded
 from harness.types import Sample
 
 Shots: TypeAlias = tuple[Sample, ...]
 
 FIXED, PER_SAMPLE = "fixed", "per_sample"
-
-
-def seeded(*parts: object) -> random.Random:
-    """A random generator that depends only on ``parts``, the same on every machine."""
-    digest = hashlib.sha256("\x1f".join(map(str, parts)).encode()).digest()
-    return random.Random(int.from_bytes(digest, "big"))
 
 
 def content(sample: Sample) -> tuple[str, frozenset[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness import plugins
-from harness.config import RunSpec
+from harness.config import ModelConfig
 from harness.errors import UnknownNameError, UsageError
 from harness.plugins import Registry
 from harness.protocols import (
@@ -42,10 +42,10 @@ def locate(model: str, registry: Registry) -> tuple[BackendSpec, str]:
     return registry.backend(DEFAULT_SCHEME), model
 
 
-def open_backend(spec: RunSpec, registry: Registry) -> ModelBackend:
-    """Opens the model; this is where heavy packages are imported and weights are read.
+def open_backend(config: ModelConfig, registry: Registry) -> ModelBackend:
+    """Opens a model; this is where heavy packages are imported and weights are read.
 
-    The response store is opened once before: a run that cannot keep its answers opens no model.
+    The response store is opened once before: where answers cannot be kept, no model is opened.
 
     Raises:
         HarnessError: The response store cannot be used.
@@ -53,22 +53,22 @@ def open_backend(spec: RunSpec, registry: Registry) -> ModelBackend:
         UsageError: The executor cannot spread this backend.
         ModelError: The checkpoint or endpoint cannot be used.
     """
-    backend, rest = locate(spec.model, registry)
-    executor = _executor(spec.executor, registry)
+    backend, rest = locate(config.model, registry)
+    executor = _executor(config.executor, registry)
     theirs = {} if executor is None else executor.options
-    for key in spec.backend_settings:
+    for key in config.settings:
         if key not in backend.options and key not in theirs:
             raise _unknown_option(key, backend, executor)
-    if spec.cache and not backend.by_sample:
+    if config.cache and not backend.by_sample:
         cache.ResponseStore(cache.default_path()).close()
     options = BackendOptions(
         rest,
-        spec.batch_size,
-        spec.dtype,
-        spec.device,
-        spec.seed,
-        {key: value for key, value in spec.backend_settings.items() if key not in theirs},
-        spec.prices.get(spec.model) or spec.prices.get(rest, {}),
+        config.batch_size,
+        config.dtype,
+        config.device,
+        config.seed,
+        {key: value for key, value in config.settings.items() if key not in theirs},
+        config.prices.get(config.model) or config.prices.get(rest, {}),
     )
     if executor is None:
         return backend.open(options)
@@ -78,7 +78,7 @@ def open_backend(spec: RunSpec, registry: Registry) -> ModelBackend:
             "of which a run needs exactly one",
             "Leave --executor out.",
         )
-    values = {key: value for key, value in spec.backend_settings.items() if key in theirs}
+    values = {key: value for key, value in config.settings.items() if key in theirs}
     return executor.open(ExecutorOptions(values)).open(
         ModelSource(backend.scheme, options, registry.files)
     )

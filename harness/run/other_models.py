@@ -10,29 +10,32 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from types import TracebackType
 
-from harness.config import RunSpec
-from harness.errors import UsageError
+from harness.config import ModelConfig
 from harness.plugins import Registry
 from harness.protocols import Answers, ModelBackend
-from harness.run import models, scheduler
-from harness.run.cache import ResponseStore, store_path
-from harness.types import KeyedRequest, Request, Response
+from harness.run import models
+from harness.run.ask import ask
+from harness.types import Request
 
 
 class OtherModels:
     """Opens each model once, and closes all of them at the end.
 
     Args:
-        spec: The run; its own model is not opened a second time.
+        config: The run's own model, which is not opened a second time.
         registry: The loaded plugins.
-        backend: The run's own model.
-        stored_only: Ask nothing, and answer what is in the response store alone.
+        backend: The run's own model, open.
+        stored_only: Ask nothing, and answer from the response store alone.
     """
 
     def __init__(
-        self, spec: RunSpec, registry: Registry, backend: ModelBackend, stored_only: bool = False
+        self,
+        config: ModelConfig,
+        registry: Registry,
+        backend: ModelBackend,
+        stored_only: bool = False,
     ) -> None:
-        self._spec, self._registry, self._stored_only = spec, registry, stored_only
+        self._config, self._registry, self._stored_only = config, registry, stored_only
         self._own = backend
         self._open: dict[tuple[str, tuple[tuple[str, str], ...]], ModelBackend] = {}
         self._closing = ExitStack()
@@ -52,36 +55,24 @@ class OtherModels:
             ModelError: The model cannot be used.
         """
         backend = self._backend(model, settings)
-        for _, request in requests:
-            if type(request) not in backend.supports:
-                raise UsageError(
-                    f"{model} was asked for {type(request).__name__}, which it cannot answer",
-                    f"It answers {', '.join(sorted(each.__name__ for each in backend.supports))}.",
-                )
-        work = [
-            KeyedRequest(
-                scheduler.key_of(backend, task, sample_id, index, request), request, task, sample_id
-            )
-            for index, (sample_id, request) in enumerate(requests)
-        ]
-        found: dict[str, Response] = {}
-        with ResponseStore(store_path(self._spec.cache, backend)) as store:
-            if self._stored_only:
-                found = scheduler.stored(work, backend, store)
-            else:
-                for answer in scheduler.answers(work, backend, store):
-                    found[answer.key] = answer.response
-        return Answers(backend.fingerprint, tuple(found.get(each.key) for each in work))
+        responses = ask(
+            backend,
+            [request for _, request in requests],
+            task=task,
+            sample_ids=[sample_id for sample_id, _ in requests],
+            cache=self._config.cache,
+            stored_only=self._stored_only,
+            name=model,
+        )
+        return Answers(backend.fingerprint, tuple(responses))
 
     def _backend(self, model: str, settings: Mapping[str, str]) -> ModelBackend:
-        if model == self._spec.model and settings in ({}, self._spec.backend_settings):
+        if model == self._config.model and settings in ({}, self._config.settings):
             return self._own
         key = (model, tuple(sorted(settings.items())))
         if key not in self._open:
-            spec = replace(
-                self._spec, model=model, backend_settings=settings, executor=models.LOCAL
-            )
-            opened = models.open_backend(spec, self._registry)
+            config = replace(self._config, model=model, settings=settings, executor=models.LOCAL)
+            opened = models.open_backend(config, self._registry)
             self._open[key] = self._closing.enter_context(closing(opened))
         return self._open[key]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from harness.authoring.readers import rows
+from harness.authoring.readers import rows, sources
 from harness.config import RunSpec
 from harness.errors import DataError, UnknownNameError, UsageError, plugin_call
 from harness.planned import Plan, PlannedSample, TaskPlan
@@ -26,6 +26,7 @@ from harness.protocols import (
 )
 from harness.run import datasets, fewshot, sampling, scheduler
 from harness.run.other_models import OtherModels
+from harness.stats.seeding import seeded
 from harness.types import DataSource, Generate, Request, Sample, Skipped
 
 COMMON_OPTIONS = {
@@ -68,8 +69,8 @@ def build(
     datasets.check_names(spec.data, specs, "--data")
     datasets.check_names(spec.task_settings, [*specs, *probes], "--set")
     datasets.check_names(spec.templates, specs, "[tasks]")
-    located = [(each, datasets.resolve(each, spec.data)) for each in specs]
-    with OtherModels(spec, registry, backend, stored_only) as others:
+    located = [(each, sources.resolve(each, spec.data)) for each in specs]
+    with OtherModels(spec.model_config, registry, backend, stored_only) as others:
         tasks = [
             _plan_task(spec, each, source, probes, backend, others) for each, source in located
         ]
@@ -128,7 +129,7 @@ def _plan_task(
         original = ask(task, sample, drawn, backend, thinking_tokens)
         planned.append(original)
         for name, probe in probes.items():
-            rng = fewshot.seeded("probe", name, spec.seed, task.name, sample.id)
+            rng = seeded("probe", name, spec.seed, task.name, sample.id)
             for number, asking, variant in _variants(probe, task, sample, rng):
                 if isinstance(variant, Skipped):
                     skipped[name][variant.reason] += 1
@@ -214,12 +215,7 @@ def ask(
         requests = tuple(
             _with_room(request, thinking_tokens) for request in task.requests(sample, shots)
         )
-    for request in requests:
-        if type(request) not in backend.supports:
-            raise UsageError(
-                f"{task.name} asks for {type(request).__name__}, which this model cannot answer",
-                f"It answers {', '.join(sorted(each.__name__ for each in backend.supports))}.",
-            )
+    scheduler.check_supported(backend, requests, task.name)
     keys = tuple(
         scheduler.key_of(backend, task.name, sample.id, index, request)
         for index, request in enumerate(requests)

@@ -11,9 +11,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from harness.authoring.io import files
 from harness.config import RunSpec
-from harness.errors import HarnessError, PluginError, RunFailedError, RunInterruptedError, place_of
-from harness.gate import GateVerdict, SequentialGate
+from harness.errors import (
+    HarnessError,
+    NothingScoredError,
+    PluginError,
+    RunFailedError,
+    RunInterruptedError,
+    place_of,
+)
+from harness.gating import GateVerdict, SequentialGate
 from harness.planned import Plan
 from harness.plugins import Registry
 from harness.protocols import ModelBackend
@@ -34,21 +42,6 @@ class Run:
     result: RunResult
     folder: Path
     verdict: GateVerdict | None = None
-
-
-class NothingScoredError(RunFailedError):
-    """No sample of a task could be scored; ``run`` is written and holds everything else."""
-
-    def __init__(self, run: Run) -> None:
-        self.run = run
-        super().__init__(
-            "\n".join(
-                f"no sample of {task.name} could be scored: {task.failure}"
-                for task in run.result.tasks.values()
-                if task.failure is not None
-            ),
-            f"The run is in {run.folder}. Failed requests are asked again by the same command.",
-        )
 
 
 def run(
@@ -81,7 +74,7 @@ def run(
     written_spec = runfolder.spec_to_json(spec)
     runfolder.check(spec.out, written_spec)
     with ExitStack() as opened:
-        backend = opened.enter_context(closing(models.open_backend(spec, registry)))
+        backend = opened.enter_context(closing(models.open_backend(spec.model_config, registry)))
         plan = planning.build(spec, registry, backend)
         stepping = None if gate is None else gate.begin(plan, spec.seed)
         store = opened.enter_context(ResponseStore(store_path(spec.cache, backend)))
@@ -109,10 +102,10 @@ def run(
     registry.notify("harness_run_finished", result=result)
     if stopped is not None:
         raise _with_way_on(stopped, session, folder, store.path is not None) from stopped
-    finished = Run(result, folder, verdict)
-    if any(task.failure for task in result.tasks.values()):
-        raise NothingScoredError(finished)
-    return finished
+    failures = {task.name: task.failure for task in result.tasks.values() if task.failure}
+    if failures:
+        raise NothingScoredError(failures, folder)
+    return Run(result, folder, verdict)
 
 
 def _ask(session: RunSession, stepping: SequentialGate | None) -> BaseException | None:
@@ -178,7 +171,7 @@ class _RunRecord:
             task.task.name: {name: dict(counts) for name, counts in task.skipped.items()}
             for task in self.plan.tasks
         }
-        runfolder.write_json(
+        files.write_json(
             self.folder / "run.json",
             {
                 "status": status,

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.authoring.answers import thinking
-from harness.errors import PluginError
+from harness.authoring.io import serialization
+from harness.errors import PluginError, UsageError
 from harness.protocols import ModelBackend
-from harness.results import serialization
 from harness.run.cache import ResponseStore
 from harness.scoring import validity
 from harness.types import Failed, KeyedRequest, Request, Response
@@ -37,6 +37,28 @@ def key_of(backend: ModelBackend, task: str, sample_id: str, index: int, request
             [task, sample_id, index, serialization.request_to_json(request)]
         )
     return serialization.request_key(request)
+
+
+def check_supported(
+    backend: ModelBackend, requests: Iterable[Request], asker: str, model: str = "this model"
+) -> None:
+    """Refuses a request that the backend does not answer.
+
+    Args:
+        backend: Who is to answer.
+        requests: What it is to be asked.
+        asker: Who asks, for the message.
+        model: What the user calls the model.
+
+    Raises:
+        UsageError: It does not answer requests of this type.
+    """
+    for kind in {type(request): None for request in requests}:
+        if kind not in backend.supports:
+            raise UsageError(
+                f"{asker} asks for {kind.__name__}, which {model} cannot answer",
+                f"It answers {', '.join(sorted(each.__name__ for each in backend.supports))}.",
+            )
 
 
 def unique(requests: Iterable[KeyedRequest]) -> list[KeyedRequest]:

@@ -7,10 +7,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
+from harness.authoring.measures import fairness, predictions
 from harness.authoring.metrics import kind_of
 from harness.errors import PluginError, plugin_call
 from harness.protocols import Metric, Task
-from harness.scoring import fairness, predictions, validity
+from harness.scoring import validity
 from harness.types import (
     Completion,
     Estimate,

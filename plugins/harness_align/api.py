@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness import plugins
-from harness.config import split_names
-from harness.plugins import Registry
+from harness import Registry, load_plugins
+from harness.authoring.io.run_options import split_names
 from harness.protocols import Aligner
 from harness_align import loop, report
 from harness_align.aligners import StagedAligner
@@ -63,7 +62,7 @@ def align(
         plugin_files=tuple(map(Path, plugin_files)),
         **further,
     )
-    result = run(job, plugins.load(plugin_files), quiet)
+    result = run(job, load_plugins(plugin_files), quiet)
     report.write(result)
     return result
 

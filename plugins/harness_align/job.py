@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness import config
-from harness.config import RunSpec
+from harness import ModelConfig, RunSpec
+from harness.authoring.io.run_options import read_config, read_toml, split_names
 from harness.errors import ConfigError, UnknownNameError, UsageError
 from harness_align import spec as specs
 
@@ -96,12 +96,24 @@ class AlignJob:
             "plugin_files": tuple(map(str, self.plugin_files)),
         }
 
+    def model_config(self, model: str) -> ModelConfig:
+        """How a model is opened to be asked outside the suite."""
+        given = {
+            _MODEL_KEYS[key]: value for key, value in self.evaluation.items() if key in _MODEL_KEYS
+        }
+        return ModelConfig(model, seed=self.seed, **given)
+
     def run_spec(self, model: str, tasks: Sequence[str], out: Path) -> RunSpec:
         """The frozen suite, asked of a model."""
         given = {**self.evaluation, "seed": self.seed, "out": out}
         return RunSpec(model, tuple(tasks), **given)
 
 
+_MODEL_KEYS = {
+    "backend_settings": "settings",
+    **{key: key for key in ("batch_size", "dtype", "device", "executor", "prices", "cache")},
+}
+"""What of the evaluation says how a model is opened → the field of ModelConfig."""
 _OWN_KEYS = (
     *("method", "model", "data", "out", "eval_tasks", "guard", "reward", "held_out_reward"),
     *("judge", "development", "samples", "seed", "augment", "search"),
@@ -125,8 +137,8 @@ def make_job(file: Path | None, flags: Mapping[str, Any]) -> AlignJob:
         UnknownNameError: A key does not exist.
         UsageError: Something needed is missing.
     """
-    run = dict(config.read_config(file)) if file is not None else {}
-    table = config.read_toml(file).get("align", {}) if file is not None else {}
+    run = dict(read_config(file)) if file is not None else {}
+    table = read_toml(file).get("align", {}) if file is not None else {}
     given = {**_checked(table), **{key: value for key, value in flags.items() if value}}
     settings = {key: table[key] for key in table if key in specs.NAMES}
     settings |= flags.get("settings", {})
@@ -144,9 +156,9 @@ def make_job(file: Path | None, flags: Mapping[str, Any]) -> AlignJob:
     chosen = {key: value for key, value in given.items() if key in known}
     chosen |= {
         "out": Path(given.get("out") or Path("aligned") / f"{given['method']}-{name}"),
-        "targets": config.split_names(given.get("eval_tasks") or run.get("tasks", ())),
-        "guards": config.split_names(given.get("guard", ())),
-        "augment": config.split_names(given.get("augment", ())),
+        "targets": split_names(given.get("eval_tasks") or run.get("tasks", ())),
+        "guards": split_names(given.get("guard", ())),
+        "augment": split_names(given.get("augment", ())),
         "evaluation": evaluation,
         "settings": {k: v for k, v in settings.items() if k not in SET_ELSEWHERE},
     }

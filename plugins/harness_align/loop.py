@@ -19,16 +19,21 @@ from typing import Any
 
 import numpy as np
 
-from harness.comparison.run_comparison import compare
-from harness.comparison.values import RunComparison
-from harness.config import RunSpec
-from harness.errors import RunFailedError, UnknownNameError
-from harness.gate import GateVerdict, evaluate, parse_gate
-from harness.gate.registry_lookup import task_metrics
-from harness.plugins import Registry
+from harness import (
+    GateVerdict,
+    Registry,
+    RunComparison,
+    RunSpec,
+    ScoredRun,
+    compare,
+    evaluate,
+    gate,
+    load_run,
+    parse_gate,
+)
+from harness.authoring.metrics import MetricRef, split_ideal
+from harness.errors import NothingScoredError, RunFailedError, UnknownNameError
 from harness.protocols import Aligner
-from harness.results.baseline import ScoredRun, load_run
-from harness.run import runner
 from harness.stats import compare as paired_tests
 from harness.types import Sampling
 from harness_align import event_log, search
@@ -37,13 +42,11 @@ from harness_align.dataset.training_rows import Rows
 from harness_align.evaluation import held_out_evaluation, reward_quality
 from harness_align.evaluation.held_out_evaluation import HeldOutEvaluation, Paired, Probing
 from harness_align.evaluation.verdict import (
-    Aim,
     AlignVerdict,
     Judgement,
     judge,
     judgement,
     named,
-    parse_aim,
     standing,
 )
 from harness_align.event_log import Event, EventLog
@@ -146,7 +149,7 @@ def _decide(
     job: AlignJob,
     registry: Registry,
     runs: tuple[ScoredRun | None, ScoredRun | None, ScoredRun | None],
-    aims: tuple[Sequence[Aim], Sequence[Aim]],
+    aims: tuple[Sequence[MetricRef], Sequence[MetricRef]],
     changed: HeldOutEvaluation,
 ) -> tuple[AlignVerdict, RunComparison | None]:
     """The verdict; without a target it rests on held-out prompts.
@@ -157,12 +160,10 @@ def _decide(
     verdict, comparison = AlignVerdict(()), None
     before, after, fresh = runs
     if before is not None and after is not None:
-        metrics = task_metrics(registry, [before, after], [])
-        comparison = compare(before, after, metrics)
-        gate = _gate(job, registry, before, after)
-        verdict = judge(before, after, *aims, metrics, gate)
+        comparison = compare(before, after, registry=registry)
+        verdict = judge(before, after, *aims, registry, _gate(job, registry, before, after))
         if fresh is not None:
-            beyond = judge(fresh, after, aims[0], (), metrics, reference=UNTRAINED_TOKENS)
+            beyond = judge(fresh, after, aims[0], (), registry, reference=UNTRAINED_TOKENS)
             verdict = replace(verdict, judgements=(*verdict.judgements, *beyond.judgements))
     if not aims[0]:
         own = map(_default, changed.default_targets)
@@ -173,18 +174,18 @@ def _decide(
 def _task_names(job: AlignJob, registry: Registry) -> list[str]:
     """The tasks and suites that targets and guards name, without metrics."""
     known = [*registry.tasks, *(suite for spec in registry.tasks.values() for suite in spec.suites)]
-    return [parse_aim(text, known).task for text in (*job.targets, *job.guards)]
+    return [MetricRef.parse(text, known).task for text in (*job.targets, *job.guards)]
 
 
-def _aims(texts: Sequence[str], registry: Registry, names: Sequence[str]) -> list[Aim]:
+def _aims(texts: Sequence[str], registry: Registry, names: Sequence[str]) -> list[MetricRef]:
     """One aim a task; a suite's members each."""
-    aims: list[Aim] = []
+    aims: list[MetricRef] = []
     for text in texts:
-        name = text.partition("@")[0]
-        if name in names or name.partition(".")[0] in registry.tasks:
-            aims.append(parse_aim(text, names))
+        name, _ = split_ideal(text)
+        if MetricRef.find(name, registry.tasks) is not None:
+            aims.append(MetricRef.parse(text, names))
         else:
-            aims += [Aim(spec.name) for spec in registry.select_tasks([name])]
+            aims += [MetricRef(spec.name) for spec in registry.select_tasks([name])]
     return aims
 
 
@@ -192,8 +193,8 @@ def measure(
     job: AlignJob, registry: Registry, model: str, tasks: Sequence[str], place: str
 ) -> ScoredRun:
     """Runs the frozen suite, and reads the run folder back."""
-    finished = runner.run(_without_gate(job, model, tasks, job.out / place), registry)
-    return load_run(finished.folder, texts=True)
+    evaluate(_without_gate(job, model, tasks, job.out / place), registry=registry)
+    return load_run(job.out / place, texts=True)
 
 
 def _measure_trained(
@@ -201,7 +202,7 @@ def _measure_trained(
 ) -> ScoredRun:
     try:
         return measure(job, registry, str(checkpoint), names, "after")
-    except runner.NothingScoredError as error:
+    except NothingScoredError as error:
         raise RunFailedError(
             f"the trained model cannot be judged: {error.message}",
             f"It is kept in {checkpoint}, and its answers in {job.out / 'after'}. With the reason "
@@ -226,9 +227,8 @@ def _gate(
     table = job.evaluation.get("gate")
     if table is None:
         return None
-    config = replace(parse_gate(table), mode="fixed", baseline=None)
-    rules = [rule.metric for rule in config.rules]
-    return evaluate(config, after, before, task_metrics(registry, [before, after], rules), job.seed)
+    config = replace(parse_gate(table), mode="fixed", baseline=None, series=None)
+    return gate(after, before, config=config, registry=registry, seed=job.seed)
 
 
 def _effects(
@@ -243,13 +243,10 @@ def _effects(
     spec = specs.from_mapping(
         {**job.training, "method": job.method, "data": job.data, "out": str(job.out)}
     )
-    base, candidate = (
-        _without_gate(job, model, ("held-out",), job.out)
-        for model in (preparing.asked_base(job), str(checkpoint))
-    )
+    base, candidate = map(job.model_config, (preparing.asked_base(job), str(checkpoint)))
     if not spec.wrap:  # asked as it was trained
-        plain = {**base.backend_settings, "chat_template": "off"}
-        base, candidate = (replace(each, backend_settings=plain) for each in (base, candidate))
+        plain = {**base.settings, "chat_template": "off"}
+        base, candidate = (replace(each, settings=plain) for each in (base, candidate))
     own = _own_reward(job)
     reward = job.reward or own
     probing = Probing(
@@ -280,7 +277,7 @@ def _worth(registry: Registry, job: AlignJob, checkpoint: Path, held_out: Rows) 
     """What a trial's checkpoint is worth: the search's metric, else the held-out rows' gain."""
     spec = SearchSpec.parse(job.search or {})
     if spec.metric:
-        aim = parse_aim(spec.metric, list(registry.tasks))
+        aim = MetricRef.parse(spec.metric, list(registry.tasks))
         given = {**job.evaluation, "data": spec.data, "limit": spec.limit, "cache": False}
         mine = replace(job, evaluation=given, out=checkpoint.parent / "development")
         result = measure(mine, registry, str(checkpoint), [aim.task], "run").result
@@ -303,7 +300,7 @@ def _default(target: Paired) -> Judgement:
         float(np.mean(side)) if side else math.nan for side in (target.before, target.after)
     )
     return judgement(
-        Aim(target.name),
+        MetricRef(target.name),
         "target",
         inference,
         (old, new),
@@ -336,8 +333,6 @@ def training_curves(
 
 def to_json(result: AlignResult) -> dict[str, Any]:
     """What align.json holds."""
-    from harness.comparison.values import comparison_to_json
-
     job, prepared = result.job, result.prepared
     return {
         "schema": 1,
@@ -361,7 +356,7 @@ def to_json(result: AlignResult) -> dict[str, Any]:
             "gate": None if result.verdict.gate is None else result.verdict.gate.to_json(),
         },
         "effects": result.effects.to_json(),
-        "comparison": None if result.comparison is None else comparison_to_json(result.comparison),
+        "comparison": None if result.comparison is None else result.comparison.to_json(),
         "curves": {
             stage: [{"step": step, **logs} for step, logs in steps.items()]
             for stage, steps in result.curves.items()

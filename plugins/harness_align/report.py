@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.authoring.io import files
 from harness.authoring.literal import one_line
-from harness.results import runfolder
 from harness.types import Estimate
 from harness_align import loop
 from harness_align.loop import AlignResult
@@ -35,9 +35,9 @@ SERIES = (
 
 def write(result: AlignResult) -> Path:
     """Writes align.json and report.html into the alignment's folder; returns the latter."""
-    runfolder.write_json(result.job.out / "align.json", loop.to_json(result))
+    files.write_json(result.job.out / "align.json", loop.to_json(result))
     path = result.job.out / "report.html"
-    runfolder.write_atomically(path, html(result))
+    files.write_atomically(path, html(result))
     return path
 
 

@@ -24,14 +24,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 from harness.authoring import checkpoint
 from harness.authoring.chat.encoding import Encoder
 from harness.authoring.chat.templates import ChatTemplate
+from harness.authoring.io import serialization
 from harness.errors import DataError, HarnessError, ModelError, UnknownNameError, UsageError
 from harness.protocols import Task, TaskOptions
-from harness.results import serialization
 from harness.types import Completion, Generate, Message, Prompt
 from harness_align.dataset.training_rows import plain
 
 if TYPE_CHECKING:
-    from harness.plugins import Registry
+    from harness import Registry
+from harness.authoring.metrics import MetricRef
 
 Values = list[float | None]
 _WEIGHT = re.compile(r"^\s*([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*\*\s*(.+)$", re.DOTALL)
@@ -100,9 +101,22 @@ def open_reward(source: str, registry: Registry) -> Reward:
     return ModelReward(source)
 
 
-def needs_task(terms: Sequence[Term]) -> list[str]:
-    """Names of the tasks whose samples the rows must carry."""
-    return [term.source[5:].partition(".")[0] for term in terms if term.source[:5] == "task:"]
+def needs_task(terms: Sequence[Term], registry: Registry) -> list[str]:
+    """Names of the tasks whose samples the rows must carry.
+
+    Raises:
+        UnknownNameError: There is no such task.
+    """
+    names = [term.source[5:] for term in terms if term.source[:5] == "task:"]
+    return [_ref(name, registry).task for name in names]
+
+
+def _ref(name: str, registry: Registry) -> MetricRef:
+    """What follows ``task:``; a reward has no ideal."""
+    found = MetricRef.find(name, registry.tasks)
+    if found is None:
+        raise UnknownNameError("task", name, registry.tasks)
+    return found
 
 
 class WeightedSum:
@@ -141,12 +155,12 @@ class TaskReward:
     """
 
     def __init__(self, name: str, registry: Registry) -> None:
-        task_name, _, metric = name.partition(".")
-        self._task = open_generating(task_name, registry)
+        ref = _ref(name, registry)
+        self._task = open_generating(ref.task, registry)
         names = [each.name for each in self._task.metrics]
-        if metric and metric not in names:
-            raise UnknownNameError(f"metric of {task_name}", metric, names)
-        self._metric = metric or names[0]
+        if ref.metric and ref.metric not in names:
+            raise UnknownNameError(f"metric of {ref.task}", ref.metric, names)
+        self._metric = ref.metric or names[0]
 
     def __call__(
         self,

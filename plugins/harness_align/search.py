@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from harness.authoring.metrics import MetricRef
 from harness.errors import ConfigError, MissingExtraError, RunFailedError, UnknownNameError
 from harness_align import spec as specs
 from harness_align.aligners import StagedAligner
@@ -92,7 +93,7 @@ class SearchSpec:
         if metric and not table.get("data"):
             raise ConfigError(
                 f"[align.search] metric = {metric!r} has no data of its own",
-                f'Give development data: data = {{ {metric.partition(".")[0]} = "PATH" }}',
+                f'Give development data: data = {{ {MetricRef.parse(metric).task} = "PATH" }}',
             )
         return cls(**{**table, "parameters": dict(parameters)})
 
@@ -192,7 +193,7 @@ def watching(job: AlignJob) -> dict[str, Any]:
     if spec is None or not spec.metric:
         return {}
     return {
-        "stop_tasks": (spec.metric.partition(".")[0],),
+        "stop_tasks": (MetricRef.parse(spec.metric).task,),
         "stop_metric": spec.metric,
         "stop_data": dict(spec.data or {}),
         "stop_limit": spec.limit,

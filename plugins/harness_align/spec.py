@@ -15,9 +15,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from harness.authoring.io import serialization
 from harness.authoring.readers import text_files
 from harness.errors import ConfigError, DataError, UnknownNameError
-from harness.results import serialization
 
 Adapter = Literal["full", "lora", "qlora", "prompt", "prefix"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]

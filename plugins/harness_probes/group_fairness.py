@@ -3,7 +3,8 @@
 Demographic parity: how far apart the groups' shares of each predicted label are. Equalized odds:
 how far apart their rates of true and of false positives are, the larger of the two. Both as
 difference and as ratio, for each label against the others. Their intervals are those of
-``harness.scoring.fairness``, which hold for the greatest of all pairs of groups, and of both rates.
+``harness.authoring.measures.fairness``, which hold for the greatest of all pairs of groups, and
+of both rates.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import TypeAlias
 
+from harness.authoring.measures import fairness, predictions
+from harness.authoring.measures.fairness import Groups
 from harness.authoring.metrics import Mean
-from harness.scoring import fairness, predictions
-from harness.scoring.fairness import Groups
 from harness.types import Estimate, SampleRecord, Score
 
 MOST_LABELS = 20

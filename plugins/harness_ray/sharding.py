@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.results import serialization
+from harness.authoring.io import serialization
 from harness.types import Generate, KeyedRequest
 
 SHARDS_PER_WORKER = 8

@@ -6,9 +6,9 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
+from harness import open_model
 from harness.errors import ModelError
 from harness.protocols import ModelBackend, ModelSource
-from harness.run import models, scheduler
 from harness.types import KeyedRequest, Request, Response, Usage
 
 
@@ -88,19 +88,24 @@ class Worker:
                 f"the workers opened different models under {self._source.options.model!r}",
                 "Make the checkpoint and the packages the same on every machine.",
             )
-        before, doubts = backend.usage, scheduler.doubts(backend)
+        before, doubts = backend.usage, _doubts(backend)
         answers = tuple(backend.run(requests))
         return Done(
             answers,
             subtract(backend.usage, before),
             dict(backend.describe()),
-            scheduler.doubts(backend) - doubts,
+            _doubts(backend) - doubts,
         )
 
     def _backend(self) -> ModelBackend:
         if self._opened is None:
-            self._opened = models.open_source(self._source)
+            self._opened = open_model(self._source)
         return self._opened
+
+
+def _doubts(backend: ModelBackend) -> int:
+    """How often the backend has found its earlier answers to be wrong."""
+    return int(getattr(backend, "doubts", 0))
 
 
 def add(left: Usage, right: Usage) -> Usage:

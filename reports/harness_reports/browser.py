@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from harness.results.runfolder import read_samples
+from harness import read_samples
 from harness.types import (
     Classify,
     ClassProbs,

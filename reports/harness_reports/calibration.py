@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.scoring import calibration
+from harness.authoring.measures import calibration
 from harness.types import SampleRecord
 from harness_reports import numbers
 
@@ -48,7 +48,7 @@ class CalibrationCollector:
         self._answers: list[tuple[float, bool]] = []
 
     def add(self, record: SampleRecord) -> None:
-        """The next record; see ``harness.scoring.calibration.confidence`` for those that count."""
+        """The next record; ``confidence`` says which ones count."""
         answer = calibration.confidence(record)
         if answer is not None:
             self._answers.append(answer)

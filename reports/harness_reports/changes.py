@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.comparison.values import (
+from harness import (
     FlippedSample,
     GroupChange,
     MetricComparison,

@@ -8,8 +8,8 @@ from typing import IO, TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
+from harness.authoring.io import terminal
 from harness.authoring.literal import one_line
-from harness.cli import terminal
 from harness.types import RunResult
 from harness_reports.groups import GroupTable
 from harness_reports.view import GateView, RunView, TaskView, notes, view

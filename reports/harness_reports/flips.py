@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from harness.results.baseline import prompt_text, response_text
-from harness.scoring import predictions
+from harness.authoring.measures import predictions
+from harness.authoring.measures.predictions import prompt_text, response_text
 from harness.types import SampleRecord, TaskResult
 from harness_reports import numbers
 from harness_reports.browser import Clipper

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.scoring.fairness import MINIMUM
+from harness.authoring.measures.fairness import MINIMUM
 from harness.types import Estimate, MetricResult, TaskResult
 from harness_reports import numbers
 from harness_reports.drawing import Mark, MeasureRow, Scale, close_axis, full_axis, mark

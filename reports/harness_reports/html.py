@@ -13,8 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.authoring.io.files import write_atomically
 from harness.authoring.literal import visible
-from harness.results.runfolder import write_atomically
 from harness.types import RunResult
 from harness_reports import browser, changes, provenance
 from harness_reports.calibration import CalibrationCollector
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from jinja2 import Environment
 
-    from harness.comparison.values import RunComparison
+    from harness import RunComparison
 
 FILE_NAME = "report.html"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.results.runfolder import read_result, write_result
+from harness import read_result, write_result
 from harness.types import RunResult
 
 

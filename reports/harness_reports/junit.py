@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Literal
 from xml.etree import ElementTree
 
+from harness.authoring.io.files import write_atomically
 from harness.authoring.literal import visible
-from harness.results.runfolder import write_atomically
 from harness.types import RunResult
 from harness_reports.view import GateView, RuleView, TaskView, view
 

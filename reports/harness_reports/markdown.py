@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from harness.authoring import literal
-from harness.results.runfolder import write_atomically
+from harness.authoring.io.files import write_atomically
 from harness.types import RunResult
 from harness_reports.groups import GroupTable
 from harness_reports.view import GateView, RunView, TaskView, notes, view

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import regular_files
+from harness.authoring.io import files
 
 _PLAIN = ("command", "git_commit")
 _SHOWN_ELSEWHERE = ("status", "started", "finished", "model")
@@ -39,7 +39,7 @@ class Provenance:
 def read(folder: Path) -> Provenance:
     """Reads ``run.json`` of a run folder."""
     try:
-        data = json.loads(regular_files.read_text(folder / "run.json"))
+        data = json.loads(files.read_text(folder / "run.json"))
     except (OSError, ValueError):
         return Provenance()
     if not isinstance(data, Mapping):

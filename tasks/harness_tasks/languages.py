@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable
 from functools import cache
 
-from harness.authoring.scripts import WITHOUT_BLANKS
+from harness.authoring.answers.scripts import WITHOUT_BLANKS
 
 _HAN, _KANA = "Chinese characters", "Japanese kana"
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from harness import plugins
-from harness.config import RunSpec
+from harness.config import ModelConfig
 from harness.run import models, scheduler
 from harness.run.cache import ResponseStore, default_path
 from harness.testing import keyed
@@ -27,14 +27,14 @@ torch = pytest.importorskip("torch")
 REGISTRY = plugins.load()
 TEXTS: list[Request] = [Generate("The cat", Sampling(max_tokens=3))]
 ALL: list[Request] = [*TEXTS, Loglikelihood("The cat", " sat")]
-Model = Callable[..., RunSpec]
+Model = Callable[..., ModelConfig]
 
 
 def spec(model: Path | str, dtype: str = "float32", batch_size: int | None = None, **values: str):
-    return RunSpec(str(model), ("x",), dtype=dtype, batch_size=batch_size, backend_settings=values)
+    return ModelConfig(str(model), dtype=dtype, batch_size=batch_size, settings=values)
 
 
-def ask(model: RunSpec, requests: list[Request]) -> list[bool]:
+def ask(model: ModelConfig, requests: list[Request]) -> list[bool]:
     """Asks anew opened models, and says of each request whether the store knew the answer."""
     with (
         closing(models.open_backend(model, REGISTRY)) as backend,
@@ -43,14 +43,14 @@ def ask(model: RunSpec, requests: list[Request]) -> list[bool]:
         return [answer.cached for answer in scheduler.answers(keyed(requests), backend, store)]
 
 
-def assert_apart(one: RunSpec, other: RunSpec, requests: list[Request] = ALL) -> None:
+def assert_apart(one: ModelConfig, other: ModelConfig, requests: list[Request] = ALL) -> None:
     assert not any(ask(one, requests))
     assert not any(ask(other, requests)), "took the answers of another model"
     assert all(ask(one, requests)), "did not find its own"
     assert all(ask(other, requests)), "did not find its own"
 
 
-def assert_shared(one: RunSpec, other: RunSpec, requests: list[Request] = ALL) -> None:
+def assert_shared(one: ModelConfig, other: ModelConfig, requests: list[Request] = ALL) -> None:
     assert not any(ask(one, requests))
     assert all(ask(other, requests))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import textwrap
 from pathlib import Path
 
@@ -21,13 +22,19 @@ def snippets(*languages: str) -> dict[str, list[str]]:
     return {name: code for name, code in found.items() if code}
 
 
-def docstring() -> str:
-    """The example in the package's own docstring."""
-    lines = (harness.__doc__ or "").splitlines()
+def docstring(of: object) -> str:
+    """The example in a docstring, before its sections."""
+    lines = (inspect.getdoc(of) or "").partition("\nArgs:")[0].splitlines()
     return textwrap.dedent("\n".join(line for line in lines if line[:4] in ("", "    ")))
 
 
-PYTHON = {**snippets("python"), "harness.__doc__": [docstring()]}
+PYTHON = {
+    **snippets("python"),
+    **{
+        f"{each.__name__}.__doc__": [docstring(each)]
+        for each in (harness, harness.ask, harness.gating)
+    },
+}
 SETTINGS = [
     pytest.param(code, id=f"{name}: {code.splitlines()[0]}")
     for name, codes in snippets("toml").items()

@@ -8,6 +8,7 @@ import random
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.authoring.io import files
 from harness.authoring.metrics import Mean
 from harness.results import runfolder
 from harness.types import (
@@ -319,7 +320,7 @@ def build(folder: Path, count: int) -> RunResult:
         usage=Usage(12_000, 300, 2_400_000, 51_000, 1_900_000, 551_000, 1.25),
         gate=GATE,
     )
-    runfolder.write_json(folder / "run.json", RUN_JSON)
+    files.write_json(folder / "run.json", RUN_JSON)
     runfolder.write_samples(folder, "squad", questions)
     runfolder.write_samples(folder, "bbq", choices)
     runfolder.write_result(folder, result)

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from harness.authoring.scripts import CHARACTERS
+from harness.authoring.answers.scripts import CHARACTERS
 
 ARTICLES = frozenset({"a", "an", "the"})
 CURRENCIES = "$€£¥₹₽₩"

@@ -21,8 +21,8 @@ import unicodedata
 from collections.abc import Sequence
 
 from harness.authoring.answers.normal import ARTICLES, fold, normalize, tokens, undressed
+from harness.authoring.answers.scripts import CHARACTERS
 from harness.authoring.answers.statements import statements
-from harness.authoring.scripts import CHARACTERS
 
 _OPEN = r"[\s*_\"'`“‘(\[{<$]{0,20}"  # bounded: a million brackets must not take hours
 _CLOSE = r"[*_\"'`”’)\]}>$]{0,20}"

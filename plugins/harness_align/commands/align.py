@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from harness.cli import options, registry_of
+from harness import registry_of
+from harness.authoring.io.run_options import Names
 
 EPILOG = """\b
 Examples:
@@ -30,8 +31,8 @@ Exit codes: 0 a gain is shown and no guard lost, 1 blocked, 2 usage or data erro
 @click.option("--model", metavar="CKPT", help="The base: a checkpoint folder or hub id.")
 @click.option("--data", metavar="FILE|TASK", help="Rows, or TASK, TASK=PATH, TASK=sample.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder. [aligned/METHOD-MODEL]")
-@click.option("--eval-tasks", type=options.Names(), help="What must get better; see below.")
-@click.option("--guard", type=options.Names(), help="What must not get worse; in the same form.")
+@click.option("--eval-tasks", type=Names(), help="What must get better; see below.")
+@click.option("--guard", type=Names(), help="What must not get worse; in the same form.")
 @click.option(
     "--eval-data", multiple=True, metavar="TASK=PATH", help="As `harness run --data`: a path, or "
     "`sample` for the small sets that ship with the tasks."
@@ -41,7 +42,7 @@ Exit codes: 0 a gain is shown and no guard lost, 1 blocked, 2 usage or data erro
 @click.option("--held-out-reward", help="A reward that is measured but not trained on.")
 @click.option("--judge", metavar="MODEL", help="A model that compares answers, in both orders.")
 @click.option("--samples", type=click.IntRange(2), help="Held-out prompts both answer. [64]")
-@click.option("--augment", type=options.Names(), help="Counterfactual rows: gender, names.")
+@click.option("--augment", type=Names(), help="Counterfactual rows: gender, names.")
 @click.option("--seed", type=int, help="Of the split, the order and the sampling. [0]")
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE",

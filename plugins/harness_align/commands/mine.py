@@ -7,7 +7,7 @@ from typing import cast
 
 import click
 
-from harness.cli import options
+from harness.authoring.io import run_options
 
 EPILOG = """\b
 Examples:
@@ -29,7 +29,7 @@ Examples:
     show_default=True,
     help="What makes a sample worth learning from.",
 )
-@click.option("--tasks", type=options.Names(), help="Only these tasks of the run.")
+@click.option("--tasks", type=run_options.Names(), help="Only these tasks of the run.")
 @click.option("--metric", help="The metric that says what is wrong. [each task's first]")
 @click.option("--limit", type=click.IntRange(1), help="Only the N most valuable samples.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from harness.cli import options, registry_of
+from harness import registry_of
+from harness.authoring.io import run_options
 
 EPILOG = """\b
 Examples:
@@ -32,7 +33,7 @@ Examples:
     help="Drop a pair where one answer is this many times as long.",
 )  # fmt: skip
 @click.option("--agree", metavar="REWARD", help="Keep a pair only if this reward agrees.")
-@click.option("--batch-size", type=options.BatchSize(), help="Sequences a forward pass. [auto]")
+@click.option("--batch-size", type=run_options.BatchSize(), help="Sequences a forward pass. [auto]")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 @click.pass_context
 def command(
@@ -50,8 +51,8 @@ def command(
     """
     from rich.console import Console
 
-    from harness.config import RunSpec
-    from harness.results import runfolder
+    from harness import ModelConfig
+    from harness.authoring.io import files
     from harness.types import Sampling
     from harness_align.dataset import training_rows
     from harness_align.mining import pairing
@@ -60,7 +61,7 @@ def command(
     registry = registry_of(context)
     size = batch_size if isinstance(batch_size, int) else None
     models = {
-        role: RunSpec(str(given[role]), ("pairs",), batch_size=size)
+        role: ModelConfig(str(given[role]), batch_size=size)
         for role in ("strong", "middle", "weak")
         if given[role]
     }
@@ -83,7 +84,7 @@ def command(
     made = pairing.make(spec, asked, registry, console.print)
     training_rows.write(out, made.pairs)
     about = {"command": {k: v for k, v in given.items() if v is not None}, **pairing.describe(made)}
-    runfolder.write_json(out.with_name(out.name + ".about.json"), about)
+    files.write_json(out.with_name(out.name + ".about.json"), about)
     for name, value in pairing.describe(made).items():
         console.print(f"{name}: {value}")
     return 0

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness import config
+from harness.authoring.io.run_options import parse_data
 from harness.errors import UsageError
 
 
@@ -30,7 +30,7 @@ def flags(given: Mapping[str, Any], plugin_files: Iterable[Path]) -> dict[str, A
     values = dict(given)
     values["settings"] = pairs(values.pop("settings"))
     values["evaluation"] = {
-        "data": config.parse_data(values.pop("eval_data")),
+        "data": parse_data(values.pop("eval_data")),
         "limit": values.pop("limit"),
     }
     values["plugin_files"] = tuple(plugin_files)

@@ -19,8 +19,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from harness.authoring.io import files, serialization
 from harness.errors import DataError
-from harness.results import runfolder, serialization
 from harness.types import Message, Prompt
 
 Kind: TypeAlias = Literal["preference", "completion", "label", "text", "prompt"]
@@ -193,7 +193,7 @@ def _prompt_json(prompt: Prompt) -> Any:
 def write(path: Path, rows: Rows) -> Path:
     """Writes JSONL that ``formats.read`` reads back."""
     text = "".join(serialization.dumps(to_json(row, rows.kind)) + "\n" for row in rows.rows)
-    runfolder.write_atomically(path, text)
+    files.write_atomically(path, text)
     return path
 
 

@@ -10,9 +10,9 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.authoring.io import serialization
 from harness.authoring.readers import text_files
 from harness.errors import DataError
-from harness.results import serialization
 from harness.types import Message, Prompt
 
 ASSISTANT = "\n\nAssistant:"

@@ -7,14 +7,14 @@ of the chosen answer's log-probability. Everything asks models through their bac
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from harness.config import RunSpec
-from harness.plugins import Registry
-from harness.results.serialization import estimate_to_json, number
+from harness import ModelConfig, Registry, open_model
+from harness.authoring.io.serialization import estimate_to_json, number
 from harness.stats import estimates
 from harness.types import Completion, Estimate, Generate, Loglikelihood, Prompt, Sampling
 from harness_align import rewards
@@ -88,24 +88,24 @@ class Probing:
     """How both models are asked.
 
     Attributes:
-        base: ``model`` is the base.
-        candidate: ``model`` is the trained checkpoint; everything else equals ``base``.
+        base: The base.
+        candidate: The trained checkpoint; everything else equals ``base``.
         registry: The loaded plugins.
         sampling: Of the answers.
         samples: Most prompts (and pairs) to ask.
         reward: What was trained on; empty for none.
         held_out_reward: What was not.
-        judge: ``model`` is a judge; None for none.
+        judge: Compares answers; None for none.
     """
 
-    base: RunSpec
-    candidate: RunSpec
+    base: ModelConfig
+    candidate: ModelConfig
     registry: Registry
     sampling: Sampling
     samples: int
     reward: str = ""
     held_out_reward: str = ""
-    judge: RunSpec | None = None
+    judge: ModelConfig | None = None
 
 
 def measure(probing: Probing, development: Rows) -> HeldOutEvaluation:
@@ -188,11 +188,7 @@ def _distance(
 
 
 def _supports(probing: Probing) -> frozenset[type]:
-    from contextlib import closing
-
-    from harness.run import models
-
-    with closing(models.open_backend(probing.candidate, probing.registry)) as backend:
+    with closing(open_model(probing.candidate, probing.registry)) as backend:
         return backend.supports
 
 
@@ -377,8 +373,8 @@ def _totals(
         for row, answer in zip(rows, answers, strict=True)
     ]
     sides = []
-    for spec in (probing.base, probing.candidate):
-        found = asking.logprobs(spec, probing.registry, requests)
+    for model in (probing.base, probing.candidate):
+        found = asking.logprobs(model, probing.registry, requests)
         sides.append([np.nan if each is None else each.total for each in found])
     return np.array(sides, dtype=np.float64)
 

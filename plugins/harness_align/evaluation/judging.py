@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 
+from harness import ModelConfig, Registry, ask, open_model
 from harness.authoring.answers import choices
-from harness.config import RunSpec
-from harness.plugins import Registry
 from harness.types import (
     Completion,
     Generate,
@@ -16,7 +16,7 @@ from harness.types import (
     Response,
     Sampling,
 )
-from harness_align.evaluation import asking
+from harness_align.evaluation.asking import TASK
 
 QUESTION = """Here are a prompt and two answers to it.
 
@@ -33,7 +33,7 @@ MAX_TOKENS = 512
 
 
 def preferences(
-    spec: RunSpec,
+    model: ModelConfig,
     registry: Registry,
     prompts: Sequence[str],
     before: Sequence[str],
@@ -47,7 +47,7 @@ def preferences(
     where it failed, or wrote neither letter.
 
     Args:
-        spec: ``model`` is the judge.
+        model: The judge.
         registry: The loaded plugins.
         prompts: What was answered.
         before: The base's answers.
@@ -61,7 +61,9 @@ def preferences(
             requests += [Loglikelihood(question, " A"), Loglikelihood(question, " B")]
             written = IN_WORDS.format(prompt=prompt, first=first, second=second)
             in_words.append(Generate(written, Sampling(MAX_TOKENS)))
-    answers = asking.ask(spec, registry, requests, in_words)
+    with closing(open_model(model, registry)) as judge:
+        asked = requests if Loglikelihood in judge.supports else in_words
+        answers = ask(judge, asked, task=TASK, cache=model.cache, name=model.model)
     step = len(answers) // len(prompts) if prompts else 1
     values: list[float | None] = []
     for start in range(0, len(answers), step):

@@ -6,12 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from harness.comparison import measure
-from harness.comparison.measure import CannotCompare, MetricsOfTask
-from harness.errors import UnknownNameError, UsageError
-from harness.gate import GateVerdict
-from harness.results.baseline import ScoredRun
-from harness.results.serialization import estimate_to_json, number
+from harness import GateVerdict, Registry, ScoredRun, gain
+from harness.authoring.io.serialization import estimate_to_json, number
+from harness.authoring.metrics import MetricRef
 from harness.stats import compare as paired
 from harness.stats.inference import Inference, estimate
 from harness.types import Estimate, RunResult
@@ -26,47 +23,6 @@ _EXIT_CODES: Mapping[Decision, int] = {"pass": 0, "block": 1, "inconclusive": 4}
 
 
 @dataclass(frozen=True, slots=True)
-class Aim:
-    """A metric that the alignment is judged by.
-
-    Attributes:
-        task: The task.
-        metric: Its metric; empty for its first one.
-        ideal: Where the best value is neither high nor low: closer is better.
-    """
-
-    task: str
-    metric: str = ""
-    ideal: float | None = None
-
-    @property
-    def name(self) -> str:
-        """``TASK.METRIC``, or what else is judged."""
-        return f"{self.task}.{self.metric}" if self.metric else self.task
-
-
-def parse_aim(text: str, tasks: Sequence[str]) -> Aim:
-    """``TASK``, ``TASK.METRIC`` or ``TASK.METRIC@IDEAL``.
-
-    Raises:
-        UnknownNameError: There is no such task.
-        UsageError: The ideal is no number.
-    """
-    name, at, ideal = text.partition("@")
-    fitting = [each for each in tasks if name == each or name.startswith(each + ".")]
-    task = max(fitting, key=len, default="")
-    if not task:
-        raise UnknownNameError("task", name, tasks)
-    try:
-        value = float(ideal) if at else None
-    except ValueError as error:
-        raise UsageError(
-            f"{text!r}: {ideal!r} is not a number", "Expected TASK.METRIC@IDEAL, such as @0.5"
-        ) from error
-    return Aim(task, name[len(task) + 1 :], value)
-
-
-@dataclass(frozen=True, slots=True)
 class Judgement:
     """One aim: what changed, and what follows from it.
 
@@ -74,7 +30,7 @@ class Judgement:
     metric on the samples that both runs scored.
     """
 
-    aim: Aim
+    aim: MetricRef
     role: Role
     decision: Decision
     sentence: str
@@ -134,9 +90,9 @@ class AlignVerdict:
 def judge(
     baseline: ScoredRun,
     candidate: ScoredRun,
-    targets: Sequence[Aim],
-    guards: Sequence[Aim],
-    metrics: MetricsOfTask,
+    targets: Sequence[MetricRef],
+    guards: Sequence[MetricRef],
+    registry: Registry,
     gate: GateVerdict | None = None,
     reference: str = "",
 ) -> AlignVerdict:
@@ -148,47 +104,38 @@ def judge(
     Raises:
         UsageError: An aim's metric does not exist, or nothing can be said about it.
     """
-    roles: list[tuple[Role, Aim]] = [
+    roles: list[tuple[Role, MetricRef]] = [
         *(("target", named(aim, candidate.result)) for aim in targets),
         *(("guard", named(aim, candidate.result)) for aim in guards),
     ]
-    measured = [(role, aim, *_gain(baseline, candidate, aim, metrics)) for role, aim in roles]
+    measured = [(role, aim, gain(baseline, candidate, aim, registry)) for role, aim in roles]
     losses = paired.holm(
-        [inference.below(0.0) for role, _, inference, _, _ in measured if role == "guard"]
+        [inference.below(0.0) for role, _, inference in measured if role == "guard"]
     )
     remaining = iter(losses)
     judgements = []
-    for role, aim, inference, old, new in measured:
+    for role, aim, inference in measured:
         loss = inference.below(0.0) if role == "target" else next(remaining)
         n = len(candidate.samples.get(aim.task, {}))
+        old, new = (
+            run.result.tasks[aim.task].metrics[aim.metric].estimate.value
+            for run in (baseline, candidate)
+        )
         judgements.append(judgement(aim, role, inference, (old, new), loss, n, reference))
     return AlignVerdict(tuple(judgements), gate)
 
 
-def named(aim: Aim, result: RunResult) -> Aim:
-    """The aim with its metric's name.
+def named(aim: MetricRef, result: RunResult) -> MetricRef:
+    """The aim with its metric's name, and its ideal where no direction is better.
 
     Raises:
         UnknownNameError: The task has no such metric.
         UsageError: No direction of the metric is better, and the aim has no ideal.
     """
-    known = list(result.tasks[aim.task].metrics)
-    name = aim.metric or known[0]
-    if name not in known:
-        raise UnknownNameError(f"metric of {aim.task}", name, known)
-    ideal = aim.ideal
-    reported = result.tasks[aim.task].metrics[name]
-    if ideal is None and reported.higher_is_better is None:
-        ideal = reported.ideal
-    if ideal is None and reported.higher_is_better is None:
-        raise UsageError(
-            f"{aim.task}.{name} is neither better high nor low",
-            f"Say where it should be: {aim.task}.{name}@0.5",
-        )
-    return Aim(aim.task, name, ideal)
+    return aim.resolved(result.tasks[aim.task].metrics)
 
 
-def standing(aim: Aim, result: RunResult) -> tuple[float, float]:
+def standing(aim: MetricRef, result: RunResult) -> tuple[float, float]:
     """(the value of a named aim's metric, how good that is: the higher the better)."""
     metric = result.tasks[aim.task].metrics[aim.metric]
     value = metric.estimate.value
@@ -197,56 +144,8 @@ def standing(aim: Aim, result: RunResult) -> tuple[float, float]:
     return value, -value if metric.higher_is_better is False else value
 
 
-def _gain(
-    baseline: ScoredRun, candidate: ScoredRun, aim: Aim, metrics: MetricsOfTask
-) -> tuple[Inference, float, float]:
-    """(what is known of the gain, the metric before, the metric after)."""
-    old, new = (
-        run.result.tasks[aim.task].metrics[aim.metric].estimate.value
-        for run in (baseline, candidate)
-    )
-    try:
-        pairs = measure.pair_metric(baseline, candidate, aim.task, aim.metric, metrics)
-        if aim.ideal is not None:
-            return _Negated(pairs.distance_change(aim.ideal)), old, new
-        difference = pairs.difference()
-    except CannotCompare as reason:
-        raise UsageError(f"{aim.name} cannot be judged: {reason}") from reason
-    lower = candidate.result.tasks[aim.task].metrics[aim.metric].higher_is_better is False
-    return (_Negated(difference) if lower else difference), old, new
-
-
-@dataclass(frozen=True, slots=True)
-class _Negated:
-    """An inference about the negative of a quantity, for metrics where lower is better."""
-
-    original: Inference
-
-    @property
-    def value(self) -> float:
-        return -self.original.value
-
-    @property
-    def stderr(self) -> float:
-        return self.original.stderr
-
-    @property
-    def method(self) -> str:
-        return self.original.method
-
-    def interval(self, confidence: float) -> tuple[float, float]:
-        low, high = self.original.interval(confidence)
-        return -high, -low
-
-    def below(self, bound: float) -> float:
-        return self.original.above(-bound)
-
-    def above(self, bound: float) -> float:
-        return self.original.below(-bound)
-
-
 def judgement(
-    aim: Aim,
+    aim: MetricRef,
     role: Role,
     inference: Inference,
     values: tuple[float, float],

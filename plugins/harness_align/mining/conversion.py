@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from harness import Registry
+from harness.authoring.io import serialization
+from harness.authoring.readers import sources
 from harness.errors import DataError, HarnessError, UnknownNameError
-from harness.plugins import Registry
 from harness.protocols import Task, TaskOptions
-from harness.results import serialization
-from harness.run import datasets
 from harness.types import Generate, Loglikelihood, Prompt, Request, Sample
 from harness_align.dataset.training_rows import Kind, Row, Rows
 from harness_align.dataset.validation import SuiteText
@@ -41,7 +41,7 @@ def rows_of_task(
     spec = registry.tasks[name]
     wanted: type = Loglikelihood if kind == "preference" else Generate
     task = _open(spec.open, wanted, seed)
-    source = datasets.resolve(spec, {} if data is None else {name: data})
+    source = sources.resolve(spec, {} if data is None else {name: data})
     rows: list[Row] = []
     for line, sample in enumerate(task.samples(source), start=1):
         rows += rows_of_sample(task.name, sample, task.requests(sample, ()), line)
@@ -108,7 +108,7 @@ def suite_texts(
     """
     for spec in registry.select_tasks(tasks):
         task = spec.open(TaskOptions())
-        for sample in task.samples(datasets.resolve(spec, data)):
+        for sample in task.samples(sources.resolve(spec, data)):
             name = f"{spec.name}/{sample.id}"
             yield SuiteText(name, sample.input)
             for request in task.requests(sample, ()):

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from harness import read_result, read_samples
+from harness.authoring.io import files, serialization
 from harness.errors import DataError, UnknownNameError
-from harness.results import runfolder, serialization
 from harness.types import (
     Completion,
     Generate,
@@ -61,13 +62,13 @@ def mine(folder: Path, by: By, tasks: Sequence[str] = (), metric: str | None = N
         UnknownNameError: The run has no such task or metric.
         DataError: The run folder cannot be read, or nothing in it fits ``by``.
     """
-    result = runfolder.read_result(folder)
+    result = read_result(folder)
     for name in tasks:
         if name not in result.tasks:
             raise UnknownNameError("task of the run", name, result.tasks)
     found: list[Mined] = []
     for task in tasks or result.tasks:
-        records = list(runfolder.read_samples(folder, task))
+        records = list(read_samples(folder, task))
         chosen = _metric(result, task, metric)
         if by in ("wrong", "perturbation") and _undirected(result, task, chosen):
             continue  # no value of it is wrong
@@ -290,7 +291,7 @@ def queue_path(path: Path) -> Path:
 
 
 def _write_lines(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    runfolder.write_atomically(path, "".join(serialization.dumps(row) + "\n" for row in rows))
+    files.write_atomically(path, "".join(serialization.dumps(row) + "\n" for row in rows))
 
 
 def by_task(mined: Sequence[Mined]) -> dict[str, int]:

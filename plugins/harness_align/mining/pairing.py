@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from harness.config import RunSpec
+from harness import ModelConfig, Registry
 from harness.errors import DataError, UsageError
-from harness.plugins import Registry
 from harness.types import Completion, Generate, Sampling
 from harness_align import rewards
 from harness_align.dataset.curriculum import DIFFICULTY
@@ -29,7 +28,7 @@ class PairSpec:
     """Which models answer, how, and which pairs are kept.
 
     Attributes:
-        models: ``strong``, ``weak`` and perhaps ``middle`` → how it is asked.
+        models: ``strong``, ``weak`` and perhaps ``middle`` → how it is opened.
         sampling: Of all answers.
         max_words: Longer answers are dropped.
         length_outlier: A pair is dropped where one answer is more than this many times as long
@@ -37,7 +36,7 @@ class PairSpec:
         agree: A reward that must prefer the chosen answer; empty asks none.
     """
 
-    models: Mapping[str, RunSpec]
+    models: Mapping[str, ModelConfig]
     sampling: Sampling = field(default_factory=lambda: Sampling(temperature=0.7))
     max_words: int = 400
     length_outlier: float = 5.0
@@ -51,7 +50,7 @@ class PairSpec:
         """
         if not {"strong", "weak"} <= set(self.models):
             raise UsageError("pairs need a strong and a weak model", "Give --strong and --weak.")
-        names = [spec.model for spec in self.models.values()]
+        names = [each.model for each in self.models.values()]
         if len(set(names)) < len(names):
             raise UsageError(
                 f"{', '.join(names)}: one model twice is not stronger than itself",

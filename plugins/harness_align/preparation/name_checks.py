@@ -5,21 +5,17 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import replace
 
+from harness import Registry, open_model, parse_gate
+from harness.authoring.metrics import MetricRef
 from harness.errors import UnknownNameError, UsageError
-from harness.gate import parse_gate
-from harness.gate.names import task_of
-from harness.plugins import Registry
 from harness.protocols import Metric, TaskOptions
-from harness.run import models
 from harness.types import Generate, Loglikelihood
 from harness_align import search
-from harness_align.evaluation.verdict import Aim, parse_aim
 from harness_align.job import AlignJob
 
 
-def check(job: AlignJob, registry: Registry, aims: Iterable[Aim]) -> None:
+def check(job: AlignJob, registry: Registry, aims: Iterable[MetricRef]) -> None:
     """Refuses names that would be refused only after the training.
 
     Args:
@@ -44,7 +40,7 @@ def check(job: AlignJob, registry: Registry, aims: Iterable[Aim]) -> None:
     watched = [str(settings.get("stop_metric") or "")]
     if job.search is not None:
         watched.append(search.SearchSpec.parse(job.search).metric)
-    named = [parse_aim(text, list(registry.tasks)) for text in watched if text]
+    named = [MetricRef.parse(text, list(registry.tasks)) for text in watched if text]
     for aim in (*aims, *named):
         check_aim(job, registry, aim)
     check_rules(job, registry)
@@ -67,23 +63,14 @@ def check_folder(job: AlignJob) -> None:
         raise
 
 
-def check_aim(job: AlignJob, registry: Registry, aim: Aim) -> None:
+def check_aim(job: AlignJob, registry: Registry, aim: MetricRef) -> None:
     """Refuses a metric that the task lacks, or of which no direction is better.
 
     Raises:
         UnknownNameError: The task has no such metric.
         UsageError: It is neither better high nor low, and has no ideal.
     """
-    metrics = _metrics(job, registry, aim.task)
-    found = metrics.get(aim.metric) if aim.metric else next(iter(metrics.values()), None)
-    if found is None:
-        raise UnknownNameError(f"metric of {aim.task}", aim.metric, list(metrics))
-    ideal = getattr(found, "ideal", None) if aim.ideal is None else aim.ideal
-    if ideal is None and found.higher_is_better is None:
-        raise UsageError(
-            f"{aim.task}.{found.name} is neither better high nor low",
-            f"Say where it should be: {aim.task}.{found.name}@0.5",
-        )
+    aim.resolved(_metrics(job, registry, aim.task))
 
 
 def _metrics(job: AlignJob, registry: Registry, task: str) -> dict[str, Metric]:
@@ -103,19 +90,17 @@ def check_rules(job: AlignJob, registry: Registry) -> None:
     if table is None:
         return
     for rule in parse_gate(table).rules:
-        task = task_of(rule.metric, registry.tasks)
-        if task is None:
+        ref = rule.ref(registry.tasks)
+        if ref is None:
             raise UnknownNameError("task of a rule under [gate]", rule.metric, registry.tasks)
-        name = rule.metric[len(task) + 1 :]
-        metrics = _metrics(job, registry, task)
-        if "." not in name and name not in metrics:  # measures of probes have dots
-            raise UnknownNameError(f"metric of {task}", name, list(metrics))
+        metrics = _metrics(job, registry, ref.task)
+        if not ref.is_probe_measure and ref.metric not in metrics:
+            raise UnknownNameError(f"metric of {ref.task}", ref.metric, metrics)
 
 
 def _check_judge(job: AlignJob, registry: Registry) -> None:
     """Opens the judge, as it is asked only after the training."""
-    asked = replace(job.run_spec(job.judge, ("held-out",), job.out), gate=None, baseline=None)
-    with closing(models.open_backend(asked, registry)) as judge:
+    with closing(open_model(job.model_config(job.judge), registry)) as judge:
         if not judge.supports & {Loglikelihood, Generate}:
             raise UsageError(
                 f"--judge {job.judge} neither writes answers nor gives their log-probabilities",

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness import Registry
 from harness.errors import DataError, UsageError
-from harness.plugins import Registry
 from harness_align import rewards, search
 from harness_align import spec as specs
 from harness_align.dataset import counterfactual, formats, training_rows, validation
@@ -200,7 +200,7 @@ def _check_rewards(job: AlignJob, rows: Rows, registry: Registry) -> tuple[str, 
     notes = []
     for text in filter(None, (job.reward, job.held_out_reward)):
         terms = rewards.parse(text)
-        for task in rewards.needs_task(terms):
+        for task in rewards.needs_task(terms, registry):
             if not rows.rows or rows.rows[0].facts.get(rewards.TASK_FACT) != task:
                 raise UsageError(
                     f"the reward task:{task} needs prompts that are made of {task}'s samples",
@@ -214,7 +214,7 @@ def _check_rewards(job: AlignJob, rows: Rows, registry: Registry) -> tuple[str, 
         )
         known = {(row.key, value) for (row, _), value in zip(asked, values, strict=True)}
         known = {pair for pair in known if pair[1] is not None}
-        if asked and not known and not rewards.needs_task(terms):
+        if asked and not known and not rewards.needs_task(terms, registry):
             raise UsageError(
                 f"the reward {text} gives no value", "It must return numbers for most answers."
             )

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness import regular_files
+from harness.authoring.io import files
 from harness.errors import DataError, HarnessError, MissingExtraError, RunFailedError
 from harness_align.event_log import Event, EventLog
 from harness_align.spec import AlignSpec
@@ -106,7 +106,7 @@ def read_config(path: Path) -> Mapping[str, Any]:
     import yaml  # type: ignore[import-untyped]
 
     try:
-        content = yaml.safe_load(regular_files.read_text(path))
+        content = yaml.safe_load(files.read_text(path))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise DataError(
             f"no accelerate config: {error}", path=path, expected=_CONFIG_FORM

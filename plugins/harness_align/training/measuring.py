@@ -7,11 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import plugins
-from harness.config import RunSpec
-from harness.run import runner
+from harness import evaluate, load_plugins
+from harness.authoring.metrics import MetricRef
 from harness_align.evaluation import verdict
-from harness_align.evaluation.verdict import Aim
 from harness_align.spec import AlignSpec
 
 
@@ -30,26 +28,24 @@ def measure(spec: AlignSpec) -> Callable[[Path], Look]:
     Raises:
         HarnessError: A plugin file or a task does not exist.
     """
-    registry = plugins.load([Path(file) for file in spec.plugin_files])
+    registry = load_plugins([Path(file) for file in spec.plugin_files])
     tasks = [each.name for each in registry.select_tasks(spec.stop_tasks)]
-    aim = verdict.parse_aim(spec.stop_metric, tasks) if spec.stop_metric else Aim(tasks[0])
+    aim = MetricRef.parse(spec.stop_metric or tasks[0], tasks)
     folder = Path(spec.out) / "stopping" / "run"
 
     def measured(checkpoint: Path) -> Look:
         shutil.rmtree(folder, ignore_errors=True)
-        run = runner.run(
-            RunSpec(
-                str(checkpoint),
-                spec.stop_tasks,
-                spec.stop_data,
-                limit=spec.stop_limit,
-                seed=spec.seed,
-                out=folder,
-                cache=False,
-            ),
-            registry,
+        result = evaluate(
+            checkpoint,
+            spec.stop_tasks,
+            spec.stop_data,
+            registry=registry,
+            limit=spec.stop_limit,
+            seed=spec.seed,
+            out=folder,
+            cache=False,
         )
-        found = verdict.named(aim, run.result)
-        return Look(found.name, *verdict.standing(found, run.result))
+        found = verdict.named(aim, result)
+        return Look(found.name, *verdict.standing(found, result))
 
     return measured

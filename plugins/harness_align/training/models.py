@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness import regular_files
 from harness.authoring import checkpoint
 from harness.authoring.chat import encoding
 from harness.authoring.chat.templates import ChatTemplate
+from harness.authoring.io import files
 from harness.errors import ModelError, UsageError
 from harness_align.dataset.training_rows import Kind
 from harness_align.spec import AlignSpec
@@ -62,7 +62,7 @@ def open_tokenizer(spec: AlignSpec, conversational: bool) -> Any:
         )
     if spec.chat_template is not None:
         try:
-            tokenizer.chat_template = regular_files.read_text(spec.chat_template)
+            tokenizer.chat_template = files.read_text(spec.chat_template)
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(
                 f"chat_template={spec.chat_template} cannot be read: {error}", "Give a Jinja file."

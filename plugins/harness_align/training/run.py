@@ -13,7 +13,7 @@ from typing import Any
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
 
-from harness import plugins
+from harness import load_plugins
 from harness.errors import DataError, RunFailedError, UsageError
 from harness.types import Message
 from harness_align import rewards
@@ -202,7 +202,7 @@ def _rewards(spec: AlignSpec) -> list[tuple[_TrlReward, float]]:
         raise UsageError(
             "no reward is given", "Give --reward task:NAME, a folder or plugin:FILE.py:FUNCTION."
         )
-    registry = plugins.load([Path(file) for file in spec.plugin_files])
+    registry = load_plugins([Path(file) for file in spec.plugin_files])
     used = [
         (_TrlReward(f"trained_{index}", rewards.open_reward(term.source, registry)), term.weight)
         for index, term in enumerate(rewards.parse(spec.rewards))

@@ -6,8 +6,8 @@ import gc
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
+from harness.authoring.io.serialization import canonical_hash
 from harness.protocols import BackendOptions
-from harness.results.serialization import canonical_hash
 from harness.types import Failed, Generate, KeyedRequest, Request, Response, Usage
 from harness_backends.api.budget import Meter, Prices
 from harness_backends.api.counting import TokenCounter, expected

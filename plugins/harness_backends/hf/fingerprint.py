@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.authoring.chat import encoding
-from harness.results.serialization import canonical_hash
+from harness.authoring.io.serialization import canonical_hash
 
 if TYPE_CHECKING:
     from harness_backends.hf.loading import Checkpoint

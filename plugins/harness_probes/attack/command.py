@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness import registry_of
+from harness.authoring.io import run_options
 from harness.authoring.literal import one_line, visible
-from harness.cli import options, registry_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,7 +30,7 @@ Examples:
 
 
 @click.command("attack", epilog=EPILOG)
-@options.run_options
+@run_options.run_options
 @click.option("--queries", type=click.IntRange(2), default=200, help="Texts asked a sample. [200]")
 @click.option(
     "--share",
@@ -45,7 +46,7 @@ Examples:
 )
 @click.option(
     "--kinds",
-    type=options.Names(),
+    type=run_options.Names(),
     default="words,characters",
     help="words (synonyms), characters (one slip a word). [words,characters]",
 )
@@ -66,11 +67,9 @@ def command(
     """
     from rich.console import Console
 
+    from harness import open_model, plan
+    from harness.authoring.io import files
     from harness.errors import UnknownNameError
-    from harness.results import runfolder
-    from harness.run import models
-    from harness.run import planner as planning
-    from harness.run.cache import ResponseStore, store_path
     from harness_probes.attack.run import attack
     from harness_probes.attack.search import KINDS, Limits
 
@@ -78,15 +77,14 @@ def command(
         if kind not in KINDS:
             raise UnknownNameError("kind of change", kind, KINDS)
     registry = registry_of(context)
-    spec = replace(options.run_spec(given), probes=())
+    spec = replace(run_options.run_spec(given), probes=())
     limits = Limits(queries, share, similarity, kinds)
-    with closing(models.open_backend(spec, registry)) as backend:
-        plan = planning.build(spec, registry, backend)
-        with ResponseStore(store_path(spec.cache, backend)) as store:
-            attacks = [attack(task, backend, store, limits, spec.seed) for task in plan.tasks]
+    with closing(open_model(spec.model_config, registry)) as backend:
+        planned = plan(spec, backend, registry)
+        attacks = [attack(task, backend, limits, spec.seed, spec.cache) for task in planned.tasks]
         model = {"spec": spec.model, "fingerprint": backend.fingerprint, **backend.describe()}
         usage = backend.usage
-    out = spec.out or runfolder.RUNS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-attack"
+    out = spec.out or run_options.RUNS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-attack"
     report = {
         "model": model,
         "limits": asdict(limits),
@@ -94,7 +92,7 @@ def command(
         "usage": asdict(usage),
         "tasks": {each.task: to_json(each) for each in attacks},
     }
-    runfolder.write_json(out / "attack.json", report)
+    files.write_json(out / "attack.json", report)
     console = Console(highlight=False)
     for each in attacks:
         _show(console, each)
@@ -108,7 +106,7 @@ def command(
 
 def to_json(attack: Attack) -> dict[str, Any]:
     """Measures, and every sample's end."""
-    from harness.results import serialization
+    from harness.authoring.io import serialization
 
     return {
         "n": len(attack.attacked),

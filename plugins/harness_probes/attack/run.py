@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.errors import RunFailedError, UsageError
-from harness.planned import PlannedSample, TaskPlan
+from harness import PlannedSample, TaskPlan, ask
+from harness.authoring.measures import predictions
+from harness.errors import RunFailedError, UsageError, plugin_call
 from harness.protocols import ModelBackend
-from harness.run import fewshot, planner, scheduler
-from harness.run.cache import ResponseStore
-from harness.scoring import predictions
 from harness.stats import estimates
-from harness.types import Estimate, Failed, KeyedRequest, Response, Sample
+from harness.stats.seeding import seeded
+from harness.types import Estimate, Failed, Request, Response, Sample
 from harness_probes.attack.search import Attacked, Limits, Outcome, Search, search
 
 
@@ -34,21 +33,34 @@ class Attack:
 
 
 def attack(
-    task: TaskPlan, backend: ModelBackend, store: ResponseStore, limits: Limits, seed: int
+    task: TaskPlan, backend: ModelBackend, limits: Limits, seed: int, cache: bool = True
 ) -> Attack:
     """Attacks every sample of a task.
 
+    Args:
+        task: The samples, and who asks about them.
+        backend: The open model.
+        limits: What the search may do.
+        seed: Of the changes that are tried.
+        cache: Whether the response store is used.
+
     Raises:
-        UsageError: The task's answers are no choice among options with probabilities.
+        UsageError: The task's answers are no choice among options with probabilities, or the
+            model's answers do not depend on the text.
         RunFailedError: A request failed.
     """
-    asker = _Asker(task, backend, store)
+    if getattr(backend, "by_sample", False):
+        raise UsageError(
+            "saved outputs answer the original samples alone, so an attack has nothing to ask",
+            "Name a model.",
+        )
+    asker = _Asker(task, backend, cache)
     planned = {item.sample.id: item for item in task.planned if item.probe is None}
     searches: dict[str, Search] = {}
     wanted: dict[str, list[Sample]] = {}
     ended: dict[str, Attacked] = {}
     for name, item in planned.items():
-        rng = fewshot.seeded("attack", seed, task.task.name, name)
+        rng = seeded("attack", seed, task.task.name, name)
         searches[name] = search(item.sample, limits, rng)
         wanted[name] = next(searches[name])
     while wanted:
@@ -67,41 +79,43 @@ def attack(
 class _Asker:
     """Asks about many texts in one call of the backend; what is stored is not asked again."""
 
-    def __init__(self, task: TaskPlan, backend: ModelBackend, store: ResponseStore) -> None:
-        self._task, self._backend, self._store = task, backend, store
+    def __init__(self, task: TaskPlan, backend: ModelBackend, cache: bool) -> None:
+        self._task, self._backend, self._cache = task, backend, cache
 
     def outcomes(
         self, wanted: Mapping[str, Sequence[Sample]], planned: Mapping[str, PlannedSample]
     ) -> dict[str, list[Outcome]]:
-        asked = {
-            name: [
-                planner.ask(self._task.task, sample, planned[name].shots, self._backend)
-                for sample in samples
-            ]
-            for name, samples in wanted.items()
-        }
-        responses = self._answers(item for items in asked.values() for item in items)
-        return {
-            name: [self._outcome(item, [responses[key] for key in item.keys]) for item in items]
-            for name, items in asked.items()
-        }
+        texts = [(name, sample) for name, samples in wanted.items() for sample in samples]
+        asked = [self._requests(sample, planned[name].shots) for name, sample in texts]
+        responses = iter(
+            ask(
+                self._backend,
+                [request for requests in asked for request in requests],
+                task=self._task.task.name,
+                sample_ids=[
+                    name for (name, _), requests in zip(texts, asked, strict=True) for _ in requests
+                ],
+                cache=self._cache,
+            )
+        )
+        found: dict[str, list[Outcome]] = {name: [] for name in wanted}
+        for (name, sample), requests in zip(texts, asked, strict=True):
+            found[name].append(self._outcome(sample, requests, [next(responses) for _ in requests]))
+        return found
 
-    def _answers(self, items: Iterable[PlannedSample]) -> dict[str, Response]:
-        name = self._task.task.name
-        requests = [
-            KeyedRequest(key, request, name, item.sample.id)
-            for item in items
-            for key, request in zip(item.keys, item.requests, strict=True)
-        ]
-        answers = scheduler.answers(requests, self._backend, self._store)
-        return {answer.key: answer.response for answer in answers}
+    def _requests(self, sample: Sample, shots: Sequence[Sample]) -> Sequence[Request]:
+        task = self._task.task
+        with plugin_call(task, f"task {task.name!r} failed to ask about sample {sample.id!r}"):
+            return task.requests(sample, shots)
 
-    def _outcome(self, item: PlannedSample, responses: Sequence[Response]) -> Outcome:
+    def _outcome(
+        self, sample: Sample, requests: Sequence[Request], responses: Sequence[Response]
+    ) -> Outcome:
         for response in responses:
             if isinstance(response, Failed):
                 raise RunFailedError(f"a request of the attack failed: {response.reason}")
-        chances = predictions.distribution(item.sample, item.requests, responses)
-        targets = item.sample.targets
+        chances = predictions.distribution(sample, requests, responses)
+        targets = sample.targets
         if chances is None or len(targets) != 1 or targets[0] not in chances:
             raise UsageError(
                 f"{self._task.task.name} is no choice among options with probabilities",

@@ -6,8 +6,8 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
+from harness.authoring.answers.scripts import CHARACTERS
 from harness.authoring.metrics import Mean
-from harness.authoring.scripts import CHARACTERS
 from harness.errors import MissingExtraError
 from harness.protocols import Metric
 from harness.types import Sample, ScoreValue

@@ -15,8 +15,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.authoring.answers.scripts import CHARACTERS
 from harness.authoring.metrics import Mean
-from harness.authoring.scripts import CHARACTERS
 from harness.protocols import Metric
 from harness.types import Sample, ScoreValue
 

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 import harness
+from harness.errors import UnknownNameError, UsageError
 
 
 def test_the_python_api_runs_and_compares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,3 +62,55 @@ def test_names_come_from_the_core_a_module_or_a_plugin() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout == "none\n", done.stderr
+
+
+def test_gate_judges_paths_and_runs_alike(make_run, tmp_path: Path) -> None:
+    main, candidate = (
+        make_run(name, {f"{n}": {"accuracy": float(n % 4 > wrong)} for n in range(200)})
+        for name, wrong in (("main", 0), ("candidate", 1))
+    )
+    rules = [{"metric": "quiz.accuracy", "max_drop": 0.02}]
+    verdict = harness.gate(candidate, main, rules=rules)
+    assert (verdict.verdict, verdict.exit_code) == ("block", 1)
+    loaded = harness.gate(harness.load_run(candidate), harness.load_run(main), rules=rules)
+    assert [each.evidence for each in loaded.rules] == [each.evidence for each in verdict.rules]
+    file = tmp_path / "gate.toml"
+    file.write_text('[[gate.rule]]\nmetric = "quiz.accuracy"\nmax_drop = 0.02\n', "utf-8")
+    assert harness.gate(main, main, config=file).verdict == "pass"
+    assert harness.gate(candidate, main, config={"alpha": 0.01, "rule": rules}).config.alpha == 0.01
+    for given in ({}, {"rules": rules, "config": file}):
+        with pytest.raises(UsageError, match="either rules or a config"):
+            harness.gate(candidate, main, **given)
+    with pytest.raises(UnknownNameError, match=r"quiz\.accuracy"):
+        harness.gate(candidate, main, rules=[{"metric": "quiz.acuracy", "min": 0.5}])
+
+
+def test_gain_is_positive_where_better(make_run) -> None:
+    main, candidate = (
+        make_run(name, {f"{n}": {"accuracy": float(n % 4 > wrong)} for n in range(200)})
+        for name, wrong in (("main", 0), ("candidate", 1))
+    )
+    assert harness.gain(main, candidate, "quiz.accuracy").value == pytest.approx(-0.25)
+    assert harness.gain(candidate, main, "quiz").interval(0.95)[0] > 0
+    toward = harness.gain(main, candidate, "quiz.accuracy@0.5")  # from 0.75 to 0.5
+    assert toward.value == pytest.approx(0.25)
+
+
+def test_samples_of_a_run_are_read(make_run) -> None:
+    folder = make_run("main", {"a": {"accuracy": 1.0}, "b": {"accuracy": 0.0}})
+    for place in (folder, str(folder)):
+        assert [each.sample.id for each in harness.read_samples(place, "quiz")] == ["a", "b"]
+        assert harness.read_result(place).tasks["quiz"].n == 2
+
+
+def test_what_would_be_ignored_is_refused(tmp_path: Path) -> None:
+    spec = harness.RunSpec("demo", ("sst2",), {"": "sample"}, limit=2, out=tmp_path / "run")
+    for given in ({"limit": 3}, {"data": "sample"}, {"tasks": "squad"}):
+        with pytest.raises(UsageError, match="a RunSpec says everything"):
+            harness.evaluate(spec, **given)
+    with pytest.raises(UsageError, match="both given"):
+        harness.evaluate(spec, registry=harness.load_plugins(), plugin_files=["x.py"])
+    assert harness.evaluate(spec).tasks["sst2"].n == 2
+    with closing(harness.open_model(spec.model_config)) as model:
+        (task,) = harness.plan(spec, model).tasks
+        assert task.sample_count == 2

@@ -112,7 +112,8 @@ cached_prompt = 0.3
     registry.backends["fake"] = BackendSpec("fake", "a fake", opened)
     values = config.read_config(written(tmp_path, text))
     for model in ("fake:small", "fake:large", "fake:other"):
-        models.open_backend(config.merge(values, {"model": model, "tasks": ("t",)}), registry)
+        spec = config.merge(values, {"model": model, "tasks": ("t",)})
+        models.open_backend(spec.model_config, registry)
     assert [options.prices for options in given] == [
         {"prompt": 0.5, "completion": 2.0},
         {"prompt": 3.0, "completion": 15.0, "cached_prompt": 0.3},

@@ -579,18 +579,13 @@ def test_a_folder_that_cannot_be_made_is_told_first(tiny_model, pairs_file, tmp_
 def test_a_result_without_scored_samples_is_an_error_that_says_what_is_kept(
     tiny_model, pairs_file, jsonl, tmp_path, monkeypatch
 ):
-    from types import SimpleNamespace
-
-    from harness.run import runner
+    from harness.errors import NothingScoredError
 
     measured = loop.measure
 
     def measure(job, registry, model, names, place):
         if place == "after":
-            task = SimpleNamespace(name="sst2", failure="not a number")
-            raise runner.NothingScoredError(
-                SimpleNamespace(result=SimpleNamespace(tasks={"sst2": task}), folder=tmp_path)
-            )
+            raise NothingScoredError({"sst2": "not a number"}, tmp_path)
         return measured(job, registry, model, names, place)
 
     monkeypatch.setattr(loop, "measure", measure)

@@ -15,7 +15,6 @@ from harness.config import RunSpec
 from harness.errors import UsageError
 from harness.protocols import BackendSpec
 from harness.run import planner
-from harness.run.cache import ResponseStore
 from harness.testing import FakeBackend
 from harness.types import Completion, Generate, Loglikelihood, Logprob, Sample
 from harness_probes.attack.command import side_by_side
@@ -131,10 +130,9 @@ def test_accuracy_before_and_after(rows: Path) -> None:
     registry = plugins.load()
     registry.backends["fake"] = BackendSpec("fake", "", lambda options: backend)
     whole = planner.build(RunSpec("fake:", ("sst2",), {"sst2": str(rows)}), registry, backend)
-    with ResponseStore(None) as store:
-        found = attack(whole.tasks[0], backend, store, Limits(share=0.5), 0)
-        asked = len(backend.asked)
-        again = attack(whole.tasks[0], backend, store, Limits(share=0.5), 0)
+    found = attack(whole.tasks[0], backend, Limits(share=0.5), 0)
+    asked = len(backend.asked)
+    again = attack(whole.tasks[0], backend, Limits(share=0.5), 0)
     assert again == found
     assert len(backend.asked) == asked, "the store answers the second time"
     measures = {name: estimate.value for name, estimate in found.measures.items()}
@@ -151,8 +149,17 @@ def test_a_task_without_options_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "qa.jsonl"
     path.write_text('{"context": "c", "question": "q?", "answers": ["x"]}\n', "utf-8")
     whole = planner.build(RunSpec("fake:", ("qa",), {"qa": str(path)}), registry, backend)
-    with ResponseStore(None) as store, pytest.raises(UsageError, match="no choice among options"):
-        attack(whole.tasks[0], backend, store, Limits(), 0)
+    with pytest.raises(UsageError, match="no choice among options"):
+        attack(whole.tasks[0], backend, Limits(), 0)
+
+
+def test_saved_outputs_cannot_be_attacked(rows: Path) -> None:
+    backend = FakeBackend(answer, frozenset({Loglikelihood}))
+    registry = plugins.load()
+    whole = planner.build(RunSpec("fake:", ("sst2",), {"sst2": str(rows)}), registry, backend)
+    backend.by_sample = True
+    with pytest.raises(UsageError, match="original samples alone"):
+        attack(whole.tasks[0], backend, Limits(), 0)
 
 
 def test_the_command_shows_texts_side_by_side(rows: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from harness import plugins
 from harness.config import RunSpec
 from harness.errors import DataError, UnknownNameError, UsageError
 from harness.protocols import Answers, BackendSpec, Probe, ProbeOptions, TaskOptions, TaskSpec
-from harness.results import runfolder, serialization
+from harness.results import result_json, runfolder
 from harness.run import planner, runner
 from harness.run.cache import default_path
 from harness.testing import FakeBackend
@@ -237,8 +237,8 @@ def test_a_model_writes_paraphrases_once(rows: Path, rewriter: Rewriter, tmp_pat
     again = runner.run(replace(spec, out=tmp_path / "two"), registry)
     assert len(rewriter.calls) == len(TEXTS), "the store answers the second time"
     assert (
-        serialization.result_to_json(again.result)["tasks"]
-        == serialization.result_to_json(first.result)["tasks"]
+        result_json.result_to_json(again.result)["tasks"]
+        == result_json.result_to_json(first.result)["tasks"]
     )
 
 
@@ -273,7 +273,7 @@ def test_a_model_that_writes_no_text_is_refused(rows: Path) -> None:
         task_settings={"paraphrase": {"model": "judge:x"}},
         cache=False,
     )
-    with pytest.raises(UsageError, match="judge:x was asked for Generate"):
+    with pytest.raises(UsageError, match="asks for Generate, which judge:x cannot answer"):
         planner.build(spec, registry, FakeBackend())
 
 

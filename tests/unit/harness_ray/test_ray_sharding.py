@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.results import serialization
+from harness.authoring.io import serialization
 from harness.testing import keyed
 from harness.types import Classify, Generate, Loglikelihood, Message, Request, Sampling
 from harness_ray import sharding

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.scoring.predictions import softmax
+from harness.authoring.measures.predictions import softmax
 from harness_tasks.metrics.choices import BINS, binned, brier, calibration_error, values
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.authoring.io.serialization import canonical_hash
+from harness.authoring.measures.predictions import response_text
 from harness.errors import DataError
-from harness.results.baseline import load_run, response_text, save_baseline
-from harness.results.serialization import canonical_hash
+from harness.results.baseline import load_run, save_baseline
 from harness.types import (
     Classify,
     ClassProbs,

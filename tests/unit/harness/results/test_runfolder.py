@@ -13,7 +13,7 @@ import pytest
 
 from harness.config import RunSpec
 from harness.errors import DataError, HarnessError, UsageError
-from harness.results import manifest, runfolder, serialization
+from harness.results import manifest, result_json, runfolder
 from harness.results.baseline import load_run, save_baseline
 from harness.run import runner
 
@@ -84,7 +84,7 @@ def test_folders_of_before_are_read_and_their_samples_counted(folder) -> None:
 
 
 def test_a_newer_schema_is_named(folder) -> None:
-    edit(folder / "results.json", lambda document: document.update(schema=serialization.SCHEMA + 1))
+    edit(folder / "results.json", lambda document: document.update(schema=result_json.SCHEMA + 1))
     with pytest.raises(DataError, match="newer harness"):
         runfolder.read_result(folder)
 

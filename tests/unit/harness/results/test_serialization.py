@@ -6,7 +6,8 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.results import serialization
+from harness.authoring.io import serialization
+from harness.results import result_json
 from harness.types import (
     Classify,
     ClassProbs,
@@ -121,9 +122,7 @@ def test_a_result_survives() -> None:
         {"typos": {"unchanged": 3}},
     )
     result = RunResult("id", "complete", {"name": "m"}, {"t": task}, {"seconds": 1.5}, Usage(3, 1))
-    assert (
-        serialization.result_from_json(through_json(serialization.result_to_json(result))) == result
-    )
+    assert result_json.result_from_json(through_json(result_json.result_to_json(result))) == result
 
 
 def test_undefined_numbers_become_null() -> None:

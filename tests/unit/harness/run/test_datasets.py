@@ -5,6 +5,7 @@ from pathlib import Path
 import pluggy
 import pytest
 
+from harness.authoring.readers import sources
 from harness.errors import DataError
 from harness.plugins import Registry
 from harness.protocols import TaskSpec
@@ -21,30 +22,30 @@ def touched(*paths: Path) -> list[str]:
 
 def test_parallel_text_is_cut_at_the_colons_that_part_files(tmp_path: Path) -> None:
     source, one, two = touched(tmp_path / "c:d" / "s.en", tmp_path / "r.A", tmp_path / "r.B")
-    assert datasets.from_path(f"{source}:{one}").paths == (source, one)
-    assert datasets.from_path(f"{source}:{one}:{two}").paths == (source, one, two)
-    assert datasets.from_path(source).paths == (source,)
+    assert sources.from_path(f"{source}:{one}").paths == (source, one)
+    assert sources.from_path(f"{source}:{one}:{two}").paths == (source, one, two)
+    assert sources.from_path(source).paths == (source,)
 
 
 def test_the_file_that_is_missing_is_named(tmp_path: Path) -> None:
     (source,) = touched(tmp_path / "s.en")
     with pytest.raises(DataError, match=r"absent\.de"):
-        datasets.from_path(f"{source}:{tmp_path / 'absent.de'}")
+        sources.from_path(f"{source}:{tmp_path / 'absent.de'}")
 
 
 def test_a_task_of_its_own_wins_over_the_rest(tmp_path: Path) -> None:
     own, sample = touched(tmp_path / "own.jsonl", tmp_path / "sample.jsonl")
     spec = TaskSpec("t", "", lambda options: None, Path(sample), hub=HubDataset("org/t"))
-    assert datasets.resolve(spec, {"": "sample", "t": own}).paths == (own,)
-    assert datasets.resolve(spec, {"": "sample"}) == DataSource(
+    assert sources.resolve(spec, {"": "sample", "t": own}).paths == (own,)
+    assert sources.resolve(spec, {"": "sample"}) == DataSource(
         "sample", "sample data of t", (sample,)
     )
-    assert datasets.resolve(spec, {}).label == "hub:org/t[validation]"
+    assert sources.resolve(spec, {}).label == "hub:org/t[validation]"
 
 
 def test_shots_come_from_the_training_split_of_the_hub() -> None:
     spec = TaskSpec("t", "", lambda options: None, hub=HubDataset("org/t", shots="train"))
-    shots = datasets.shots_source(spec, datasets.resolve(spec, {}), None)
+    shots = datasets.shots_source(spec, sources.resolve(spec, {}), None)
     assert shots.hub is not None
     assert shots.hub.split == "train"
 
@@ -53,17 +54,17 @@ def test_a_file_without_a_training_split_says_how_to_give_one(tmp_path: Path) ->
     (path,) = touched(tmp_path / "a.jsonl")
     spec = TaskSpec("t", "", lambda options: None)
     with pytest.raises(DataError, match=r"--set t\.shots=PATH"):
-        datasets.shots_source(spec, datasets.from_path(path), None)
+        datasets.shots_source(spec, sources.from_path(path), None)
 
 
 def test_the_fingerprint_follows_the_content(tmp_path: Path) -> None:
     one, two = touched(tmp_path / "a", tmp_path / "b")
-    assert datasets.fingerprint(datasets.from_path(one), []) == datasets.fingerprint(
-        datasets.from_path(two), []
+    assert datasets.fingerprint(sources.from_path(one), []) == datasets.fingerprint(
+        sources.from_path(two), []
     )
     Path(two).write_text("y\n", "utf-8")
-    assert datasets.fingerprint(datasets.from_path(one), []) != datasets.fingerprint(
-        datasets.from_path(two), []
+    assert datasets.fingerprint(sources.from_path(one), []) != datasets.fingerprint(
+        sources.from_path(two), []
     )
 
 

@@ -90,12 +90,14 @@ def test_the_fixed_gate_asks_everything(registry, rows, tmp_path, baseline) -> N
 
 
 def test_a_run_is_gated_again_alike_from_its_folder(registry, rows, tmp_path, baseline) -> None:
-    from harness import gate
+    from harness import gating
     from harness.results.baseline import load_run
 
     config = drop_rule(baseline, "sequential")
     finished, _ = run(registry, rows, tmp_path / "worse", 0.6, config)
-    again = gate.evaluate(gate.parse_gate(config), load_run(tmp_path / "worse"), load_run(baseline))
+    again = gating.evaluate(
+        gating.parse_gate(config), load_run(tmp_path / "worse"), load_run(baseline)
+    )
     assert again.verdict == finished.verdict.verdict
     assert again.samples_used == finished.verdict.samples_used
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from harness import config, errors
 from harness.cli import app
-from harness.config import RunSpec
+from harness.config import ModelConfig
 from harness.errors import HarnessError, UnknownNameError, UsageError
 from harness.protocols import (
     BackendOptions,
@@ -54,8 +54,8 @@ def made(registry) -> list[Nearby]:
     return found
 
 
-def spec(**given) -> RunSpec:
-    return RunSpec("fake:rest", ("echo",), **given)
+def spec(**given) -> ModelConfig:
+    return ModelConfig("fake:rest", **given)
 
 
 def test_the_executor_opens_the_model_with_its_own_options(registry, made) -> None:
@@ -64,7 +64,7 @@ def test_the_executor_opens_the_model_with_its_own_options(registry, made) -> No
         registry.backends["fake"], options={"depth": "", "knob": "turn"}
     )
     settings = {"workers": "2", "depth": "7", "knob": "left"}
-    opened = models.open_backend(spec(executor="nearby", backend_settings=settings), registry)
+    opened = models.open_backend(spec(executor="nearby", settings=settings), registry)
     assert opened is THE_BACKEND
     (executor,) = made
     assert isinstance(executor, Executor)
@@ -79,7 +79,7 @@ def test_without_one_the_model_is_opened_here(registry, made, backend) -> None:
     assert models.open_backend(spec(executor="local"), registry) is backend
     assert not made
     with pytest.raises(UnknownNameError, match="option of the fake backend 'workers'"):
-        models.open_backend(spec(backend_settings={"workers": "2"}), registry)
+        models.open_backend(spec(settings={"workers": "2"}), registry)
 
 
 def test_what_does_not_exist_is_named_with_what_is_near(registry, made) -> None:
@@ -88,7 +88,7 @@ def test_what_does_not_exist_is_named_with_what_is_near(registry, made) -> None:
     assert "nearby" in str(caught.value.hint)
     with pytest.raises(UnknownNameError, match="backend and the nearby executor 'worker'"):
         settings = {"worker": "2"}
-        models.open_backend(spec(executor="nearby", backend_settings=settings), registry)
+        models.open_backend(spec(executor="nearby", settings=settings), registry)
 
 
 def test_a_backend_of_which_there_can_be_one_is_not_spread(registry, made) -> None:

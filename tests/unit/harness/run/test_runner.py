@@ -14,7 +14,13 @@ import pytest
 from harness import hookimpl
 from harness.authoring.metrics import Mean
 from harness.config import RunSpec
-from harness.errors import HarnessError, PluginError, RunFailedError, RunInterruptedError
+from harness.errors import (
+    HarnessError,
+    NothingScoredError,
+    PluginError,
+    RunFailedError,
+    RunInterruptedError,
+)
 from harness.plugins import Registry
 from harness.protocols import BackendSpec, TaskOptions
 from harness.results import runfolder
@@ -219,13 +225,14 @@ def test_a_task_without_a_scored_sample_fails_the_run_which_is_still_written(
     def answer(request: Any) -> Response:
         return Failed("quota" if request.prompt.endswith("0") else "refused")
 
-    with pytest.raises(runner.NothingScoredError) as caught:
+    with pytest.raises(NothingScoredError) as caught:
         runner.run(spec(echo_rows, tmp_path / "o"), with_backend(registry, FakeBackend(answer)))
     assert caught.value.exit_code == 3
     reason = "no sample of echo could be scored: refused (10 of 12 samples)"
     assert reason in str(caught.value)
+    assert caught.value.folder == tmp_path / "o"
     written = runfolder.read_result(tmp_path / "o")
-    assert written.tasks["echo"].errors == caught.value.run.result.tasks["echo"].errors == 12
+    assert written.tasks["echo"].errors == 12
     assert written.tasks["echo"].failure == "refused (10 of 12 samples)"
     assert json.loads((tmp_path / "o" / "run.json").read_text("utf-8"))["status"] == "complete"
 

@@ -78,7 +78,7 @@ def test_pairs_of_equal_length():
 def test_what_is_not_known_is_null_in_json():
     import json
 
-    from harness.results import serialization
+    from harness.authoring.io import serialization
     from harness.types import Estimate
     from harness_align.evaluation.held_out_evaluation import HeldOutChange, HeldOutEvaluation
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
+from harness import load_plugins
 from harness.authoring import metrics
+from harness.authoring.metrics import MetricRef
 from harness.errors import UnknownNameError, UsageError
+from harness.protocols import TaskSpec
 from harness.results.baseline import ScoredRun, ScoredSample
 from harness.stats import estimates
 from harness.types import DataSource, MetricResult, RunResult, TaskResult
-from harness_align.evaluation.verdict import Aim, AlignVerdict, judge, named, parse_aim, standing
+from harness_align.evaluation.verdict import AlignVerdict, judge, named, standing
 
 
 def scored(values, higher=True):
@@ -34,12 +39,16 @@ def scored(values, higher=True):
 BAD, GOOD, MIXED = [0.0] * 80 + [1.0] * 20, [0.0] * 20 + [1.0] * 80, [0.0, 1.0] * 50
 
 
-TARGET = (Aim("t"),)
+TARGET = (MetricRef("t"),)
 
 
 def decide(before, after, targets=TARGET, guards=(), higher=True):
-    names = {task: [metrics.Mean("acc")] for task in before}
-    return judge(scored(before, higher), scored(after, higher), targets, guards, names)
+    registry = load_plugins()
+    for task in before:
+        registry.tasks[task] = TaskSpec(
+            task, "", lambda _: SimpleNamespace(metrics=[metrics.Mean("acc")])
+        )
+    return judge(scored(before, higher), scored(after, higher), targets, guards, registry)
 
 
 def test_a_shown_gain_passes():
@@ -58,13 +67,13 @@ def test_a_loss_on_the_target_blocks():
 
 
 def test_a_loss_on_a_guard_blocks_whatever_was_gained():
-    verdict = decide({"t": BAD, "g": GOOD}, {"t": GOOD, "g": BAD}, guards=(Aim("g", "acc"),))
+    verdict = decide({"t": BAD, "g": GOOD}, {"t": GOOD, "g": BAD}, guards=(MetricRef("g", "acc"),))
     assert (verdict.decision, verdict.exit_code) == ("block", 1)
     assert "alignment tax" in verdict.sentence
 
 
 def test_a_guard_without_a_shown_loss_passes_and_says_what_would_have_been_seen():
-    verdict = decide({"t": BAD, "g": MIXED}, {"t": GOOD, "g": MIXED}, guards=(Aim("g"),))
+    verdict = decide({"t": BAD, "g": MIXED}, {"t": GOOD, "g": MIXED}, guards=(MetricRef("g"),))
     assert verdict.decision == "pass"
     assert "would be" in verdict.judgements[1].sentence
 
@@ -75,7 +84,7 @@ def test_lower_is_better_turns_gains_round():
 
 
 def test_closer_to_an_ideal_is_a_gain_from_either_side():
-    half = (Aim("t", "acc", 0.5),)
+    half = (MetricRef("t", "acc", 0.5),)
     assert decide({"t": GOOD}, {"t": MIXED}, half, higher=None).decision == "pass"
     assert decide({"t": BAD}, {"t": MIXED}, half, higher=None).decision == "pass"
     assert decide({"t": MIXED}, {"t": BAD}, half, higher=None).decision == "block"
@@ -92,8 +101,8 @@ def test_losses_of_many_guards_are_corrected():
     before = {"t": BAD, **{f"g{i}": MIXED for i in range(20)}}
     slightly = [*MIXED[:86], *[0.0] * 14]  # seven of a hundred lost
     after = {"t": GOOD, **{f"g{i}": MIXED for i in range(20)}, "g0": slightly}
-    alone = decide(before, after, guards=(Aim("g0"),))
-    among = decide(before, after, guards=tuple(Aim(f"g{i}") for i in range(20)))
+    alone = decide(before, after, guards=(MetricRef("g0"),))
+    among = decide(before, after, guards=tuple(MetricRef(f"g{i}") for i in range(20)))
     assert alone.decision == "block"
     assert among.decision == "pass"
 
@@ -105,18 +114,18 @@ def test_nothing_judged_is_inconclusive():
 
 def test_aims_are_read_with_metric_and_ideal():
     tasks = ["squad", "squad.v2"]
-    assert parse_aim("squad", tasks) == Aim("squad")
-    assert parse_aim("squad.f1", tasks) == Aim("squad", "f1")
-    assert parse_aim("squad.v2.f1@0.5", tasks) == Aim("squad.v2", "f1", 0.5)
+    assert MetricRef.parse("squad", tasks) == MetricRef("squad")
+    assert MetricRef.parse("squad.f1", tasks) == MetricRef("squad", "f1")
+    assert MetricRef.parse("squad.v2.f1@0.5", tasks) == MetricRef("squad.v2", "f1", 0.5)
     with pytest.raises(UnknownNameError, match="squad"):
-        parse_aim("squat.f1", tasks)
+        MetricRef.parse("squat.f1", tasks)
     with pytest.raises(UsageError, match="half"):
-        parse_aim("squad.f1@half", tasks)
+        MetricRef.parse("squad.f1@half", tasks)
 
 
 def test_a_metric_that_the_task_lacks_lists_the_known_ones():
     with pytest.raises(UnknownNameError, match="acc"):
-        decide({"t": BAD}, {"t": GOOD}, (Aim("t", "ac"),))
+        decide({"t": BAD}, {"t": GOOD}, (MetricRef("t", "ac"),))
 
 
 @pytest.mark.parametrize(
@@ -125,11 +134,11 @@ def test_a_metric_that_the_task_lacks_lists_the_known_ones():
 )
 def test_how_good_a_value_is_goes_by_its_direction_or_its_ideal(higher, ideal, expected):
     result = scored({"t": BAD}, higher).result
-    aim = named(Aim("t", "", ideal), result)
+    aim = named(MetricRef("t", "", ideal), result)
     assert aim.metric == "acc"
     assert standing(aim, result) == pytest.approx((0.2, expected))
 
 
 def test_a_metric_without_a_direction_needs_an_ideal():
     with pytest.raises(UsageError, match="neither better high nor low"):
-        named(Aim("t"), scored({"t": BAD}, None).result)
+        named(MetricRef("t"), scored({"t": BAD}, None).result)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness import plugins
-from harness.config import RunSpec
+from harness.config import ModelConfig
 from harness.errors import DataError, ModelError, UsageError
 from harness.protocols import BackendSpec
 from harness.testing import FakeBackend
@@ -37,7 +37,7 @@ def registry():
 
 
 def spec(*roles, **options):
-    models = {role: RunSpec(f"fake:{role}", ("x",), cache=False) for role in roles}
+    models = {role: ModelConfig(f"fake:{role}", cache=False) for role in roles}
     return pairing.PairSpec(models, **options)
 
 
@@ -102,7 +102,7 @@ def test_a_reward_that_disagrees_drops_the_pair_and_its_gap_is_the_difficulty(re
 
 def test_one_model_is_not_stronger_than_itself():
     with pytest.raises(UsageError, match="not stronger than itself"):
-        pairing.PairSpec({"strong": RunSpec("m", ("x",)), "weak": RunSpec("m", ("x",))})
+        pairing.PairSpec({"strong": ModelConfig("m"), "weak": ModelConfig("m")})
 
 
 def test_a_judge_that_follows_the_place_gives_ties(registry):
@@ -113,7 +113,7 @@ def test_a_judge_that_follows_the_place_gives_ties(registry):
     registry.backends["judge"] = BackendSpec(
         "judge", "always A", lambda options: FakeBackend(answer, frozenset({Loglikelihood}))
     )
-    judge = RunSpec("judge", ("x",), cache=False)
+    judge = ModelConfig("judge", cache=False)
     assert judging.preferences(judge, registry, ["p"], ["old"], ["new"]) == [0.5]
 
 
@@ -126,7 +126,7 @@ def test_a_judge_that_follows_the_content_is_heard(registry):
     registry.backends["judge"] = BackendSpec(
         "judge", "knows", lambda options: FakeBackend(answer, frozenset({Loglikelihood}))
     )
-    judge = RunSpec("judge", ("x",), cache=False)
+    judge = ModelConfig("judge", cache=False)
     assert judging.preferences(judge, registry, ["p", "q"], ["bad", "good"], ["good", "bad"]) == [
         1.0,
         0.0,
@@ -150,5 +150,5 @@ def test_a_judge_that_only_writes_is_read(registry, said, preferred):
     registry.backends["judge"] = BackendSpec(
         "judge", "writes", lambda options: FakeBackend(answer, frozenset({Generate}))
     )
-    judge = RunSpec("judge", ("x",), cache=False)
+    judge = ModelConfig("judge", cache=False)
     assert judging.preferences(judge, registry, ["p"], ["bad"], ["good"]) == [preferred]

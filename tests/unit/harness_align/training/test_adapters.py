@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from harness import plugins
-from harness.config import RunSpec
+from harness.config import ModelConfig
 from harness.run import models
 from harness.testing import check_backend
 from harness.types import Generate, Loglikelihood, RollingLoglikelihood, Sampling
@@ -49,14 +49,14 @@ def trained(tiny_model, jsonl, pairs, tmp_path):
 
 
 def ask(model):
-    return asking.logprobs(RunSpec(str(model), ("x",), cache=False), plugins.load(), REQUESTS[:3])
+    return asking.logprobs(ModelConfig(str(model), cache=False), plugins.load(), REQUESTS[:3])
 
 
 @pytest.mark.parametrize("adapter", ["prompt", "prefix"])
 def test_prompt_and_prefix_tuning_answer_every_request(trained, tiny_model, adapter):
     folder = trained(adapter)
     for name in (str(folder), f"peft:{folder}"):
-        with closing(models.open_backend(RunSpec(name, ("x",)), plugins.load())) as backend:
+        with closing(models.open_backend(ModelConfig(name), plugins.load())) as backend:
             check_backend(backend, REQUESTS)
     for ours, base in zip(ask(folder), ask(tiny_model), strict=True):
         assert abs(ours.total - base.total) > 1e-3

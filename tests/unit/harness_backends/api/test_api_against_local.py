@@ -10,7 +10,8 @@ import pytest
 
 from harness import plugins
 from harness.config import RunSpec
-from harness.errors import ModelError, UsageError
+from harness.errors import ModelError, NothingScoredError, UsageError
+from harness.results import runfolder
 from harness.run import runner
 from harness.testing import check_backend, keyed
 from harness.types import (
@@ -259,8 +260,8 @@ def test_a_run_scores_as_the_local_one(
         )
         try:
             results.append(runner.run(spec, registry).result)
-        except runner.NothingScoredError as error:  # random words name no choice
-            results.append(error.run.result)
+        except NothingScoredError as error:  # random words name no choice
+            results.append(runfolder.read_result(error.folder))
     local_run, by_text, by_chat, again = results
     assert {result.status for result in results} == {"complete"}
     theirs, ours = (run.tasks["multiple_choice"].metrics for run in (local_run, by_text))

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from harness.authoring.answers import thinking
 from harness.authoring.answers.thinking import MARKS, completion, split
-from harness.results import serialization
+from harness.authoring.io import serialization
 from harness.types import Completion, Failed, Logprob
 
 WORDS = st.text("abc .\n", max_size=30)

@@ -1,0 +1,122 @@
+"""Options that several commands share, and how they become a RunSpec."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from harness import config
+from harness.config import RUNS, RunSpec, parse_data, read_config, read_toml, split_names
+
+__all__ = [
+    "RUNS",
+    "BatchSize",
+    "Names",
+    "parse_data",
+    "read_config",
+    "read_toml",
+    "run_options",
+    "run_spec",
+    "split_names",
+]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Names(click.ParamType[tuple[str, ...]]):
+    """Comma-separated names."""
+
+    name = "a,b,c"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, context: click.Context | None
+    ) -> tuple[str, ...]:
+        """Splits at commas; empty names are dropped."""
+        del param, context
+        if isinstance(value, tuple):
+            return value
+        return tuple(name.strip() for name in str(value).split(",") if name.strip())
+
+
+class BatchSize(click.ParamType[int | str]):
+    """``auto`` or a whole number from 1."""
+
+    name = "auto|N"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, context: click.Context | None
+    ) -> int | str:
+        """Checks the number."""
+        if value == "auto" or isinstance(value, int):
+            return value  # type: ignore[no-any-return]
+        if str(value).isdecimal() and int(value) >= 1:
+            return int(value)
+        return self.fail(f"{value!r} is neither `auto` nor a whole number from 1", param, context)
+
+
+_RUN_OPTIONS = (
+    click.option("--model", metavar="MODEL", help="Checkpoint folder, hub id or SCHEME:REST."),
+    click.option("--tasks", type=Names(), help="Tasks and suites, comma-separated."),
+    click.option(
+        "--data",
+        multiple=True,
+        metavar="TASK=PATH",
+        help="A task's data file or folder (SRC:REF for parallel text), or `sample` for the "
+        "small sets that ship with the tasks. Without it, data come from the hub.",
+    ),
+    click.option("--probes", type=Names(), help="Probes and suites of probes, on every task."),
+    click.option("--limit", type=click.IntRange(1), help="Only the first N samples of each task."),
+    click.option(
+        "--sample",
+        type=click.IntRange(1),
+        help="Only N samples of each task, drawn with the seed, stratified by group or label.",
+    ),
+    click.option("--num-fewshot", type=click.IntRange(0), help="Solved examples shown. [0]"),
+    click.option("--batch-size", type=BatchSize(), help="Sequences a forward pass. [auto]"),
+    click.option("--dtype", help="auto, float32, bfloat16 or float16. [auto]"),
+    click.option("--device", help="auto, cpu, cuda, cuda:1, mps. [auto]"),
+    click.option("--executor", metavar="NAME", help="Where the model runs: local, ray. [local]"),
+    click.option("--seed", type=int, help="Of few-shot draws, probes and sampling. [0]"),
+    click.option("--group-by", type=Names(), help="Metadata fields to report by group."),
+    click.option(
+        "--set",
+        "settings",
+        multiple=True,
+        metavar="[NAME.]KEY=VALUE",
+        help="An option of the backend or executor, or of the task or probe NAME; "
+        "`harness ls NAME` lists them.",
+    ),
+    click.option("--config", type=click.Path(path_type=Path), help="harness.toml to start from."),
+    click.option("--out", type=click.Path(path_type=Path), help="Run folder. [runs/TIME-MODEL]"),
+    click.option("--baseline", help="Run folder or baseline file to gate against."),
+    click.option("--format", "formats", type=Names(), help="Reports to write. [console,html]"),
+    click.option("--no-cache", is_flag=True, help="Neither read nor keep stored responses."),
+)
+
+
+def run_options(function: Function) -> Function:
+    """Adds the options that describe a run."""
+    for option in reversed(_RUN_OPTIONS):
+        function = option(function)
+    return function
+
+
+def run_spec(given: Mapping[str, Any]) -> RunSpec:
+    """The RunSpec of parsed ``run_options``.
+
+    Raises:
+        HarnessError: A value is malformed, or harness.toml is.
+    """
+    values = dict(given)
+    path = values.pop("config")
+    backend, tasks = config.parse_settings(values.pop("settings"))
+    values["backend_settings"], values["task_settings"] = backend, tasks
+    values["data"] = config.parse_data(values["data"])
+    if values["batch_size"] == "auto":
+        values["batch_size"] = None
+    if values.pop("no_cache"):
+        values["cache"] = False
+    return config.merge(config.read_config(path) if path is not None else {}, values)

@@ -1,0 +1,272 @@
+"""The evidence for and against one rule, from all samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from harness.authoring.metrics import values_of
+from harness.comparison import comparability, measure
+from harness.comparison.comparability import TaskIdentity
+from harness.comparison.measure import (
+    AlignedTask,
+    CannotCompare,
+    MetricsOfTask,
+    PairedMetric,
+    Unbounded,
+)
+from harness.comparison.metric_kinds import MeanScores
+from harness.gating.config import DROPS, GateConfig, Rule
+from harness.gating.names import direction, ideal_of, reported
+from harness.gating.verdict import Evidence
+from harness.results.baseline import ScoredRun, ScoredSample
+from harness.stats import resampling
+from harness.stats.inference import Inference
+from harness.types import MetricResult, Score, TaskResult, Unscored
+
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A rule's evidence with the p-values for blocking and for passing it.
+
+    ``doubt`` says why it may not pass whatever its p-value: too much is missing.
+    """
+
+    evidence: Evidence
+    p_block: float
+    p_pass: float
+    doubt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """What rules are judged by.
+
+    Attributes:
+        config: The gate.
+        candidate: The run that is judged.
+        baseline: What it is compared with; None where no rule needs one.
+        metrics: Task → metric objects.
+        aligned: Task → its samples in both runs, kept from one rule to the next.
+    """
+
+    config: GateConfig
+    candidate: ScoredRun
+    baseline: ScoredRun | None
+    metrics: MetricsOfTask
+    aligned: dict[str, AlignedTask] = field(default_factory=dict)
+
+    def judge(self, rule: Rule, alpha: float, resamples: int = resampling.RESAMPLES) -> Judged:
+        """Evidence for and against one rule.
+
+        Args:
+            rule: The rule.
+            alpha: The interval shown has coverage 1 − 2·alpha (1 − alpha for a target).
+            resamples: Of the bootstrap.
+
+        Raises:
+            NotMeasurable: Something is missing, NaN or not comparable; the rule then blocks.
+        """
+        if self.candidate.result.status != "complete":
+            raise CannotCompare("the run is incomplete")
+        ref = rule.ref(self.candidate.result.tasks)
+        if ref is None:
+            raise CannotCompare("the run did not evaluate its task")
+        task, name = ref.task, ref.metric
+        if rule.kind in DROPS:
+            return self._drop(rule, task, name, alpha, resamples)
+        judged = self._level(rule, task, name, alpha, resamples)
+        return replace(judged, doubt=judged.doubt or self._too_few(task, name))
+
+    def _too_few(self, task: str, name: str) -> str:
+        """Why what the candidate did not run of the baseline's samples forbids a pass."""
+        if self.baseline is None or task not in self.baseline.samples:
+            return ""
+        before, after = self.baseline.samples[task], self.candidate.samples.get(task, {})
+        scored = [each for each, old in before.items() if measure.number(old.scores.get(name))]
+        scored = scored or list(before)  # a probe's measure: every sample counts
+        missing = sum(each not in after for each in scored)
+        return too_many_missing(missing, len(scored), self.config.max_missing)
+
+    # ----------------------------------------------------------------- levels
+
+    def _level(self, rule: Rule, task: str, name: str, alpha: float, resamples: int) -> Judged:
+        measured = _probe_estimate(self.candidate.result.tasks[task], name)
+        failed: list[Score] = []
+        doubt = ""
+        if measured is not None:
+            inference, n = measured
+        else:
+            failed = self._failed(task, name)
+            (inference, n), doubt = _cautiously(
+                lambda whole: measure.infer_metric(
+                    self.candidate, task, name, self.metrics, failed if whole else (), resamples
+                )
+            )
+        p_block, p_pass = level_p_values(rule, inference)
+        confidence = 1 - alpha if rule.kind == "target" else 1 - 2 * alpha
+        low, high = inference.interval(confidence)
+        evidence = Evidence(
+            inference.value, low, high, confidence, n, inference.method, missing=len(failed)
+        )
+        doubt = doubt or self._too_unscored(len(failed), n)
+        return Judged(evidence, p_block, p_pass, doubt)
+
+    def _failed(self, task: str, name: str) -> list[Score]:
+        """Rows, without a value, of the samples that the candidate failed on."""
+        known = self.baseline.samples.get(task, {}) if self.baseline is not None else {}
+        return [
+            Score(sample.id, name, 0.0, cluster=sample.cluster)
+            for sample in self.candidate.samples.get(task, {}).values()
+            if _failed_on(sample, name, known)
+        ]
+
+    def _too_unscored(self, failed: int, n: int) -> str:
+        if failed <= self.config.max_unscored * (n + failed):
+            return ""
+        return f"{failed} of {n + failed} samples could not be scored"
+
+    # ----------------------------------------------------------------- drops
+
+    def _drop(self, rule: Rule, task: str, name: str, alpha: float, resamples: int) -> Judged:
+        assert self.baseline is not None  # check_rules
+        pairs = self._pairs(task, name, resamples)
+        runs = [self.candidate, self.baseline]
+        ideal = ideal_of(rule, runs, self.metrics)
+        # Better is up: what is negative where the rule is broken, and its value at the margin.
+        sign = 1.0 if direction(rule.metric, runs, self.metrics) is not False else -1.0
+        if ideal is not None:
+            sign = -1.0
+        bound = sign * -rule.value if rule.kind == "max_drop" else 0.0
+        inference, doubt = _cautiously(
+            lambda whole: _worsening(rule, replace(pairs, whole=whole), ideal, sign)
+        )
+        if sign > 0:
+            p_block, p_pass = inference.below(bound), inference.above(bound)
+        else:
+            p_block, p_pass = inference.above(bound), inference.below(bound)
+        before, after = pairs.values()
+        low, high = inference.interval(1 - 2 * alpha)
+        value = inference.value
+        if sign > 0:
+            value, low, high = -value, -high, -low
+        if rule.kind == "max_relative_drop":
+            check_share(rule, pairs.metric.level(pairs.pairs.baseline, pairs.resamples))
+            value, low, high = (rule.value + each / abs(before) for each in (value, low, high))
+        rows = pairs.pairs
+        n = len(rows.baseline)
+        shown = rule.kind == "max_drop" and in_points(pairs, reported(self.candidate, rule.metric))
+        evidence = Evidence(
+            value, low, high, 1 - 2 * alpha, n, inference.method, before, after,
+            higher_is_better=sign > 0, missing=rows.left_out, ideal=ideal,
+            points=shown,
+        )  # fmt: skip
+        doubt = doubt or self._too_unscored(rows.candidate_unscored, n)
+        of = n + rows.candidate_unscored + rows.missing
+        doubt = doubt or too_many_missing(rows.missing, of, self.config.max_missing)
+        return Judged(evidence, p_block, p_pass, doubt)
+
+    def _pairs(self, task: str, name: str, resamples: int) -> PairedMetric:
+        assert self.baseline is not None
+        if task not in self.baseline.result.tasks:
+            raise CannotCompare(f"the baseline did not evaluate {task}")
+        reason = comparability.incomparable(
+            TaskIdentity.of_result(self.baseline.result.tasks[task]),
+            TaskIdentity.of_result(self.candidate.result.tasks[task]),
+        )
+        if reason:
+            raise CannotCompare(f"not comparable with the baseline ({reason})")
+        both = self.baseline.samples, self.candidate.samples
+        if task not in self.aligned and all(task in samples for samples in both):
+            self.aligned[task] = measure.align(*(samples[task] for samples in both))
+        return measure.pair_metric(
+            self.baseline, self.candidate, task, name, self.metrics, resamples=resamples,
+            aligned=self.aligned.get(task),
+        )  # fmt: skip
+
+
+def check_share(rule: Rule, before: Inference) -> None:
+    """A share of a baseline that may be almost 0 is no margin.
+
+    Raises:
+        NotMeasurable: The baseline's value may be less than half of what it seems.
+    """
+    if before.value <= 0 or not before.interval(0.95)[0] >= before.value / 2:
+        raise CannotCompare(
+            f"the baseline's value, {before.value:.3g}, is too near 0 for a share of it to be a "
+            f"margin ({rule}); give max_drop"
+        )
+
+
+def _failed_on(sample: ScoredSample, name: str, baseline: Mapping[str, ScoredSample]) -> bool:
+    """Whether the sample has no value of the metric although the metric applies to it."""
+    value = sample.scores.get(name)
+    if measure.number(value):
+        return False
+    old = baseline.get(sample.id)
+    if old is not None and old.error is None:
+        return measure.number(old.scores.get(name))
+    return isinstance(value, Unscored) or sample.error is not None
+
+
+def _worsening(rule: Rule, pairs: PairedMetric, ideal: float | None, sign: float) -> Inference:
+    if ideal is not None:
+        return pairs.distance_change(ideal)
+    if rule.kind == "max_relative_drop":
+        return pairs.less_than_share(1 - sign * rule.value)
+    return pairs.difference()
+
+
+def _cautiously(infer: Callable[[bool], Found]) -> tuple[Found, str]:
+    """What ``infer`` gives with failures at their worst; where that fails, without and why."""
+    try:
+        return infer(True), ""
+    except Unbounded as reason:
+        return infer(False), f"samples could not be scored, and {reason}"
+
+
+def level_p_values(rule: Rule, inference: Inference) -> tuple[float, float]:
+    """The p-values for blocking and for passing a rule on the metric itself."""
+    below, above = inference.below, inference.above
+    if rule.kind == "target":
+        # Both sides of the target can block: two-sided tests, hence the factors of 2.
+        least, most = rule.value - rule.tolerance, rule.value + rule.tolerance
+        p_block = min(1.0, 2 * min(below(least), above(most)))
+        return p_block, min(1.0, 2 * max(above(least), below(most)))
+    at_least, at_most = above(rule.value), below(rule.value)
+    return (at_most, at_least) if rule.kind == "min" else (at_least, at_most)
+
+
+def too_many_missing(missing: int, of: int, allowed: float) -> str:
+    """Why a candidate that did not run some of the baseline's samples may not pass."""
+    if missing <= allowed * of:
+        return ""
+    share = f" (max_missing = {allowed:g})" if allowed else ""
+    return f"the candidate did not run {missing} of the baseline's {of} samples{share}"
+
+
+def _probe_estimate(result: TaskResult, name: str) -> tuple[Inference, int] | None:
+    probe, _, rest = name.partition(".")
+    metric, _, measured = rest.partition(".")
+    found = result.probes.get(probe, {}).get(metric, {}).get(measured)
+    if found is None:
+        return None
+    return measure.from_estimate(found, f"{result.name}.{name}"), found.n
+
+
+def in_points(pairs: PairedMetric, result: MetricResult | None) -> bool:
+    """Whether a difference is best read in percentage points: the metric is a share or a mean
+    of scores in [0, 1], not sacrebleu's 0–100 (those carry a signature) nor unbounded.
+    """
+    if isinstance(pairs.metric, MeanScores):
+        rows = (pairs.pairs.baseline, pairs.pairs.candidate)
+        return all(((each >= 0) & (each <= 1)).all() for each in map(values_of, rows))
+    return (
+        result is not None
+        and result.signature is None
+        and result.higher_is_better is not False
+        and abs(result.estimate.value) <= 1
+    )

@@ -1,0 +1,66 @@
+"""What judging finished runs needs of the installed tasks: their metric objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from harness.comparison.measure import MetricsOfTask
+    from harness.plugins import Registry
+    from harness.protocols import Metric, TaskSpec
+    from harness.results.baseline import ScoredRun
+
+
+def task_metrics(
+    registry: Registry, runs: Sequence[ScoredRun | None], rules: Iterable[str] = ()
+) -> MetricsOfTask:
+    """Task → metrics, of the runs' tasks and of those that rules name, where installed.
+
+    A task that is installed and cannot be opened with the run's settings has none.
+
+    Args:
+        registry: The loaded plugins.
+        runs: Their tasks, opened with the settings that the run had.
+        rules: ``TASK.METRIC`` names.
+    """
+    from harness.authoring.metrics import MetricRef
+    from harness.errors import HarnessError
+    from harness.protocols import TaskOptions
+
+    specs = {**_recorded(registry, runs), **registry.tasks}
+    settings: dict[str, dict[str, str]] = {}
+    for rule in rules:
+        ref = MetricRef.find(rule, specs)
+        if ref is not None:
+            settings[ref.task] = {}
+    for run in runs:
+        if run is not None:
+            given = run.spec.get("task_settings", {})
+            settings |= {name: dict(given.get(name, {})) for name in run.result.tasks}
+    metrics: dict[str, Sequence[Metric]] = {}
+    for task, values in settings.items():
+        if task not in specs:
+            continue
+        try:
+            metrics[task] = tuple(specs[task].open(TaskOptions(values=values)).metrics)
+        except HarnessError:
+            # An extra that is not installed, or settings of another version: what can be told
+            # from the scores alone still is, and the rest is named as skipped.
+            metrics[task] = ()
+    return metrics
+
+
+def _recorded(registry: Registry, runs: Iterable[ScoredRun | None]) -> dict[str, TaskSpec]:
+    """The tasks that harness.toml declared when the runs were made, where they can be made."""
+    from harness.authoring import declared_tables
+    from harness.errors import HarnessError
+
+    found: dict[str, TaskSpec] = {}
+    for run in runs:
+        for name, table in (run.spec.get("declared", {}) if run is not None else {}).items():
+            with suppress(HarnessError):  # a metric of a plugin that is not here
+                declared = declared_tables.parse("run.json", name, table, registry.metrics)
+                found[name] = declared.spec(registry.metrics)
+    return found
