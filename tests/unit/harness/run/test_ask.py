@@ -113,7 +113,7 @@ def test_a_config_opens_the_model_and_closes_it(registry) -> None:
     registry.backends["fake"] = replace(
         registry.backends["fake"], open=opened, options={"depth": ""}
     )
-    config = ModelConfig("fake:x", batch_size=3, seed=7, settings={"depth": 2}, cache=False)
+    config = ModelConfig("fake:x", batch_size=3, seed=7, settings={"depth": "2"}, cache=False)
     assert texts(ask(config, [A], registry=registry)) == ["A"]
     assert [each.closed for each in made] == [True]
     (options,) = given
