@@ -17,13 +17,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from harness.api import compare, evaluate, gain, gate, load_plugins, load_run, open_model, plan
     from harness.cli import registry_of
-    from harness.comparison.values import (
-        FlippedSample,
-        GroupChange,
-        MetricComparison,
-        RunComparison,
-        TaskComparison,
-    )
     from harness.config import ModelConfig, RunSpec
     from harness.gating import GateConfig, GateVerdict, parse_gate
     from harness.hookspecs import hookimpl
@@ -34,19 +27,14 @@ if TYPE_CHECKING:
     from harness.run.ask import ask
 
 __all__ = [
-    "FlippedSample",
     "GateConfig",
     "GateVerdict",
-    "GroupChange",
-    "MetricComparison",
     "ModelConfig",
     "Plan",
     "PlannedSample",
     "Registry",
-    "RunComparison",
     "RunSpec",
     "ScoredRun",
-    "TaskComparison",
     "TaskPlan",
     "ask",
     "compare",
@@ -67,19 +55,14 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES = {
-    "FlippedSample": "harness.comparison.values",
     "GateConfig": "harness.gating",
     "GateVerdict": "harness.gating",
-    "GroupChange": "harness.comparison.values",
-    "MetricComparison": "harness.comparison.values",
     "ModelConfig": "harness.config",
     "Plan": "harness.planned",
     "PlannedSample": "harness.planned",
     "Registry": "harness.plugins",
-    "RunComparison": "harness.comparison.values",
     "RunSpec": "harness.config",
     "ScoredRun": "harness.results.baseline",
-    "TaskComparison": "harness.comparison.values",
     "TaskPlan": "harness.planned",
     "ask": "harness.run.ask",
     "compare": "harness.api",

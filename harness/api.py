@@ -10,7 +10,6 @@ from typing import Any
 from harness import config, gating, plugins
 from harness.authoring.metrics import MetricRef
 from harness.comparison import paired_gain, run_comparison
-from harness.comparison.values import RunComparison
 from harness.config import ModelConfig, RunSpec
 from harness.errors import UsageError
 from harness.gating import GateConfig, GateVerdict, registry_lookup, series
@@ -21,7 +20,7 @@ from harness.results import baseline as saved
 from harness.results.baseline import ScoredRun
 from harness.run import models, planner, runner
 from harness.stats.inference import Inference
-from harness.types import RunResult
+from harness.types import RunComparison, RunResult
 
 
 def evaluate(

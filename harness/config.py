@@ -366,6 +366,12 @@ def _file_model() -> type[BaseModel]:
     return File
 
 
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of harness.toml, before plugins add what they take."""
+    schema: dict[str, Any] = _file_model().model_json_schema()
+    return schema
+
+
 def _explain(path: Path, model: type[BaseModel], error: ValidationError) -> ConfigError:
     first = error.errors()[0]
     place = ".".join(map(str, first["loc"]))

@@ -9,8 +9,10 @@ from __future__ import annotations
 import importlib.util
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,6 +33,13 @@ from harness.protocols import (
 )
 
 GROUP = "harness"
+LIFECYCLE = (
+    "harness_run_started",
+    "harness_scored",
+    "harness_group_measures",
+    "harness_run_finished",
+)
+"""Hooks that are called during a run, which no plugin's fault may end."""
 Spec = TypeVar("Spec", TaskSpec, ProbeSpec)
 Named = TypeVar("Named")
 
@@ -66,12 +75,14 @@ class Registry:
     executors: dict[str, ExecutorSpec] = field(default_factory=dict)
     metrics: dict[str, MetricSpec] = field(default_factory=dict)
     declared: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    failures: Counter[str] = field(default_factory=Counter)
+    strict: bool = False
 
     @property
     def functions(self) -> dict[str, Callable[..., object]]:
         """What plugins add to the Python API, by name."""
         found: dict[str, Callable[..., object]] = {}
-        for offered in self.manager.hook.harness_api():
+        for offered in self.notify("harness_api"):
             found |= offered
         return found
 
@@ -96,18 +107,40 @@ class Registry:
         return _get("backend", self.backends, scheme)
 
     def notify(self, hook: str, **arguments: Any) -> list[Any]:
-        """What every plugin's hook returns; one that raises is warned about, not fatal."""
-        returned: list[Any] = []
-        for implementation in getattr(self.manager.hook, hook).get_hookimpls():
-            wanted = {name: arguments[name] for name in implementation.argnames}
-            try:
-                returned.append(implementation.function(**wanted))
-            except Exception as error:  # a plugin's own fault must not end the run
-                warnings.warn(
-                    f"plugin {implementation.plugin_name!r} failed in {hook}: {error!r}",
-                    stacklevel=2,
-                )
+        """What every plugin's hook returns, called by pluggy; one that raises gives nothing."""
+        caller = getattr(self.manager.hook, hook)
+        self._guard(caller)
+        returned: list[Any] = caller(**arguments)
         return returned
+
+    def _guard(self, caller: pluggy.HookCaller) -> None:
+        """Keeps what a plugin raises from the others' hooks: it is noted, and skipped."""
+        for each in caller.get_hookimpls():
+            if not isinstance(each.function, _Guarded):
+                note = partial(self.note_failure, each.plugin_name, caller.name)
+                kind = _GuardedWrapper if each.wrapper or each.hookwrapper else _Guarded
+                each.function = kind(each.function, note)  # type: ignore[misc]
+
+    def note_failure(self, plugin: str, hook: str, error: Exception) -> None:
+        """Counts a hook that raised, and warns of it the first time.
+
+        Raises:
+            PluginError: The plugins are loaded strictly, and it happened before a run.
+        """
+        told = f"plugin {plugin!r} failed in {hook}: {_explain(error)}"
+        if self.strict and hook not in LIFECYCLE:
+            raise PluginError(told) from error
+        self.failures[told] += 1
+        if self.failures[told] == 1:
+            warnings.warn(f"plugin {plugin!r} failed in {hook}: {error!r}", stacklevel=3)
+
+    @property
+    def failure_notes(self) -> tuple[str, ...]:
+        """A sentence on each hook that raised, for the run's notes."""
+        return tuple(
+            f"{told} ({times:,} times)" if times > 1 else told
+            for told, times in self.failures.items()
+        )
 
 
 def _get(kind: str, known: dict[str, Named], name: str) -> Named:
@@ -151,11 +184,10 @@ def load(files: Sequence[Path | str] = (), strict: bool = False) -> Registry:
     Raises:
         PluginError: A plugin is broken and ``strict`` is set, or a file given is broken.
     """
-    manager = pluggy.PluginManager(GROUP)
-    manager.add_hookspecs(hookspecs)
     paths = [Path(file) for file in files]
     python = tuple(file.resolve() for file in paths if file.suffix != ".toml")
-    registry = Registry(manager, python)
+    registry = Registry(_manager(), python, strict=strict)
+    loaded: list[tuple[str, object]] = []
     for entry_point in sorted(metadata.entry_points(group=GROUP), key=lambda each: each.name):
         distribution = entry_point.dist
         info = PluginInfo(
@@ -163,14 +195,20 @@ def load(files: Sequence[Path | str] = (), strict: bool = False) -> Registry:
             distribution.version if distribution else "",
             distribution.name if distribution else entry_point.value,
         )
-        _add(registry, info, entry_point.load, strict)
+        _add(registry, loaded, info, entry_point.load, strict)
     for file in paths:
         if file.suffix == ".toml":
-            declare(registry, file)
             continue
         info = PluginInfo(file.stem, "", str(file))
         # A file was asked for by name: skipping it silently would be a surprise.
-        _add(registry, info, lambda file=file: _import_file(file), strict=True)  # type: ignore[misc]
+        _add(registry, loaded, info, lambda file=file: _import_file(file), strict=True)  # type: ignore[misc]
+    # pluggy calls the last registered first: this way round, hooks run in the order of loading.
+    for name, plugin in reversed(loaded):
+        registry.manager.register(plugin, name=name)
+    _fill(registry)
+    for file in paths:
+        if file.suffix == ".toml":
+            declare(registry, file)
     return registry
 
 
@@ -211,6 +249,12 @@ def add_declared(registry: Registry, file: str, name: str, table: Mapping[str, A
     registry.declared[name] = table
 
 
+def _manager() -> pluggy.PluginManager:
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(hookspecs)
+    return manager
+
+
 def _import_file(file: Path) -> object:
     specification = importlib.util.spec_from_file_location(file.stem, file)
     if specification is None or specification.loader is None or not file.is_file():
@@ -222,25 +266,35 @@ def _import_file(file: Path) -> object:
 
 
 def _add(
-    registry: Registry, info: PluginInfo, import_plugin: Callable[[], object], strict: bool
+    registry: Registry,
+    loaded: list[tuple[str, object]],
+    info: PluginInfo,
+    import_plugin: Callable[[], object],
+    strict: bool,
 ) -> None:
-    manager = registry.manager
-    if manager.has_plugin(info.name):
+    """Tries a plugin on its own; what it registers is taken whole or not at all."""
+    if any(name == info.name for name, _ in loaded):
         info = replace(info, name=f"{info.name} ({info.origin})")
     try:
         plugin = import_plugin()
-        manager.register(plugin, name=info.name)
-        manager.check_pending()
-        _collect(registry, info.name)
+        alone = _manager()
+        alone.register(plugin, name=info.name)
+        alone.check_pending()
+        additions = _offered(lambda hook: getattr(alone.hook, hook)(), registry.metrics)
+        for table, name, _ in additions:
+            if name in getattr(registry, table):
+                raise PluginError(f"{table.removesuffix('s')} {name!r} is registered already")
     except (Exception, SystemExit) as error:  # whatever a foreign module does at import
         if strict:
             raise PluginError(
                 f"plugin {info.name!r} ({info.origin}) is broken: {_explain(error)}"
             ) from error
-        manager.unregister(name=info.name) if manager.has_plugin(info.name) else None
         registry.plugins.append(replace(info, error=_explain(error)))
         return
-    hooks = tuple(caller.name for caller in manager.get_hookcallers(plugin) or ())
+    for table, name, spec in additions:
+        getattr(registry, table)[name] = spec
+    loaded.append((info.name, plugin))
+    hooks = tuple(caller.name for caller in alone.get_hookcallers(plugin) or ())
     registry.plugins.append(replace(info, hooks=hooks))
 
 
@@ -260,24 +314,86 @@ _KINDS: tuple[tuple[str, str, str, type], ...] = (
 )
 
 
-def _collect(registry: Registry, plugin_name: str) -> None:
-    """Adds what one plugin registers: all of it or, when any of it is wrong, nothing."""
-    additions: list[tuple[dict[str, Any], str, object]] = []
-    for hook, table_name, key, kind in _KINDS:
-        table = getattr(registry, table_name)
-        for implementation in getattr(registry.manager.hook, hook).get_hookimpls():
-            if implementation.plugin_name != plugin_name:
-                continue
-            for spec in implementation.function():
+def _offered(
+    call: Callable[[str], list[Any]], metrics: Mapping[str, MetricSpec]
+) -> list[tuple[str, str, object]]:
+    """(table, name, spec) of all that plugins register, where ``call`` calls a hook.
+
+    ``metrics`` are those that a declaration may name, looked up when its task is opened.
+
+    Raises:
+        PluginError: A spec is of another kind, or a name comes twice.
+    """
+    found: list[tuple[str, str, object]] = []
+    for hook, table, key, kind in _KINDS:
+        names: set[str] = set()
+        for specs in call(hook):
+            for spec in specs:
                 if isinstance(spec, Declaration):
-                    spec = spec.spec(registry.metrics)
+                    spec = spec.spec(metrics)
                 if not isinstance(spec, kind):
                     raise PluginError(f"{hook} gave {spec!r}, expected a {kind.__name__}")
                 name = getattr(spec, key)
-                if name in table or any(t is table and n == name for t, n, _ in additions):
-                    raise PluginError(
-                        f"{table_name.removesuffix('s')} {name!r} is registered already"
-                    )
-                additions.append((table, name, spec))
-    for table, name, spec in additions:
-        table[name] = spec
+                if name in names:
+                    raise PluginError(f"{table.removesuffix('s')} {name!r} is registered already")
+                names.add(name)
+                found.append((table, name, spec))
+    return found
+
+
+def _fill(registry: Registry) -> None:
+    """The tables as all plugins together make them: their order and their wrappers count.
+
+    Where a wrapper of one plugin spoils what the others offer, the tables stay as they were.
+    """
+    try:
+        offered = _offered(registry.notify, registry.metrics)
+    except (PluginError, TypeError) as error:
+        if registry.strict:
+            raise PluginError(f"a plugin's hook wrapper is broken: {_explain(error)}") from error
+        registry.failures[f"a plugin's hook wrapper is left out: {_explain(error)}"] += 1
+        return
+    for _, table, _, _ in _KINDS:
+        getattr(registry, table).clear()
+    for table, name, spec in offered:
+        getattr(registry, table)[name] = spec
+
+
+# --------------------------------------------------------------------------- guarding
+
+
+class _Guarded:
+    """A hook's function that gives None, which pluggy leaves out, where it raises."""
+
+    def __init__(self, function: Callable[..., Any], note: Callable[[Exception], None]) -> None:
+        self._function, self._note = function, note
+
+    def __call__(self, *arguments: Any) -> Any:
+        try:
+            return self._function(*arguments)
+        except Exception as error:  # a plugin's own fault must not end the others
+            self._note(error)
+            return None
+
+
+class _GuardedWrapper(_Guarded):
+    """Both kinds: ``wrapper`` returns another result, ``hookwrapper`` changes pluggy's own."""
+
+    def __call__(self, *arguments: Any) -> Generator[None, Any, Any]:
+        try:
+            wrapping = self._function(*arguments)
+            next(wrapping)
+        except Exception as error:
+            self._note(error)
+            return (yield)
+        result = yield
+        try:
+            wrapping.send(result)
+        except StopIteration as stop:
+            return stop.value
+        except Exception as error:
+            self._note(error)
+            return result
+        wrapping.close()
+        self._note(RuntimeError("it yields twice"))
+        return result

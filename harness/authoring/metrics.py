@@ -140,14 +140,21 @@ def split_ideal(text: str) -> tuple[str, float | None]:
 class Resamplable(Protocol):
     """A corpus metric that can be resampled: a function of summed per-sample statistics.
 
-    An optional attribute ``expand`` maps samples' values as they are stored, shape (n, j), to the
-    statistics that may be summed, shape (n, k): a value may then be much shorter than those (the
-    number of a class, instead of a column for each class).
+    Where the values are shorter than the statistics it also is one that ``Expands`` them.
     """
 
     @property
     def compute(self) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
         """Maps sums of ``statistics_of`` rows, shape (r, k), to values of shape (r,)."""
+        ...
+
+
+@runtime_checkable
+class Expands(Protocol):
+    """A corpus metric whose samples' values are shorter than the statistics that may be summed."""
+
+    def expand(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Maps values, shape (n, j), to statistics, shape (n, k): a class to a column for each."""
         ...
 
 
@@ -280,9 +287,9 @@ def statistics_of(rows: Sequence[Score], metric: object) -> NDArray[np.float64]:
     if not rows:  # an interrupted run may not have reached a task
         return np.empty((0, 0))
     values = np.array(score_values(rows), dtype=np.float64).reshape(len(rows), -1)
-    expand: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None
-    expand = getattr(metric, "expand", None)
-    return values if expand is None else expand(values)
+    if isinstance(metric, Expands) and metric.expand is not None:
+        return metric.expand(values)
+    return values
 
 
 def clusters_of(rows: Sequence[Score]) -> Sequence[str | None] | None:

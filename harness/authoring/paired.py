@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.authoring.metrics import Resamplable, clusters_of, statistics_of
-from harness.protocols import Metric
+from harness.protocols import Metric, bounds_of
 from harness.stats import compare, estimates, resampling
 from harness.stats.inference import NAN, Unknown, estimate
 from harness.stats.raised import debiased_range, without_chance
@@ -115,7 +115,7 @@ def _basic(metric: Metric, pairs: Pairs) -> dict[str, Estimate]:
     if not pairs.numeric:
         return _without_interval(metric, pairs)
     before, clusters = pairs.before(), pairs.clusters
-    bounds = getattr(metric, "bounds", None)
+    bounds = bounds_of(metric)
     means = np.array([values.mean() for values in pairs.after()])
     change = compare.infer_paired(before, means, clusters, bounds)
     found = {

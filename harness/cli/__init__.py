@@ -29,6 +29,7 @@ COMMANDS = {
     "gate": "Decide whether a run may ship, against a baseline.",
     "baseline": "Save a run as one small file, or show such a file.",
     "cache": "Show, prune, verify or shrink the response store.",
+    "plugin": "Write a plugin package to start from: harness plugin new NAME.",
     "plugins": "List every plugin with its version, hooks, origin and failure.",
     "init": "Write a commented harness.toml, and a CI workflow on request.",
 }
@@ -119,7 +120,7 @@ def registry_of(context: click.Context) -> Registry:
     if "registry" not in state:
         files = root.params.get("plugin_files") or ()
         state["registry"] = registry = load(files, bool(root.params.get("strict_plugins")))
-        registry.manager.hook.harness_commands(app=root.command)
+        registry.notify("harness_commands", app=root.command)
     registry = state["registry"]
     assert isinstance(registry, Registry)
     if isinstance(file := context.params.get("config"), Path):

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import click
 
 from harness.authoring.io.run_options import Names
 from harness.authoring.literal import echo
 from harness.cli import registry_of
+from harness.protocols import ComparisonReporter, ReporterSpec
 
 if TYPE_CHECKING:
-    from harness.comparison.values import ComparisonReporter, RunComparison
     from harness.plugins import Registry
+    from harness.types import RunComparison
 
-SUFFIXES = {"console": ".txt", "markdown": ".md", "html": ".html", "json": ".json"}
 EPILOG = """\b
 Examples:
   harness compare runs/main runs/candidate
@@ -34,7 +34,7 @@ Examples:
     type=Names(),
     default="console",
     show_default=True,
-    help="Any of console, markdown, html, json.",
+    help="Any of console, markdown, html, json, and formats of plugins that compare.",
 )
 @click.option("--force", is_flag=True, help="Compare although version, data or shots differ.")
 @click.option(
@@ -59,68 +59,66 @@ def command(
     from harness.gating.registry_lookup import task_metrics
     from harness.results.baseline import load_run
 
-    _check(formats, out)
     registry = registry_of(context)
+    _check(formats, out, registry)
     runs = [load_run(path, texts=True) for path in (baseline, *candidates)]
     metrics = task_metrics(registry, runs)
     comparisons = adjusted([compare(runs[0], each, metrics, force) for each in runs[1:]])
     for name in formats:
         file = out
         if out is not None and len(formats) > 1:
-            file = out.with_name(out.name + SUFFIXES[name])
+            file = out.with_name(out.name + suffix_of(registry.reporter(name)))
         show(name, comparisons, file, registry)
     return 0
 
 
-def _check(formats: Sequence[str], out: Path | None) -> None:
-    from harness.errors import UnknownNameError, UsageError
+def _check(formats: Sequence[str], out: Path | None, registry: Registry) -> None:
+    """Refuses what would be refused only after the comparison."""
+    from harness.errors import UsageError
 
-    for name in formats:
-        if name not in SUFFIXES:
-            raise UnknownNameError("format", name, SUFFIXES)
     if not formats:
-        raise UsageError("--format names nothing", f"Expected any of {', '.join(SUFFIXES)}")
-    if "html" in formats and out is None:
-        raise UsageError("--format html needs a file to write", "Add --out FILE.html")
+        raise UsageError(
+            "--format names nothing", f"Expected any of {', '.join(_that_compare(registry))}"
+        )
+    for name in formats:
+        _reporter(name, registry)
+        spec = registry.reporter(name)
+        if out is None and not spec.prints:
+            raise UsageError(
+                f"--format {name} needs a file to write", f"Add --out FILE{suffix_of(spec)}"
+            )
+
+
+def suffix_of(spec: ReporterSpec) -> str:
+    """What a comparison's file ends with."""
+    return spec.suffix or f".{spec.name}"
 
 
 def show(
     name: str, comparisons: Sequence[RunComparison], file: Path | None, registry: Registry
 ) -> None:
     """Shows the comparisons in one format, in ``file`` where there is one."""
-    import json
-
-    from harness.authoring.io.files import write_atomically
-    from harness.cli import comparison
-    from harness.comparison.values import comparison_to_json
-
-    if name == "html":
-        assert file is not None  # _check
-        _html_reporter(registry).render_comparison(comparisons, file)
-        echo(f"HTML report: {file}")
-        return
-    if name == "console" and file is None:
-        comparison.print_tables(comparisons)
-        return
-    if name == "json":
-        documents = [comparison_to_json(each) for each in comparisons]
-        text = json.dumps(documents, allow_nan=False, indent=2)
-    else:
-        text = "\n\n".join(comparison.markdown(each) for each in comparisons)
-    if file is None:
-        print(text)  # escaped already
-    else:
-        write_atomically(file, text + "\n")
-        echo(f"{name} report: {file}")
+    written = _reporter(name, registry).render_comparison(comparisons, file)
+    path = file if written is None else written
+    if path is not None:
+        echo(f"{'HTML' if name == 'html' else name} report: {path}")
 
 
-def _html_reporter(registry: Registry) -> ComparisonReporter:
+def _reporter(name: str, registry: Registry) -> ComparisonReporter:
     from harness.errors import UsageError
 
-    reporter = registry.reporter("html").open()
-    if not hasattr(reporter, "render_comparison"):
+    reporter = registry.reporter(name).open()
+    if not isinstance(reporter, ComparisonReporter):
         raise UsageError(
-            "the installed html reporter does not show comparisons",
-            "Use --format markdown or --format json.",
+            f"the installed {name} reporter does not show comparisons",
+            f"Use --format {' or '.join(_that_compare(registry))}.",
         )
-    return cast("ComparisonReporter", reporter)
+    return reporter
+
+
+def _that_compare(registry: Registry) -> list[str]:
+    return [
+        name
+        for name, spec in registry.reporters.items()
+        if isinstance(spec.open(), ComparisonReporter)
+    ]

@@ -67,12 +67,21 @@ def command(
     --format; where $GITHUB_STEP_SUMMARY is set, it is added to the job's summary.
     """
     from harness.api import gate
+    from harness.errors import UsageError
 
     config = _config(file, baseline)
     if power:
         gate_power.of_run(config, run, registry_of(context), discordance, repeat)
         return 0
-    verdict = gate(run, config=config, registry=registry_of(context))
+    registry = registry_of(context)
+    for name in formats:
+        registry.reporter(name)
+    if formats and run.exists() and not run.is_dir():
+        raise UsageError(
+            f"--format {','.join(formats)} writes into a run folder, and {run} is none",
+            "Name the run's folder.",
+        )
+    verdict = gate(run, config=config, registry=registry)
     show(verdict, quiet)
     annotate(verdict)
     _record(registry_of(context), run, verdict, formats)

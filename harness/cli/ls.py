@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from harness.authoring import option_models
 from harness.cli import registry_of
 from harness.errors import UnknownNameError
 from harness.plugins import Registry, suites
-from harness.protocols import Metric, TaskSpec
+from harness.protocols import Metric, Options, TaskSpec, ideal_of
 from harness.run.planner import COMMON_OPTIONS
 
 if TYPE_CHECKING:
@@ -25,38 +26,97 @@ if TYPE_CHECKING:
 @click.option(
     "--config", type=click.Path(path_type=Path), help="A harness.toml that declares tasks."
 )
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of harness.toml, for editors.")
 @click.pass_context
-def command(context: click.Context, name: str | None, config: Path | None) -> int:
-    """List tasks, suites, probes, backends, executors, formats; with NAME, all about one."""
+def command(context: click.Context, name: str | None, config: Path | None, schema: bool) -> int:
+    """List tasks, suites, probes, backends, executors, methods, formats; NAME: all about one."""
     from rich.console import Console
 
     del config  # ``registry_of`` reads it
 
     registry = registry_of(context)
+    if schema:
+        return _schema(registry)
     console = Console(highlight=False)
     if name is None:
         _everything(console, registry)
     elif name in registry.tasks:
         _task(console, registry.tasks[name])
-    elif name in registry.backends:
-        backend = registry.backends[name]
-        _heading(console, f"{name}:", backend.description)
-        _rows(console, "options (--set KEY=VALUE)", backend.options.items())
-    elif name in registry.probes:
-        probe = registry.probes[name]
-        _heading(console, name, probe.description)
-        _rows(console, "options (--set)", ((f"{name}.{k}", v) for k, v in probe.options.items()))
-    elif name in registry.executors:
-        executor = registry.executors[name]
-        _heading(console, f"--executor {name}", executor.description)
-        _rows(console, "options (--set KEY=VALUE)", executor.options.items())
     elif name in registry.metrics:
         _metric(console, registry.metrics[name])
     else:
-        known = [*registry.tasks, *registry.backends, *registry.probes, *registry.executors]
-        known += registry.metrics
-        raise UnknownNameError("name", name, known)
+        _named(console, registry, name)
     return 0
+
+
+def _schema(registry: Registry) -> int:
+    import json
+
+    from harness.cli import schema
+
+    print(json.dumps(schema.document(registry), indent=2))  # JSON in ASCII: nothing to escape
+    return 0
+
+
+def _named(console: Console, registry: Registry, name: str) -> None:
+    """All that has the name and is no task; a suite and a method may share one."""
+    things = list(_things(registry, name))
+    members = _suite(registry, name)
+    for heading, description, options, prefix in things:
+        _heading(console, heading, description)
+        _rows(console, "options (--set)", _options(options, prefix))
+    if members:
+        _heading(console, name, "a suite")
+        for title, rows in members.items():
+            _rows(console, title, rows.items())
+    if not things and not members:
+        raise UnknownNameError("name", name, _known(registry))
+
+
+def _things(registry: Registry, name: str) -> Iterator[tuple[str, str, Options, str]]:
+    """(heading, description, options, prefix of ``--set``) of all that has the name."""
+    if name in registry.backends:
+        backend = registry.backends[name]
+        yield f"{name}:", backend.description, backend.options, ""
+    if name in registry.probes:
+        probe = registry.probes[name]
+        yield name, probe.description, probe.options, f"{name}."
+    if name in registry.executors:
+        executor = registry.executors[name]
+        yield f"--executor {name}", executor.description, executor.options, ""
+    if name in registry.aligners:
+        aligner = registry.aligners[name]
+        kinds = ", ".join(aligner.kinds)
+        told = f"{aligner.description}; trains on {kinds} rows"
+        yield f"--method {name}", told, aligner.options or {}, ""
+    if name in registry.reporters:
+        yield f"--format {name}", registry.reporters[name].description, {}, ""
+
+
+def _suite(registry: Registry, name: str) -> dict[str, dict[str, str]]:
+    """Title → member → description of the tasks and the probes in a suite."""
+    found = {
+        "tasks": {key: spec.description for key, spec in registry.tasks.items()
+                  if name in spec.suites},
+        "probes": {key: spec.description for key, spec in registry.probes.items()
+                   if name in spec.suites},
+    }  # fmt: skip
+    return {title: members for title, members in found.items() if members}
+
+
+def _known(registry: Registry) -> list[str]:
+    tables: tuple[Mapping[str, object], ...] = (
+        registry.tasks,
+        registry.backends,
+        registry.probes,
+        registry.executors,
+        registry.aligners,
+        registry.reporters,
+        registry.metrics,
+        suites(registry.tasks),
+        suites(registry.probes),
+    )
+    return [name for table in tables for name in table]
 
 
 def _everything(console: Console, registry: Registry) -> None:
@@ -73,11 +133,13 @@ def _everything(console: Console, registry: Registry) -> None:
     ):
         rows: Mapping[str, str] = {name: spec.description for name, spec in others.items()}
         _rows(console, title, rows.items())
-    console.print("[dim]`harness ls NAME` shows a task's templates, options and data.[/dim]")
+    console.print(
+        "[dim]`harness ls NAME` shows its options, a task's templates and data, too.[/dim]"
+    )
 
 
 def _direction(metric: Metric) -> str:
-    ideal = getattr(metric, "ideal", None)
+    ideal = ideal_of(metric)
     if ideal is not None:
         return f"{ideal:g} is ideal"
     return {True: "higher is better", False: "lower is better", None: ""}[metric.higher_is_better]
@@ -95,7 +157,9 @@ def _task(console: Console, spec: TaskSpec) -> None:
     if spec.hub is not None:
         sources["hub"] = f"{spec.hub.path} {spec.hub.name or ''} [{spec.hub.split}]"
     _rows(console, f"data (version {task.version})", sources.items())
-    _rows(console, "options (--set)", _options(spec))
+    common = _options(COMMON_OPTIONS, f"{spec.name}.", spec.defaults)
+    own = _options(spec.options, f"{spec.name}.", spec.defaults)
+    _rows(console, "options (--set)", dict([*own, *common]).items())
     for index, (name, source) in enumerate(spec.templates.items()):
         default = " (default)" if index == 0 else ""
         console.print(f"\n[bold]template {name}[/bold]{default}")
@@ -109,10 +173,12 @@ def _metric(console: Console, spec: MetricSpec) -> None:
         _rows(console, "argument", [(f"{spec.name}:{spec.argument}", "")])
 
 
-def _options(spec: TaskSpec) -> Iterable[tuple[str, str]]:
-    for key, help_text in {**spec.options, **COMMON_OPTIONS}.items():
-        default = f" (here {spec.defaults[key]})" if key in spec.defaults else ""
-        yield f"{spec.name}.{key}", help_text + default
+def _options(
+    options: Options, prefix: str, defaults: Mapping[str, str] | None = None
+) -> Iterable[tuple[str, str]]:
+    for option in option_models.listed(options):
+        here = (defaults or {}).get(option.name)
+        yield f"{prefix}{option.name}", option.line + (f" (here {here})" if here else "")
 
 
 def _heading(console: Console, name: str, description: str) -> None:

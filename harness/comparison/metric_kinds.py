@@ -23,11 +23,11 @@ from harness.authoring.metrics import (
     statistics_of,
     values_of,
 )
-from harness.protocols import Metric
+from harness.protocols import HasValue, Metric, bounds_of
 from harness.stats import compare as paired
 from harness.stats import estimates, resampling
 from harness.stats.inference import Array, Inference, StudentT, Unknown
-from harness.types import Estimate, MetricResult, Score
+from harness.types import MetricResult, Score
 
 Rows: TypeAlias = Sequence[Score]
 Weights: TypeAlias = tuple[float, float]
@@ -203,9 +203,9 @@ class OwnCode:
 
     def value(self, rows: Rows) -> float:
         """What ``aggregate`` gives; ``value(rows)`` where the metric offers it, which is faster."""
-        quick = getattr(self.metric, "value", None)
-        found: float | Estimate = quick(rows) if callable(quick) else self.metric.aggregate(rows)
-        return found.value if isinstance(found, Estimate) else float(found)
+        if isinstance(self.metric, HasValue):
+            return float(self.metric.value(rows))
+        return self.metric.aggregate(rows).value
 
     def level(self, rows: Rows, resamples: int = 0) -> Inference:  # noqa: ARG002
         """Student t on the half-samples' standard error."""
@@ -303,7 +303,7 @@ def rows_of(
         return SummedRows(full, metric, _worst_is_bounded(metric))
     if kind == "mean" or (kind is None and is_mean(rows, result)):
         declared = None if result is None else result.bounds
-        return MeanScores(full, declared or getattr(metric, "bounds", None))
+        return MeanScores(full, declared or bounds_of(metric))
     if metric is not None:
         return OwnCode(full, metric)
     lacking = (
@@ -316,8 +316,8 @@ def rows_of(
 
 def _worst_is_bounded(metric: object) -> bool:
     """Whether a sample can only be so bad: of perplexity and TER it can be worse than any seen."""
-    lower = getattr(metric, "higher_is_better", True) is False
-    bounds: tuple[float, float] | None = getattr(metric, "bounds", None)
+    lower = isinstance(metric, Metric) and metric.higher_is_better is False
+    bounds = bounds_of(metric)
     return not lower if bounds is None else math.isfinite(bounds[1 if lower else 0])
 
 

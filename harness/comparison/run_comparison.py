@@ -17,26 +17,23 @@ from harness.comparison import comparability, measure
 from harness.comparison.comparability import TaskIdentity
 from harness.comparison.measure import CannotCompare, MetricsOfTask, PairedMetric, Pairs
 from harness.comparison.metric_kinds import MeanScores
-from harness.comparison.values import (
-    FlippedSample,
-    GroupChange,
-    MetricComparison,
-    RunComparison,
-    TaskComparison,
-)
 from harness.errors import DataError, HarnessError
 from harness.protocols import Metric
 from harness.results.baseline import ScoredRun, ScoredSample
 from harness.stats import compare as paired
 from harness.stats.bounded import BoundedMean
 from harness.stats.inference import estimate
-from harness.types import MetricResult
+from harness.types import (
+    FlippedSample,
+    GroupChange,
+    MetricComparison,
+    MetricResult,
+    RunComparison,
+    TaskComparison,
+)
 
 FLIPS_KEPT = 50
 Samples: TypeAlias = Mapping[str, ScoredSample]
-
-# --------------------------------------------------------------------------- values
-
 
 # --------------------------------------------------------------------------- comparing
 

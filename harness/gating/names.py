@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from harness import protocols
 from harness.authoring.metrics import MetricRef
 from harness.comparison import measure
 from harness.comparison.measure import MetricsOfTask
@@ -123,7 +124,7 @@ def ideal_of(rule: Rule, runs: Iterable[ScoredRun], metrics: MetricsOfTask) -> f
     found = [each for each in described if each is not None]
     if not found or found[0].higher_is_better is not None:
         return None
-    ideals = [getattr(each, "ideal", None) for each in found]
+    ideals = [protocols.ideal_of(each) for each in found]
     return next((ideal for ideal in ideals if ideal is not None), None)
 
 

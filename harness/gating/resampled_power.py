@@ -17,11 +17,12 @@ import numpy as np
 from harness.authoring.metrics import MetricRef, ScoreColumn, score_values, values_of
 from harness.comparison import measure
 from harness.comparison.measure import CannotCompare, MetricsOfTask, PairedMetric, Pairs
-from harness.comparison.metric_kinds import MeanScores, MetricRows, OwnCode
+from harness.comparison.metric_kinds import MeanScores, MetricRows, OwnCode, SummedRows
 from harness.gating.config import DROPS, GateConfig, Rule
 from harness.gating.judging import check_share, level_p_values
 from harness.gating.names import direction, ideal_of
 from harness.gating.power import Chances, Power, alphas
+from harness.protocols import bounds_of
 from harness.results.baseline import ScoredRun
 from harness.stats.inference import Array, Inference, decisive
 
@@ -48,7 +49,8 @@ class Source:
     @property
     def bounds(self) -> tuple[float, float]:
         """What the metric can be; infinite where that is not known."""
-        declared = getattr(getattr(self.how, "metric", self.how), "bounds", None)
+        how = self.how
+        declared = bounds_of(how.metric if isinstance(how, OwnCode | SummedRows) else how)
         if declared is None and isinstance(self.how, MeanScores):
             values = values_of(self.before)
             declared = (0.0, 1.0) if values.min() >= 0 and values.max() <= 1 else None

@@ -19,7 +19,7 @@ from typing import Any
 from harness.authoring.answers import thinking
 from harness.authoring.io import serialization
 from harness.errors import HarnessError
-from harness.protocols import ModelBackend
+from harness.protocols import ModelBackend, answers_by_sample
 from harness.types import Failed, Response
 
 VERSION = 1
@@ -65,7 +65,7 @@ def store_path(keep: bool, backend: ModelBackend) -> Path | None:
 
     Answers that belong to samples are read from a file anyway.
     """
-    return default_path() if keep and not getattr(backend, "by_sample", False) else None
+    return default_path() if keep and not answers_by_sample(backend) else None
 
 
 class ResponseStore:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.planned import Plan, TaskPlan
-from harness.protocols import ModelBackend
+from harness.protocols import ModelBackend, forecast_basis_of, forecast_of
 from harness.run import scheduler
 from harness.run.cache import ResponseStore
 from harness.types import KeyedRequest, Usage
@@ -100,7 +100,7 @@ def of(plan: Plan, backend: ModelBackend, store: ResponseStore) -> Forecast:
         stored=stored,
         usage=_usage(backend, pending),
         plain=_usage(backend, _pending(originals, backend, store)[0]) if probed else None,
-        basis=getattr(backend, "forecast_basis", None),
+        basis=forecast_basis_of(backend),
     )
 
 
@@ -173,10 +173,7 @@ def _pending(
 
 
 def _usage(backend: ModelBackend, requests: list[KeyedRequest]) -> Usage | None:
-    forecast = getattr(backend, "forecast", None)
-    if forecast is None:
-        return None
-    usage = forecast(requests)
+    usage = forecast_of(backend, requests)
     assert usage is None or isinstance(usage, Usage)
     return usage
 

@@ -15,6 +15,7 @@ from harness.protocols import (
     ExecutorSpec,
     ModelBackend,
     ModelSource,
+    option_names,
 )
 from harness.run import cache
 
@@ -55,9 +56,9 @@ def open_backend(config: ModelConfig, registry: Registry) -> ModelBackend:
     """
     backend, rest = locate(config.model, registry)
     executor = _executor(config.executor, registry)
-    theirs = {} if executor is None else executor.options
+    theirs = () if executor is None else option_names(executor.options)
     for key in config.settings:
-        if key not in backend.options and key not in theirs:
+        if key not in option_names(backend.options) and key not in theirs:
             raise _unknown_option(key, backend, executor)
     if config.cache and not backend.by_sample:
         cache.ResponseStore(cache.default_path()).close()
@@ -105,10 +106,10 @@ def _executor(name: str, registry: Registry) -> ExecutorSpec | None:
 def _unknown_option(
     key: str, backend: BackendSpec, executor: ExecutorSpec | None
 ) -> UnknownNameError:
-    kind, known = f"option of the {backend.scheme} backend", [*backend.options]
+    kind, known = f"option of the {backend.scheme} backend", [*option_names(backend.options)]
     if executor is not None:
         kind += f" and the {executor.name} executor"
-        known += executor.options
+        known += option_names(executor.options)
     return UnknownNameError(
         kind, key, known, "Options of a task or probe are set as NAME.KEY=VALUE."
     )

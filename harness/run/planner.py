@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -14,6 +14,8 @@ from harness.errors import DataError, UnknownNameError, UsageError, plugin_call
 from harness.planned import Plan, PlannedSample, TaskPlan
 from harness.plugins import Registry
 from harness.protocols import (
+    CanCheck,
+    CanMatch,
     DeclaresScoring,
     ModelBackend,
     Preparing,
@@ -23,6 +25,10 @@ from harness.protocols import (
     Task,
     TaskOptions,
     TaskSpec,
+    answers_by_sample,
+    option_names,
+    settings_of,
+    tasks_of,
 )
 from harness.run import datasets, fewshot, sampling, scheduler
 from harness.run.other_models import OtherModels
@@ -61,7 +67,7 @@ def build(
     """
     specs, left_out = datasets.having_data(registry, spec.tasks, spec.data)
     probes = registry.select_probes(spec.probes)
-    if probes and getattr(backend, "by_sample", False):
+    if probes and answers_by_sample(backend):
         raise UsageError(
             "saved outputs answer the original samples alone, so probes have nothing to ask",
             "Leave out --probes, or name a model.",
@@ -76,18 +82,16 @@ def build(
         ]
     tasks = _with_notes_on_groups(tasks, spec.group_by)
     plan = Plan(tuple(replace(each, notes=each.notes + left_out) for each in tasks))
-    match = getattr(backend, "match", None)
-    if match is not None:
-        notes = match({each.task.name: each.every for each in tasks}, list(plan.requests()))
+    if isinstance(backend, CanMatch):
+        notes = backend.match({each.task.name: each.every for each in tasks}, list(plan.requests()))
         plan = Plan(
             tuple(
                 replace(each, notes=(*each.notes, *notes.get(each.task.name, ())))
                 for each in plan.tasks
             )
         )
-    check = getattr(backend, "check", None)
-    if check is not None:
-        check([keyed.request for keyed in plan.requests()])
+    if isinstance(backend, CanCheck):
+        backend.check([keyed.request for keyed in plan.requests()])
     return plan
 
 
@@ -99,8 +103,8 @@ def _plan_task(
     backend: ModelBackend,
     others: OtherModels,
 ) -> TaskPlan:
-    given = _checked_options(spec, task_spec.name, {**task_spec.options, **COMMON_OPTIONS})
-    options = {**task_spec.defaults, **given}
+    known = (*option_names(task_spec.options), *COMMON_OPTIONS)
+    options = {**task_spec.defaults, **_checked_options(spec, task_spec.name, known)}
     own = {key: value for key, value in options.items() if key not in COMMON_OPTIONS}
     if "template" in options:
         own["template"] = options["template"]
@@ -109,7 +113,11 @@ def _plan_task(
     task = task_spec.open(task_options)
     probes = {
         each.name: each.open(
-            ProbeOptions(_checked_options(spec, each.name, each.options), task_spec, task_options)
+            ProbeOptions(
+                _checked_options(spec, each.name, option_names(each.options)),
+                task_spec,
+                task_options,
+            )
         )
         for each in probe_specs
     }
@@ -139,7 +147,7 @@ def _plan_task(
                     skipped[name][UNCHANGED] += 1
                     continue
                 planned.append(replace(asked, probe=name, variant=number))
-    stated: Mapping[str, str] = getattr(task, "settings", {})
+    stated = settings_of(task)
     scored_by = task.scored_by if isinstance(task, DeclaresScoring) else stated
     settings = {**stated, **shots.settings}
     if len(samples) < len(every):
@@ -147,8 +155,7 @@ def _plan_task(
     if thinking_tokens:
         settings["thinking_tokens"] = str(thinking_tokens)
     for name, probe in probes.items():
-        found: Mapping[str, str] = getattr(probe, "settings", {})
-        settings |= {f"{name}.{key}": value for key, value in found.items()}
+        settings |= {f"{name}.{key}": value for key, value in settings_of(probe).items()}
     notes = (datasets.SAMPLE_NOTE,) if source.kind == "sample" else ()
     if len(samples) < len(every):
         notes = (*notes, f"scored: {chosen}")
@@ -182,7 +189,7 @@ def _variants(
     probe: Probe, task: Task, sample: Sample, rng: random.Random
 ) -> Iterator[tuple[int, Task, Sample | Skipped]]:
     """(number, the task that asks it, variant) of everything a probe makes of a sample."""
-    tasks: Sequence[Task] = getattr(probe, "tasks", ())
+    tasks = tasks_of(probe)
     for number, other in enumerate(tasks):
         yield number, other, sample
     with plugin_call(probe, f"probe {probe.name!r} failed on sample {sample.id!r} of {task.name}"):
@@ -231,7 +238,7 @@ def _with_room(request: Request, thinking_tokens: int) -> Request:
     return replace(request, sampling=longer)
 
 
-def _checked_options(spec: RunSpec, name: str, known: Mapping[str, str]) -> dict[str, str]:
+def _checked_options(spec: RunSpec, name: str, known: Collection[str]) -> dict[str, str]:
     options = dict(spec.task_settings.get(name, {}))
     for key in options:
         if key not in known:

@@ -24,7 +24,7 @@ from harness.errors import (
 from harness.gating import GateVerdict, SequentialGate
 from harness.planned import Plan
 from harness.plugins import Registry
-from harness.protocols import ModelBackend
+from harness.protocols import ModelBackend, notes_of
 from harness.results import provenance, runfolder, secrets
 from harness.run import early_stop, models
 from harness.run import planner as planning
@@ -32,7 +32,7 @@ from harness.run.cache import ResponseStore, store_path
 from harness.run.early_stop import EarlyStop
 from harness.run.session import Progress, RunSession
 from harness.scoring import aggregation
-from harness.types import RunResult, TaskResult
+from harness.types import RunResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,11 +191,16 @@ class _RunRecord:
 
 def _result(session: RunSession, record: _RunRecord, complete: bool) -> RunResult:
     finished = datetime.now(UTC)
-    tasks: dict[str, TaskResult] = {}
-    for task in session.plan.tasks:
-        found = aggregation.summarize(task, list(session.records(task)), session.group_measures)
-        notes = found.notes + tuple(getattr(record.backend, "notes", ()))
-        tasks[task.task.name] = dataclasses.replace(found, notes=notes)
+    found = {
+        task.task.name: aggregation.summarize(
+            task, list(session.records(task)), session.group_measures
+        )
+        for task in session.plan.tasks
+    }
+    notes = notes_of(record.backend) + session.plugin_failures
+    tasks = {
+        name: dataclasses.replace(task, notes=task.notes + notes) for name, task in found.items()
+    }
     return RunResult(
         run_id=record.folder.name,
         status="complete" if complete else "incomplete",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from harness.authoring.answers import thinking
 from harness.authoring.io import serialization
 from harness.errors import PluginError, UsageError
-from harness.protocols import ModelBackend
+from harness.protocols import ModelBackend, answers_by_sample, doubts_of
 from harness.run.cache import ResponseStore
 from harness.scoring import validity
 from harness.types import Failed, KeyedRequest, Request, Response
@@ -32,7 +32,7 @@ def key_of(backend: ModelBackend, task: str, sample_id: str, index: int, request
 
     For a backend that answers by sample it holds the sample too.
     """
-    if getattr(backend, "by_sample", False):
+    if answers_by_sample(backend):
         return serialization.canonical_hash(
             [task, sample_id, index, serialization.request_to_json(request)]
         )
@@ -69,11 +69,6 @@ def unique(requests: Iterable[KeyedRequest]) -> list[KeyedRequest]:
     return list(seen.values())
 
 
-def doubts(backend: ModelBackend) -> int:
-    """How often the backend has found its earlier answers to be wrong."""
-    return int(getattr(backend, "doubts", 0))
-
-
 def answers(
     requests: Sequence[KeyedRequest], backend: ModelBackend, store: ResponseStore
 ) -> Iterator[Answer]:
@@ -89,13 +84,13 @@ def answers(
             response of another kind, or left one out.
     """
     distinct = unique(requests)
-    seen = doubts(backend)
+    seen = doubts_of(backend)
     known = stored(distinct, backend, store)
     for key, response in known.items():
         yield Answer(key, thinking.set_aside(response), cached=True)
     yield from _asked([each for each in distinct if each.key not in known], backend, store)
-    while doubts(backend) > seen:
-        seen = doubts(backend)
+    while doubts_of(backend) > seen:
+        seen = doubts_of(backend)
         store.forget(backend.fingerprint)
         yield from _asked(distinct, backend, store)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from harness.planned import Plan, PlannedSample, TaskPlan
 from harness.plugins import Registry
-from harness.protocols import ModelBackend
+from harness.protocols import ModelBackend, doubts_of
 from harness.run import scheduler
 from harness.run.cache import ResponseStore
 from harness.scoring import aggregation
@@ -90,10 +90,10 @@ class RunSession:
         """Gets what is still unanswered of these samples."""
         requests = [each for each in _requests(samples) if each.key not in self._responses]
         while requests:
-            before = scheduler.doubts(self._backend)
+            before = doubts_of(self._backend)
             for answer in scheduler.answers(requests, self._backend, self._store):
                 self._take(answer)
-            if scheduler.doubts(self._backend) == before:
+            if doubts_of(self._backend) == before:
                 return
             asked = {each.key for each in requests}  # these were asked again, earlier ones not
             requests = [
@@ -116,6 +116,11 @@ class RunSession:
             record = self.record(task, planned)
             if record is not None:
                 yield record
+
+    @property
+    def plugin_failures(self) -> tuple[str, ...]:
+        """A sentence on each hook of a plugin that raised."""
+        return self._registry.failure_notes
 
     def group_measures(
         self, attribute: str, records: Sequence[SampleRecord]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from harness.authoring.measures import fairness, predictions
 from harness.authoring.metrics import kind_of
 from harness.errors import PluginError, plugin_call
-from harness.protocols import Metric, Task
+from harness.protocols import HasRemarks, Metric, Task, bounds_of, ideal_of, signature_of
 from harness.scoring import validity
 from harness.types import (
     Completion,
@@ -160,10 +160,10 @@ def estimate(metrics: Sequence[Metric], records: Iterable[SampleRecord]) -> Metr
         metric.name: MetricResult(
             _aggregate(metric, rows.get(metric.name, [])),
             metric.higher_is_better,
-            getattr(metric, "signature", None),
-            getattr(metric, "ideal", None),
+            signature_of(metric),
+            ideal_of(metric),
             kind_of(metric),
-            getattr(metric, "bounds", None),
+            bounds_of(metric),
         )
         for metric in metrics
     }
@@ -220,8 +220,9 @@ def _fairness(
 
 def _remarks(task: Task, records: Sequence[SampleRecord]) -> Iterable[str]:
     """What the task itself says of scores on these samples."""
-    remarks = getattr(task, "remarks", None)
-    return [] if remarks is None else remarks([record.sample for record in records])
+    if not isinstance(task, HasRemarks):
+        return []
+    return task.remarks([record.sample for record in records])
 
 
 def _small_groups(members: Members) -> Iterator[str]:

@@ -8,12 +8,9 @@ from typing import Any
 
 from harness import Registry, load_plugins
 from harness.authoring.io.run_options import split_names
-from harness.protocols import Aligner
 from harness_align import loop, report
-from harness_align.aligners import StagedAligner
 from harness_align.job import AlignJob
 from harness_align.loop import AlignResult
-from harness_align.methods import METHODS
 
 
 def align(
@@ -72,7 +69,4 @@ def run(job: AlignJob, registry: Registry, quiet: bool = False) -> AlignResult:
     from rich.console import Console
 
     console = Console(stderr=True, quiet=quiet, highlight=False)
-    aligner: Aligner | None = None
-    if job.method in METHODS:
-        aligner = StagedAligner(job.method, quiet, job.accelerate_config)
-    return loop.run(job, registry, aligner, console.print, quiet)
+    return loop.run(job, registry, None, console.print, quiet)

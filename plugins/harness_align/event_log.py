@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,7 @@ class EventLog:
         return [json.loads(line) for line in content[:end].splitlines() if line], start + end
 
 
-def steps(events: list[Event]) -> Iterator[tuple[int, Mapping[str, float]]]:
+def steps(events: Iterable[Event]) -> Iterator[tuple[int, Mapping[str, float]]]:
     """(step, logs) in order; where a resumed run did a step again, the later one."""
     latest: dict[int, dict[str, float]] = {}
     for event in events:

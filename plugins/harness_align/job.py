@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from harness import ModelConfig, RunSpec
+from harness import ModelConfig, Registry, RunSpec, load_plugins
+from harness.authoring import option_models
 from harness.authoring.io.run_options import read_config, read_toml, split_names
 from harness.errors import ConfigError, UnknownNameError, UsageError
+from harness.protocols import AlignerOptions, AlignerSpec, Options, TrainingEvent, option_names
 from harness_align import spec as specs
-
-SET_ELSEWHERE = ("method", "model", "data", "out", "resume", "rewards", "held_out_reward", "seed")
-"""Fields of the training spec that have a flag of their own."""
-UNTRAINED = "untrained"
-"""The folder, beside a checkpoint of virtual tokens, of the same tokens before their training."""
+from harness_align.spec import AlignSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,21 +71,29 @@ class AlignJob:
         """
         if self.accelerate_config is not None:
             object.__setattr__(self, "accelerate_config", Path(self.accelerate_config))
-        for name, value in self.settings.items():
-            if name in SET_ELSEWHERE:
+        for name in self.settings:
+            if name in specs.SET_ELSEWHERE:
                 raise UsageError(
                     f"--set {name}=… is not a training setting",
                     f"Use --{name.replace('_', '-').replace('rewards', 'reward')}.",
                 )
-            specs.parse(name, value)
         if not 0 < self.development < 1:
             raise UsageError(f"development is {self.development:g}, expected a share in (0, 1)")
 
+    def checked(self, aligner: AlignerSpec) -> AlignJob:
+        """The same job, its settings read as the method declares them.
+
+        Raises:
+            UnknownNameError: The method has no such setting.
+            ConfigError: A value does not fit.
+        """
+        return replace(self, settings=read_settings(aligner, self.settings))
+
     @property
     def training(self) -> dict[str, Any]:
-        """The training spec's fields, without method, data and out, which the aligner sets."""
+        """What the aligner is told: the model, what has flags of its own, and the settings."""
         return {
-            **{name: specs.parse(name, value) for name, value in self.settings.items()},
+            **self.settings,
             "model": self.model,
             "seed": self.seed,
             "resume": self.resume,
@@ -103,6 +109,31 @@ class AlignJob:
         }
         return ModelConfig(model, seed=self.seed, **given)
 
+    def training_with(self, further: Mapping[str, Any], aligner: AlignerSpec) -> dict[str, Any]:
+        """The same with further settings, those of them that the method has."""
+        known = names_of_settings(aligner)
+        return {**self.training, **{key: each for key, each in further.items() if key in known}}
+
+    def standard(self, training: Mapping[str, Any]) -> AlignSpec:
+        """What the loop itself reads of a training, under the names that ours have for it.
+
+        A third party's setting of such a name (``max_length``, ``wrap``) means the same.
+        """
+        own = {name: value for name, value in training.items() if name in specs.NAMES}
+        named = {"method": self.method, "data": self.data, "out": str(self.out)}
+        return specs.from_mapping({**own, **named})
+
+    def aligner_options(
+        self,
+        aligner: AlignerSpec,
+        quiet: bool = True,
+        progress: Callable[[TrainingEvent], None] | None = None,
+    ) -> AlignerOptions:
+        """What the aligner is opened with."""
+        values = read_settings(aligner, self.settings)
+        options = AlignerOptions(values, quiet, self.accelerate_config)
+        return options if progress is None else replace(options, progress=progress)
+
     def run_spec(self, model: str, tasks: Sequence[str], out: Path) -> RunSpec:
         """The frozen suite, asked of a model."""
         given = {**self.evaluation, "seed": self.seed, "out": out}
@@ -114,6 +145,39 @@ _MODEL_KEYS = {
     **{key: key for key in ("batch_size", "dtype", "device", "executor", "prices", "cache")},
 }
 """What of the evaluation says how a model is opened → the field of ModelConfig."""
+
+_LOOP_SETTINGS = ("format", "columns", "chat_template")
+"""Settings that say how the data is read and the models are asked, whoever trains."""
+
+
+def _options(aligner: AlignerSpec) -> Options:
+    """What the method declares; without anything, what ours take."""
+    if aligner.options is not None:
+        return aligner.options
+    from harness_align import settings
+
+    return settings.model(aligner.name, ())
+
+
+def names_of_settings(aligner: AlignerSpec) -> tuple[str, ...]:
+    """The settings that a method declares, and those of the loop."""
+    return tuple(dict.fromkeys((*option_names(_options(aligner)), *_LOOP_SETTINGS)))
+
+
+def read_settings(aligner: AlignerSpec, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as the method declares them.
+
+    Raises:
+        UnknownNameError: The method has no such setting.
+        ConfigError: A value does not fit.
+    """
+    declared = option_names(_options(aligner))
+    loop = {key: specs.parse(key, values[key]) for key in _LOOP_SETTINGS if key in values}
+    own = {key: value for key, value in values.items() if key in declared or key not in loop}
+    owner = f"--method {aligner.name}"
+    return {**loop, **option_models.given(_options(aligner), own, owner, ConfigError)}
+
+
 _OWN_KEYS = (
     *("method", "model", "data", "out", "eval_tasks", "guard", "reward", "held_out_reward"),
     *("judge", "development", "samples", "seed", "augment", "search"),
@@ -124,13 +188,16 @@ _EVALUATION_KEYS = (
 )
 
 
-def make_job(file: Path | None, flags: Mapping[str, Any]) -> AlignJob:
+def make_job(
+    file: Path | None, flags: Mapping[str, Any], registry: Registry | None = None
+) -> AlignJob:
     """One job from harness.toml ([align], and the evaluation's tables) and flags, which win.
 
     Args:
         file: harness.toml, or None.
         flags: Names of AlignJob's fields, ``eval_tasks`` and ``guard`` for targets and guards;
             None or empty where not given.
+        registry: The loaded plugins; None loads them.
 
     Raises:
         ConfigError: The file is malformed.
@@ -139,13 +206,24 @@ def make_job(file: Path | None, flags: Mapping[str, Any]) -> AlignJob:
     """
     run = dict(read_config(file)) if file is not None else {}
     table = read_toml(file).get("align", {}) if file is not None else {}
-    given = {**_checked(table), **{key: value for key, value in flags.items() if value}}
-    settings = {key: table[key] for key in table if key in specs.NAMES}
+    given = {**_own(table), **{key: value for key, value in flags.items() if value}}
+    if not given.get("method"):
+        _check_keys(table, specs.NAMES)
+    settings = {key: table[key] for key in table if key not in _OWN_KEYS}
     settings |= flags.get("settings", {})
     for name in ("method", "model", "data"):
         given.setdefault(name, run.get(name) if name == "model" else None)
         if not given[name]:
             raise UsageError(f"no {name} is named", f"Give --{name}, or {name} under [align].")
+    aligner = aligner_named(
+        given["method"], registry or load_plugins(flags.get("plugin_files") or ())
+    )
+    settings = {k: v for k, v in settings.items() if k not in specs.SET_ELSEWHERE}
+    try:
+        settings = read_settings(aligner, settings)
+    except UnknownNameError:
+        _check_keys(table, names_of_settings(aligner))
+        raise
     evaluation = {key: run[key] for key in _EVALUATION_KEYS if key in run}
     for key, value in flags.get("evaluation", {}).items():
         if value is not None and value != {}:
@@ -160,15 +238,29 @@ def make_job(file: Path | None, flags: Mapping[str, Any]) -> AlignJob:
         "guards": split_names(given.get("guard", ())),
         "augment": split_names(given.get("augment", ())),
         "evaluation": evaluation,
-        "settings": {k: v for k, v in settings.items() if k not in SET_ELSEWHERE},
+        "settings": settings,
     }
     return AlignJob(**chosen)
 
 
-def _checked(table: Any) -> dict[str, Any]:
+def aligner_named(method: str, registry: Registry) -> AlignerSpec:
+    """The method's registered aligner.
+
+    Raises:
+        UnknownNameError: There is none of that name.
+    """
+    if method not in registry.aligners:
+        raise UnknownNameError("method", method, registry.aligners)
+    return registry.aligners[method]
+
+
+def _check_keys(table: Mapping[str, Any], settings: Sequence[str]) -> None:
+    for key in table:
+        if key not in _OWN_KEYS and key not in settings:
+            raise UnknownNameError("key under [align]", key, (*_OWN_KEYS, *settings))
+
+
+def _own(table: Any) -> dict[str, Any]:
     if not isinstance(table, Mapping):
         raise ConfigError("[align] is not a table")
-    for key in table:
-        if key not in _OWN_KEYS and key not in specs.NAMES:
-            raise UnknownNameError("key under [align]", key, (*_OWN_KEYS, *specs.NAMES))
     return {key: table[key] for key in table if key in _OWN_KEYS}

@@ -22,7 +22,6 @@ import numpy as np
 from harness import (
     GateVerdict,
     Registry,
-    RunComparison,
     RunSpec,
     ScoredRun,
     compare,
@@ -31,13 +30,13 @@ from harness import (
     load_run,
     parse_gate,
 )
+from harness.authoring.io.comparison_json import comparison_to_json
 from harness.authoring.metrics import MetricRef, split_ideal
-from harness.errors import NothingScoredError, RunFailedError, UnknownNameError
-from harness.protocols import Aligner
+from harness.errors import NothingScoredError, RunFailedError
+from harness.protocols import Aligner, AlignerSpec, LeavesReward, TrainingEvent
 from harness.stats import compare as paired_tests
-from harness.types import Sampling
-from harness_align import event_log, search
-from harness_align import spec as specs
+from harness.types import RunComparison, Sampling
+from harness_align import event_log, progress, search
 from harness_align.dataset.training_rows import Rows
 from harness_align.evaluation import held_out_evaluation, reward_quality
 from harness_align.evaluation.held_out_evaluation import HeldOutEvaluation, Paired, Probing
@@ -49,11 +48,12 @@ from harness_align.evaluation.verdict import (
     named,
     standing,
 )
-from harness_align.event_log import Event, EventLog
-from harness_align.job import UNTRAINED, AlignJob
+from harness_align.event_log import EventLog
+from harness_align.job import AlignJob, aligner_named, names_of_settings
 from harness_align.preparation import name_checks, preparing
 from harness_align.preparation.preparing import Prepared
 from harness_align.search import Found, SearchSpec
+from harness_align.spec import UNTRAINED
 
 Say = Callable[[str], None]
 UNTRAINED_TOKENS = "the new virtual tokens before training"
@@ -100,17 +100,16 @@ def run(
     Args:
         job: What was asked for.
         registry: The loaded plugins.
-        aligner: Trains; None opens the registered one.
+        aligner: Trains in place of the registered one.
         say: Called with a line at the start of each part.
-        quiet: Show no progress of a search's trainings.
+        quiet: Show no progress of the trainings.
 
     Raises:
         HarnessError: Something asked for cannot be used, or a part failed; what was finished
             is kept, and ``resume`` goes on from there.
     """
-    if job.method not in registry.aligners:
-        raise UnknownNameError("method", job.method, registry.aligners)
-    aligner = aligner or registry.aligners[job.method].open()
+    registered = aligner_named(job.method, registry)
+    job = job.checked(registered)
     names = [spec.name for spec in registry.select_tasks(_task_names(job, registry))]
     aims = (_aims(job.targets, registry, names), _aims(job.guards, registry, names))
     name_checks.check(job, registry, [*aims[0], *aims[1]])
@@ -125,11 +124,13 @@ def run(
     found = None
     if job.search is not None:
         say("Searching for settings, on a part of the training rows")
-        worth = partial(_worth, registry)
-        found = search.search(job, prepared.train, worth, say, quiet)
-        job = replace(job, settings={**job.settings, **found.best, **search.watching(job)})
+        found = _searched(job, registry, prepared, say, quiet)
+        job = replace(job, settings={**_watching(job, registered), **found.best})
     say(f"Training: {job.method} on {prepared.statistics['rows']:,} rows")
-    checkpoint = aligner.train(job.training, prepared.train, job.out / "train")
+    events: list[TrainingEvent] = []
+    with progress.display(job.method, quiet, events) as shown:
+        trainer = aligner or registered.opened(job.aligner_options(registered, quiet, shown))
+        checkpoint = trainer.train(job.training, prepared.train, job.out / "train")
     untrained = _untrained(checkpoint)
     if names:
         say("Measuring the result")
@@ -137,12 +138,37 @@ def run(
         if untrained is not None and aims[0]:
             fresh = measure(job, registry, str(untrained), names, "untrained")
     say("Comparing")
-    changed = _effects(job, registry, checkpoint, prepared.development, untrained)
+    reward = trainer.reward_of(job.out / "train") if isinstance(trainer, LeavesReward) else None
+    changed = _effects(job, registry, checkpoint, prepared.development, untrained, reward)
     verdict, comparison = _decide(job, registry, (before, after, fresh), aims, changed)
-    curves, stopping, kept = training_curves(job.out / "train")
+    curves, stopping, kept = training_curves(job.out / "train", events)
     return AlignResult(
         job, prepared, checkpoint, verdict, changed, comparison, curves, stopping, kept, found
     )
+
+
+def _watching(job: AlignJob, aligner: AlignerSpec) -> dict[str, Any]:
+    """The job's settings, with those by which the search's metric is watched if it has them."""
+    known = names_of_settings(aligner)
+    watched = {key: value for key, value in search.watching(job).items() if key in known}
+    return {**job.settings, **watched}
+
+
+def _searched(
+    job: AlignJob, registry: Registry, prepared: Prepared, say: Say, quiet: bool
+) -> Found:
+    aligner = registry.aligners[job.method]
+    job = replace(job, settings=_watching(job, aligner))
+
+    def opened(mine: AlignJob, watch: Callable[[TrainingEvent], None]) -> Aligner:
+        def on_event(event: TrainingEvent) -> None:
+            shown(event)
+            watch(event)
+
+        return aligner.opened(mine.aligner_options(aligner, quiet, on_event))
+
+    with progress.display("search", quiet) as shown:
+        return search.search(job, prepared.train, opened, partial(_worth, registry), say)
 
 
 def _decide(
@@ -237,18 +263,16 @@ def _effects(
     checkpoint: Path,
     held_out: Rows,
     untrained: Path | None = None,
+    own_reward: Path | None = None,
 ) -> HeldOutEvaluation:
-    if job.method == "reward":
+    if registry.aligners[job.method].makes == "reward":
         return reward_quality.measure(checkpoint, job.model, held_out, job.seed)
-    spec = specs.from_mapping(
-        {**job.training, "method": job.method, "data": job.data, "out": str(job.out)}
-    )
+    spec = job.standard(job.training)
     base, candidate = map(job.model_config, (preparing.asked_base(job), str(checkpoint)))
     if not spec.wrap:  # asked as it was trained
         plain = {**base.settings, "chat_template": "off"}
         base, candidate = (replace(each, settings=plain) for each in (base, candidate))
-    own = _own_reward(job)
-    reward = job.reward or own
+    reward = job.reward or ("" if own_reward is None else str(own_reward))
     probing = Probing(
         base,
         candidate,
@@ -265,11 +289,11 @@ def _effects(
         beyond = held_out_evaluation.measure(fresh, held_out).default_targets
         beyond = tuple(replace(each, reference=UNTRAINED_TOKENS) for each in beyond)
         changed = replace(changed, default_targets=(*changed.default_targets, *beyond))
-    if not own or job.reward:
+    if own_reward is None or job.reward:
         return changed
     # What is gained by a reward that knows no more than the answers' length shows nothing.
     return changed.joined(
-        reward_quality.measure(Path(own), job.model, held_out, job.seed), "reward model: "
+        reward_quality.measure(own_reward, job.model, held_out, job.seed), "reward model: "
     )
 
 
@@ -286,12 +310,6 @@ def _worth(registry: Registry, job: AlignJob, checkpoint: Path, held_out: Rows) 
     if not found.default_targets or not found.default_targets[0].after:
         raise RunFailedError("the trial cannot be judged: no held-out row has a known answer")
     return fmean(found.default_targets[0].after)
-
-
-def _own_reward(job: AlignJob) -> str:
-    """The reward model that ``rlhf`` trained by itself."""
-    folder = job.out / "train" / "reward" / "model"
-    return str(folder) if job.method == "rlhf" and folder.is_dir() else ""
 
 
 def _default(target: Paired) -> Judgement:
@@ -311,17 +329,23 @@ def _default(target: Paired) -> Judgement:
 
 
 def training_curves(
-    folder: Path,
+    folder: Path, told: Sequence[TrainingEvent] = ()
 ) -> tuple[
     dict[str, dict[int, Mapping[str, float]]], tuple[tuple[int, str, float], ...], int | None
 ]:
-    """What every stage logged, in order; early stopping's metrics, and the step it kept."""
+    """What every stage logged, in order; early stopping's metrics, and the step it kept.
+
+    An aligner that writes no event log in ``folder`` is known by the events that it ``told``.
+    """
     curves: dict[str, dict[int, Mapping[str, float]]] = {}
     metrics: dict[tuple[str, int, str], float] = {}  # a resumed run measures some steps again
     kept: int | None = None
-    for path in sorted(folder.rglob(event_log.FILE), key=lambda each: each.stat().st_mtime):
-        events: list[Event] = EventLog(path).read()[0]
-        name = path.parent.name if path.parent != folder else "training"
+    paths = sorted(folder.rglob(event_log.FILE), key=lambda each: each.stat().st_mtime)
+    stages: list[tuple[str, Sequence[TrainingEvent]]] = [
+        (path.parent.name if path.parent != folder else "training", EventLog(path).read()[0])
+        for path in paths
+    ]
+    for name, events in stages or ([("training", told)] if told else []):
         curves[name] = dict(event_log.steps(events))
         for each in events:
             if each["event"] == "metric":
@@ -356,7 +380,7 @@ def to_json(result: AlignResult) -> dict[str, Any]:
             "gate": None if result.verdict.gate is None else result.verdict.gate.to_json(),
         },
         "effects": result.effects.to_json(),
-        "comparison": None if result.comparison is None else result.comparison.to_json(),
+        "comparison": None if result.comparison is None else comparison_to_json(result.comparison),
         "curves": {
             stage: [{"step": step, **logs} for step, logs in steps.items()]
             for stage, steps in result.curves.items()

@@ -9,10 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from harness.errors import UsageError
-from harness_align.dataset.training_rows import Kind
-from harness_align.spec import AlignSpec
+from harness.protocols import DataKind
+
+if TYPE_CHECKING:  # registered before it is used: pydantic must not load yet
+    from pydantic import BaseModel
+
+    from harness_align.spec import AlignSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +29,28 @@ class Method:
         description: One line for ``harness ls``.
         kinds: The kinds of data it can train on, best first.
         stages: The training runs it is made of.
+        trainers: What its stages may train with, where that is not a trainer of its own name.
+        makes: What comes of it, see ``AlignerSpec``.
     """
 
     name: str
     description: str
-    kinds: tuple[Kind, ...]
+    kinds: tuple[DataKind, ...]
     stages: Callable[[AlignSpec], list[AlignSpec]]
+    trainers: tuple[str, ...] = ()
+    makes: Literal["model", "reward"] = "model"
+
+    def kinds_for(self, rewards: object) -> tuple[DataKind, ...]:
+        """The kinds of data that it can train on, best first, where ``rewards`` are given."""
+        if "prompt" not in self.kinds:
+            return self.kinds
+        return ("prompt",) if rewards else ("preference",)
+
+    def settings(self) -> type[BaseModel]:
+        """What a user may set."""
+        from harness_align import settings
+
+        return settings.model(self.name, self.trainers or (self.name,))
 
 
 def _single(spec: AlignSpec) -> list[AlignSpec]:
@@ -78,7 +99,7 @@ def _contrastive(spec: AlignSpec) -> list[AlignSpec]:
     return [first, replace(main, model=str(out / "model"))]
 
 
-_PAIRS: tuple[Kind, ...] = ("preference",)
+_PAIRS: tuple[DataKind, ...] = ("preference",)
 
 METHODS = {
     each.name: each
@@ -89,12 +110,19 @@ METHODS = {
             ("completion", "text", "preference"),
             _single,
         ),
-        Method("reward", "a reward model from preference pairs (Bradley–Terry)", _PAIRS, _single),
+        Method(
+            "reward",
+            "a reward model from preference pairs (Bradley–Terry)",
+            _PAIRS,
+            _single,
+            makes="reward",
+        ),
         Method(
             "rlhf",
             "a reward (model, task, function), then RLOO or GRPO with a KL term",
             ("prompt", "preference", "completion"),
             _rlhf,
+            ("reward", "rloo", "grpo"),
         ),
         Method(
             "dpo", "direct preference optimization; --set loss=… picks its loss", _PAIRS, _single
@@ -113,6 +141,7 @@ METHODS = {
             "pairs of strong and weak models, easy to hard (arXiv 2310.02263)",
             _PAIRS,
             _contrastive,
+            ("sft", "contrastive", "slic"),
         ),
     )
 }

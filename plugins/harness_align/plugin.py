@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from harness import hookimpl
-from harness.protocols import Aligner, AlignerSpec
+from harness.protocols import Aligner, AlignerOptions, AlignerSpec
 from harness_align.methods import METHODS
 
 
@@ -17,15 +17,22 @@ from harness_align.methods import METHODS
 def harness_register_aligners() -> list[AlignerSpec]:
     """The training methods that ship with the harness."""
     return [
-        AlignerSpec(method.name, method.description, partial(_open, method.name))
+        AlignerSpec(
+            method.name,
+            method.description,
+            partial(_open, method.name),
+            method.kinds,
+            method.settings,
+            method.makes,
+        )
         for method in METHODS.values()
     ]
 
 
-def _open(method: str) -> Aligner:
+def _open(method: str, options: AlignerOptions) -> Aligner:
     from harness_align.aligners import StagedAligner
 
-    return StagedAligner(method)
+    return StagedAligner(method, options)
 
 
 @hookimpl

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from harness_align.event_log import Event
-from harness_align.training.launcher import OnEvent
+from harness.protocols import TrainingEvent
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+OnEvent = Callable[[TrainingEvent], None]
 
 _NUMBERS = (
     ("loss", ("loss",)),
@@ -24,8 +25,26 @@ _NUMBERS = (
 
 
 @contextmanager
-def display(title: str, quiet: bool) -> Iterator[OnEvent]:
-    """A progress bar on a terminal; a line every ten seconds elsewhere."""
+def display(title: str, quiet: bool, kept: list[TrainingEvent] | None = None) -> Iterator[OnEvent]:
+    """A progress bar on a terminal; a line every ten seconds elsewhere.
+
+    Args:
+        title: What is trained, until a stage names itself.
+        quiet: Show nothing.
+        kept: A list to which every event is added.
+    """
+    with _shown(title, quiet) as show:
+
+        def on_event(event: TrainingEvent) -> None:
+            if kept is not None:
+                kept.append(event)
+            show(event)
+
+        yield on_event
+
+
+@contextmanager
+def _shown(title: str, quiet: bool) -> Iterator[OnEvent]:
     if quiet:
         yield lambda _: None
         return
@@ -63,10 +82,14 @@ class _Bar:
     def __init__(self, bars: Any) -> None:
         self._bars, self._task = bars, bars.task_ids[0]
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: TrainingEvent) -> None:
         if event["event"] == "stage":
-            self._bars.update(
-                self._task, total=event["steps"], completed=event["resumed_at"], numbers=""
+            self._bars.reset(
+                self._task,
+                description=event.get("title"),
+                total=event["steps"],
+                completed=event.get("resumed_at", 0),
+                numbers="",
             )
         elif event["event"] == "step":
             self._bars.update(self._task, completed=event["step"], numbers=numbers(event["logs"]))
@@ -81,9 +104,9 @@ class _Lines:
         self._console, self._title, self._steps = console, title, 0
         self._last = time.monotonic()
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: TrainingEvent) -> None:
         if event["event"] == "stage":
-            self._steps = event["steps"]
+            self._steps, self._title = event["steps"], event.get("title", self._title)
             self._console.print(f"{self._title}: {self._steps:,} steps")
         elif event["event"] == "metric":
             self._console.print(_metric(event))
@@ -95,6 +118,6 @@ class _Lines:
                 self._console.print(f"{line} · {numbers(event['logs'])}", highlight=False)
 
 
-def _metric(event: Event) -> str:
-    best = ", the best so far" if event["best"] else ""
+def _metric(event: TrainingEvent) -> str:
+    best = ", the best so far" if event.get("best") else ""
     return f"step {event['step']:,}: {event['name']} {event['value']:.4g}{best}"

@@ -23,11 +23,9 @@ from typing import Any
 
 from harness.authoring.metrics import MetricRef
 from harness.errors import ConfigError, MissingExtraError, RunFailedError, UnknownNameError
-from harness_align import spec as specs
-from harness_align.aligners import StagedAligner
+from harness.protocols import Aligner, AlignerSpec, TrainingEvent
 from harness_align.dataset import formats, training_rows
-from harness_align.event_log import Event
-from harness_align.job import SET_ELSEWHERE, AlignJob
+from harness_align.job import AlignJob, names_of_settings, read_settings
 
 _KEYS = ("trials", "metric", "data", "limit", "every", "parameters")
 _RANGE_KEYS = ("low", "high", "log", "step", "choices")
@@ -65,7 +63,7 @@ class SearchSpec:
 
     @classmethod
     def parse(cls, table: Mapping[str, Any]) -> SearchSpec:
-        """Checks the table.
+        """Checks the table; ``check_parameters`` checks names and values in it.
 
         Raises:
             ConfigError: A value is wrong.
@@ -81,8 +79,6 @@ class SearchSpec:
                 "Write: [align.search.parameters]\n"
                 "learning_rate = { low = 1e-6, high = 1e-3, log = true }",
             )
-        for name, bounds in parameters.items():
-            _check_parameter(name, bounds)
         for name in ("trials", "every", "limit"):
             value = table.get(name, 1)
             if not isinstance(value, int) or value < 1:
@@ -97,11 +93,18 @@ class SearchSpec:
             )
         return cls(**{**table, "parameters": dict(parameters)})
 
+    def check_parameters(self, aligner: AlignerSpec) -> None:
+        """Refuses parameters that the method does not have, and values that it does not take.
 
-def _check_parameter(name: str, bounds: Any) -> None:
-    if name not in specs.NAMES or name in SET_ELSEWHERE:
-        known = [each for each in specs.NAMES if each not in SET_ELSEWHERE]
-        raise UnknownNameError("parameter under [align.search.parameters]", name, known)
+        Raises:
+            ConfigError: A range is none, or holds a value that does not fit.
+            UnknownNameError: The method has no such setting.
+        """
+        for name, bounds in self.parameters.items():
+            _check_parameter(aligner, name, bounds)
+
+
+def _check_parameter(aligner: AlignerSpec, name: str, bounds: Any) -> None:
     good = isinstance(bounds, Mapping) and all(key in _RANGE_KEYS for key in bounds)
     if not good or ("choices" in bounds) == ("low" in bounds and "high" in bounds):
         raise ConfigError(
@@ -109,11 +112,18 @@ def _check_parameter(name: str, bounds: Any) -> None:
             "Expected { low = …, high = …, log = true|false } or { choices = […] }",
         )
     for value in bounds.get("choices", [bounds.get("low"), bounds.get("high")]):
-        specs.parse(name, value)
+        try:
+            read_settings(aligner, {name: value})
+        except UnknownNameError as error:
+            known = names_of_settings(aligner)
+            what = "parameter under [align.search.parameters]"
+            raise UnknownNameError(what, name, known) from error
     if "low" in bounds and not bounds["low"] < bounds["high"]:
         raise ConfigError(f"[align.search.parameters] {name}: low is not below high")
 
 
+Open = Callable[[AlignJob, Callable[[TrainingEvent], None]], Aligner]
+"""(job, what is told every event of the training) → the job's aligner, with its settings."""
 Evaluate = Callable[[AlignJob, Path, training_rows.Rows], float]
 """(job, checkpoint, held-out rows) → the value to maximise."""
 
@@ -121,18 +131,18 @@ Evaluate = Callable[[AlignJob, Path, training_rows.Rows], float]
 def search(
     job: AlignJob,
     train: Path,
+    open_aligner: Open,
     evaluate: Evaluate,
     say: Callable[[str], None],
-    quiet: bool = True,
 ) -> Found:
     """Runs the study, or what is left of it.
 
     Args:
         job: What was asked for; ``search`` is the table.
         train: The training rows; a part of their prompts is kept for the trials' development.
+        open_aligner: Makes the aligner of a trial.
         evaluate: What a trial's checkpoint is worth; higher is better.
         say: Called with a line a trial.
-        quiet: Show no progress of each training.
 
     Raises:
         MissingExtraError: Optuna is not installed.
@@ -162,10 +172,9 @@ def search(
             f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in settings.items()
         )
         say(f"Trial {trial.number}: {', '.join(listed)}")
-        chosen = {**job.settings, **settings, **watching(job)}
-        mine = replace(job, settings=chosen, resume=False)
+        mine = replace(job, settings={**job.settings, **settings}, resume=False)
         out = folder / f"trial-{trial.number}"
-        aligner = StagedAligner(job.method, quiet, job.accelerate_config, _watch(trial, spec))
+        aligner = open_aligner(mine, _watch(trial, spec))
         checkpoint = aligner.train(mine.training, rows, out)
         return evaluate(mine, checkpoint, held_out)
 
@@ -202,11 +211,11 @@ def watching(job: AlignJob) -> dict[str, Any]:
     }
 
 
-def _watch(trial: Any, spec: SearchSpec) -> Callable[[Event], None]:
+def _watch(trial: Any, spec: SearchSpec) -> Callable[[TrainingEvent], None]:
     """Reports the development metric to the study, and ends a hopeless trial."""
     import optuna
 
-    def watch(event: Event) -> None:
+    def watch(event: TrainingEvent) -> None:
         if spec.metric and event["event"] == "metric":
             trial.report(event["standing"], event["step"])
             if trial.should_prune():

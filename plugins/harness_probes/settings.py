@@ -1,94 +1,131 @@
-"""Reading what a user set for a probe: shares, counts and names, one or several of them."""
+"""The options of the probes, as pydantic models.
+
+They are made when a probe is opened or listed: pydantic is slow to import, and probes are
+registered at each start.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from typing import TypeVar
+from collections.abc import Collection, Iterable
+from functools import cache
+from typing import Annotated, Any, Literal, cast
 
-from harness.errors import UnknownNameError, UsageError
+from pydantic import AfterValidator, BaseModel, Field, create_model
+
+from harness.authoring import option_models
 from harness.protocols import ProbeOptions
 
-Value = TypeVar("Value")
+
+def _each_once(values: Iterable[Any]) -> tuple[Any, ...]:
+    return tuple(dict.fromkeys(values))
 
 
-def shares(options: ProbeOptions, name: str, default: tuple[float, ...]) -> tuple[float, ...]:
-    """Numbers above 0 and at most 1, separated by commas, each a level of its own.
-
-    Raises:
-        UsageError: One is not.
-    """
-
-    def share(text: str) -> float:
-        value = float(text)
-        if not 0 < value <= 1:
-            raise ValueError
-        return value
-
-    return _several(options, name, default, share, "numbers above 0 and at most 1")
+_SEVERAL = (Field(min_length=1), AfterValidator(_each_once))
+Shares = Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], *_SEVERAL]
+Counts = Annotated[tuple[Annotated[int, Field(ge=1)], ...], *_SEVERAL]
+Texts = Annotated[tuple[str, ...], *_SEVERAL]
 
 
-def counts(options: ProbeOptions, name: str, default: tuple[int, ...]) -> tuple[int, ...]:
-    """Whole numbers from 1, separated by commas.
+class _Edits(BaseModel):
+    """What every probe that edits texts takes."""
 
-    Raises:
-        UsageError: One is not.
-    """
-
-    def count(text: str) -> int:
-        value = int(text)
-        if value < 1:
-            raise ValueError
-        return value
-
-    return _several(options, name, default, count, "whole numbers from 1")
+    fields: Texts = Field(
+        default=("input",),
+        description="what to edit: input, or the name of a metadata text such as context",
+    )
 
 
-def names(
-    options: ProbeOptions, name: str, known: Collection[str], default: tuple[str, ...] = ()
-) -> tuple[str, ...]:
-    """Some of the known names, separated by commas; all of them where no default is given.
+def read(model: type[BaseModel], options: ProbeOptions, name: str) -> dict[str, Any]:
+    """What the user set for the probe, and the defaults of the rest.
 
     Raises:
-        UnknownNameError: One is not known.
+        UnknownNameError: There is no such option, or no such name for it.
+        UsageError: A value does not fit.
     """
-    chosen = _several(options, name, default or tuple(known), str.strip, "names")
-    for each in chosen:
-        if each not in known:
-            raise UnknownNameError(name, each, known)
-    return chosen
+    return option_models.read(model, options.values, name).model_dump()
 
 
-def texts(options: ProbeOptions, name: str, default: tuple[str, ...]) -> tuple[str, ...]:
-    """Texts separated by commas."""
-    return _several(options, name, default, str.strip, "names")
+@cache
+def strength(default: float) -> type[BaseModel]:
+    """Of a probe that edits a share of the words."""
+    told = "share of words edited; several make levels: 0.05,0.1,0.2"
+    field = (Shares, Field(default=(default,), description=told))
+    return create_model("Strength", __base__=_Edits, strength=field)
 
 
-def flag(options: ProbeOptions, name: str, default: bool) -> bool:
-    """``true`` or ``false``.
-
-    Raises:
-        UsageError: It is neither.
-    """
-    text = options.values.get(name, str(default)).lower()
-    if text not in ("true", "false"):
-        raise UsageError(f"{name}={text} is neither true nor false")
-    return text == "true"
+@cache
+def kinds(known: tuple[str, ...]) -> type[BaseModel]:
+    """Of a probe with one variant a kind of edit."""
+    return create_model("Kinds", __base__=_Edits, kinds=_some_of(known, known, "which variants"))
 
 
-def _several(
-    options: ProbeOptions,
-    name: str,
-    default: tuple[Value, ...],
-    read: Callable[[str], Value],
-    expected: str,
-) -> tuple[Value, ...]:
-    text = options.values.get(name)
-    if text is None:
-        return default
-    try:
-        values = tuple(dict.fromkeys(read(part) for part in text.split(",") if part.strip()))
-    except ValueError as error:
-        raise UsageError(f"{name}={text} is not a list of {expected}") from error
-    if not values:
-        raise UsageError(f"{name} is empty, expected {expected}, separated by commas")
-    return values
+@cache
+def groups(known: tuple[str, ...], default: tuple[str, ...]) -> type[BaseModel]:
+    """Of a probe that puts people of other groups in."""
+    return create_model("Groups", groups=_some_of(known, default or known, "which groups"))
+
+
+def _some_of(known: Collection[str], default: Collection[str], told: str) -> Any:
+    named: Any = cast("Any", Literal)[tuple(known)]
+    several: Any = tuple.__class_getitem__((named, ...))
+    return Annotated[several, *_SEVERAL], Field(default=tuple(default), description=told)
+
+
+class Distractors(BaseModel):
+    """Sentences that have nothing to do with the question."""
+
+    sentences: Counts = Field(
+        default=(2,), description="how many sentences; several make levels: 1,2,4"
+    )
+
+
+class Padding(BaseModel):
+    """A long text about nothing."""
+
+    words: Counts = Field(default=(200,), description="words of padding; several make levels")
+
+
+class OptionOrder(BaseModel):
+    """Options in other orders."""
+
+    permutations: Annotated[int, Field(ge=1)] | Literal["all"] = Field(
+        default=3, description="how many other orders of the options, or all"
+    )
+
+
+class Templates(BaseModel):
+    """Other prompt templates."""
+
+    names: Texts | None = Field(
+        default=None,
+        description="templates to compare with the run's own; without it all of the task's",
+    )
+
+
+class Paraphrase(BaseModel):
+    """Paraphrases, written by a model or from a file."""
+
+    model: str | None = Field(
+        default=None, description="who paraphrases, as for --model: SCHEME:REST or a checkpoint"
+    )
+    model_settings: Texts | None = Field(
+        default=None, description="settings of that model: KEY=VALUE, separated by commas"
+    )
+    file: str | None = Field(
+        default=None,
+        description='JSONL: {"id": …, "paraphrases": […]} a sample, '
+        'or {"text": …, "paraphrases": […]}',
+    )
+    n: Annotated[int, Field(ge=1)] = Field(
+        default=1,
+        description="paraphrases of each sample; a model's first is greedy, the others are drawn",
+    )
+    temperature: Annotated[float, Field(gt=0)] = Field(
+        default=0.8, description="of a model's further paraphrases"
+    )
+    max_tokens: Annotated[int, Field(ge=1)] = Field(
+        default=256, description="longest paraphrase of a model, in tokens"
+    )
+    prompt: str | None = Field(
+        default=None, description="what a model is asked, {text} being the text"
+    )

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 from harness.protocols import Metric, ProbeOptions
 from harness.types import Estimate, Sample, Score
-from harness_probes import settings
 from harness_probes.text import Text, field_of, guarded
 
 Editor = Callable[[Text, random.Random], str]
@@ -16,11 +15,6 @@ Editor = Callable[[Text, random.Random], str]
 
 StrengthEditor = Callable[[Text, float, random.Random], str]
 """The same at a strength above 0, at most 1."""
-
-FIELDS = {
-    "fields": "what to edit: input, or the name of a metadata text such as context (default input)"
-}
-STRENGTH = {"strength": "share of words edited, in (0, 1]; several make levels: 0.05,0.1,0.2"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +74,16 @@ def by_strength(
     def at(strength: float) -> Editor:
         return lambda text, rng: edit(text, strength, rng)
 
-    levels = settings.shares(options, "strength", (default,))
-    return TextProbe(name, {f"{level:g}": at(level) for level in levels}, fields_of(options))
+    from harness_probes import settings
+
+    chosen = settings.read(settings.strength(default), options, name)
+    levels = {f"{level:g}": at(level) for level in chosen["strength"]}
+    return TextProbe(name, levels, chosen["fields"])
 
 
 def by_kind(name: str, editors: Mapping[str, Editor], options: ProbeOptions) -> TextProbe:
     """A probe with a variant for each of the ``kinds`` that the user names, by default all."""
-    kinds = settings.names(options, "kinds", editors)
-    return TextProbe(name, {kind: editors[kind] for kind in kinds}, fields_of(options))
+    from harness_probes import settings
 
-
-def fields_of(options: ProbeOptions) -> tuple[str, ...]:
-    """The fields that the user wants edited."""
-    return settings.texts(options, "fields", ("input",))
+    chosen = settings.read(settings.kinds(tuple(editors)), options, name)
+    return TextProbe(name, {kind: editors[kind] for kind in chosen["kinds"]}, chosen["fields"])

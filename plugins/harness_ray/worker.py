@@ -8,7 +8,15 @@ from dataclasses import dataclass, fields
 
 from harness import open_model
 from harness.errors import ModelError
-from harness.protocols import ModelBackend, ModelSource
+from harness.protocols import (
+    CanCheck,
+    ModelBackend,
+    ModelSource,
+    answers_by_sample,
+    doubts_of,
+    forecast_basis_of,
+    forecast_of,
+)
 from harness.types import KeyedRequest, Request, Response, Usage
 
 
@@ -60,21 +68,20 @@ class Worker:
         return Facts(
             backend.fingerprint,
             backend.supports,
-            bool(getattr(backend, "by_sample", False)),
-            getattr(backend, "forecast_basis", None),
+            answers_by_sample(backend),
+            forecast_basis_of(backend),
             dict(backend.describe()),
         )
 
     def check(self, requests: Sequence[Request]) -> None:
         """Raises where the backend cannot answer requests of these types all the same."""
-        check = getattr(self._backend(), "check", None)
-        if check is not None:
-            check(requests)
+        backend = self._backend()
+        if isinstance(backend, CanCheck):
+            backend.check(requests)
 
     def forecast(self, requests: Sequence[KeyedRequest]) -> Usage | None:
         """What the backend says that these requests would cost; None where it cannot."""
-        forecast = getattr(self._backend(), "forecast", None)
-        return None if forecast is None else forecast(requests)
+        return forecast_of(self._backend(), requests)
 
     def answer(self, requests: Sequence[KeyedRequest], fingerprint: str) -> Done:
         """Answers a shard.
@@ -88,13 +95,13 @@ class Worker:
                 f"the workers opened different models under {self._source.options.model!r}",
                 "Make the checkpoint and the packages the same on every machine.",
             )
-        before, doubts = backend.usage, _doubts(backend)
+        before, doubts = backend.usage, doubts_of(backend)
         answers = tuple(backend.run(requests))
         return Done(
             answers,
             subtract(backend.usage, before),
             dict(backend.describe()),
-            _doubts(backend) - doubts,
+            doubts_of(backend) - doubts,
         )
 
     def _backend(self) -> ModelBackend:

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness import (
+from harness.types import (
+    Estimate,
     FlippedSample,
     GroupChange,
     MetricComparison,
     RunComparison,
     TaskComparison,
 )
-from harness.types import Estimate
 from harness_reports import numbers
 from harness_reports.browser import Clipper
 from harness_reports.drawing import Axis, Mark, Scale, around_zero, mark

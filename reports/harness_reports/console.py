@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -10,7 +11,8 @@ from rich.text import Text
 
 from harness.authoring.io import terminal
 from harness.authoring.literal import one_line
-from harness.types import RunResult
+from harness.types import RunComparison, RunResult
+from harness_reports import comparison
 from harness_reports.groups import GroupTable
 from harness_reports.view import GateView, RunView, TaskView, notes, view
 
@@ -40,6 +42,13 @@ class ConsoleReporter:
                 terminal.print_table(console, part, names)
             else:
                 console.print(part)
+
+    def render_comparison(self, comparisons: Sequence[RunComparison], out: Path | None) -> None:
+        """Prints tables; into a file the same is written as Markdown, which no terminal cuts."""
+        if out is None:
+            comparison.print_tables(comparisons, terminal.console(self._file))
+        else:
+            comparison.write(comparisons, out)
 
 
 def _parts(run: RunView) -> list[RenderableType]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from jinja2 import Environment
 
-    from harness import RunComparison
+    from harness.types import RunComparison
 
 FILE_NAME = "report.html"
 
@@ -59,8 +59,9 @@ class HtmlReporter:
         write_atomically(path, text)
         return path
 
-    def render_comparison(self, comparisons: Sequence[RunComparison], out: Path) -> None:
+    def render_comparison(self, comparisons: Sequence[RunComparison], out: Path | None) -> None:
         """Writes the page of the candidates against their common baseline to ``out``."""
+        assert out is not None  # the format is not registered as one that prints
         clip = browser.Clipper()
         flips = changes.flips(comparisons, clip)
         text = page(

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from harness.authoring import literal
 from harness.authoring.io.files import write_atomically
-from harness.types import RunResult
+from harness.types import RunComparison, RunResult
+from harness_reports import comparison
 from harness_reports.groups import GroupTable
 from harness_reports.view import GateView, RunView, TaskView, notes, view
 
@@ -26,6 +27,10 @@ class MarkdownReporter:
         path = out / FILE_NAME
         write_atomically(path, text(result))
         return path
+
+    def render_comparison(self, comparisons: Sequence[RunComparison], out: Path | None) -> None:
+        """Writes the tables of each candidate to ``out``, or prints them."""
+        comparison.write(comparisons, out)
 
 
 def text(result: RunResult) -> str:

@@ -42,9 +42,15 @@ def _junit() -> Reporter:
 def harness_register_reporters() -> Iterable[ReporterSpec]:
     """The formats of ``--format``."""
     return (
-        ReporterSpec("console", "tables on the terminal", _console),
+        ReporterSpec("console", "tables on the terminal", _console, ".txt", prints=True),
         ReporterSpec("html", "one self-contained page with a sample browser (report.html)", _html),
-        ReporterSpec("json", "the numbers for other programs (results.json)", _json),
-        ReporterSpec("markdown", "tables for a pull-request comment (report.md)", _markdown),
+        ReporterSpec("json", "the numbers for other programs (results.json)", _json, prints=True),
+        ReporterSpec(
+            "markdown",
+            "tables for a pull-request comment (report.md)",
+            _markdown,
+            ".md",
+            prints=True,
+        ),
         ReporterSpec("junit", "test cases for CI systems (junit.xml)", _junit),
     )

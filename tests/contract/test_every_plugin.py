@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import plugins
+from harness import compare, plugins
 from harness.config import RunSpec
 from harness.errors import MissingExtraError
 from harness.protocols import BackendSpec, ProbeOptions, TaskOptions
@@ -85,7 +85,8 @@ def test_reporters(name: str, tmp_path: Path) -> None:
     tasks = tuple(each for each in ("squad", "multiple_choice", "bbq") if each in WITH_SAMPLES)
     spec = RunSpec("fake:", tasks, {"": "sample"}, limit=8, out=tmp_path / "run")
     finished = runner.run(spec, registry)
-    check_reporter(registry.reporters[name].open(), finished.result, finished.folder)
+    comparisons = [compare(finished.folder, finished.folder)]
+    check_reporter(registry.reporters[name].open(), finished.result, finished.folder, comparisons)
 
 
 def test_the_fake_answers_are_valid() -> None:

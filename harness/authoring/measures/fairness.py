@@ -16,7 +16,7 @@ from itertools import combinations
 import numpy as np
 
 from harness.authoring.metrics import Resamplable, clusters_of, statistics_of, values_of
-from harness.protocols import Metric
+from harness.protocols import Metric, bounds_of
 from harness.stats import estimates, resampling
 from harness.stats.compare import simultaneous
 from harness.stats.inference import Array, Inference, Unknown, decisive
@@ -96,7 +96,7 @@ def _infer(metric: Metric, rows: Sequence[Score]) -> Inference:
     if isinstance(metric, Resamplable):
         return resampling.infer_bootstrap(statistics_of(rows, metric), metric.compute, clusters)
     if all(isinstance(row.value, float | int) for row in rows):
-        return estimates.infer_mean(values_of(rows), clusters, getattr(metric, "bounds", None))
+        return estimates.infer_mean(values_of(rows), clusters, bounds_of(metric))
     return Unknown(metric.aggregate(rows).value, "known at one level only")
 
 

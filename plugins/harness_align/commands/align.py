@@ -27,7 +27,7 @@ Exit codes: 0 a gain is shown and no guard lost, 1 blocked, 2 usage or data erro
 
 
 @click.command("align", epilog=EPILOG)
-@click.option("--method", help="sft, reward, rlhf, dpo, slic, kto, orpo, simpo, contrastive.")
+@click.option("--method", metavar="NAME", help="dpo, sft, rlhf, …; `harness ls` lists them.")
 @click.option("--model", metavar="CKPT", help="The base: a checkpoint folder or hub id.")
 @click.option("--data", metavar="FILE|TASK", help="Rows, or TASK, TASK=PATH, TASK=sample.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder. [aligned/METHOD-MODEL]")
@@ -46,7 +46,7 @@ Exit codes: 0 a gain is shown and no guard lost, 1 blocked, 2 usage or data erro
 @click.option("--seed", type=int, help="Of the split, the order and the sampling. [0]")
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE",
-    help="A training setting: steps, learning_rate, beta, adapter, …",
+    help="A training setting: steps, learning_rate, beta, …; see `harness ls METHOD`.",
 )  # fmt: skip
 @click.option("--config", type=click.Path(path_type=Path), help="harness.toml with [align].")
 @click.option(
@@ -69,7 +69,8 @@ def command(context: click.Context, /, config: Path | None, quiet: bool, **given
     from harness_align.job import make_job
 
     registry = registry_of(context)
-    job = make_job(config, parsing.flags(given, [*registry.files, *registry.tables]))
+    files = [*registry.files, *registry.tables]
+    job = make_job(config, parsing.flags(given, files), registry)
     result = api.run(job, registry, quiet)
     path = report.write(result)
     if quiet:

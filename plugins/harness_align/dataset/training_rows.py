@@ -17,21 +17,14 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 from harness.authoring.io import files, serialization
 from harness.errors import DataError
+from harness.protocols import DATA_COLUMNS, DataKind
 from harness.types import Message, Prompt
 
-Kind: TypeAlias = Literal["preference", "completion", "label", "text", "prompt"]
-COLUMNS: Mapping[Kind, str] = {
-    "preference": "prompt, chosen, rejected",
-    "completion": "prompt, completion",
-    "label": "prompt, completion, label",
-    "text": "text",
-    "prompt": "prompt",
-}
-"""The columns in which each kind is written."""
+Kind: TypeAlias = DataKind
 _SHOWN = 8
 
 
@@ -163,7 +156,7 @@ def choose(rows: Rows, kinds: Sequence[Kind], method: str) -> Rows:
     raise DataError(
         f"--method {method} cannot train on {rows.kind} rows",
         path=rows.source,
-        expected=" or ".join(f"{kind} rows ({COLUMNS[kind]})" for kind in kinds),
+        expected=" or ".join(f"{kind} rows ({DATA_COLUMNS[kind]})" for kind in kinds),
     )
 
 

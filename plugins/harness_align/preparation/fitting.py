@@ -11,27 +11,12 @@ from typing import Any
 
 from harness.authoring.chat import encoding
 from harness.authoring.chat.templates import ChatTemplate, RefusedTurnsError
-from harness.errors import DataError, UsageError
+from harness.errors import UsageError
 from harness.types import Message, Prompt
 from harness_align.dataset import training_rows
 from harness_align.dataset.training_rows import Row, Rows
 from harness_align.dataset.validation import Refuse
-from harness_align.job import AlignJob
-from harness_align.methods import METHODS
 from harness_align.spec import AlignSpec
-from harness_align.training import launcher
-
-_POLICIES = ("rloo", "grpo")
-
-
-def stages_of(job: AlignJob, spec: AlignSpec) -> list[AlignSpec]:
-    """The trainings that a job is made of; none where a third party's aligner trains."""
-    return METHODS[job.method].stages(spec) if job.method in METHODS else []
-
-
-def samples_answers(job: AlignJob, spec: AlignSpec) -> bool:
-    """Whether one of the trainings samples answers to the prompts itself."""
-    return any(stage.method in _POLICIES for stage in stages_of(job, spec))
 
 
 def refusal(spec: AlignSpec, rows: Rows, samples: bool) -> Refuse:
@@ -122,49 +107,4 @@ def check_context(spec: AlignSpec) -> None:
             f"max_new_tokens={spec.max_new_tokens} leaves no room for a prompt: "
             f"the model's context is {context:,} tokens",
             f"Give --set max_new_tokens=N, with N well below {context}.",
-        )
-
-
-def check_rows(job: AlignJob, spec: AlignSpec, rows: Rows) -> None:
-    """Refuses training rows that do not make a single step, or that teach one thing only.
-
-    Raises:
-        DataError: A batch holds more prompts than there are, or all answers have one label.
-        UsageError: The accelerate config cannot be used.
-    """
-    for stage in stages_of(job, spec):
-        if stage.method in _POLICIES:
-            _check_groups(job, stage, rows)
-        elif stage.method == "kto" and rows.kind == "label":  # a pair has one of each
-            _check_labels(rows)
-
-
-def _check_groups(job: AlignJob, spec: AlignSpec, rows: Rows) -> None:
-    """A step takes whole groups of answers to one prompt; incomplete batches are left out."""
-    from harness_align.training.methods.online import groups
-
-    processes = launcher.processes(job.accelerate_config)
-    needed = groups(spec) * spec.gradient_accumulation * processes
-    if len(rows) < needed:
-        raise DataError(
-            f"a step takes {needed:,} prompts (batch_size={spec.batch_size} answers of "
-            f"generations={spec.generations} a prompt, gradient_accumulation="
-            f"{spec.gradient_accumulation}, processes: {processes}), and {len(rows):,} are left "
-            "to train on",
-            path=rows.source,
-            expected="more prompts, or a smaller batch: "
-            f"--set batch_size={max(1, len(rows) // processes) * spec.generations} "
-            "--set gradient_accumulation=1",
-        )
-
-
-def _check_labels(rows: Rows) -> None:
-    labels = {row.label for row in rows.rows}
-    if len(labels) < 2:
-        which = "good" if True in labels else "bad"
-        raise DataError(
-            f"all {len(rows):,} answers to train on are labelled {which}",
-            path=rows.source,
-            expected="good and bad ones, both of which KTO needs; --method sft learns from "
-            "good ones alone",
         )

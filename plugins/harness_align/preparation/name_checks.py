@@ -31,7 +31,8 @@ def check(job: AlignJob, registry: Registry, aims: Iterable[MetricRef]) -> None:
     check_folder(job)
     aims = list(aims)
     settings = {**job.training, **search.watching(job)}
-    if job.method == "reward" and (aims or settings.get("stop_tasks")):
+    aligner = registry.aligners[job.method]
+    if aligner.makes == "reward" and (aims or settings.get("stop_tasks")):
         raise UsageError(
             "a reward model answers no task, so it cannot be judged or stopped by one",
             "Leave out --eval-tasks, --guard, stop_tasks and the tasks under [run]: it is judged "
@@ -39,7 +40,9 @@ def check(job: AlignJob, registry: Registry, aims: Iterable[MetricRef]) -> None:
         )
     watched = [str(settings.get("stop_metric") or "")]
     if job.search is not None:
-        watched.append(search.SearchSpec.parse(job.search).metric)
+        searched = search.SearchSpec.parse(job.search)
+        searched.check_parameters(aligner)
+        watched.append(searched.metric)
     named = [MetricRef.parse(text, list(registry.tasks)) for text in watched if text]
     for aim in (*aims, *named):
         check_aim(job, registry, aim)

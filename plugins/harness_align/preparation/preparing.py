@@ -10,17 +10,14 @@ from typing import Any
 
 from harness import Registry
 from harness.errors import DataError, UsageError
+from harness.protocols import ChecksRows, ChecksTraining, ChoosesKinds, SamplesAnswers
 from harness_align import rewards, search
-from harness_align import spec as specs
 from harness_align.dataset import counterfactual, formats, training_rows, validation
 from harness_align.dataset.training_rows import Kind, Row, Rows
 from harness_align.dataset.validation import Findings
 from harness_align.job import AlignJob
-from harness_align.methods import METHODS
 from harness_align.mining import conversion
 from harness_align.preparation import fitting
-from harness_align.spec import AlignSpec
-from harness_align.training import launcher
 
 CHAT_TEMPLATE_FILE = "chat_template.jinja"
 
@@ -58,20 +55,20 @@ def prepare(job: AlignJob, registry: Registry, tasks: Sequence[str]) -> Prepared
         DataError: The data cannot be used; says which rows and why.
         ModelError: The model lacks something that training needs.
     """
-    kinds = _kinds(job)
-    spec = specs.from_mapping(
-        {**job.training, **search.watching(job), "method": job.method, "data": job.data}
-        | {"out": str(job.out)}
-    )
+    registered = registry.aligners[job.method]
+    aligner = registered.opened(job.aligner_options(registered))
+    training = job.training_with(search.watching(job), registered)
+    kinds = aligner.kinds(training) if isinstance(aligner, ChoosesKinds) else registered.kinds
+    spec = job.standard(training)
     rows = read(job.data, kinds[0], registry, job.seed, spec.format, spec.columns)
     rows = training_rows.choose(rows, kinds, job.method)
-    if rows.kind != "prompt" and job.method == "rlhf" and job.reward:
-        rows = training_rows.convert(rows, "prompt")
     notes = _check_rewards(job, rows, registry)
-    _check_settings(job, spec)
-    findings = validation.validate(
-        rows, fitting.refusal(spec, rows, fitting.samples_answers(job, spec))
-    )
+    if isinstance(aligner, ChecksTraining):
+        aligner.check(training)
+    if registered.makes == "model":
+        fitting.check_context(spec)
+    samples = isinstance(aligner, SamplesAnswers) and aligner.samples_answers(training)
+    findings = validation.validate(rows, fitting.refusal(spec, rows, samples))
     overlapping = 0
     if tasks:
         suite = list(conversion.suite_texts(tasks, job.evaluation.get("data", {}), registry))
@@ -90,7 +87,9 @@ def prepare(job: AlignJob, registry: Registry, tasks: Sequence[str]) -> Prepared
             path=rows.source,
             expected="more prompts, or another share with `development` under [align]",
         )
-    fitting.check_rows(job, spec, train)
+    if isinstance(aligner, ChecksRows):
+        written = [training_rows.to_json(row, train.kind) for row in train.rows]
+        aligner.check_rows(training, written, train.source)
     if job.augment:
         train = counterfactual.augment(train, job.augment)
     folder = job.out / "data"
@@ -129,15 +128,6 @@ def asked_base(job: AlignJob) -> str:
     return str(folder)
 
 
-def _kinds(job: AlignJob) -> tuple[Kind, ...]:
-    """The kinds the method reads; a third party's aligner takes anything."""
-    if job.method not in METHODS:
-        return tuple(training_rows.COLUMNS)
-    if job.method == "rlhf" and not job.reward:
-        return ("preference",)
-    return METHODS[job.method].kinds
-
-
 def read(
     given: str, kind: Kind, registry: Registry, seed: int, form: str = "", columns: str = ""
 ) -> Rows:
@@ -165,27 +155,6 @@ def read(
             "or TASK=sample.",
         )
     return conversion.rows_of_task(task, path if equals else None, kind, registry, seed)
-
-
-def _check_settings(job: AlignJob, spec: AlignSpec) -> None:
-    """Finds what a stage would refuse, before the base is measured.
-
-    Raises:
-        HarnessError: A stage cannot be trained here, or the accelerate config is none
-            or asks for GPUs that are not here.
-    """
-    stages = fitting.stages_of(job, spec)
-    if not stages:
-        return
-    launcher.need_packages()
-    from harness_align.training import checks
-
-    if job.accelerate_config is not None:
-        launcher.check_devices(job.accelerate_config)
-    for stage in stages:
-        checks.check(stage)
-    if job.method != "reward":
-        fitting.check_context(spec)
 
 
 def _check_rewards(job: AlignJob, rows: Rows, registry: Registry) -> tuple[str, ...]:

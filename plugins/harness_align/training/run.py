@@ -20,8 +20,7 @@ from harness_align import rewards
 from harness_align.dataset import curriculum, formats, training_rows
 from harness_align.dataset.training_rows import Kind, Rows
 from harness_align.event_log import EventLog
-from harness_align.job import UNTRAINED
-from harness_align.spec import AlignSpec
+from harness_align.spec import UNTRAINED, AlignSpec
 from harness_align.training import adapters, checks, models
 from harness_align.training.callbacks import (
     COMPLETE,

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from harness_align.dataset.training_rows import Kind
 from harness_align.spec import AlignSpec
+from harness_align.training import trl_fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,16 @@ class Setup:
     max_length: int
     classifier: bool
 
+    def config(self, kind: Any, **own: Any) -> Any:
+        """A TRL config: what every one is told, the method's own, and what the user set of it.
+
+        Args:
+            kind: A dataclass of TRL.
+            own: The method's arguments.
+        """
+        set_by_user = trl_fields.of_config(self.spec.trainer, kind)
+        return kind(**{**self.arguments, **own, **set_by_user})
+
     @property
     def common(self) -> dict[str, Any]:
         """Keyword arguments that every TRL trainer takes."""
@@ -64,6 +75,10 @@ class Method(Protocol):
     learning_rate: float
     classifier: bool
     sequential: bool
+
+    def config(self) -> Any:
+        """TRL's dataclass of the trainer's settings."""
+        ...
 
     def trainer(self, setup: Setup) -> Any:
         """A TRL trainer, ready to train."""

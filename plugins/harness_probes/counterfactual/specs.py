@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from harness.protocols import Probe, ProbeOptions, ProbeSpec
-from harness_probes import settings
 from harness_probes.counterfactual import age, dialect, gender, names, terms
 from harness_probes.counterfactual.swap import Swapper, SwapProbe
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 SUITE = ("counterfactual",)
 
@@ -19,11 +23,16 @@ def _spec(
     default: tuple[str, ...] = (),
 ) -> ProbeSpec:
     def make(options: ProbeOptions) -> Probe:
-        chosen = settings.names(options, "groups", groups, default or groups)
+        from harness_probes import settings
+
+        chosen = settings.read(settings.groups(groups, default), options, name)["groups"]
         return SwapProbe(name, chosen, swap, nothing)
 
-    told = f"default {', '.join(default)}" if default else "default all"
-    options = {"groups": f"some of {', '.join(groups)} ({told})"}
+    def options() -> type[BaseModel]:
+        from harness_probes import settings
+
+        return settings.groups(groups, default)
+
     return ProbeSpec(name, description, make, SUITE, options)
 
 

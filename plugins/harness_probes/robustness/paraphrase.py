@@ -7,24 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from harness.authoring.readers import rows
 from harness.errors import UsageError
 from harness.protocols import Ask, Metric, Probe, ProbeOptions
 from harness.types import Estimate, Sample, Score, Skipped
-from harness_probes import settings
 from harness_probes.robustness.paraphrasing import PROMPT, Writer
 
-OPTIONS = {
-    "model": "who paraphrases, as for --model: SCHEME:REST or a checkpoint",
-    "model_settings": "settings of that model: KEY=VALUE, separated by commas",
-    "file": 'JSONL: {"id": …, "paraphrases": […]} a sample, or {"text": …, "paraphrases": […]}',
-    "n": "paraphrases of each sample (default 1); a model's first is greedy, the others are drawn",
-    "temperature": "of a model's further paraphrases (default 0.8)",
-    "max_tokens": "longest paraphrase of a model, in tokens (default 256)",
-    "prompt": "what a model is asked, {text} being the text",
-}
+ROW = 'JSONL: {"id": …, "paraphrases": […]} a sample, or {"text": …, "paraphrases": […]}'
 
 Paraphrases: TypeAlias = Mapping[str, tuple[str | Skipped, ...]]
 """``id:…`` or ``text:…`` → paraphrases, or why there is none."""
@@ -77,48 +68,45 @@ def open_paraphrase(options: ProbeOptions) -> Probe:
         UsageError: Neither is named, or both, or a number is out of range.
         DataError: The file cannot be read.
     """
-    path, model = options.values.get("file"), options.values.get("model")
+    from harness_probes import settings
+
+    chosen = settings.read(settings.Paraphrase, options, "paraphrase")
+    path, model = chosen["file"], chosen["model"]
     if (path is None) == (model is None) and options.task is not None:
         raise UsageError(
             f"the probe paraphrase has {'two sources' if path else 'no source'} of paraphrases",
             "Give --set paraphrase.model=MODEL to have them written, or "
             "--set paraphrase.file=FILE.",
         )
-    (most,) = settings.counts(options, "n", (1,))[:1]
+    most = chosen["n"]
     if model is None:
         return Paraphrase(read(Path(path)) if path else {}, most)
-    writer = _writer(options, model, most)
+    writer = _writer(chosen, model, options.task_options.seed)
     told = {"model": model, "prompt": writer.prompt}
     if most > 1:
         told |= {"temperature": f"0, then {writer.temperature:g}", "seed": str(writer.seed)}
     return Paraphrase({}, most, writer, told)
 
 
-def _writer(options: ProbeOptions, model: str, count: int) -> Writer:
-    prompt = options.values.get("prompt", PROMPT)
+def _writer(chosen: Mapping[str, Any], model: str, seed: int) -> Writer:
+    prompt = PROMPT if chosen["prompt"] is None else chosen["prompt"]
     if "{text}" not in prompt:
         raise UsageError(
             f"paraphrase.prompt={prompt!r} has no place for the text",
             "Write {text} where it is to stand.",
         )
-    pairs = settings.texts(options, "model_settings", ())
+    pairs = chosen["model_settings"] or ()
     for pair in pairs:
         if "=" not in pair:
             raise UsageError(f"paraphrase.model_settings has {pair!r}, expected KEY=VALUE")
-    temperature = options.values.get("temperature", "0.8")
-    try:
-        if not float(temperature) > 0:
-            raise ValueError
-    except ValueError as error:
-        raise UsageError(f"paraphrase.temperature={temperature} is no number above 0") from error
     return Writer(
         model=model,
         settings={key: value for key, _, value in (pair.partition("=") for pair in pairs)},
         prompt=prompt,
-        count=count,
-        temperature=float(temperature),
-        max_tokens=settings.counts(options, "max_tokens", (256,))[0],
-        seed=options.task_options.seed,
+        count=chosen["n"],
+        temperature=chosen["temperature"],
+        max_tokens=chosen["max_tokens"],
+        seed=seed,
     )
 
 
@@ -135,6 +123,6 @@ def read(path: Path) -> Paraphrases:
         key = next((f"{name}:{row[name]}" for name in ("id", "text") if name in row), None)
         good = texts and all(isinstance(text, str) and text.strip() for text in texts)
         if key is None or not good:
-            raise place.error("not a row of paraphrases", OPTIONS["file"])
+            raise place.error("not a row of paraphrases", ROW)
         found[key] = tuple(texts)
     return found

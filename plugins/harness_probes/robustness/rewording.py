@@ -8,16 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, permutations
 
-from harness.errors import UnknownNameError, UsageError
-from harness.protocols import Metric, Probe, ProbeOptions, Task
+from harness.errors import UnknownNameError
+from harness.protocols import Metric, Probe, ProbeOptions, Task, settings_of
 from harness.types import Estimate, Sample, Score, Skipped
 
 ALL = "all"
 _MOST = 5
 """Options whose orders are all asked with ``permutations=all``: 119 variants."""
-
-ORDER_OPTIONS = {"permutations": "how many other orders of the options, or all (default 3)"}
-TEMPLATE_OPTIONS = {"names": "templates to compare with the run's own (default: all of the task's)"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +73,10 @@ def open_option_order(options: ProbeOptions) -> Probe:
     Raises:
         UsageError: It is neither.
     """
-    text = options.values.get("permutations", "3")
-    if text == ALL:
-        return OptionOrder(None)
-    if not text.isdecimal() or int(text) < 1:
-        raise UsageError(f"option_order.permutations={text} is neither a whole number nor all")
-    return OptionOrder(int(text))
+    from harness_probes import settings
+
+    count = settings.read(settings.OptionOrder, options, "option_order")["permutations"]
+    return OptionOrder(None if count == ALL else count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +113,9 @@ def open_templates(options: ProbeOptions) -> Probe:
         return Templates((), ())
     chosen = options.task_options
     known = {**options.task.templates, **chosen.templates}
-    text = options.values.get("names")
-    names = [name.strip() for name in text.split(",")] if text else list(known)
+    from harness_probes import settings
+
+    names = settings.read(settings.Templates, options, "templates")["names"] or list(known)
     for name in names:
         if name not in known:
             raise UnknownNameError(f"template of {options.task.name}", name, known)
@@ -135,5 +131,5 @@ def open_templates(options: ProbeOptions) -> Probe:
 def _template_of(options: ProbeOptions) -> str | None:
     """The template that the task takes when the user names none."""
     assert options.task is not None
-    settings: Mapping[str, str] = getattr(options.task.open(options.task_options), "settings", {})
-    return settings.get("template", next(iter(options.task.templates), None))
+    stated = settings_of(options.task.open(options.task_options))
+    return stated.get("template", next(iter(options.task.templates), None))

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from harness.protocols import Probe, ProbeOptions, ProbeSpec
-from harness_probes import settings
 from harness_probes.robustness import context, paraphrase, rewording, spelling, surface, wording
 from harness_probes.text_probe import (
-    FIELDS,
-    STRENGTH,
     Editor,
     StrengthEditor,
     by_kind,
     by_strength,
 )
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 SUITE = ("robustness",)
 
@@ -23,7 +24,11 @@ def _graded(name: str, description: str, edit: StrengthEditor, default: float) -
     def make(options: ProbeOptions) -> Probe:
         return by_strength(name, edit, options, default)
 
-    options = {"strength": f"{STRENGTH['strength']} (default {default:g})", **FIELDS}
+    def options() -> type[BaseModel]:
+        from harness_probes import settings
+
+        return settings.strength(default)
+
     return ProbeSpec(name, description, make, SUITE, options)
 
 
@@ -31,8 +36,38 @@ def _of_kinds(name: str, description: str, editors: Callable[[], dict[str, Edito
     def make(options: ProbeOptions) -> Probe:
         return by_kind(name, editors(), options)
 
-    options = {"kinds": f"some of {', '.join(editors())} (default all)", **FIELDS}
+    def options() -> type[BaseModel]:
+        from harness_probes import settings
+
+        return settings.kinds(tuple(editors()))
+
     return ProbeSpec(name, description, make, SUITE, options)
+
+
+def _declared(name: str) -> Callable[[], type[BaseModel]]:
+    """A model of ``harness_probes.settings``, looked up when it is needed."""
+
+    def options() -> type[BaseModel]:
+        from harness_probes import settings
+
+        found: type[BaseModel] = getattr(settings, name)
+        return found
+
+    return options
+
+
+def _distractors(options: ProbeOptions) -> Probe:
+    from harness_probes import settings
+
+    return context.Distractors(
+        settings.read(settings.Distractors, options, "distractors")["sentences"]
+    )
+
+
+def _padding(options: ProbeOptions) -> Probe:
+    from harness_probes import settings
+
+    return context.Padding(settings.read(settings.Padding, options, "padding")["words"])
 
 
 SPECS = (
@@ -56,33 +91,33 @@ SPECS = (
         "the task's other prompt templates, and the spread over them",
         rewording.open_templates,
         SUITE,
-        rewording.TEMPLATE_OPTIONS,
+        _declared("Templates"),
     ),
     ProbeSpec(
         "option_order",
         "the options of a question in other orders",
         rewording.open_option_order,
         SUITE,
-        rewording.ORDER_OPTIONS,
+        _declared("OptionOrder"),
     ),
     ProbeSpec(
         "distractors",
         "sentences that have nothing to do with the question, in its context",
-        lambda options: context.Distractors(settings.counts(options, "sentences", (2,))),
+        _distractors,
         SUITE,
-        {"sentences": "how many sentences; several make levels: 1,2,4 (default 2)"},
+        _declared("Distractors"),
     ),
     ProbeSpec(
         "padding",
         "a long text about nothing before the context or input",
-        lambda options: context.Padding(settings.counts(options, "words", (200,))),
+        _padding,
         SUITE,
-        {"words": "words of padding; several make levels: 200,1000 (default 200)"},
+        _declared("Padding"),
     ),
     ProbeSpec(
         "paraphrase",
         "the same in other words, written by a model or from a file",
         paraphrase.open_paraphrase,
-        options=paraphrase.OPTIONS,
+        options=_declared("Paraphrase"),
     ),
 )

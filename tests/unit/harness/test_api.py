@@ -78,9 +78,10 @@ def test_gate_judges_paths_and_runs_alike(make_run, tmp_path: Path) -> None:
     file.write_text('[[gate.rule]]\nmetric = "quiz.accuracy"\nmax_drop = 0.02\n', "utf-8")
     assert harness.gate(main, main, config=file).verdict == "pass"
     assert harness.gate(candidate, main, config={"alpha": 0.01, "rule": rules}).config.alpha == 0.01
-    for given in ({}, {"rules": rules, "config": file}):
-        with pytest.raises(UsageError, match="either rules or a config"):
-            harness.gate(candidate, main, **given)
+    with pytest.raises(UsageError, match="either rules or a config"):
+        harness.gate(candidate, main)
+    with pytest.raises(UsageError, match="either rules or a config"):
+        harness.gate(candidate, main, rules=rules, config=file)
     with pytest.raises(UnknownNameError, match=r"quiz\.accuracy"):
         harness.gate(candidate, main, rules=[{"metric": "quiz.acuracy", "min": 0.5}])
 

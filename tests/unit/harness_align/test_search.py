@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from harness.errors import ConfigError, RunFailedError, UnknownNameError
-from harness_align import search
+from harness_align import plugin, search
 from harness_align.dataset import formats, training_rows
 from harness_align.dataset.training_rows import Row, Rows
 from harness_align.job import AlignJob
 from harness_align.search import SearchSpec
 
+DPO = next(each for each in plugin.harness_register_aligners() if each.name == "dpo")
 RATE = {"learning_rate": {"low": 1e-6, "high": 1e-2, "log": True}}
 
 
@@ -36,7 +37,7 @@ RATE = {"learning_rate": {"low": 1e-6, "high": 1e-2, "log": True}}
 )
 def test_a_wrong_table_is_named(table, error, says):
     with pytest.raises(error, match=says):
-        SearchSpec.parse(table)
+        SearchSpec.parse(table).check_parameters(DPO)
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ class Instant:
     trained: list[dict[str, object]] = []  # noqa: RUF012
     events: list[dict[str, object]] = []  # noqa: RUF012
 
-    def __init__(self, method, quiet, accelerate_config, watch):
+    def __init__(self, watch):
         self._watch = watch
 
     def train(self, spec, rows, out):
@@ -71,14 +72,16 @@ class Instant:
 
 @pytest.fixture
 def instant(monkeypatch):
-    monkeypatch.setattr(search, "StagedAligner", Instant)
     monkeypatch.setattr(Instant, "trained", [])
     monkeypatch.setattr(Instant, "events", [])
     return Instant
 
 
-def run(job, value):
-    return search.search(job, job.out / "train.jsonl", value, lambda _: None)
+def run(job, value, kind=Instant):
+    def opened(mine, watch):
+        return kind(watch)
+
+    return search.search(job, job.out / "train.jsonl", opened, value, lambda _: None)
 
 
 def test_the_best_settings_are_those_of_the_highest_value(job, instant):
@@ -132,7 +135,7 @@ def test_a_failed_trial_is_kept_and_all_failed_is_an_error(job, instant):
         run(job, fails)
 
 
-def test_a_hopeless_trial_is_ended_early(job, instant, monkeypatch):
+def test_a_hopeless_trial_is_ended_early(job, instant):
     table = {
         "trials": 6,
         "parameters": RATE,
@@ -152,8 +155,8 @@ def test_a_hopeless_trial_is_ended_early(job, instant, monkeypatch):
                 self._watch({"event": "metric", "step": step, "standing": value()})
             return Path(out)
 
-    monkeypatch.setattr(search, "StagedAligner", Falling)
-    found = run(watched, lambda *_: value())
+    found = run(watched, lambda *_: value(), Falling)
     assert [each.pruned for each in found.trials] == [False, False, False, True, True, True]
-    assert instant.trained[0]["stop_tasks"] == ("sst2",)
-    assert instant.trained[0]["stop_every"] == 5
+    watching = search.watching(watched)
+    assert watching["stop_tasks"] == ("sst2",)
+    assert watching["stop_every"] == 5

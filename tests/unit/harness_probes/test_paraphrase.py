@@ -65,7 +65,7 @@ def test_a_bad_paraphrase_row_is_named(tmp_path: Path, row: str) -> None:
         ({"file": "x", "model": "demo"}, "two sources"),
         ({"model": "demo", "prompt": "Rewrite it!"}, "no place for the text"),
         ({"model": "demo", "temperature": "0"}, "above 0"),
-        ({"model": "demo", "n": "0"}, "whole numbers"),
+        ({"model": "demo", "n": "0"}, "paraphrase.n is '0', expected a whole number"),
         ({"model": "demo", "model_settings": "quick"}, "KEY=VALUE"),
     ],
 )

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.comparison.run_comparison import compare
-from harness.comparison.values import RunComparison
 from harness.results import runfolder
 from harness.results.baseline import load_run
-from harness.types import RunResult
+from harness.types import RunComparison, RunResult
 from support.browser import CONTRAST, launched
 from support.report_runs import build, build_candidate
 

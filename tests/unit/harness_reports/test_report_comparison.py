@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.comparison.values import RunComparison
+from harness.types import RunComparison
 from harness_reports import changes
 from harness_reports.browser import Clipper
 from harness_reports.html import HtmlReporter

@@ -16,13 +16,19 @@ class OddsRatio:
     classifier = False
     sequential = False
 
+    def config(self) -> Any:
+        """TRL's ORPOConfig."""
+        from trl.experimental.orpo import ORPOConfig
+
+        return ORPOConfig
+
     def trainer(self, setup: Setup) -> Any:
         """TRL's ORPOTrainer (experimental there)."""
-        from trl.experimental.orpo import ORPOConfig, ORPOTrainer
+        from trl.experimental.orpo import ORPOTrainer
 
         beta = setup.spec.beta
-        config = ORPOConfig(
-            **setup.arguments,
+        config = setup.config(
+            self.config(),
             max_length=setup.max_length,
             beta=0.1 if beta is None else beta,
         )

@@ -22,10 +22,9 @@ def groups(spec: AlignSpec) -> int:
 
 def _config(setup: Setup, kind: Any) -> Any:
     spec = setup.spec
-    arguments = {**setup.arguments}
-    arguments["per_device_train_batch_size"] = groups(spec) * spec.generations
-    return kind(
-        **arguments,
+    return setup.config(
+        kind,
+        per_device_train_batch_size=groups(spec) * spec.generations,
         num_generations=spec.generations,
         max_completion_length=min(spec.max_new_tokens, setup.max_length - 1),
         temperature=spec.temperature,
@@ -43,12 +42,19 @@ class LeaveOneOut:
     classifier = False
     sequential = False
 
+    def config(self) -> Any:
+        """TRL's RLOOConfig."""
+        from trl import RLOOConfig
+
+        return RLOOConfig
+
     def trainer(self, setup: Setup) -> Any:
         """TRL's RLOOTrainer."""
-        from trl import RLOOConfig, RLOOTrainer
+        from trl import RLOOTrainer
 
         functions = [function for function, _ in setup.rewards]
-        return RLOOTrainer(args=_config(setup, RLOOConfig), reward_funcs=functions, **setup.common)
+        config = _config(setup, self.config())
+        return RLOOTrainer(args=config, reward_funcs=functions, **setup.common)
 
 
 class GroupRelative:
@@ -59,9 +65,16 @@ class GroupRelative:
     classifier = False
     sequential = False
 
+    def config(self) -> Any:
+        """TRL's GRPOConfig."""
+        from trl import GRPOConfig
+
+        return GRPOConfig
+
     def trainer(self, setup: Setup) -> Any:
         """TRL's GRPOTrainer."""
-        from trl import GRPOConfig, GRPOTrainer
+        from trl import GRPOTrainer
 
         functions = [function for function, _ in setup.rewards]
-        return GRPOTrainer(args=_config(setup, GRPOConfig), reward_funcs=functions, **setup.common)
+        config = _config(setup, self.config())
+        return GRPOTrainer(args=config, reward_funcs=functions, **setup.common)

@@ -16,13 +16,19 @@ class DirectPreference:
     classifier = False
     sequential = False
 
+    def config(self) -> Any:
+        """TRL's DPOConfig."""
+        from trl import DPOConfig
+
+        return DPOConfig
+
     def trainer(self, setup: Setup) -> Any:
         """TRL's DPOTrainer; its reference is the checkpoint, or the adapter switched off."""
-        from trl import DPOConfig, DPOTrainer
+        from trl import DPOTrainer
 
         spec = setup.spec
-        config = DPOConfig(
-            **setup.arguments,
+        config = setup.config(
+            self.config(),
             max_length=setup.max_length,
             loss_type=[spec.loss or "sigmoid"],
             beta=0.1 if spec.beta is None else spec.beta,
@@ -49,10 +55,17 @@ LOSSES = (
 )
 
 
-def _contrastive_preference(setup: Setup, **options: Any) -> Any:
-    from trl.experimental.cpo import CPOConfig, CPOTrainer
+def _contrastive_config() -> Any:
+    """TRL's CPOConfig (experimental there)."""
+    from trl.experimental.cpo import CPOConfig
 
-    config = CPOConfig(**setup.arguments, max_length=setup.max_length, **options)
+    return CPOConfig
+
+
+def _contrastive_preference(setup: Setup, **options: Any) -> Any:
+    from trl.experimental.cpo import CPOTrainer
+
+    config = setup.config(_contrastive_config(), max_length=setup.max_length, **options)
     return CPOTrainer(args=config, **setup.common)
 
 
@@ -67,6 +80,10 @@ class SequenceLikelihoodCalibration:
     learning_rate = 1e-6
     classifier = False
     sequential = False
+
+    def config(self) -> Any:
+        """TRL's CPOConfig."""
+        return _contrastive_config()
 
     def trainer(self, setup: Setup) -> Any:
         """TRL's CPOTrainer (experimental there)."""
@@ -87,6 +104,10 @@ class SimplePreference:
     classifier = False
     sequential = False
 
+    def config(self) -> Any:
+        """TRL's CPOConfig."""
+        return _contrastive_config()
+
     def trainer(self, setup: Setup) -> Any:
         """TRL's CPOTrainer (experimental there)."""
         beta = setup.spec.beta
@@ -106,6 +127,10 @@ class Contrastive:
     learning_rate = 1e-6
     classifier = False
     sequential = True
+
+    def config(self) -> Any:
+        """That of its usual objective, TRL's DPOConfig."""
+        return DirectPreference().config()
 
     def trainer(self, setup: Setup) -> Any:
         """The trainer of the chosen objective; the rows come ordered."""

@@ -16,11 +16,17 @@ class SupervisedFineTuning:
     classifier = False
     sequential = False
 
+    def config(self) -> Any:
+        """TRL's SFTConfig."""
+        from trl import SFTConfig
+
+        return SFTConfig
+
     def trainer(self, setup: Setup) -> Any:
         """TRL's SFTTrainer."""
-        from trl import SFTConfig, SFTTrainer
+        from trl import SFTTrainer
 
-        config = SFTConfig(**setup.arguments, max_length=setup.max_length)
+        config = setup.config(self.config(), max_length=setup.max_length)
         return SFTTrainer(args=config, **setup.common)
 
 
@@ -32,9 +38,15 @@ class RewardModel:
     classifier = True
     sequential = False
 
+    def config(self) -> Any:
+        """TRL's RewardConfig."""
+        from trl import RewardConfig
+
+        return RewardConfig
+
     def trainer(self, setup: Setup) -> Any:
         """TRL's RewardTrainer."""
-        from trl import RewardConfig, RewardTrainer
+        from trl import RewardTrainer
 
-        config = RewardConfig(**setup.arguments, max_length=setup.max_length)
+        config = setup.config(self.config(), max_length=setup.max_length)
         return RewardTrainer(args=config, **setup.common)

@@ -16,17 +16,22 @@ class KahnemanTversky:
     classifier = False
     sequential = False
 
+    def config(self) -> Any:
+        """TRL's KTOConfig."""
+        from trl import KTOConfig
+
+        return KTOConfig
+
     def trainer(self, setup: Setup) -> Any:
         """TRL's KTOTrainer; the KL term pairs neighbours, so it wants two rows a batch."""
-        from trl import KTOConfig, KTOTrainer
+        from trl import KTOTrainer
 
         spec = setup.spec
-        arguments = {**setup.arguments}
-        arguments["per_device_train_batch_size"] = max(2, spec.batch_size)
-        # KTO pairs each answer with a neighbour's prompt once, so the order must stay as it is.
-        arguments["train_sampling_strategy"] = "sequential"
-        config = KTOConfig(
-            **arguments,
+        config = setup.config(
+            self.config(),
+            per_device_train_batch_size=max(2, spec.batch_size),
+            # KTO pairs each answer with a neighbour's prompt once, so the order stays as it is.
+            train_sampling_strategy="sequential",
             max_length=setup.max_length,
             beta=0.1 if spec.beta is None else spec.beta,
             desirable_weight=spec.desirable_weight,

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from harness.authoring.io.comparison_json import comparison_to_json
 from harness.authoring.metrics import Corpus
-from harness.cli.comparison import markdown
 from harness.comparison.metric_kinds import CannotCompare, SummedRows
 from harness.comparison.run_comparison import FLIPS_KEPT, compare
-from harness.comparison.values import MetricComparison, comparison_to_json
 from harness.errors import DataError, HarnessError
-from harness.types import Estimate, Score
+from harness.types import Estimate, MetricComparison, Score
+from harness_reports.comparison import markdown
 from support.scored_runs import METRICS, binary, numbers, unscored
 
 

@@ -272,9 +272,9 @@ def test_words_intervals_and_p_values_agree_and_none_has_width_0(
 def test_nothing_is_cut_at_80_columns(command, make_run, monkeypatch) -> None:
     from rich.console import Console
 
-    from harness.cli.comparison import print_tables
     from harness.comparison.run_comparison import compare
     from harness.results.baseline import load_run
+    from harness_reports.comparison import print_tables
 
     runs = [make_run(name, right(200, range(n))) for name, n in (("main", 160), ("worse", 140))]
     before, after = map(load_run, runs)

@@ -186,12 +186,23 @@ def test_lifecycle_hooks_are_called_and_a_broken_one_does_no_harm(registry, echo
             calls.append(result.status)
             raise RuntimeError("boom")
 
+    class Clumsy:
+        @hookimpl(tryfirst=True)
+        def harness_scored(self, task, score):
+            raise RuntimeError("too early")
+
     registry.manager.register(Watcher(), name="watcher")
+    registry.manager.register(Clumsy(), name="clumsy")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        runner.run(spec(echo_rows, tmp_path / "o", limit=2), registry)
+        finished = runner.run(spec(echo_rows, tmp_path / "o", limit=2), registry)
     assert calls == ["started 1", "echo 1.0", "echo 1.0", "complete"]
-    assert "'watcher' failed in harness_run_finished" in str(caught[0].message)
+    told = [str(each.message) for each in caught]
+    assert len(told) == 2
+    assert "'clumsy' failed in harness_scored" in told[0]
+    assert "'watcher' failed in harness_run_finished" in told[1]
+    note = "plugin 'clumsy' failed in harness_scored: RuntimeError: too early (2 times)"
+    assert note in finished.result.tasks["echo"].notes
 
 
 def test_a_task_that_raises_is_named_with_its_line(

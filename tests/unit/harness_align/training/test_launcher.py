@@ -90,9 +90,7 @@ def test_a_finished_stage_is_not_trained_again_unless_something_changed(
     monkeypatch.setattr(launcher, "train", train)
     settings = {"model": spec.model, "steps": 3}
     for further in ({}, {"resume": True}, {"resume": True, "steps": 5}, {}):
-        StagedAligner("sft", quiet=True).train(
-            {**settings, **further}, Path(spec.data), tmp_path / "o"
-        )
+        StagedAligner("sft").train({**settings, **further}, Path(spec.data), tmp_path / "o")
     assert trained == [3, 5, 3]
 
 

@@ -1,19 +1,15 @@
-"""What a comparison of two runs holds, and its JSON form."""
+"""What a comparison of two runs found, as reporters get it; all values are frozen."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
-from pathlib import Path
-from typing import Any, Literal, Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
 
-from harness.authoring.io.serialization import estimate_to_json, number
-from harness.types import Estimate
+from harness.types.evaluation import Estimate
 
 ALPHA = 0.05
-
-
-SCHEMA = 1
+"""The level at which a difference counts as shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,36 +139,3 @@ class RunComparison:
     candidate_model: Mapping[str, object]
     tasks: tuple[TaskComparison, ...]
     notes: tuple[str, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """An entry of what ``harness compare --format json`` writes."""
-        return comparison_to_json(self)
-
-
-class ComparisonReporter(Protocol):
-    """What a reporter offers besides ``render``, to show comparisons too."""
-
-    def render_comparison(self, comparisons: Sequence[RunComparison], out: Path) -> None:
-        """Writes the candidates' comparisons with one baseline to the file ``out``."""
-        ...
-
-
-def comparison_to_json(comparison: RunComparison) -> dict[str, Any]:
-    """What ``harness compare --format json`` prints for one candidate."""
-    document = {"schema": SCHEMA, **_jsonable(comparison)}
-    for task, each in zip(comparison.tasks, document["tasks"], strict=True):
-        for metric, data in zip(task.metrics, each["metrics"], strict=True):
-            data["verdict"] = metric.verdict
-    return document
-
-
-def _jsonable(value: Any) -> Any:
-    if isinstance(value, Estimate):
-        return estimate_to_json(value)
-    if is_dataclass(value):
-        return {each.name: _jsonable(getattr(value, each.name)) for each in fields(value)}
-    if isinstance(value, Mapping):
-        return {key: _jsonable(each) for key, each in value.items()}
-    if isinstance(value, tuple | list):
-        return [_jsonable(each) for each in value]
-    return number(value) if isinstance(value, float) else value

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.authoring import literal
 from harness.authoring.io import terminal
+from harness.authoring.io.files import write_atomically
 from harness.authoring.literal import one_line
-from harness.comparison.values import FlippedSample, MetricComparison, RunComparison, TaskComparison
-from harness.types import Estimate
+from harness.types import (
+    Estimate,
+    FlippedSample,
+    MetricComparison,
+    RunComparison,
+    TaskComparison,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -48,6 +55,19 @@ def print_tables(comparisons: Sequence[RunComparison], console: Console | None =
                 console.print(Text(f"  {literal.visible(line)}", style="dim"))
         for note in comparison.notes:
             console.print(Text(f"Note: {one_line(note)}"))
+
+
+def write(comparisons: Sequence[RunComparison], out: Path | None) -> None:
+    """Writes each candidate's comparison as Markdown to a file; prints it where there is none."""
+    show("\n\n".join(map(markdown, comparisons)), out)
+
+
+def show(text: str, out: Path | None) -> None:
+    """Writes a text that is escaped already to a file; prints it where there is none."""
+    if out is None:
+        print(text)
+    else:
+        write_atomically(out, text + "\n")
 
 
 def markdown(comparison: RunComparison) -> str:

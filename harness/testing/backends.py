@@ -1,10 +1,4 @@
-"""The kit for plugin authors: a backend that needs no model, and checks of every contract.
-
-from harness.testing import FakeBackend, check_task
-
-def test_my_task(tmp_path):
-    check_task(MyTask(), DataSource("path", "x", (str(tmp_path / "rows.jsonl"),)))
-"""
+"""A backend that needs no model, and checks of backends and executors."""
 
 from __future__ import annotations
 
@@ -13,17 +7,14 @@ import json
 import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import get_args
 
 from harness.authoring.io import serialization
-from harness.protocols import Metric, ModelBackend, Probe, Reporter, Task
+from harness.protocols import CanCheck, CanForecast, Executor, ModelBackend, ModelSource
 from harness.types import (
     Classify,
     ClassProbs,
     Completion,
-    DataSource,
-    Estimate,
     ExtractAnswer,
     Failed,
     Generate,
@@ -34,11 +25,6 @@ from harness.types import (
     Request,
     Response,
     RollingLoglikelihood,
-    RunResult,
-    Sample,
-    SampleRecord,
-    Score,
-    Unscored,
     Usage,
 )
 
@@ -114,61 +100,6 @@ def keyed(requests: Sequence[Request], task: str = "task") -> list[KeyedRequest]
     ]
 
 
-def check_task(task: Task, data: DataSource, answer: Answerer = arbitrary_answer) -> None:
-    """Asserts that a task keeps its contract on the samples of ``data``.
-
-    Samples stream again equally, ids are unique, requests and records survive JSON, every score
-    names a declared metric and is finite or says why not, and each metric aggregates.
-
-    Raises:
-        AssertionError: It does not; the message says what.
-    """
-    assert isinstance(task, Task), "lacks a member of harness.protocols.Task"
-    assert task.name, "the name is empty"
-    assert str(task.version), "the version is empty"
-    samples = list(task.samples(data))
-    assert samples, "no samples"
-    assert samples == list(task.samples(data)), "a second reading gives other samples"
-    assert len({sample.id for sample in samples}) == len(samples), "an id occurs twice"
-    metrics = {metric.name: metric for metric in task.metrics}
-    assert len(metrics) == len(task.metrics), "a metric occurs twice"
-    rows: dict[str, list[Score]] = {name: [] for name in metrics}
-    for sample in samples:
-        requests = tuple(task.requests(sample, ()))
-        assert requests, f"sample {sample.id!r} has no request"
-        responses = tuple(map(answer, requests))
-        scores = task.score(sample, responses)
-        assert set(scores) <= set(metrics), f"undeclared metrics {set(scores) - set(metrics)}"
-        record = SampleRecord(sample, requests, responses, scores)
-        line = json.dumps(serialization.record_to_json(record))
-        assert serialization.record_from_json(json.loads(line)).requests == requests, "lost in JSON"
-        for name, value in scores.items():
-            if isinstance(value, Unscored):
-                assert value.reason, "unscored without a reason"
-                continue
-            if not isinstance(value, tuple):
-                assert math.isfinite(value), f"{name} of {sample.id!r} is {value}"
-            rows[name].append(Score(sample.id, name, value, cluster=sample.cluster))
-    for name, metric in metrics.items():
-        if rows[name]:
-            check_metric(metric, rows[name])
-
-
-def check_metric(metric: Metric, rows: Sequence[Score]) -> None:
-    """Asserts that a metric aggregates ``rows`` to an estimate that holds together.
-
-    Raises:
-        AssertionError: It does not; the message says what.
-    """
-    estimate = metric.aggregate(rows)
-    assert isinstance(estimate, Estimate), f"{metric.name} gave {estimate!r}"
-    assert estimate.n == len(rows), f"{metric.name}: n is {estimate.n}, not {len(rows)}"
-    assert estimate.method, f"{metric.name} names no method"
-    assert estimate == metric.aggregate(rows) or math.isnan(estimate.value), "differs when repeated"
-    if not math.isnan(estimate.low):
-        assert estimate.low <= estimate.high, f"{metric.name}: the interval is upside down"
-
-
 def check_backend(backend: ModelBackend, requests: Sequence[Request]) -> None:
     """Asserts that a backend answers each request once, rightly typed, whatever the order.
 
@@ -182,6 +113,11 @@ def check_backend(backend: ModelBackend, requests: Sequence[Request]) -> None:
         assert type(each.request) in backend.supports, (
             f"cannot answer {type(each.request).__name__}"
         )
+    if isinstance(backend, CanCheck):
+        backend.check(requests)
+    if isinstance(backend, CanForecast):
+        forecast = backend.forecast(work)
+        assert forecast is None or isinstance(forecast, Usage), f"forecast gave {forecast!r}"
     first = _answered(backend, work)
     second = _answered(backend, work[::-1])
     kinds = {
@@ -198,6 +134,35 @@ def check_backend(backend: ModelBackend, requests: Sequence[Request]) -> None:
         _assert_close(response, second[each.key])
         as_json = json.loads(serialization.dumps(serialization.response_to_json(response)))
         _assert_close(serialization.response_from_json(as_json), response)
+
+
+def check_executor(
+    executor: Executor, source: ModelSource, alone: ModelBackend, requests: Sequence[Request]
+) -> None:
+    """Asserts that an executor's backend is, to the rest of the harness, the model opened here.
+
+    Args:
+        executor: What is checked.
+        source: A model.
+        alone: The same model, opened here.
+        requests: What both are asked.
+
+    Raises:
+        AssertionError: It has another fingerprint or gives other answers; the message says what.
+    """
+    assert isinstance(executor, Executor), "lacks a member of harness.protocols.Executor"
+    spread = executor.open(source)
+    try:
+        assert spread.fingerprint == alone.fingerprint, "the fingerprint is another"
+        assert spread.supports == alone.supports, "it supports other requests"
+        check_backend(spread, requests)
+        work = keyed(requests)
+        here, there = _answered(alone, work), _answered(spread, work)
+        for key, response in here.items():
+            _assert_close(there[key], response)
+        assert spread.usage.requests >= 0
+    finally:
+        spread.close()
 
 
 def _answered(backend: ModelBackend, work: Sequence[KeyedRequest]) -> dict[str, Response]:
@@ -218,32 +183,3 @@ def _assert_close(one: Response, other: Response) -> None:
             assert all(math.isclose(x, y, abs_tol=1e-4) for x, y in zip(a, b, strict=True))
         case _:
             assert type(one) is type(other), f"{one} is not {other}"
-
-
-def check_probe(probe: Probe, samples: Sequence[Sample]) -> None:
-    """Asserts that a probe keeps ids and targets, never empties a text, and repeats itself.
-
-    Raises:
-        AssertionError: It does not; the message says what.
-    """
-    assert isinstance(probe, Probe), "lacks a member of harness.protocols.Probe"
-    for sample in samples:
-        variants = list(probe.perturb(sample, random.Random(7)))
-        assert variants == list(probe.perturb(sample, random.Random(7))), "the seed does not decide"
-        for variant in variants:
-            if not isinstance(variant, Sample):
-                assert variant is None or variant.reason, "skipped without a reason"
-                continue
-            assert variant.id == sample.id, f"{sample.id!r} became {variant.id!r}"
-            assert variant.targets == sample.targets, f"the targets of {sample.id!r} changed"
-            assert bool(variant.input.strip()) == bool(sample.input.strip()), "emptied the text"
-
-
-def check_reporter(reporter: Reporter, result: RunResult, out: Path) -> None:
-    """Asserts that a reporter renders ``result`` and returns the file it wrote, if any.
-
-    Raises:
-        AssertionError: It does not; the message says what.
-    """
-    path = reporter.render(result, out)
-    assert path is None or (path.is_file() and out in path.parents), f"no file at {path}"

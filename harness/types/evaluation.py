@@ -1,9 +1,4 @@
-"""The values that travel through the harness; all frozen, all free of behaviour beyond themselves.
-
-    Sample ──► Request ──► Response ──► Score ──► Estimate ──► RunResult
-
-Nothing here imports anything else of the project.
-"""
+"""The values of a run: samples, requests, responses, scores, estimates, results."""
 
 from __future__ import annotations
 
