@@ -142,7 +142,7 @@ def test_what_is_mentioned_exists(place: str) -> None:
 @pytest.mark.parametrize(
     "stale",
     [
-        "read by `sources.py`",
+        "read by `source_files.py`",
         "see ``harness.sources.read``",
         "`harness/sources.py`",
         "`python benchmarks/no_such.py --repeats 3`",
