@@ -14,14 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from harness import regular_files
-from harness.errors import ModelError
+from harness.authoring.readers import text_files
+from harness.errors import DataError, ModelError
 
 _HEADER = 100 << 20
 """Longest header of a safetensors file in bytes, by the format's own rule."""
+_AGAIN = "Copy or download the checkpoint again"
 _POINTER = b"version https://git-lfs"
 _LARGE = ("*.safetensors", "*.bin", "*.model", "tokenizer.json", "*.index.json")
 _SUFFIXES = (".json", ".jinja", ".safetensors", ".model", ".txt")
 """Of a checkpoint's files."""
+_CONFIGURATIONS = ("config.json", "generation_config.json", "adapter_config.json")
 _PREFIXES = ("_orig_mod.", "module.")
 """What ``torch.compile`` and ``DistributedDataParallel`` put before each weight's name."""
 _LAYERS = re.compile(r"(?:^|\.)(?:layers|layer|h|blocks|block)\.(\d+)\.")
@@ -49,9 +52,24 @@ def check_regular(name: str | Path) -> None:
             if path.suffix in _SUFFIXES:
                 regular_files.check_target(path)
     except OSError as error:
-        raise ModelError(
-            f"{error.filename} is {error.strerror}", "Copy or download the checkpoint again"
-        ) from error
+        raise ModelError(f"{error.filename} is {error.strerror}", _AGAIN) from error
+    for configuration in _CONFIGURATIONS:
+        _check_configuration(Path(name) / configuration)
+
+
+def _check_configuration(path: Path) -> None:
+    """Refuses a configuration over which a library would fail in words of its own."""
+    if not path.is_file():
+        return
+    try:
+        found = text_files.read_json(path)
+    except DataError as error:
+        raise ModelError(error.message, _AGAIN) from error
+    if not isinstance(found, dict):
+        raise ModelError(f"{path} holds a JSON {type(found).__name__}, not an object", _AGAIN)
+    kind = found.get("model_type")
+    if kind is not None and not isinstance(kind, str):
+        raise ModelError(f"{path}: model_type is {str(kind)[:60]!r}, not a name", _AGAIN)
 
 
 def check_files(folder: Path) -> dict[str, tuple[int, ...]]:

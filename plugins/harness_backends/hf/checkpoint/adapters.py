@@ -81,7 +81,7 @@ def read_adapter(folder: Path, base: str | None) -> Adapter | None:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
         method, named = str(config["peft_type"]), config.get("base_model_name_or_path")
-    except (ValueError, OSError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, OSError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError(
             f"{path} cannot be read: {error}", "Expected PEFT's configuration, with a peft_type"
         ) from error

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from harness.authoring.checkpoint import check_loaded
+from harness.authoring.checkpoint import check_loaded, check_regular
 from harness.errors import ModelError
 from harness.protocols import BackendOptions
 from harness_backends.hf import open_hf
@@ -147,3 +147,22 @@ def test_a_head_that_is_to_be_trained_may_be_missing() -> None:
     check_loaded("m", report, ["score.weight"], {"score.weight"})
     with pytest.raises(ModelError, match=r"score\.weight"):
         check_loaded("m", report, ["score.weight"])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"model_type": []}', "model_type is"),
+        ("[" * 20_000 + "]" * 20_000, "brackets"),
+        ("[1]", "not an object"),
+        ("{", "not valid JSON"),
+    ],
+)
+@pytest.mark.parametrize("name", ["config.json", "adapter_config.json"])
+def test_a_configuration_that_is_none_is_refused(
+    tmp_path: Path, name: str, text: str, words: str
+) -> None:
+    (tmp_path / name).write_text(text, "utf-8")
+    with pytest.raises(ModelError, match=words) as caught:
+        check_regular(tmp_path)
+    assert str(caught.value).count(name) == 1
