@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -105,22 +105,7 @@ def _plan_task(
 ) -> TaskPlan:
     known = (*option_names(task_spec.options), *COMMON_OPTIONS)
     options = {**task_spec.defaults, **_checked_options(spec, task_spec.name, known)}
-    own = {key: value for key, value in options.items() if key not in COMMON_OPTIONS}
-    if "template" in options:
-        own["template"] = options["template"]
-    templates = spec.templates.get(task_spec.name, {})
-    task_options = TaskOptions(own, backend.supports, templates, spec.seed)
-    task = task_spec.open(task_options)
-    probes = {
-        each.name: each.open(
-            ProbeOptions(
-                _checked_options(spec, each.name, option_names(each.options)),
-                task_spec,
-                task_options,
-            )
-        )
-        for each in probe_specs
-    }
+    task, probes = _opened(spec, task_spec, options, probe_specs, backend)
     source = _with_columns(source, options.get("columns"))
     with plugin_call(task, f"task {task.name!r} failed to read its data"):
         read = list(task.samples(source))
@@ -133,20 +118,11 @@ def _plan_task(
     planned: list[PlannedSample] = []
     skipped: dict[str, Counter[str]] = {name: Counter() for name in probes}
     for sample in samples:
-        drawn = shots.draw(sample)
-        original = ask(task, sample, drawn, backend, thinking_tokens)
-        planned.append(original)
-        for name, probe in probes.items():
-            rng = seeded("probe", name, spec.seed, task.name, sample.id)
-            for number, asking, variant in _variants(probe, task, sample, rng):
-                if isinstance(variant, Skipped):
-                    skipped[name][variant.reason] += 1
-                    continue
-                asked = ask(asking, variant, drawn, backend, thinking_tokens)
-                if sorted(asked.keys) == sorted(original.keys):
-                    skipped[name][UNCHANGED] += 1
-                    continue
-                planned.append(replace(asked, probe=name, variant=number))
+        asking = partial(
+            ask, shots=shots.draw(sample), backend=backend, thinking_tokens=thinking_tokens
+        )
+        original = asking(task, sample)
+        planned += (original, *_asked_variants(spec, task, original, probes, asking, skipped))
     stated = settings_of(task)
     scored_by = task.scored_by if isinstance(task, DeclaresScoring) else stated
     settings = {**stated, **shots.settings}
@@ -173,6 +149,50 @@ def _plan_task(
         notes=notes,
         every=tuple(each.id for each in every),
     )
+
+
+def _opened(
+    spec: RunSpec,
+    task_spec: TaskSpec,
+    options: Mapping[str, str],
+    probe_specs: Sequence[ProbeSpec],
+    backend: ModelBackend,
+) -> tuple[Task, dict[str, Probe]]:
+    """The task and the probes, with what the user set for each."""
+    own = {key: value for key, value in options.items() if key not in COMMON_OPTIONS}
+    if "template" in options:
+        own["template"] = options["template"]
+    templates = spec.templates.get(task_spec.name, {})
+    task_options = TaskOptions(own, backend.supports, templates, spec.seed)
+    task = task_spec.open(task_options)
+    probes: dict[str, Probe] = {}
+    for each in probe_specs:
+        values = _checked_options(spec, each.name, option_names(each.options))
+        probes[each.name] = each.open(ProbeOptions(values, task_spec, task_options))
+    return task, probes
+
+
+def _asked_variants(
+    spec: RunSpec,
+    task: Task,
+    original: PlannedSample,
+    probes: Mapping[str, Probe],
+    asking: Callable[[Task, Sample], PlannedSample],
+    skipped: Mapping[str, Counter[str]],
+) -> Iterator[PlannedSample]:
+    """What the probes ask in place of the original; ``skipped`` counts what asks nothing new."""
+    sample = original.sample
+    for name, probe in probes.items():
+        rng = seeded("probe", name, spec.seed, task.name, sample.id)
+        for number, asker, variant in _variants(probe, task, sample, rng):
+            if isinstance(variant, Skipped):
+                skipped[name][variant.reason] += 1
+                continue
+            asked = asking(asker, variant)
+            if sorted(asked.keys) == sorted(original.keys):
+                skipped[name][UNCHANGED] += 1
+            else:
+                yield replace(asked, probe=name, variant=number)
 
 
 def _with_columns(source: DataSource, text: str | None) -> DataSource:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from harness.errors import UsageError
+from harness.authoring.readers.text_files import parse_json
+from harness.errors import DataError, UsageError
 from harness_backends.api.budget import Limits
 from harness_backends.api.retrying import RetryPolicy
 
@@ -112,8 +112,8 @@ def number(values: Mapping[str, str], key: str, default: Any) -> Any:
 def _json_object(values: Mapping[str, str], key: str) -> Mapping[str, Any]:
     text = values.get(key, "{}")
     try:
-        value = json.loads(text)
-    except ValueError:
+        value = parse_json(text)
+    except DataError:
         value = None
     if not isinstance(value, dict):
         raise UsageError(f"{key} = {text!r}", 'Expected a JSON object such as {"top_k": 1}')

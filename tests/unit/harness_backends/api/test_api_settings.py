@@ -50,6 +50,7 @@ def test_values() -> None:
         ("max_tokens_total", "٣"),
         ("extra_body", "[1]"),
         ("extra_body", "{"),
+        ("extra_body", "[" * 20_000),
         ("base_url", "localhost:8000"),
         ("base_url", "ftp://host/v1"),
         ("base_url", "http://[bad/v1"),
