@@ -297,7 +297,7 @@ def tensor_shapes(path: Path) -> dict[str, tuple[int, ...]]:
                 key: tuple(int(side) for side in value["shape"]) for key, value in tensors.items()
             }
             end = max((int(value["data_offsets"][1]) for value in tensors.values()), default=0)
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
             raise ModelError(
                 f"{path} is no safetensors file: its header cannot be read",
                 "Copy or download it again",

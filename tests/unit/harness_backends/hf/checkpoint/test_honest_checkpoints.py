@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from harness.authoring.checkpoint import check_loaded, check_regular
+from harness.authoring.checkpoint import check_loaded, check_regular, tensor_shapes
 from harness.errors import ModelError
 from harness.protocols import BackendOptions
 from harness_backends.hf import open_hf
@@ -166,3 +166,12 @@ def test_a_configuration_that_is_none_is_refused(
     with pytest.raises(ModelError, match=words) as caught:
         check_regular(tmp_path)
     assert str(caught.value).count(name) == 1
+
+
+@pytest.mark.parametrize("offsets", ["[4]", "[]", "{}", "4", '[0, "x"]', "null"])
+def test_a_header_with_odd_offsets_is_refused(tmp_path: Path, offsets: str) -> None:
+    header = f'{{"w": {{"dtype": "F32", "shape": [1], "data_offsets": {offsets}}}}}'.encode()
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
+    with pytest.raises(ModelError, match="its header cannot be read"):
+        tensor_shapes(path)
