@@ -15,10 +15,19 @@ import importlib.util
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness.api import compare, evaluate, gain, gate, load_plugins, load_run, open_model, plan
+    from harness.api import (
+        compare,
+        evaluate,
+        gate,
+        gate_scores,
+        load_plugins,
+        load_run,
+        open_model,
+        plan,
+    )
     from harness.cli import registry_of
     from harness.config import ModelConfig, RunSpec
-    from harness.gating import GateConfig, GateVerdict, parse_gate
+    from harness.gating import GateConfig, GateVerdict, Rule, RuleVerdict, parse_gate
     from harness.hookspecs import hookimpl
     from harness.planned import Plan, PlannedSample, TaskPlan
     from harness.plugins import Registry
@@ -33,14 +42,16 @@ __all__ = [
     "Plan",
     "PlannedSample",
     "Registry",
+    "Rule",
+    "RuleVerdict",
     "RunSpec",
     "ScoredRun",
     "TaskPlan",
     "ask",
     "compare",
     "evaluate",
-    "gain",
     "gate",
+    "gate_scores",
     "hookimpl",
     "load_plugins",
     "load_run",
@@ -61,14 +72,16 @@ _HOMES = {
     "Plan": "harness.planned",
     "PlannedSample": "harness.planned",
     "Registry": "harness.plugins",
+    "Rule": "harness.gating",
+    "RuleVerdict": "harness.gating",
     "RunSpec": "harness.config",
     "ScoredRun": "harness.results.baseline",
     "TaskPlan": "harness.planned",
     "ask": "harness.run.ask",
     "compare": "harness.api",
     "evaluate": "harness.api",
-    "gain": "harness.api",
     "gate": "harness.api",
+    "gate_scores": "harness.api",
     "hookimpl": "harness.hookspecs",
     "load_plugins": "harness.api",
     "load_run": "harness.api",

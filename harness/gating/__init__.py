@@ -17,7 +17,7 @@ from harness.comparison.comparability import TaskIdentity
 from harness.comparison.measure import MetricsOfTask
 from harness.errors import ConfigError
 from harness.gating.config import GateConfig, Mode, Rule, parse_gate
-from harness.gating.fixed import evaluate_fixed
+from harness.gating.fixed import evaluate_fixed, evaluate_scores
 from harness.gating.sequential import SequentialGate, committed_order
 from harness.gating.verdict import Decision, Evidence, GateVerdict, RuleVerdict, differences
 from harness.results.baseline import ScoredRun
@@ -33,6 +33,7 @@ __all__ = [
     "SequentialGate",
     "committed_order",
     "evaluate",
+    "evaluate_scores",
     "parse_gate",
     "with_differences",
 ]

@@ -85,7 +85,7 @@ class RuleTest:
         least = most = 0.0 if rule.kind == "max_relative_drop" else rule.value
         share = 1.0
         if rule.kind == "max_drop":
-            least = most = -rule.value
+            least = most = -rule.value  # a gain's bound is the rule's value itself
         elif rule.kind == "target":
             # Either side of a target can block, so each gets half of α.
             least, most, share = least - rule.tolerance, most + rule.tolerance, 0.5
@@ -164,7 +164,8 @@ class RuleTest:
         """The verdict; inconclusive while undecided, and block where nothing was scored."""
         if self.verdict is None and self._used and self._unscored == len(self._used):
             return blocked(self.rule, f"none of {len(self._used)} samples could be scored")
-        return self.verdict or self._explained("inconclusive")
+        kept = self.rule.pass_unless_broken and self._least and not self._doubt
+        return self.verdict or self._explained("pass" if kept else "inconclusive")
 
     def _explained(self, verdict: Decision) -> RuleVerdict:
         used, planned = len(self._used), len(self._units)
@@ -196,12 +197,12 @@ class RuleTest:
             used - self._unscored,
             f"betting confidence sequence, {of}{clusters}",
             missing=self._unscored,
-            points=self.rule.kind == "max_drop",
+            points=self.rule.kind in ("max_drop", "min_gain"),
         )
         if self._before is None:
             return evidence
         before = sum(self._before[each] for each in self._used) / used
-        sizes = (-value, -high, -low)
+        sizes = (value, low, high) if self.rule.kind == "min_gain" else (-value, -high, -low)
         if self.rule.kind == "max_relative_drop":
             sizes = tuple(self.rule.value + each / before for each in sizes)  # type: ignore[assignment]
         return replace(

@@ -18,7 +18,7 @@ from harness.comparison.comparability import TaskIdentity
 from harness.comparison.measure import CannotCompare, MetricsOfTask
 from harness.errors import ConfigError
 from harness.gating import fixed, names
-from harness.gating.config import DROPS, GateConfig, Rule
+from harness.gating.config import CHANGES, GateConfig, Rule
 from harness.gating.judging import Judge, check_share, too_many_missing
 from harness.gating.rule_test import RuleTest, Unsuited
 from harness.gating.verdict import GateVerdict, RuleVerdict, blocked, overall
@@ -185,7 +185,7 @@ class SequentialGate:
                 track.consume(sample_id, scores)
             except Unsuited as reason:
                 del self._tests[rule]
-                if rule.kind in DROPS:
+                if rule.kind in CHANGES:
                     self._settled[rule] = blocked(rule, f"sample {sample_id} {reason}")
 
     def _track(
@@ -208,7 +208,7 @@ class SequentialGate:
         share = 1 / len(config.of_tier(rule.tier))
         alphas = (share * config.alpha, share * config.alpha_to_block)
         whole = config.population == "benchmark"
-        if rule.kind not in DROPS:
+        if rule.kind not in CHANGES:
             if not isinstance(measure.metric_object(self._metrics, task, name), Mean):
                 return None
             doubt = self._too_few(task, name, planned[task])

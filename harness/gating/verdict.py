@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from statistics import NormalDist
 from typing import Any, Literal, TypeAlias
 
 from harness.authoring.io.serialization import number
@@ -24,18 +25,20 @@ class Evidence:
     """What a rule was judged by.
 
     Attributes:
-        value: The metric; for ``max_drop`` the drop, positive where it got worse.
+        value: The metric; for ``max_drop`` the drop, positive where it got worse; for
+            ``min_gain`` the gain, positive where it got better.
         low: Lower bound of its interval.
         high: Upper bound.
         confidence: Coverage of the interval.
         n: Samples it rests on.
         method: How the interval was made.
-        baseline: The baseline's value on the same samples, for ``max_drop``.
+        baseline: The baseline's value on the same samples, for a rule on a change.
         candidate: The candidate's.
         higher_is_better: The metric's direction.
         points: Whether differences are shown in percentage points.
         missing: Samples that one of the runs could not score or does not have.
         ideal: For a drop that is a move away from this value.
+        stderr: The standard error of ``value``, for a rule on a change.
     """
 
     value: float
@@ -50,6 +53,14 @@ class Evidence:
     points: bool = False
     missing: int = 0
     ideal: float | None = None
+    stderr: float = math.nan
+
+    @property
+    def detectable(self) -> float:
+        """The smallest true change that this much data shows with 80 % power."""
+        normal = NormalDist()
+        ratio = normal.inv_cdf(0.8) / normal.inv_cdf(0.5 + self.confidence / 2)
+        return (self.high - self.low) / 2 * (1 + ratio)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +114,8 @@ class GateVerdict:
     @property
     def sentence(self) -> str:
         """The reason, in one sentence: the first rule that decided it, and how many others."""
+        if not self.rules:
+            return "nothing was judged"
         blocking = [each for each in self.rules if each.rule.tier == "blocking"]
         deciding = [each for each in blocking if each.verdict == self.verdict]
         others = len(deciding) - 1
@@ -153,6 +166,27 @@ class GateVerdict:
             return f"The gate is inconclusive: {self.sentence}"
         return None
 
+    @classmethod
+    def joined(cls, verdicts: Sequence[GateVerdict]) -> GateVerdict:
+        """Several gates' verdicts on one candidate as one; nothing is judged anew.
+
+        Args:
+            verdicts: At least one. The configuration of the joined one is that of the worst, with
+                the rules of all.
+        """
+        order = ("pass", "inconclusive", "block")
+        worst = max(verdicts, key=lambda each: (order.index(each.verdict), each.exit_code))
+        rules = tuple(rule for each in verdicts for rule in each.rules)
+        return cls(
+            overall(rules),
+            rules,
+            replace(worst.config, rules=tuple(each.rule for each in rules)),
+            worst.seed,
+            {task: n for each in verdicts for task, n in each.samples_used.items()},
+            {task: n for each in verdicts for task, n in each.samples_planned.items()},
+            tuple(dict.fromkeys(note for each in verdicts for note in each.notes)),
+        )
+
     def to_json(self) -> dict[str, Any]:
         """The ``gate`` block of results.json."""
         return {
@@ -176,18 +210,17 @@ class GateVerdict:
 
 
 def overall(rules: Sequence[RuleVerdict]) -> Decision:
-    """By the blocking rules: block if any blocks, else inconclusive if any is, else pass."""
+    """By the blocking rules: block if any blocks, pass if all pass and there are any."""
     verdicts = {each.verdict for each in rules if each.rule.tier == "blocking"}
-    return (
-        "block" if "block" in verdicts else "inconclusive" if "inconclusive" in verdicts else "pass"
-    )
+    if "block" in verdicts:
+        return "block"
+    return "pass" if verdicts == {"pass"} else "inconclusive"
 
 
 def _refused(rule: RuleVerdict) -> bool:
     """Whether the rule decides, and there is no interval that could be trusted."""
-    return (
-        rule.rule.tier == "blocking" and rule.evidence is not None and math.isnan(rule.evidence.low)
-    )
+    judged = rule.verdict == "inconclusive" and rule.rule.tier == "blocking"
+    return judged and rule.evidence is not None and math.isnan(rule.evidence.low)
 
 
 def blocked(rule: Rule, reason: str) -> RuleVerdict:

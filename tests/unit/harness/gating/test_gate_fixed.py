@@ -1,6 +1,7 @@
 """Verdicts on whole runs: what passes, what blocks, and that nothing passes in silence."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -63,6 +64,83 @@ def test_a_rise_is_worse_where_lower_is_better(scored) -> None:
     evidence = blocked.rules[0].evidence
     assert evidence is not None
     assert evidence.value > 0 and evidence.low > 0.02
+
+
+@pytest.mark.parametrize(
+    ("wanted", "right", "expected", "words"),
+    [
+        (0.0, 840, "pass", "1000 samples), a gain is shown: passed"),
+        (0.02, 840, "pass", "more than the gain of 2 asked for: passed"),
+        (0.04, 840, "inconclusive", "too close to the gain of 4 asked for to tell"),
+        (0.0, 800, "inconclusive", "did not change (90 % interval"),
+        (0.0, 780, "block", "1000 samples), a loss is shown: blocked"),
+        (0.2, 840, "block", "less than the gain of 20 asked for: blocked"),
+    ],
+)
+def test_a_gain_must_be_shown(scored, wanted, right, expected, words) -> None:
+    baseline, candidate = scored("main", binary(1000, range(800))), binary(1000, range(right))
+    rule = Rule("quiz.accuracy", "min_gain", wanted)
+    verdict = gate(scored("new", candidate), baseline, rule)
+    assert (verdict.verdict, verdict.rules[0].rule) == (expected, rule)
+    assert words in verdict.sentence
+    moved = {840: "rose by 4.0 points", 800: "did not change", 780: "fell by 2.0 points"}
+    assert moved[right] in verdict.sentence
+    assert "inf" not in verdict.sentence and "nan" not in verdict.sentence
+
+
+def test_a_gain_is_a_fall_where_lower_is_better_and_a_drop_turned_round(scored) -> None:
+    before = np.random.default_rng(0).uniform(0.2, 0.6, 400)
+    baseline = scored("main", numbers(before, "brier"))
+    better = scored("better", numbers(before * 0.5, "brier"))
+    gained = gate(better, baseline, Rule("quiz.brier", "min_gain", 0.0)).rules[0]
+    dropped = gate(better, baseline, Rule("quiz.brier", "max_drop", 0.0)).rules[0]
+    assert gained.verdict == dropped.verdict == "pass"
+    assert "quiz.brier fell by" in gained.sentence
+    assert gained.evidence.value == -dropped.evidence.value > 0
+    assert (gained.evidence.low, gained.evidence.high) == (
+        -dropped.evidence.high,
+        -dropped.evidence.low,
+    )
+    assert gate(baseline, better, Rule("quiz.brier", "min_gain", 0.0)).verdict == "block"
+
+
+def test_a_change_of_rounding_errors_is_no_gain(scored) -> None:
+    before = np.full(400, 0.5)
+    baseline = scored("main", numbers(before, "accuracy"))
+    nudged = scored("new", numbers(before + 1e-7, "accuracy"))
+    verdict = gate(nudged, baseline, Rule("quiz.accuracy", "min_gain", 0.0))
+    assert verdict.verdict == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    ("rule", "right", "expected", "words"),
+    [
+        (Rule("quiz.accuracy", "max_drop", 0.0), 798, "pass", "no loss is shown (one of "),
+        (Rule("quiz.accuracy", "max_drop", 0.01), 792, "pass", "no loss beyond the 1 allowed"),
+        (Rule("quiz.accuracy", "max_drop", 0.0), 700, "block", "more than the 0 allowed"),
+        (Rule("quiz.accuracy", "max_drop", 0.1), 798, "pass", "less than the drop of 10 allowed"),
+        (Rule("quiz.accuracy", "min_gain", 0.01), 810, "pass", "not shown to be less than"),
+        (Rule("quiz.accuracy", "min", 0.8), 798, "pass", "not shown to break the minimum of 0.8"),
+        (Rule("quiz.accuracy", "min", 0.5), 798, "pass", "above the minimum of 0.5"),
+        (Rule("quiz.accuracy", "target", 0.8, 0.001), 798, "pass", "not shown to break 0.8"),
+        (Rule("quiz.accuracy", "target", 0.1, 0.01), 798, "block", "outside 0.1"),
+    ],
+)
+def test_a_rule_may_pass_unless_it_is_broken(scored, rule, right, expected, words) -> None:
+    rule = replace(rule, pass_unless_broken=True)
+    baseline, candidate = scored("main", binary(1000, range(800))), binary(1000, range(right))
+    verdict = gate(scored("new", candidate), baseline, rule)
+    assert verdict.verdict == expected
+    assert words in verdict.sentence
+    assert str(rule).endswith(", passes unless broken")
+
+
+def test_a_rule_that_passes_unless_broken_still_wants_its_samples(scored) -> None:
+    rule = Rule("quiz.accuracy", "max_drop", 0.0, pass_unless_broken=True)
+    baseline = scored("main", binary(1000, range(800)))
+    verdict = gate(scored("new", binary(900, range(800))), baseline, rule)
+    assert verdict.verdict == "inconclusive"
+    assert "did not run 100 of the baseline's 1000 samples" in verdict.sentence
 
 
 @pytest.mark.parametrize(

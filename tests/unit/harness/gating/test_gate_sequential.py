@@ -116,6 +116,31 @@ def test_the_same_model_never_blocks(scored) -> None:
             assert gate.conclude(baseline).verdict == expected
 
 
+@pytest.mark.parametrize(
+    ("rule", "right", "expected"),
+    [
+        (Rule("quiz.accuracy", "min_gain", 0.0), 950, "pass"),
+        (Rule("quiz.accuracy", "min_gain", 0.0), 800, "inconclusive"),
+        (Rule("quiz.accuracy", "min_gain", 0.0), 600, "block"),
+        (Rule("quiz.accuracy", "min_gain", 0.3), 850, "block"),
+        (Rule("quiz.accuracy", "max_drop", 0.0, pass_unless_broken=True), 800, "pass"),
+        (Rule("quiz.accuracy", "max_drop", 0.0, pass_unless_broken=True), 600, "block"),
+    ],
+)
+def test_gains_are_tested_sample_by_sample(scored, rule, right, expected) -> None:
+    baseline = scored("main", binary(1000, range(800)))
+    gate = SequentialGate(config(rule), alone(binary(1000, [])), baseline, {"quiz": METRICS})
+    candidate = binary(1000, range(right))
+    feed(gate, candidate)
+    verdict = gate.conclude(scored("new", candidate))
+    assert verdict.verdict == expected
+    evidence = verdict.rules[0].evidence
+    assert evidence is not None
+    if rule.kind == "min_gain" and expected == "pass":
+        assert evidence.low > 0
+        assert "a gain is shown" in verdict.sentence
+
+
 def test_completion_order_does_not_matter(scored) -> None:
     baseline = scored("main", binary(400, range(300)))
     after = binary(400, range(240))
