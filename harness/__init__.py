@@ -27,13 +27,14 @@ if TYPE_CHECKING:
     )
     from harness.cli import registry_of
     from harness.config import ModelConfig, RunSpec
-    from harness.gating import GateConfig, GateVerdict, Rule, RuleVerdict, parse_gate
+    from harness.gating import GateConfig, Rule, join_verdicts, parse_gate
     from harness.hookspecs import hookimpl
     from harness.planned import Plan, PlannedSample, TaskPlan
     from harness.plugins import Registry
     from harness.results.baseline import ScoredRun
     from harness.results.runfolder import read_result, read_samples, write_result
     from harness.run.ask import ask
+    from harness.types import GateVerdict
 
 __all__ = [
     "GateConfig",
@@ -43,7 +44,6 @@ __all__ = [
     "PlannedSample",
     "Registry",
     "Rule",
-    "RuleVerdict",
     "RunSpec",
     "ScoredRun",
     "TaskPlan",
@@ -53,6 +53,7 @@ __all__ = [
     "gate",
     "gate_scores",
     "hookimpl",
+    "join_verdicts",
     "load_plugins",
     "load_run",
     "open_model",
@@ -67,13 +68,12 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "GateConfig": "harness.gating",
-    "GateVerdict": "harness.gating",
+    "GateVerdict": "harness.types",
     "ModelConfig": "harness.config",
     "Plan": "harness.planned",
     "PlannedSample": "harness.planned",
     "Registry": "harness.plugins",
     "Rule": "harness.gating",
-    "RuleVerdict": "harness.gating",
     "RunSpec": "harness.config",
     "ScoredRun": "harness.results.baseline",
     "TaskPlan": "harness.planned",
@@ -83,6 +83,7 @@ _HOMES = {
     "gate": "harness.api",
     "gate_scores": "harness.api",
     "hookimpl": "harness.hookspecs",
+    "join_verdicts": "harness.gating",
     "load_plugins": "harness.api",
     "load_run": "harness.api",
     "open_model": "harness.api",

@@ -11,10 +11,10 @@ from typing import Any, Literal, TypeAlias
 from harness.authoring.io import serialization
 from harness.authoring.metrics import MetricRef, split_ideal
 from harness.errors import ConfigError, UsageError
+from harness.types import Tier
 
 Mode: TypeAlias = Literal["fixed", "sequential"]
 Population: TypeAlias = Literal["source", "benchmark"]
-Tier: TypeAlias = Literal["blocking", "supporting", "advisory"]
 RuleKind: TypeAlias = Literal["min", "max", "max_drop", "max_relative_drop", "min_gain", "target"]
 
 TIERS: tuple[Tier, ...] = ("blocking", "supporting", "advisory")

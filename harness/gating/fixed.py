@@ -14,11 +14,12 @@ from harness.gating.config import DROPS, TIERS, GateConfig, Rule
 from harness.gating.judging import Judge, Judged, judge_change
 from harness.gating.names import check_rules
 from harness.gating.sentences import explain
-from harness.gating.verdict import Evidence, GateVerdict, RuleVerdict, blocked, overall
+from harness.gating.verdict import blocked, conclude
 from harness.results.baseline import ScoredRun
 from harness.stats import compare as paired
 from harness.stats import resampling
 from harness.stats.compare import holm
+from harness.types import Evidence, GateVerdict, RuleVerdict
 
 ENOUGH = 50
 """Samples from which on every method was found to cover; see docs/statistics.md."""
@@ -51,7 +52,7 @@ def evaluate_fixed(
     used = {
         name: candidate.result.tasks[name].n for name in candidate.result.tasks if name in tasks
     }
-    return GateVerdict(overall(rules), rules, config, samples_used=used, samples_planned=dict(used))
+    return conclude(rules, config, used=used, planned=used)
 
 
 def evaluate_scores(
@@ -71,7 +72,7 @@ def evaluate_scores(
         found = decide(rule, judged, config, judged.p_block)
     except CannotCompare as reason:
         found = blocked(rule, str(reason))
-    return GateVerdict(overall([found]), (found,), config)
+    return conclude([found], config)
 
 
 def _judge_family(rules: list[Rule], judge: Judge) -> dict[Rule, RuleVerdict]:

@@ -19,11 +19,10 @@ from harness.comparison.measure import (
 from harness.comparison.metric_kinds import MeanScores
 from harness.gating.config import CHANGES, DROPS, GateConfig, Rule
 from harness.gating.names import direction, ideal_of, reported
-from harness.gating.verdict import Evidence
 from harness.results.baseline import ScoredRun, ScoredSample
 from harness.stats import resampling
 from harness.stats.inference import Inference
-from harness.types import MetricResult, Score, TaskResult, Unscored
+from harness.types import Evidence, MetricResult, Score, TaskResult, Unscored
 
 Found = TypeVar("Found")
 NEGLIGIBLE = 1e-4

@@ -10,9 +10,9 @@ from dataclasses import replace
 
 from harness.gating.config import Rule
 from harness.gating.sentences import explain
-from harness.gating.verdict import Decision, Evidence, RuleVerdict, blocked
+from harness.gating.verdict import blocked
 from harness.stats.sequential import SequentialTest, confidence_sequence, shrunken
-from harness.types import ScoreValue, Unscored
+from harness.types import Decision, Evidence, RuleVerdict, ScoreValue, Unscored
 
 
 class Unsuited(Exception):  # noqa: N818 — an outcome, turned into words by the gate
@@ -171,7 +171,8 @@ class RuleTest:
         used, planned = len(self._used), len(self._units)
         if not self._least:
             sentence = f"{self.rule.name}: no samples were judged: {verdict}"
-            return RuleVerdict(self.rule, verdict, sentence, None, 0, planned)
+            rule = self.rule
+            return RuleVerdict(rule.name, str(rule), rule.tier, verdict, sentence, None, 0, planned)
         evidence = self._evidence(used)
         after = f" after {used} of {planned} samples"
         if self._doubt and verdict == "inconclusive":

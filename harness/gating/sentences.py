@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 from harness.gating.config import CHANGES, DROPS, Rule
-from harness.gating.verdict import SAID, Decision, Evidence, RuleVerdict
+from harness.gating.verdict import SAID
+from harness.types import Decision, Evidence, RuleVerdict
 
 _ROUNDING = 1e-12
 """A change below it is none: sums of equal scores in another order."""
@@ -42,7 +42,7 @@ def explain(
         beside = f"within the series {series}" if series else "beside the other rules"
         said += f" (alone it would block; not {beside})"
     sentence = found.replace("SAMPLES", f"{evidence.n} samples{missing}") + f": {said}{after}"
-    return replace(RuleVerdict(rule, verdict, sentence), evidence=evidence)
+    return RuleVerdict(rule.name, str(rule), rule.tier, verdict, sentence, evidence)
 
 
 def _change(rule: Rule, verdict: Decision, evidence: Evidence) -> str:

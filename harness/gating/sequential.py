@@ -21,10 +21,10 @@ from harness.gating import fixed, names
 from harness.gating.config import CHANGES, GateConfig, Rule
 from harness.gating.judging import Judge, check_share, too_many_missing
 from harness.gating.rule_test import RuleTest, Unsuited
-from harness.gating.verdict import GateVerdict, RuleVerdict, blocked, overall
+from harness.gating.verdict import blocked, conclude
 from harness.results.baseline import ScoredRun
 from harness.stats import estimates
-from harness.types import ScoreValue
+from harness.types import GateVerdict, RuleVerdict, ScoreValue
 
 
 def committed_order(clusters: Mapping[str, str | None], seed: int) -> list[str]:
@@ -135,10 +135,7 @@ class SequentialGate:
     def blocked(self) -> bool:
         """Whether some rule blocks already, so that no other can change the overall verdict."""
         rules = [*self._settled.values(), *(track.verdict for track in self._tests.values())]
-        return any(
-            each is not None and each.verdict == "block" and each.rule.tier == "blocking"
-            for each in rules
-        )
+        return any(each is not None and each.verdict == "block" and each.decides for each in rules)
 
     @property
     def open_tasks(self) -> frozenset[str]:
@@ -165,14 +162,8 @@ class SequentialGate:
                 rules.append(self._tests[rule].conclude())
             else:
                 rules.append(self._at_the_end(rule, candidate))
-        return GateVerdict(
-            overall(rules),
-            tuple(rules),
-            config,
-            self._seed,
-            dict(self._positions),
-            {task: len(order) for task, order in self._orders.items()},
-        )
+        planned = {task: len(order) for task, order in self._orders.items()}
+        return conclude(rules, config, self._seed, self._positions, planned)
 
     # ----------------------------------------------------------------- inside
 

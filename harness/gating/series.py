@@ -23,7 +23,7 @@ from harness import regular_files
 from harness.authoring.io import files
 from harness.errors import ConfigError, DataError
 from harness.gating.config import GateConfig
-from harness.gating.verdict import GateVerdict
+from harness.types import GateVerdict
 
 SCHEMA = 1
 

@@ -46,6 +46,7 @@ from harness.types.evaluation import (
     Unscored,
     Usage,
 )
+from harness.types.gate import Decision, Evidence, GateVerdict, RuleVerdict, Tier
 
 __all__ = [
     "ClassProbs",
@@ -53,10 +54,13 @@ __all__ = [
     "Comparisons",
     "Completion",
     "DataSource",
+    "Decision",
     "Estimate",
+    "Evidence",
     "ExtractAnswer",
     "Failed",
     "FlippedSample",
+    "GateVerdict",
     "Generate",
     "GroupChange",
     "HubDataset",
@@ -73,6 +77,7 @@ __all__ = [
     "Request",
     "Response",
     "RollingLoglikelihood",
+    "RuleVerdict",
     "RunComparison",
     "RunResult",
     "Sample",
@@ -83,6 +88,7 @@ __all__ = [
     "Skipped",
     "TaskComparison",
     "TaskResult",
+    "Tier",
     "Unscored",
     "Usage",
 ]

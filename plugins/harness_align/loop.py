@@ -24,10 +24,12 @@ from harness import (
     compare,
     evaluate,
     gate,
+    join_verdicts,
     load_run,
     parse_gate,
 )
 from harness.authoring.io.comparison_json import comparison_to_json
+from harness.authoring.io.gate_json import gate_to_json
 from harness.authoring.metrics import MetricRef, split_ideal
 from harness.errors import NothingScoredError, RunFailedError
 from harness.protocols import Aligner, AlignerSpec, LeavesReward, TrainingEvent
@@ -82,7 +84,7 @@ class AlignResult:
     def verdict(self) -> GateVerdict:
         """The decision, over all rules."""
         judged = [each for each in (self.aims, self.gate) if each is not None and each.rules]
-        return judging.joined(judged)
+        return join_verdicts(judged)
 
 
 def run(
@@ -194,7 +196,7 @@ def _decide(
         verdicts.append(judging.judge(before, after, targets, guards, registry))
     if fresh is not None and after is not None:
         verdicts.append(judging.judge(fresh, after, targets, (), registry, UNTRAINED_TOKENS))
-    return judging.joined(verdicts)
+    return join_verdicts(verdicts)
 
 
 def _task_names(job: AlignJob, registry: Registry) -> list[str]:
@@ -361,7 +363,7 @@ def to_json(result: AlignResult) -> dict[str, Any]:
             "decision": result.verdict.verdict,
             "sentence": result.verdict.sentence,
             "judgements": [judging.to_json(each) for each in result.aims.rules],
-            "gate": None if result.gate is None else result.gate.to_json(),
+            "gate": None if result.gate is None else gate_to_json(result.gate),
         },
         "effects": result.effects.to_json(),
         "comparison": None if result.comparison is None else comparison_to_json(result.comparison),

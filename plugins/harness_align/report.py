@@ -244,7 +244,7 @@ def show(result: AlignResult, console: Console) -> None:
         console.print(kept_weights(result.kept_step))
     for each in result.aims.rules:
         colour = COLOURS[each.verdict]
-        console.print(f"[{colour}]{each.verdict:<13}[/] {verdict.role(each.rule)}: ", end="")
+        console.print(f"[{colour}]{each.verdict:<13}[/] {verdict.role(each)}: ", end="")
         console.print(one_line(each.sentence), markup=False, highlight=False)
     decision = result.verdict.verdict
     console.print(f"[bold {COLOURS[decision]}]{decision.upper()}[/]")

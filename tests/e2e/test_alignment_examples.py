@@ -43,7 +43,7 @@ def test_a_bias_is_trained_away_and_nothing_else_is_lost(example, tmp_path):
 
 def test_overdoing_it_is_blocked_for_what_a_guard_lost(example, tmp_path):
     result = example("debias").debias(tmp_path, overdo=True)
-    guards = [each for each in result.aims.rules if each.rule.kind == "max_drop"]
+    guards = [each for each in result.aims.rules if each.kind == "max_drop"]
     assert "block" in [each.verdict for each in guards]
     assert result.verdict.exit_code == 1
 

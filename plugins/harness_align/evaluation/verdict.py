@@ -6,19 +6,26 @@ it is broken: no loss may be shown.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness import GateConfig, GateVerdict, Registry, Rule, RuleVerdict, ScoredRun, gate
-from harness import gate_scores as judge_scores
+from harness import (
+    GateConfig,
+    GateVerdict,
+    Registry,
+    Rule,
+    ScoredRun,
+    gate,
+    gate_scores,
+    join_verdicts,
+)
 from harness.authoring.io.serialization import estimate_to_json, number
-from harness.authoring.metrics import MetricRef
-from harness.types import Estimate, RunResult
+from harness.authoring.metrics import MetricRef, split_ideal
+from harness.types import Estimate, RuleVerdict, RunResult
 from harness_align.evaluation.held_out_evaluation import Paired
 
 ALPHA = 0.025
 """Of either side, so that the 95 % interval excludes what is not shown."""
-NOTHING = GateVerdict("inconclusive", (), GateConfig(()))
 
 
 def judge(
@@ -48,22 +55,18 @@ def judge(
     """
     families = [[target(named(aim, candidate.result), reference)] for aim in targets]
     families.append([guard(named(aim, candidate.result)) for aim in guards])
-    return joined(
+    verdicts = [
         gate(candidate, baseline, config=GateConfig(tuple(rules), ALPHA), registry=registry)
         for rules in families
         if rules
-    )
+    ]
+    return join_verdicts(verdicts)
 
 
 def judge_held_out(target: Paired) -> GateVerdict:
     """Judges what was measured on held-out rows as a target."""
     rule = Rule(target.name, "min_gain", 0.0, against=target.reference)
-    return judge_scores(target.before, target.after, rule, clusters=target.clusters, alpha=ALPHA)
-
-
-def joined(verdicts: Iterable[GateVerdict]) -> GateVerdict:
-    """The verdicts as one; inconclusive where there is none."""
-    return GateVerdict.joined(list(verdicts) or [NOTHING])
+    return gate_scores(target.before, target.after, rule, clusters=target.clusters, alpha=ALPHA)
 
 
 def target(aim: MetricRef, reference: str = "") -> Rule:
@@ -95,9 +98,9 @@ def standing(aim: MetricRef, result: RunResult) -> tuple[float, float]:
     return value, -value if metric.higher_is_better is False else value
 
 
-def role(rule: Rule) -> str:
+def role(judged: RuleVerdict) -> str:
     """What the rule is in an alignment's report."""
-    return "target" if rule.kind == "min_gain" else "guard"
+    return "target" if judged.kind == "min_gain" else "guard"
 
 
 def gain_of(judged: RuleVerdict) -> Estimate | None:
@@ -106,7 +109,7 @@ def gain_of(judged: RuleVerdict) -> Estimate | None:
     if found is None:
         return None
     value, low, high = found.value, found.low, found.high
-    if judged.rule.kind != "min_gain":
+    if judged.kind != "min_gain":
         value, low, high = -value, -high, -low
     return Estimate(value, found.stderr, low, high, found.n, found.method)
 
@@ -116,10 +119,11 @@ def to_json(judged: RuleVerdict) -> Mapping[str, Any]:
     found, gain = judged.evidence, gain_of(judged)
     measured = (found.baseline, found.candidate, found.detectable) if found else (None, None, None)
     old, new, detectable = (None if each is None else number(each) for each in measured)
+    metric, ideal = split_ideal(judged.metric)
     return {
-        "metric": judged.rule.metric,
-        "ideal": judged.rule.ideal,
-        "role": role(judged.rule),
+        "metric": metric,
+        "ideal": ideal,
+        "role": role(judged),
         "decision": judged.verdict,
         "sentence": judged.sentence,
         "gain": None if gain is None else estimate_to_json(gain),

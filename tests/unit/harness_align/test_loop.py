@@ -69,7 +69,7 @@ def test_the_loop_measures_trains_measures_and_decides(tiny_model, pairs_file, j
         samples=6,
     )
     result = loop.run(asked, plugins.load(), InProcess("dpo"))
-    kinds = {each.rule.kind: each.rule for each in result.aims.rules}
+    kinds = {each.kind: each for each in result.aims.rules}
     assert kinds["min_gain"].metric == "preference for the chosen answer on held-out pairs"
     assert kinds["max_drop"].metric == "sst2.accuracy"
     effects = {each.name: each.estimate for each in result.effects.estimates}

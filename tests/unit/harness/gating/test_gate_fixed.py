@@ -1,11 +1,13 @@
 """Verdicts on whole runs: what passes, what blocks, and that nothing passes in silence."""
 
+import json
 import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from harness.authoring.io.gate_json import gate_from_json, gate_to_json
 from harness.errors import ConfigError, UnknownNameError
 from harness.gating import GateConfig, GateVerdict, Rule, evaluate
 from harness.types import Estimate
@@ -81,7 +83,7 @@ def test_a_gain_must_be_shown(scored, wanted, right, expected, words) -> None:
     baseline, candidate = scored("main", binary(1000, range(800))), binary(1000, range(right))
     rule = Rule("quiz.accuracy", "min_gain", wanted)
     verdict = gate(scored("new", candidate), baseline, rule)
-    assert (verdict.verdict, verdict.rules[0].rule) == (expected, rule)
+    assert (verdict.verdict, verdict.rules[0].kind) == (expected, "min_gain")
     assert words in verdict.sentence
     moved = {840: "rose by 4.0 points", 800: "did not change", 780: "fell by 2.0 points"}
     assert moved[right] in verdict.sentence
@@ -200,7 +202,7 @@ def test_corpus_metrics_are_resampled_in_pairs(scored) -> None:
     rule = Rule("quiz.recall_macro", "max_drop", 0.03)
     verdict = gate(candidate, baseline, rule)
     assert verdict.verdict == "block"
-    assert "paired bootstrap" in verdict.rules[0].to_json()["method"]
+    assert "paired bootstrap" in verdict.rules[0].evidence.method
     assert gate(baseline, baseline, rule).verdict == "pass"
     # Without the task's metric there is no honest number, and that is no pass.
     missing = evaluate(GateConfig((rule,)), candidate, baseline, {})
@@ -331,23 +333,35 @@ def test_what_a_probe_measured_can_be_bounded(scored) -> None:
 def test_the_verdict_as_json(scored) -> None:
     baseline = scored("main", binary(1000, range(800)))
     candidate = scored("new", binary(1000, range(740)))
-    verdict = gate(candidate, baseline, DROP, Rule("quiz.accuracy", "min", 0.5))
-    data = verdict.to_json()
+    rules = DROP, Rule("quiz.accuracy", "min", 0.5)
+    verdict = gate(candidate, baseline, *rules)
+    data = json.loads(json.dumps(gate_to_json(verdict)))
     assert data["verdict"] == "block"
     assert data["samples_used"] == data["samples_planned"] == {"quiz": 1000}
-    assert data["config_sha256"] == verdict.config.sha256({"quiz": 1000})
+    assert data["config_sha256"] == GateConfig(rules).sha256({"quiz": 1000})
     first = data["rules"][0]
     assert (first["metric"], first["rule"]) == ("quiz.accuracy", "max_drop = 0.02")
     assert first["value"] == pytest.approx(0.06)
     assert first["low"] < 0.06 < first["high"]
     assert first["confidence"] == pytest.approx(0.9)
     assert data["rules"][1]["verdict"] == "pass"
+    back = gate_from_json(data)
+    assert gate_to_json(back) == data
+    assert (back.sentence, back.exit_code) == (verdict.sentence, 1)
+    assert back.rules[0].evidence.low == verdict.rules[0].evidence.low
+
+
+@pytest.mark.parametrize("verdict", ["odd", "", None])
+def test_an_unknown_verdict_is_read_as_inconclusive_never_as_a_pass(verdict) -> None:
+    back = gate_from_json({"verdict": verdict, "rules": [{"verdict": verdict}]})
+    assert (back.verdict, back.exit_code, back.sentence) == ("inconclusive", 4, "")
+    assert back.rules[0].verdict == "inconclusive"
 
 
 def test_settings_that_differ_from_the_baselines_gate_are_said(scored) -> None:
     good = binary(1000, range(800))
     first = gate(scored("main", good), scored("older", good), DROP)
-    gated = scored("gated", good, gate=first.to_json())
+    gated = scored("gated", good, gate=first)
     same = gate(scored("new", good), gated, DROP)
     assert same.notes == ()
     looser = gate(scored("new2", good), gated, Rule("quiz.accuracy", "max_drop", 0.1), alpha=0.2)
@@ -357,6 +371,6 @@ def test_settings_that_differ_from_the_baselines_gate_are_said(scored) -> None:
     fewer = gate(scored("new3", binary(900, range(720))), gated, DROP)
     assert fewer.notes == ("quiz: 900 samples planned, 1000 for the baseline's gate",)
     half = {name: good[name] for name in sorted(good)[:500]}
-    ended = scored("ended", half, gate=first.to_json())
+    ended = scored("ended", half, gate=first)
     late = gate(scored("new4", good), ended, DROP)
     assert any("ended early by its own gate, after 500 of 1000" in note for note in late.notes)

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness import load_plugins
+from harness import join_verdicts, load_plugins
 from harness.authoring import metrics
 from harness.authoring.metrics import MetricRef
 from harness.errors import UnknownNameError, UsageError
@@ -115,7 +115,7 @@ def test_losses_of_many_guards_are_corrected():
 
 
 def test_nothing_judged_is_inconclusive():
-    verdict = judging.joined([])
+    verdict = join_verdicts([])
     assert (verdict.verdict, verdict.exit_code) == ("inconclusive", 4)
     assert verdict.sentence == "nothing was judged"
 
@@ -179,6 +179,6 @@ def test_entries_of_the_record_say_what_was_measured():
 def test_joined_verdicts_end_as_the_worst_does():
     passed, blocked = decide({"t": BAD}, {"t": GOOD}), decide({"t": GOOD}, {"t": BAD})
     unclear = decide({"t": MIXED}, {"t": MIXED})
-    assert judging.joined([passed, unclear]).exit_code == 4
-    assert judging.joined([passed, unclear, blocked]).exit_code == 1
-    assert len(judging.joined([passed, unclear]).rules) == 2
+    assert join_verdicts([passed, unclear]).exit_code == 4
+    assert join_verdicts([passed, unclear, blocked]).exit_code == 1
+    assert len(join_verdicts([passed, unclear]).rules) == 2
