@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from harness.authoring.metrics import Mean
 from harness.config import RunSpec
-from harness.errors import PluginError, RunFailedError, UsageError
+from harness.errors import DataError, NothingScoredError, PluginError, RunFailedError, UsageError
 from harness.plugins import Registry
 from harness.protocols import BackendSpec, TaskOptions, TaskSpec
 from harness.results import runfolder
@@ -372,3 +373,55 @@ def test_tasks_see_who_answers(registry, path, tmp_path) -> None:
     runner.run(spec(path, tmp_path / "o"), registry)
     assert list(seen[0].roles) == ["model", "judge"]
     assert replace(seen[0], roles={}) == seen[0]
+
+
+def test_saved_judgements_answer_by_sample_and_place(registry, path, tmp_path) -> None:
+    """A judge in saved outputs: of each sample a list, one judgement a request to the judge."""
+    from harness_backends.replay import open_replay
+
+    class BothOrders(Graded):
+        metrics = (*Graded.metrics, Mean("second"))
+
+        def follow_up(self, sample: Sample, rounds: Sequence[Round]) -> Sequence[Ask]:
+            same = Generate("which is better?")
+            return [[Ask(JUDGE, same)] * 2, [Ask(JUDGE, same)], []][len(rounds) - 1]
+
+        def score_rounds(self, sample, rounds):
+            first, second = rounds[1].of(JUDGE)
+            third = rounds[2].of(JUDGE)[0]
+            return {"grade": float(first.text), "second": float(second.text + third.text)}
+
+    registry.tasks["graded"] = TaskSpec("graded", "", BothOrders)
+    registry.backends["replay"] = BackendSpec("replay", "", open_replay, by_sample=True)
+    saved = {str(line): [str(line), str(10 * line), ".5"] for line in range(1, 11)}
+    del saved["10"]
+    (tmp_path / "saved.json").write_text(json.dumps(saved), "utf-8")
+    roles = {"judge": f"replay:{tmp_path / 'saved.json'}"}
+    task = runner.run(spec(path, tmp_path / "o", roles=roles), registry).result.tasks["graded"]
+    assert task.errors == 1
+    assert "judge: 1 of 10 samples have no saved output, such as '10'" in task.notes[0]
+    records = list(runfolder.read_samples(tmp_path / "o", "graded"))
+    assert [each.scores["grade"] for each in records[:9]] == [float(n) for n in range(1, 10)]
+    assert [each.scores["second"] for each in records[:9]] == [10 * n + 0.5 for n in range(1, 10)]
+
+    saved = {str(line): [str(line), "1"] for line in range(1, 11)}
+    (tmp_path / "saved.json").write_text(json.dumps(saved), "utf-8")
+    with pytest.raises(NothingScoredError, match="2 answers saved, and one more is needed"):
+        runner.run(spec(path, tmp_path / "p", roles=roles), registry)
+
+    (tmp_path / "saved.json").write_text(json.dumps({"x": "1"}), "utf-8")
+    with pytest.raises(DataError, match="is the id of a sample of graded"):
+        runner.run(spec(path, tmp_path / "q", roles=roles), registry)
+    assert not (tmp_path / "q").exists()
+
+
+def test_a_conversation_is_replayed_turn_by_turn(registry, path, tmp_path) -> None:
+    from harness_backends.replay import open_replay
+
+    registry.backends["fake"] = BackendSpec("fake", "", open_replay, by_sample=True)
+    turns = {str(n): [f"text {n - 1}", f"because text {n - 1}"] for n in range(1, 10)}
+    saved = tmp_path / "saved.json"
+    saved.write_text(json.dumps({**turns, "10": ["stop"]}), "utf-8")
+    run = replace(spec(path, tmp_path / "o"), model=f"fake:{saved}")
+    task = runner.run(run, registry).result.tasks["graded"]
+    assert (task.errors, task.metrics["rounds"].estimate.value) == (0, pytest.approx(2.8))
