@@ -60,6 +60,7 @@ from harness.protocols.options import (
 from harness.protocols.probes import (
     Answers,
     Ask,
+    AskModel,
     HasTasks,
     Preparing,
     Probe,
@@ -71,6 +72,13 @@ from harness.protocols.reporters import (
     ComparisonReporter,
     Reporter,
     ReporterSpec,
+)
+from harness.protocols.rounds import (
+    BoundsRounds,
+    FollowUp,
+    NeedsRoles,
+    RoleModel,
+    ScoresRounds,
 )
 from harness.protocols.tasks import (
     DeclaresScoring,
@@ -90,8 +98,10 @@ __all__ = [
     "Answers",
     "AnswersBySample",
     "Ask",
+    "AskModel",
     "BackendOptions",
     "BackendSpec",
+    "BoundsRounds",
     "CanCheck",
     "CanDoubt",
     "CanForecast",
@@ -106,6 +116,7 @@ __all__ = [
     "Executor",
     "ExecutorOptions",
     "ExecutorSpec",
+    "FollowUp",
     "HasBounds",
     "HasIdeal",
     "HasNotes",
@@ -118,6 +129,7 @@ __all__ = [
     "Metric",
     "ModelBackend",
     "ModelSource",
+    "NeedsRoles",
     "Options",
     "Preparing",
     "Probe",
@@ -125,7 +137,9 @@ __all__ = [
     "ProbeSpec",
     "Reporter",
     "ReporterSpec",
+    "RoleModel",
     "SamplesAnswers",
+    "ScoresRounds",
     "Task",
     "TaskOptions",
     "TaskSpec",

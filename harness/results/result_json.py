@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 
 from harness.authoring.io.gate_json import gate_from_json, gate_to_json
 from harness.authoring.io.serialization import (
@@ -17,6 +18,7 @@ from harness.types import (
     DataSource,
     HubDataset,
     MetricResult,
+    RoleResult,
     RunResult,
     TaskResult,
     Usage,
@@ -155,6 +157,14 @@ def result_to_json(result: RunResult) -> JSON:
         "gate": None if result.gate is None else gate_to_json(result.gate),
         "timing": dict(result.timing),
         "usage": dataclasses.asdict(result.usage),
+        **({"roles": _roles(result.roles)} if result.roles else {}),
+    }
+
+
+def _roles(roles: Mapping[str, RoleResult]) -> JSON:
+    return {
+        role: {"model": dict(each.model), "usage": dataclasses.asdict(each.usage)}
+        for role, each in roles.items()
     }
 
 
@@ -174,4 +184,8 @@ def result_from_json(data: JSON) -> RunResult:
         timing=data["timing"],
         usage=Usage(**data["usage"]),
         gate=None if data["gate"] is None else gate_from_json(data["gate"]),
+        roles={
+            role: RoleResult(each["model"], Usage(**each["usage"]))
+            for role, each in data.get("roles", {}).items()
+        },
     )

@@ -34,10 +34,10 @@ from harness.types.evaluation import (
     PseudoLoglikelihood,
     Request,
     Response,
+    RoleResult,
     RollingLoglikelihood,
     RunResult,
     Sample,
-    SampleRecord,
     Sampling,
     Score,
     ScoreValue,
@@ -47,8 +47,13 @@ from harness.types.evaluation import (
     Usage,
 )
 from harness.types.gate import Decision, Evidence, GateVerdict, RuleVerdict, Tier
+from harness.types.rounds import JUDGE, MODEL, RETRIEVER, Ask, Round, SampleRecord
 
 __all__ = [
+    "JUDGE",
+    "MODEL",
+    "RETRIEVER",
+    "Ask",
     "ClassProbs",
     "Classify",
     "Comparisons",
@@ -76,7 +81,9 @@ __all__ = [
     "PseudoLoglikelihood",
     "Request",
     "Response",
+    "RoleResult",
     "RollingLoglikelihood",
+    "Round",
     "RuleVerdict",
     "RunComparison",
     "RunResult",
