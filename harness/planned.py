@@ -29,17 +29,24 @@ class Prompting:
             becomes what the user says then.
         prefill: What the assistant's answer begins with; the model goes on from there. Behind plain
             text it stands as it is.
+        turns: Whether solved examples are turns of a conversation.
     """
 
     thinking_tokens: int = 0
     system: str | None = None
     prefill: str | None = None
+    turns: bool = False
 
     @property
     def settings(self) -> Mapping[str, str]:
         """What is set, in words."""
         thinking = str(self.thinking_tokens) if self.thinking_tokens else None
-        named = {"thinking_tokens": thinking, "system": self.system, "prefill": self.prefill}
+        named = {
+            "thinking_tokens": thinking,
+            "system": self.system,
+            "prefill": self.prefill,
+            "fewshot_style": "turns" if self.turns else None,
+        }
         return {name: value for name, value in named.items() if value is not None}
 
     def applied(self, request: Request) -> Request:

@@ -81,6 +81,7 @@ from harness.protocols.rounds import (
     ScoresRounds,
 )
 from harness.protocols.tasks import (
+    AsksInTurns,
     DeclaresScoring,
     HasRemarks,
     HasSettings,
@@ -99,6 +100,7 @@ __all__ = [
     "AnswersBySample",
     "Ask",
     "AskModel",
+    "AsksInTurns",
     "BackendOptions",
     "BackendSpec",
     "BoundsRounds",

@@ -18,8 +18,8 @@ class Task(Protocol):
     """Samples, what to ask about each, and how to score the answers.
 
     ``version`` changes whenever a score could. A task may also be ``HasSettings``,
-    ``DeclaresScoring``, ``HasRemarks`` and ``FollowUp``, with ``NeedsRoles``, ``ScoresRounds`` and
-    ``BoundsRounds``.
+    ``DeclaresScoring``, ``HasRemarks``, ``AsksInTurns`` and ``FollowUp``, with ``NeedsRoles``,
+    ``ScoresRounds`` and ``BoundsRounds``.
     """
 
     @property
@@ -85,6 +85,15 @@ class HasRemarks(Protocol):
 
     def remarks(self, samples: Sequence[Sample]) -> Iterable[str]:
         """Sentences that reports show as notes; ``samples`` are those that were scored."""
+        ...
+
+
+@runtime_checkable
+class AsksInTurns(Protocol):
+    """A task that can show solved examples as turns of a conversation."""
+
+    def requests_in_turns(self, sample: Sample, shots: Sequence[Sample]) -> Sequence[Request]:
+        """As ``Task.requests``; asked for by ``--set TASK.fewshot_style=turns``."""
         ...
 
 

@@ -15,6 +15,7 @@ from harness.errors import DataError, UnknownNameError, UsageError, plugin_call
 from harness.planned import AS_IT_IS, Plan, PlannedSample, Prompting, TaskPlan
 from harness.plugins import Registry
 from harness.protocols import (
+    AsksInTurns,
     CanCheck,
     CanMatch,
     DeclaresScoring,
@@ -35,7 +36,7 @@ from harness.run import datasets, fewshot, later_rounds, sampling, scheduler
 from harness.run.other_models import OtherModels
 from harness.run.roles import Roles
 from harness.stats.seeding import seeded
-from harness.types import DataSource, Sample, Skipped
+from harness.types import DataSource, Request, Sample, Skipped
 
 COMMON_OPTIONS = {
     "template": "name of the prompt template",
@@ -44,6 +45,7 @@ COMMON_OPTIONS = {
     "shots": "file with few-shot examples, in the task's own format",
     "columns": "the data's names for the task's fields: FIELD:COLUMN, separated by commas",
     "thinking_tokens": "further tokens of each generated answer, for what a model thinks before it",
+    "fewshot_style": "examples as one `text` with the question, or as `turns` of a conversation",
     "system": "what the system says before every prompt, for this task",
     "prefill": "what the assistant's answer begins with",
 }
@@ -265,7 +267,8 @@ def ask(
         UsageError: The backend cannot answer one.
     """
     with plugin_call(task, f"task {task.name!r} failed to ask about sample {sample.id!r}"):
-        requests = tuple(map(prompting.applied, task.requests(sample, shots)))
+        method = _requests_in_turns(task) if prompting.turns else task.requests
+        requests = tuple(map(prompting.applied, method(sample, shots)))
     scheduler.check_supported(backend, requests, task.name)
     keys = tuple(
         scheduler.key_of(backend, task.name, sample.id, index, request)
@@ -274,11 +277,24 @@ def ask(
     return PlannedSample(task, sample, requests, keys, shots=tuple(shots), prompting=prompting)
 
 
+def _requests_in_turns(task: Task) -> Callable[[Sample, Sequence[Sample]], Sequence[Request]]:
+    if isinstance(task, AsksInTurns):
+        return task.requests_in_turns
+    raise UsageError(
+        f"{task.name} cannot show solved examples as turns of a conversation",
+        f"Leave out --set {task.name}.fewshot_style=turns.",
+    )
+
+
 def _prompting(spec: RunSpec, task: str, options: Mapping[str, str]) -> Prompting:
+    style = options.get("fewshot_style", "text")
+    if style not in ("text", "turns"):
+        raise UnknownNameError(f"{task}.fewshot_style", style, ["text", "turns"])
     return Prompting(
         _whole_number(task, options, "thinking_tokens", 0),
         options.get("system", spec.system),
         options.get("prefill"),
+        style == "turns",
     )
 
 
