@@ -35,6 +35,7 @@ def task(
     remark: Callable[[Sequence[Sample]], Iterable[str]] = lambda _: (),
     unscored: Callable[[Completion], str | None] = lambda _: None,
     without_hub: str = "",
+    answer: Callable[[str], str | None] | None = None,
 ) -> ComposedTask:
     """A task that asks for one text a sample and grades it.
 
@@ -49,6 +50,7 @@ def task(
         remark: What a reader must know of scores on just these samples.
         unscored: Why an answer cannot be graded; None where it can.
         without_hub: See ``ComposedTask``.
+        answer: The final answer in one form, of a text; for majorities over repeats.
     """
     metrics = metrics_of(graders)
 
@@ -84,6 +86,7 @@ def task(
         remark=remark,
         without_hub=without_hub,
         ask_in_turns=ask_in_turns if isinstance(prompt, Prompt) else None,
+        answer=None if answer is None else lambda _, responses: answer(completion(responses)),
     )
 
 

@@ -223,6 +223,7 @@ def task(
         reader=reader,
         ask=asking.requests,
         ask_in_turns=asking.requests_in_turns,
+        answer=lambda sample, responses: asking.choice(sample, responses).text,
         grade=grade,
         version=version,
         decisive=decisive,

@@ -83,6 +83,7 @@ from harness.protocols.rounds import (
 from harness.protocols.tasks import (
     AsksInTurns,
     DeclaresScoring,
+    HasAnswer,
     HasRemarks,
     HasSettings,
     Task,
@@ -119,6 +120,7 @@ __all__ = [
     "ExecutorOptions",
     "ExecutorSpec",
     "FollowUp",
+    "HasAnswer",
     "HasBounds",
     "HasIdeal",
     "HasNotes",

@@ -18,8 +18,8 @@ class Task(Protocol):
     """Samples, what to ask about each, and how to score the answers.
 
     ``version`` changes whenever a score could. A task may also be ``HasSettings``,
-    ``DeclaresScoring``, ``HasRemarks``, ``AsksInTurns`` and ``FollowUp``, with ``NeedsRoles``,
-    ``ScoresRounds`` and ``BoundsRounds``.
+    ``DeclaresScoring``, ``HasRemarks``, ``AsksInTurns``, ``HasAnswer`` and ``FollowUp``, with
+    ``NeedsRoles``, ``ScoresRounds`` and ``BoundsRounds``.
     """
 
     @property
@@ -85,6 +85,15 @@ class HasRemarks(Protocol):
 
     def remarks(self, samples: Sequence[Sample]) -> Iterable[str]:
         """Sentences that reports show as notes; ``samples`` are those that were scored."""
+        ...
+
+
+@runtime_checkable
+class HasAnswer(Protocol):
+    """A task that can tell when two of its responses give the same answer; for majorities."""
+
+    def answer_of(self, sample: Sample, responses: Sequence[Response]) -> str | None:
+        """The final answer in one form; None where the text is all there is to go by."""
         ...
 
 

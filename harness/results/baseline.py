@@ -13,14 +13,15 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from harness import regular_files
 from harness.authoring.io import files, serialization
 from harness.authoring.measures.predictions import prompt_text, response_text
+from harness.authoring.measures.repeats import mean_of
 from harness.errors import DataError
 from harness.results import manifest, result_json, runfolder
 from harness.types import (
@@ -118,25 +119,62 @@ def _scored(folder: Path, task: str, texts: bool) -> dict[str, ScoredSample]:
 
     Only texts need them.
     """
-    if texts:
-        return {
-            record.sample.id: ScoredSample(
-                record.sample.id,
-                record.scores,
-                record.sample.cluster,
-                record.sample.groups,
-                record.error,
-                prompt_text(record),
-                response_text(record),
+    found: dict[str, ScoredSample] = {}
+    again: dict[str, list[ScoredSample]] = {}
+    for repeat, sample in _originals(folder, task, texts):
+        if repeat:
+            again.setdefault(sample.id, []).append(sample)
+        else:
+            found[sample.id] = sample
+    for name, repeats in again.items():
+        found |= _together(found[name], repeats)
+    return found
+
+
+def _originals(folder: Path, task: str, texts: bool) -> Iterator[tuple[int, ScoredSample]]:
+    if not texts:
+        for row in runfolder.read_scores(folder, task):
+            if row["probe"] is None:
+                yield row.get("repeat", 0), _sample_back(row, texts)
+        return
+    for record in runfolder.read_samples(folder, task):
+        if record.probe is None:
+            yield (
+                record.repeat,
+                ScoredSample(
+                    record.sample.id,
+                    record.scores,
+                    record.sample.cluster,
+                    record.sample.groups,
+                    record.error,
+                    prompt_text(record),
+                    response_text(record),
+                ),
             )
-            for record in runfolder.read_samples(folder, task)
-            if record.probe is None
-        }
-    return {
-        row["id"]: _sample_back(row, texts)
-        for row in runfolder.read_scores(folder, task)
-        if row["probe"] is None
-    }
+
+
+def _together(first: ScoredSample, repeats: Sequence[ScoredSample]) -> dict[str, ScoredSample]:
+    """A sample that was asked several times, as one: the mean of each score that is a number.
+
+    Statistics of corpus metrics cannot be averaged: those of further repeats stand under ids of
+    their own, in one cluster with the first.
+    """
+    every = (first, *repeats)
+    names = dict.fromkeys(name for each in every for name in each.scores)
+    scores: dict[str, ScoreValue] = {}
+    for name in names:
+        values = [each.scores[name] for each in every if name in each.scores]
+        scores[name] = mean_of(values)
+    error = next((each.error for each in every if each.error is not None), None)
+    found = {first.id: replace(first, scores=scores, error=error)}
+    cluster = first.cluster or first.id
+    for number, each in enumerate(repeats, start=1):
+        statistics = {key: value for key, value in each.scores.items() if isinstance(value, tuple)}
+        if statistics:
+            name = f"{first.id}#{number}"
+            found[name] = replace(each, id=name, scores=statistics, cluster=cluster, error=None)
+            found[first.id] = replace(found[first.id], cluster=cluster)
+    return found
 
 
 def _read_baseline(path: Path, texts: bool) -> ScoredRun:

@@ -89,6 +89,14 @@ _RUN_OPTIONS = (
         help="An option of the backend or executor, or of the task or probe NAME; "
         "`harness ls NAME` lists them.",
     ),
+    click.option("--repeats", type=click.IntRange(1), help="Answers to each sample. [1]"),
+    click.option(
+        "--reduce",
+        "reducers",
+        type=Names(),
+        help="What to compute of repeats: pass@K, pass^K, majority, at_least_one, mean.",
+    ),
+    click.option("--temperature", type=float, help="Of generated answers. [the tasks' own]"),
     click.option("--system", metavar="TEXT", help="What the system says before every prompt."),
     click.option(
         "--judge",
