@@ -97,6 +97,7 @@ class RunSpec:
         roles: Role (``judge``, …) → the model that answers for it: a model's name, a
             ``ModelConfig``, or a table of ``model``, ``batch_size``, ``dtype``, ``device``,
             ``executor`` and ``set``. What a table leaves out is as for the run's model.
+        allow_unsafe_code: Whether code that the model wrote may run where there is no sandbox.
         formats: Reports to write.
         out: The run folder; None makes ``runs/<UTC time>-<slug>``.
         cache: Whether answers are kept in, and taken from, the response store.
@@ -127,6 +128,7 @@ class RunSpec:
     temperature: float | None = None
     system: str | None = None
     roles: Mapping[str, Any] = field(default_factory=dict)
+    allow_unsafe_code: bool = False
     formats: tuple[str, ...] = ("console", "html")
     out: Path | None = None
     cache: bool = True

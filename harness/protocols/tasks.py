@@ -123,6 +123,7 @@ class TaskOptions:
         seed: The run's seed.
         roles: Role → its model, ``model`` among them; a role's model is opened when it is looked
             up. Empty when no backend is open yet.
+        allow_unsafe_code: Whether code that a model wrote may run without a sandbox.
     """
 
     values: Mapping[str, str] = field(default_factory=dict)
@@ -130,6 +131,7 @@ class TaskOptions:
     templates: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
     roles: Mapping[str, RoleModel] = field(default_factory=dict, compare=False)
+    allow_unsafe_code: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,7 @@ _SINCE: Mapping[str, Any] = {
     "repeats": 1,
     "reducers": (),
     "temperature": None,
+    "allow_unsafe_code": False,
 }
 """Fields that specs of earlier versions lack → the value that leaves them out."""
 
@@ -150,7 +151,7 @@ def _refuse_other(folder: Path, spec: Mapping[str, Any]) -> None:
 
 def _decisive(spec: Mapping[str, Any]) -> dict[str, Any]:
     """What of a spec can change a result; where and at what price it is computed cannot."""
-    indifferent = ("batch_size", "cache", "executor", "prices")
+    indifferent = ("batch_size", "cache", "executor", "prices", "allow_unsafe_code")
     found = {name: value for name, value in spec.items() if name not in indifferent}
     if "roles" in spec:
         found["roles"] = {role: _decisive(table) for role, table in spec["roles"].items()}

@@ -233,7 +233,9 @@ def _opened(
     if "template" in options:
         own["template"] = options["template"]
     templates = spec.templates.get(task_spec.name, {})
-    task_options = TaskOptions(own, backend.supports, templates, spec.seed, roles)
+    task_options = TaskOptions(
+        own, backend.supports, templates, spec.seed, roles, spec.allow_unsafe_code
+    )
     task = task_spec.open(task_options)
     later_rounds.open_roles(task, roles)
     probes: dict[str, Probe] = {}

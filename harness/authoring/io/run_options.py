@@ -120,6 +120,11 @@ _RUN_OPTIONS = (
         metavar="NAME=MODEL",
         help="The model of another role that a task asks, such as retriever.",
     ),
+    click.option(
+        "--allow-unsafe-code",
+        is_flag=True,
+        help="Run code that the model wrote where there is no sandbox.",
+    ),
     click.option("--config", type=click.Path(path_type=Path), help="harness.toml to start from."),
     click.option("--out", type=click.Path(path_type=Path), help="Run folder. [runs/TIME-MODEL]"),
     click.option("--baseline", help="Run folder or baseline file to gate against."),
@@ -150,6 +155,8 @@ def run_spec(given: Mapping[str, Any]) -> RunSpec:
     values["roles"] = config.parse_roles(judges, settings, values.pop("other_roles"))
     if values["batch_size"] == "auto":
         values["batch_size"] = None
+    if not values["allow_unsafe_code"]:
+        del values["allow_unsafe_code"]
     if values.pop("no_cache"):
         values["cache"] = False
     return config.merge(config.read_config(path) if path is not None else {}, values)
