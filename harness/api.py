@@ -12,7 +12,7 @@ from harness.authoring.metrics import MetricRef
 from harness.comparison import paired_gain, run_comparison
 from harness.config import ModelConfig, RunSpec
 from harness.errors import UsageError
-from harness.gating import GateConfig, GateVerdict, registry_lookup, series
+from harness.gating import GateConfig, GateVerdict, instrument_noise, registry_lookup, series
 from harness.planned import Plan
 from harness.plugins import Registry
 from harness.protocols import ModelBackend, ModelSource
@@ -202,6 +202,7 @@ def gate(
     """
     judged = _scored(candidate)
     wanted = _gate_config(rules, config, baseline)
+    instrument_noise.check(wanted)
     key = judged.result.run_id if isinstance(candidate, ScoredRun) else str(candidate)
     build = series.take_part(wanted, key, judged.result.run_id)
     wanted = wanted if build is None else build.config

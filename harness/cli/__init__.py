@@ -27,6 +27,7 @@ COMMANDS = {
     "report": "Render the reports of a run again, without the model.",
     "compare": "Compare runs sample by sample, with intervals and p-values.",
     "gate": "Decide whether a run may ship, against a baseline.",
+    "noise": "Repeat a run, and say how far scores move when nothing changed.",
     "baseline": "Save a run as one small file, or show such a file.",
     "cache": "Show, prune, verify or shrink the response store.",
     "plugin": "Write a plugin package to start from: harness plugin new NAME.",

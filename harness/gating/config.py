@@ -22,7 +22,7 @@ DROPS: tuple[RuleKind, ...] = ("max_drop", "max_relative_drop")
 _BOUNDS: tuple[RuleKind, ...] = ("min", "max", *DROPS)
 _GATE_KEYS = (
     *("baseline", "alpha", "mode", "population", "inconclusive", "max_unscored", "max_missing"),
-    *("series", "builds", "series_folder", "rule"),
+    *("series", "builds", "series_folder", "noise", "rule"),
 )
 _RULE_KEYS = ("metric", *_BOUNDS, "target", "tolerance", "tier")
 _EXAMPLE = 'Write it as:\n  [[gate.rule]]\n  metric = "squad.f1"\n  max_drop = 0.02'
@@ -90,6 +90,7 @@ class GateConfig:
             smaller from build to build.
         series_folder: Where the budget's state is kept.
         block_alpha: α for blocking, where a series leaves less than ``alpha``.
+        noise: A file that ``harness noise`` wrote; rules must allow more than it found.
     """
 
     rules: tuple[Rule, ...]
@@ -104,6 +105,7 @@ class GateConfig:
     builds: int | None = None
     series_folder: str = "gate-series"
     block_alpha: float | None = None
+    noise: str | None = None
 
     @property
     def alpha_to_block(self) -> float:
@@ -165,6 +167,7 @@ def parse_gate(table: Mapping[str, Any]) -> GateConfig:
         _series(table),
         _builds(table),
         _text(table, "series_folder", "a path in quotes") or "gate-series",
+        noise=_text(table, "noise", "a path in quotes"),
     )
 
 

@@ -141,6 +141,25 @@ class Results(_Strict):
     roles: dict[str, Role] = {}
 
 
+class MetricNoise(_Strict):
+    """How far a metric moved; null is undefined."""
+
+    values: list[float | None]
+    largest: float | None
+    stderr: float | None
+    changed: float
+    margin: float | None
+    n: NonNegativeInt
+
+
+class Noise(_Strict):
+    """What ``harness noise`` writes."""
+
+    schema_: Literal[1] = Field(alias="schema")
+    replicates: list[str]
+    tasks: dict[str, dict[str, MetricNoise]]
+
+
 class RunJson(_Strict):
     """run.json, as far as it is read again."""
 

@@ -12,7 +12,7 @@ from harness.authoring.io import serialization
 from harness.comparison.comparability import TaskIdentity
 from harness.config import RunSpec
 from harness.errors import ConfigError
-from harness.gating import GateConfig, GateVerdict, SequentialGate, parse_gate
+from harness.gating import GateConfig, GateVerdict, SequentialGate, instrument_noise, parse_gate
 from harness.gating.beforehand import check_samples
 from harness.gating.series import Build, take_part
 from harness.planned import Plan, PlannedSample, TaskPlan
@@ -67,6 +67,7 @@ class EarlyStop:
             ConfigError: The planned samples cannot judge a rule, whatever is answered.
         """
         planned = samples_of(plan)
+        instrument_noise.check(self.config)
         check_samples(self.config, planned, self.baseline, metrics_of(plan))
         if self.config.mode != "sequential":
             return None
