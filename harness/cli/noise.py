@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 EPILOG = """\b
 Examples:
-  harness noise demo --tasks sst2 --data sample
-  harness noise ./ckpt --tasks gsm8k --limit 200 --repeats 4 --temperature 0.7
-  harness noise ./ckpt --tasks squad --batch-sizes auto,1,7 --out noise
+  harness noise demo --tasks sst2 --data sample --limit 20
+  harness noise demo --tasks gsm8k --data sample --limit 4 --repeats 2 --temperature 0.7
+  harness noise ./ckpt --tasks squad --data squad=dev.json --batch-sizes 1,2 --limit 4 --out noise
 """
 
 
