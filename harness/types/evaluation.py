@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from harness.types.gate import GateVerdict
+
 # --------------------------------------------------------------------------- prompts
 
 
@@ -399,5 +401,5 @@ class RunResult:
     tasks: Mapping[str, TaskResult]
     timing: Mapping[str, float | str] = field(default_factory=dict)
     usage: Usage = Usage()
-    gate: Mapping[str, object] | None = None
+    gate: GateVerdict | None = None
     roles: Mapping[str, RoleResult] = field(default_factory=dict)

@@ -197,6 +197,11 @@ def score_from_json(data: JSON) -> ScoreValue:
     return tuple(data) if isinstance(data, list) else float(data)
 
 
+def kept_score(value: ScoreValue) -> ScoreValue:
+    """The score as a run's files keep it: no infinities, and numbers are floats."""
+    return score_from_json(score_to_json(value))
+
+
 def sample_to_json(sample: Sample) -> JSON:
     """The sample's fields."""
     return {
