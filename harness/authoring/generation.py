@@ -35,6 +35,7 @@ def task(
     remark: Callable[[Sequence[Sample]], Iterable[str]] = lambda _: (),
     unscored: Callable[[Completion], str | None] = lambda _: None,
     without_hub: str = "",
+    answer: Callable[[str], str | None] | None = None,
 ) -> ComposedTask:
     """A task that asks for one text a sample and grades it.
 
@@ -49,11 +50,16 @@ def task(
         remark: What a reader must know of scores on just these samples.
         unscored: Why an answer cannot be graded; None where it can.
         without_hub: See ``ComposedTask``.
+        answer: The final answer in one form, of a text; for majorities over repeats.
     """
     metrics = metrics_of(graders)
 
     def ask(sample: Sample, shots: Sequence[Sample]) -> Sequence[Request]:
         return [Generate(prompt(sample, shots), sampling)]
+
+    def ask_in_turns(sample: Sample, shots: Sequence[Sample]) -> Sequence[Request]:
+        assert isinstance(prompt, Prompt)
+        return [Generate(prompt.turns(sample, shots), sampling)]
 
     def grade(sample: Sample, responses: Sequence[Response]) -> Mapping[str, ScoreValue]:
         (response,) = responses
@@ -79,6 +85,8 @@ def task(
         decisive=("scoring", "template", *notes),
         remark=remark,
         without_hub=without_hub,
+        ask_in_turns=ask_in_turns if isinstance(prompt, Prompt) else None,
+        answer=None if answer is None else lambda _, responses: answer(completion(responses)),
     )
 
 

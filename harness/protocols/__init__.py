@@ -81,7 +81,9 @@ from harness.protocols.rounds import (
     ScoresRounds,
 )
 from harness.protocols.tasks import (
+    AsksInTurns,
     DeclaresScoring,
+    HasAnswer,
     HasRemarks,
     HasSettings,
     Task,
@@ -99,6 +101,7 @@ __all__ = [
     "AnswersBySample",
     "Ask",
     "AskModel",
+    "AsksInTurns",
     "BackendOptions",
     "BackendSpec",
     "BoundsRounds",
@@ -117,6 +120,7 @@ __all__ = [
     "ExecutorOptions",
     "ExecutorSpec",
     "FollowUp",
+    "HasAnswer",
     "HasBounds",
     "HasIdeal",
     "HasNotes",

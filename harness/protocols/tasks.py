@@ -18,8 +18,8 @@ class Task(Protocol):
     """Samples, what to ask about each, and how to score the answers.
 
     ``version`` changes whenever a score could. A task may also be ``HasSettings``,
-    ``DeclaresScoring``, ``HasRemarks`` and ``FollowUp``, with ``NeedsRoles``, ``ScoresRounds`` and
-    ``BoundsRounds``.
+    ``DeclaresScoring``, ``HasRemarks``, ``AsksInTurns``, ``HasAnswer`` and ``FollowUp``, with
+    ``NeedsRoles``, ``ScoresRounds`` and ``BoundsRounds``.
     """
 
     @property
@@ -88,6 +88,24 @@ class HasRemarks(Protocol):
         ...
 
 
+@runtime_checkable
+class HasAnswer(Protocol):
+    """A task that can tell when two of its responses give the same answer; for majorities."""
+
+    def answer_of(self, sample: Sample, responses: Sequence[Response]) -> str | None:
+        """The final answer in one form; None where the text is all there is to go by."""
+        ...
+
+
+@runtime_checkable
+class AsksInTurns(Protocol):
+    """A task that can show solved examples as turns of a conversation."""
+
+    def requests_in_turns(self, sample: Sample, shots: Sequence[Sample]) -> Sequence[Request]:
+        """As ``Task.requests``; asked for by ``--set TASK.fewshot_style=turns``."""
+        ...
+
+
 def settings_of(thing: object) -> Mapping[str, str]:
     """What a task or probe says of how it asks; empty where it says nothing."""
     return thing.settings if isinstance(thing, HasSettings) else {}
@@ -105,6 +123,7 @@ class TaskOptions:
         seed: The run's seed.
         roles: Role → its model, ``model`` among them; a role's model is opened when it is looked
             up. Empty when no backend is open yet.
+        allow_unsafe_code: Whether code that a model wrote may run without a sandbox.
     """
 
     values: Mapping[str, str] = field(default_factory=dict)
@@ -112,6 +131,7 @@ class TaskOptions:
     templates: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
     roles: Mapping[str, RoleModel] = field(default_factory=dict, compare=False)
+    allow_unsafe_code: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,16 @@ def _task(task: TaskResult) -> JSON:
         "fairness": _comparisons(task.fairness),
         "probes": _comparisons(task.probes),
         "skipped_variants": {name: dict(counts) for name, counts in task.skipped_variants.items()},
+        **(_repeats(task) if task.repeats > 1 else {}),
     }
+
+
+def _repeats(task: TaskResult) -> JSON:
+    reduced = {
+        metric: {name: estimate_to_json(value) for name, value in measures.items()}
+        for metric, measures in task.reduced.items()
+    }
+    return {"repeats": task.repeats, "reduced": reduced}
 
 
 def _task_back(name: str, data: JSON) -> TaskResult:
@@ -143,6 +152,11 @@ def _task_back(name: str, data: JSON) -> TaskResult:
         settings=data["settings"],
         scored_by=tuple(data.get("scored_by", ())),
         notes=tuple(data["notes"]),
+        repeats=data.get("repeats", 1),
+        reduced={
+            metric: {key: estimate_from_json(value) for key, value in measures.items()}
+            for metric, measures in data.get("reduced", {}).items()
+        },
     )
 
 

@@ -13,6 +13,7 @@ from pydantic import (
     ConfigDict,
     Field,
     NonNegativeInt,
+    PositiveInt,
     StringConstraints,
     TypeAdapter,
     ValidationError,
@@ -92,6 +93,8 @@ class Task(_Strict):
     fairness: Comparisons = {}
     probes: Comparisons
     skipped_variants: dict[str, dict[str, NonNegativeInt]] = {}
+    repeats: PositiveInt = 1
+    reduced: dict[str, dict[str, Estimate]] = {}
 
 
 class Usage(_Exact):
@@ -258,6 +261,7 @@ class ScoresRow(TypedDict):
     cluster: str | None
     groups: dict[str, str]
     probe: str | None
+    repeat: NotRequired[NonNegativeInt]
     error: NotRequired[str | None]
 
 

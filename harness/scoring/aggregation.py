@@ -99,6 +99,7 @@ def scores_of(record: SampleRecord) -> Iterator[Score]:
             record.variant,
             record.sample.cluster,
             predictions.judged(record, value),
+            record.repeat,
         )
 
 
@@ -111,26 +112,29 @@ def summarize(
 
     ``more_measures`` gives further measures between the groups of an attribute.
     """
-    originals = [record for record in records if record.probe is None]
+    every = [record for record in records if record.probe is None]
+    originals = [record for record in every if record.repeat == 0]
     metrics = plan.task.metrics
-    groups = _members(originals)
-    failure = _failure(originals)
+    groups = _members(every)
+    failure = _failure(every)
     notes = (
         *plan.notes,
-        *_cut_off(plan.task.name, originals),
+        *_cut_off(plan.task.name, every),
         *_remarks(plan.task, originals),
-        *_small_groups(groups),
+        *_small_groups(_members(originals)),
     )
     if len(originals) < plan.sample_count:
         notes = (*notes, f"ended after {len(originals):,} of {plan.sample_count:,} samples")
+    reduced = _reduced(plan, every) if plan.repeats > 1 else {}
+    notes = (*notes, *_on_repeats(plan.repeats, reduced))
     return TaskResult(
         name=plan.task.name,
         version=str(plan.task.version),
         n=len(originals),
-        errors=sum(record.error is not None for record in originals),
+        errors=len({record.sample.id for record in every if record.error is not None}),
         data=plan.source,
         data_sha256=plan.data_sha256,
-        metrics=estimate(metrics, originals),
+        metrics=estimate(metrics, every),
         groups={
             attribute: {
                 group: estimate(_applying(metrics, of_one[group]), of_one[group])
@@ -145,7 +149,27 @@ def summarize(
         notes=notes,
         fairness=_fairness(metrics, groups, more_measures),
         failure=failure,
+        repeats=plan.repeats,
+        reduced=reduced,
     )
+
+
+def _reduced(
+    plan: TaskPlan, records: Sequence[SampleRecord]
+) -> Mapping[str, Mapping[str, Estimate]]:
+    from harness.scoring import repeats  # numpy, which a run without repeats may not need
+
+    return repeats.measures(plan.task, records, plan.reducers)
+
+
+def _on_repeats(count: int, reduced: Mapping[str, Mapping[str, Estimate]]) -> Iterator[str]:
+    """What the repeats say together, in a sentence a metric."""
+    for metric, measures in reduced.items():
+        parts = [
+            f"{name.replace('_', ' ')} {each.value:.3f} [{each.low:.3f}, {each.high:.3f}]"
+            for name, each in measures.items()
+        ]
+        yield f"{metric} over {count} answers to each sample: {', '.join(parts)}"
 
 
 def _cut_off(task: str, records: Sequence[SampleRecord]) -> Iterator[str]:
@@ -158,9 +182,10 @@ def _cut_off(task: str, records: Sequence[SampleRecord]) -> Iterator[str]:
         )
         for record in records
     )
+    what = "repeats" if any(record.repeat for record in records) else "samples"
     if count:
         yield (
-            f"{count:,} of {len(records):,} samples have an answer that was cut off before it "
+            f"{count:,} of {len(records):,} {what} have an answer that was cut off before it "
             "began, most likely while the model was thinking; it counts as no answer. "
             f"--set {task}.thinking_tokens=2048 gives more room"
         )
@@ -215,7 +240,11 @@ def _rows(records: Iterable[SampleRecord]) -> dict[str, list[Score]]:
         for row in scores_of(record):
             if not isinstance(row.value, Unscored):
                 rows[row.metric].append(row)
-    return rows
+    if not any(row.repeat for found in rows.values() for row in found):
+        return rows
+    from harness.scoring import repeats
+
+    return {name: repeats.rows(found) for name, found in rows.items()}
 
 
 def _members(records: Sequence[SampleRecord]) -> Members:
@@ -239,7 +268,7 @@ def _fairness(
             if compared := fairness.compare(metric, of_metric):
                 measures[metric.name] = compared
         if more_measures is not None:
-            every = [record for records in groups.values() for record in records]
+            every = [each for records in groups.values() for each in records if each.repeat == 0]
             measures |= more_measures(attribute, every)
         if measures:
             found[attribute] = measures
@@ -270,7 +299,7 @@ def _small_groups(members: Members) -> Iterator[str]:
 def _probes(
     plan: TaskPlan, records: Sequence[SampleRecord]
 ) -> dict[str, dict[str, Mapping[str, Estimate]]]:
-    originals = _rows(record for record in records if record.probe is None)
+    originals = _rows(r for r in records if r.probe is None and r.repeat == 0)
     found: dict[str, dict[str, Mapping[str, Estimate]]] = {}
     for name, probe in plan.probes.items():
         perturbed = _rows(record for record in records if record.probe == name)

@@ -236,6 +236,7 @@ class Score:
         variant: Which of the probe's variants of this sample, from 0.
         cluster: The sample's cluster; None means a cluster of its own.
         prediction: The option that the model chose, where ``value`` says whether it is right.
+        repeat: Which of the answers to the same question, from 0.
     """
 
     sample_id: str
@@ -245,6 +246,7 @@ class Score:
     variant: int = 0
     cluster: str | None = None
     prediction: str | None = None
+    repeat: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,6 +363,8 @@ class TaskResult:
         fairness: Attribute → metric name → measure between groups (``gap``, …) → estimate.
         skipped_variants: Probe → reason → variants that were not asked.
         failure: The commonest reason where samples were evaluated and none could be scored.
+        repeats: How often each sample was asked.
+        reduced: Metric → ``pass@k``, ``majority``, … or a spread over the repeats → estimate.
     """
 
     name: str
@@ -378,6 +382,8 @@ class TaskResult:
     skipped_variants: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     failure: str | None = None
     scored_by: tuple[str, ...] = ()
+    repeats: int = 1
+    reduced: Mapping[str, Mapping[str, Estimate]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -234,6 +234,7 @@ def record_to_json(record: SampleRecord) -> JSON:
         **sample_to_json(record.sample),
         "probe": record.probe,
         "variant": record.variant,
+        **({"repeat": record.repeat} if record.repeat else {}),
         "requests": [request_to_json(request) for request in record.requests],
         "responses": [response_to_json(response) for response in record.responses],
         **({"later_rounds": list(map(_round, record.later_rounds))} if record.later_rounds else {}),
@@ -252,6 +253,7 @@ def record_from_json(data: JSON) -> SampleRecord:
         data["probe"],
         data["variant"],
         tuple(map(_round_back, data.get("later_rounds", ()))),
+        data.get("repeat", 0),
     )
 
 
