@@ -6,17 +6,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from harness.authoring.metrics import values_of
-from harness.comparison import comparability, measure
+from harness.authoring.metrics import ScoreColumn, values_of
+from harness.comparison import comparability, measure, unpaired
 from harness.comparison.comparability import TaskIdentity
 from harness.comparison.measure import (
     AlignedTask,
     CannotCompare,
     MetricsOfTask,
     PairedMetric,
+    Pairs,
     Unbounded,
 )
 from harness.comparison.metric_kinds import MeanScores
+from harness.comparison.unpaired import UnpairedMetric
 from harness.gating.config import DROPS, GateConfig, Rule
 from harness.gating.names import direction, ideal_of, reported
 from harness.gating.verdict import Evidence
@@ -26,6 +28,8 @@ from harness.stats.inference import Inference
 from harness.types import MetricResult, Score, TaskResult, Unscored
 
 Found = TypeVar("Found")
+NO_PAIRS = Pairs(ScoreColumn("", (), ()), ScoreColumn("", (), ()))
+"""What is left out of a comparison that pairs nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +145,7 @@ class Judge:
         if ideal is not None:
             sign = -1.0
         bound = sign * -rule.value if rule.kind == "max_drop" else 0.0
-        inference, doubt = _cautiously(
-            lambda whole: _worsening(rule, replace(pairs, whole=whole), ideal, sign)
-        )
+        inference, doubt = _worsened(rule, pairs, ideal, sign)
         if sign > 0:
             p_block, p_pass = inference.below(bound), inference.above(bound)
         else:
@@ -154,10 +156,10 @@ class Judge:
         if sign > 0:
             value, low, high = -value, -high, -low
         if rule.kind == "max_relative_drop":
-            check_share(rule, pairs.metric.level(pairs.pairs.baseline, pairs.resamples))
+            check_share(rule, _level_before(pairs))
             value, low, high = (rule.value + each / abs(before) for each in (value, low, high))
-        rows = pairs.pairs
-        n = len(rows.baseline)
+        rows = NO_PAIRS if isinstance(pairs, UnpairedMetric) else pairs.pairs
+        n = pairs.n if isinstance(pairs, UnpairedMetric) else len(rows.baseline)
         shown = rule.kind == "max_drop" and in_points(pairs, reported(self.candidate, rule.metric))
         evidence = Evidence(
             value, low, high, 1 - 2 * alpha, n, inference.method, before, after,
@@ -169,7 +171,7 @@ class Judge:
         doubt = doubt or too_many_missing(rows.missing, of, self.config.max_missing)
         return Judged(evidence, p_block, p_pass, doubt)
 
-    def _pairs(self, task: str, name: str, resamples: int) -> PairedMetric:
+    def _pairs(self, task: str, name: str, resamples: int) -> PairedMetric | UnpairedMetric:
         assert self.baseline is not None
         if task not in self.baseline.result.tasks:
             raise CannotCompare(f"the baseline did not evaluate {task}")
@@ -179,6 +181,9 @@ class Judge:
         )
         if reason:
             raise CannotCompare(f"not comparable with the baseline ({reason})")
+        before, after = (run.result.tasks[task] for run in (self.baseline, self.candidate))
+        if unpaired.applies((before, after), name):
+            return UnpairedMetric.of(before, after, name)
         both = self.baseline.samples, self.candidate.samples
         if task not in self.aligned and all(task in samples for samples in both):
             self.aligned[task] = measure.align(*(samples[task] for samples in both))
@@ -212,7 +217,25 @@ def _failed_on(sample: ScoredSample, name: str, baseline: Mapping[str, ScoredSam
     return isinstance(value, Unscored) or sample.error is not None
 
 
-def _worsening(rule: Rule, pairs: PairedMetric, ideal: float | None, sign: float) -> Inference:
+def _worsened(
+    rule: Rule, pairs: PairedMetric | UnpairedMetric, ideal: float | None, sign: float
+) -> tuple[Inference, str]:
+    """How much worse the candidate is, and why it may not pass whatever that is."""
+    if isinstance(pairs, UnpairedMetric):
+        return _worsening(rule, pairs, ideal, sign), ""
+    return _cautiously(lambda whole: _worsening(rule, replace(pairs, whole=whole), ideal, sign))
+
+
+def _level_before(pairs: PairedMetric | UnpairedMetric) -> Inference:
+    """What is known of the metric before."""
+    if isinstance(pairs, UnpairedMetric):
+        return measure.from_estimate(pairs.baseline, pairs.name)
+    return pairs.metric.level(pairs.pairs.baseline, pairs.resamples)
+
+
+def _worsening(
+    rule: Rule, pairs: PairedMetric | UnpairedMetric, ideal: float | None, sign: float
+) -> Inference:
     if ideal is not None:
         return pairs.distance_change(ideal)
     if rule.kind == "max_relative_drop":
@@ -257,10 +280,12 @@ def _probe_estimate(result: TaskResult, name: str) -> tuple[Inference, int] | No
     return measure.from_estimate(found, f"{result.name}.{name}"), found.n
 
 
-def in_points(pairs: PairedMetric, result: MetricResult | None) -> bool:
+def in_points(pairs: PairedMetric | UnpairedMetric, result: MetricResult | None) -> bool:
     """Whether a difference is best read in percentage points: the metric is a share or a mean
     of scores in [0, 1], not sacrebleu's 0–100 (those carry a signature) nor unbounded.
     """
+    if isinstance(pairs, UnpairedMetric):
+        return result is not None and result.bounds == (0.0, 1.0)
     if isinstance(pairs.metric, MeanScores):
         rows = (pairs.pairs.baseline, pairs.pairs.candidate)
         return all(((each >= 0) & (each <= 1)).all() for each in map(values_of, rows))
