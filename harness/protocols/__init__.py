@@ -67,6 +67,7 @@ from harness.protocols.options import (
 from harness.protocols.probes import (
     Answers,
     Ask,
+    AskModel,
     HasTasks,
     Preparing,
     Probe,
@@ -78,6 +79,13 @@ from harness.protocols.reporters import (
     ComparisonReporter,
     Reporter,
     ReporterSpec,
+)
+from harness.protocols.rounds import (
+    BoundsRounds,
+    FollowUp,
+    NeedsRoles,
+    RoleModel,
+    ScoresRounds,
 )
 from harness.protocols.tasks import (
     DeclaresScoring,
@@ -97,8 +105,10 @@ __all__ = [
     "Answers",
     "AnswersBySample",
     "Ask",
+    "AskModel",
     "BackendOptions",
     "BackendSpec",
+    "BoundsRounds",
     "CanCheck",
     "CanDoubt",
     "CanForecast",
@@ -113,6 +123,7 @@ __all__ = [
     "Executor",
     "ExecutorOptions",
     "ExecutorSpec",
+    "FollowUp",
     "HasBounds",
     "HasIdeal",
     "HasNotes",
@@ -130,6 +141,7 @@ __all__ = [
     "Metric",
     "ModelBackend",
     "ModelSource",
+    "NeedsRoles",
     "Options",
     "Preparing",
     "Probe",
@@ -137,7 +149,9 @@ __all__ = [
     "ProbeSpec",
     "Reporter",
     "ReporterSpec",
+    "RoleModel",
     "SamplesAnswers",
+    "ScoresRounds",
     "Task",
     "TaskOptions",
     "TaskSpec",
