@@ -13,6 +13,7 @@ from harness.protocols import (
     AlignerSpec,
     BackendSpec,
     ExecutorSpec,
+    ImporterSpec,
     ProbeSpec,
     ReporterSpec,
     TaskSpec,
@@ -57,6 +58,11 @@ def harness_register_reporters() -> Iterable[ReporterSpec]:  # type: ignore[empt
 @hookspec
 def harness_register_executors() -> Iterable[ExecutorSpec]:  # type: ignore[empty-body]
     """Executors that this plugin offers."""
+
+
+@hookspec
+def harness_register_importers() -> Iterable[ImporterSpec]:  # type: ignore[empty-body]
+    """Formats of others' results that this plugin reads, for ``harness import`` and ``compare``."""
 
 
 @hookspec

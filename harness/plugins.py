@@ -27,6 +27,7 @@ from harness.protocols import (
     AlignerSpec,
     BackendSpec,
     ExecutorSpec,
+    ImporterSpec,
     ProbeSpec,
     ReporterSpec,
     TaskSpec,
@@ -73,6 +74,7 @@ class Registry:
     aligners: dict[str, AlignerSpec] = field(default_factory=dict)
     reporters: dict[str, ReporterSpec] = field(default_factory=dict)
     executors: dict[str, ExecutorSpec] = field(default_factory=dict)
+    importers: dict[str, ImporterSpec] = field(default_factory=dict)
     metrics: dict[str, MetricSpec] = field(default_factory=dict)
     declared: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     failures: Counter[str] = field(default_factory=Counter)
@@ -310,6 +312,7 @@ _KINDS: tuple[tuple[str, str, str, type], ...] = (
     ("harness_register_aligners", "aligners", "name", AlignerSpec),
     ("harness_register_reporters", "reporters", "name", ReporterSpec),
     ("harness_register_executors", "executors", "name", ExecutorSpec),
+    ("harness_register_importers", "importers", "name", ImporterSpec),
     ("harness_register_metrics", "metrics", "name", MetricSpec),
 )
 

@@ -89,6 +89,8 @@ def _things(registry: Registry, name: str) -> Iterator[tuple[str, str, Options, 
         kinds = ", ".join(aligner.kinds)
         told = f"{aligner.description}; trains on {kinds} rows"
         yield f"--method {name}", told, aligner.options or {}, ""
+    if name in registry.importers:
+        yield f"harness import: {name}", registry.importers[name].description, {}, ""
     if name in registry.reporters:
         yield f"--format {name}", registry.reporters[name].description, {}, ""
 
@@ -112,6 +114,7 @@ def _known(registry: Registry) -> list[str]:
         registry.executors,
         registry.aligners,
         registry.reporters,
+        registry.importers,
         registry.metrics,
         suites(registry.tasks),
         suites(registry.probes),
@@ -129,6 +132,7 @@ def _everything(console: Console, registry: Registry) -> None:
         ("executors (--executor)", registry.executors),
         ("alignment methods (--method)", registry.aligners),
         ("report formats (--format)", registry.reporters),
+        ("results of other programs (harness import)", registry.importers),
         ("metrics of declared tasks ([tasks.NAME] metrics)", registry.metrics),
     ):
         rows: Mapping[str, str] = {name: spec.description for name, spec in others.items()}

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+IMPORTED = "imported"
+"""The key of a run's spec that says that another program made it."""
+
 if TYPE_CHECKING:
     from harness.comparison.measure import MetricsOfTask
     from harness.plugins import Registry
@@ -36,12 +39,19 @@ def task_metrics(
         if ref is not None:
             settings[ref.task] = {}
     for run in runs:
-        if run is not None:
+        if run is not None and IMPORTED not in run.spec:
             given = run.spec.get("task_settings", {})
             settings |= {name: dict(given.get(name, {})) for name in run.result.tasks}
+    # A task of another program may share a name with ours; its metrics are its own.
+    others = {
+        name
+        for run in runs
+        if run is not None and IMPORTED in run.spec
+        for name in run.result.tasks
+    }
     metrics: dict[str, Sequence[Metric]] = {}
     for task, values in settings.items():
-        if task not in specs:
+        if task not in specs or task in others:
             continue
         try:
             metrics[task] = tuple(specs[task].open(TaskOptions(values=values)).metrics)

@@ -42,6 +42,13 @@ from harness.protocols.executors import (
     ExecutorOptions,
     ExecutorSpec,
 )
+from harness.protocols.importers import (
+    ImportedMetric,
+    ImportedRun,
+    ImportedTask,
+    Importer,
+    ImporterSpec,
+)
 from harness.protocols.metrics import (
     HasBounds,
     HasIdeal,
@@ -129,6 +136,11 @@ __all__ = [
     "HasSignature",
     "HasTasks",
     "HasValue",
+    "ImportedMetric",
+    "ImportedRun",
+    "ImportedTask",
+    "Importer",
+    "ImporterSpec",
     "LeavesReward",
     "Metric",
     "ModelBackend",

@@ -311,7 +311,7 @@ class Usage:
     cost: float | None = None
 
 
-MetricKind: TypeAlias = Literal["mean", "corpus", "aggregate"]
+MetricKind: TypeAlias = Literal["mean", "corpus", "aggregate", "published"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,8 +324,8 @@ class MetricResult:
         signature: sacrebleu's.
         ideal: The best value, where neither direction is better and one is known.
         kind: How samples become the value: ``mean`` of their scores, ``corpus`` (a function of
-            summed statistics) or ``aggregate`` (the metric's own code). None in results of
-            versions that did not say it.
+            summed statistics), ``aggregate`` (the metric's own code) or ``published`` (only the
+            value and its error are known). None in results of versions that did not say it.
         bounds: The least and the greatest that a sample's score can be, where declared.
     """
 

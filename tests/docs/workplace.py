@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from harness.cli import main
+from support import others_results
 
 from .commands import blocks
 
@@ -60,6 +61,13 @@ def write_data(root: Path, folder: Path) -> None:
     pairs = [{"prompt": each, "chosen": " yes", "rejected": " no, not today"} for each in said]
     _write_rows(folder / "pairs.jsonl", pairs)
     _write_rows(folder / "prompts.jsonl", [{"prompt": each} for each in said])
+    scores = [float(place % 4 > 0) for place in range(60)]
+    others_results.lm_eval(folder / "lm_eval_output", scores)
+    for name in ("old", "new"):
+        path = others_results.lm_eval(folder / "elsewhere", scores)
+        path.rename(folder / f"results_{name}.json")
+    lines = [f"q{place},{score:g}\n" for place, score in enumerate(scores)]
+    _write(folder / "results.csv", "id,accuracy\n" + "".join(lines))
     _write_rows(folder / "names.jsonl", [{"name": "Ada"}, {"name": "Grace"}])
     _write(folder / "rewards.py", REWARD)
     capitals = {"Latvia": "Riga", "Peru": "Lima", "Chad": "N'Djamena", "France": "Paris"}
