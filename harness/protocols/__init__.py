@@ -78,6 +78,7 @@ from harness.protocols.tasks import (
     HasSettings,
     Task,
     TaskOptions,
+    TaskSource,
     TaskSpec,
     settings_of,
 )
@@ -128,6 +129,7 @@ __all__ = [
     "SamplesAnswers",
     "Task",
     "TaskOptions",
+    "TaskSource",
     "TaskSpec",
     "TrainingEvent",
     "answers_by_sample",
