@@ -326,7 +326,7 @@ def parse_settings(pairs: Iterable[str]) -> tuple[dict[str, str], dict[str, dict
         key, equals, value = pair.partition("=")
         if not equals or not key:
             raise UsageError(f"--set {pair!r}", "Expected --set KEY=VALUE or --set NAME.KEY=VALUE")
-        task, dot, name = key.partition(".")
+        task, dot, name = key.rpartition(".")  # a task's name may hold a dot, a key has none
         if dot:
             tasks.setdefault(task, {})[name] = value
         else:

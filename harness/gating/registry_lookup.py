@@ -32,7 +32,7 @@ def task_metrics(
     from harness.errors import HarnessError
     from harness.protocols import TaskOptions
 
-    specs = {**_recorded(registry, runs), **registry.tasks}
+    specs = {**_recorded(registry, runs), **_sourced(registry, runs), **registry.tasks}
     settings: dict[str, dict[str, str]] = {}
     for rule in rules:
         ref = MetricRef.find(rule, specs)
@@ -73,4 +73,19 @@ def _recorded(registry: Registry, runs: Iterable[ScoredRun | None]) -> dict[str,
             with suppress(HarnessError):  # a metric of a plugin that is not here
                 declared = declared_tables.parse("run.json", name, table, registry.metrics)
                 found[name] = declared.spec(registry.metrics)
+    return found
+
+
+def _sourced(registry: Registry, runs: Iterable[ScoredRun | None]) -> dict[str, TaskSpec]:
+    """The runs' tasks that come from a task source, where it still has them."""
+    from harness.errors import HarnessError
+
+    found: dict[str, TaskSpec] = {}
+    for run in runs:
+        if run is None:
+            continue
+        for name in run.result.tasks:
+            with suppress(HarnessError):
+                specs = registry.sourced(name, run.spec.get("task_settings", {}))
+                found |= {spec.name: spec for spec in specs or ()}
     return found

@@ -95,6 +95,7 @@ from harness.protocols.tasks import (
     HasSettings,
     Task,
     TaskOptions,
+    TaskSource,
     TaskSpec,
     settings_of,
 )
@@ -158,6 +159,7 @@ __all__ = [
     "ScoresRounds",
     "Task",
     "TaskOptions",
+    "TaskSource",
     "TaskSpec",
     "TrainingEvent",
     "answers_by_sample",

@@ -62,17 +62,17 @@ def score(
     Raises:
         PluginError: The task raised, or named a metric it does not declare.
     """
-    names = [metric.name for metric in task.metrics]
     if rounds:
         responses = [response for each in rounds for response in each.responses]
     for response in responses:
         if isinstance(response, Failed):
-            return dict.fromkeys(names, Unscored(response.reason))
+            return {metric.name: Unscored(response.reason) for metric in task.metrics}
     with plugin_call(task, f"task {task.name!r} failed to score sample {sample.id!r}"):
         if isinstance(task, FollowUp) and isinstance(task, ScoresRounds):
             given = task.score_rounds(sample, rounds)
         else:
             given = task.score(sample, responses)
+    names = [metric.name for metric in task.metrics]  # a task may learn of some as it scores
     for name in given:
         if name not in names:
             raise PluginError(f"task {task.name!r} scored {name!r}, which is not among its metrics")

@@ -21,6 +21,7 @@ PACKAGES = {
     "harness_backends",
     "harness_probes",
     "harness_ray",
+    "harness_lm_eval",
     "harness_reports",
     "harness_tasks",
 }
