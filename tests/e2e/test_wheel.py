@@ -21,6 +21,7 @@ PACKAGES = {
     "harness_backends",
     "harness_probes",
     "harness_ray",
+    "harness_judges",
     "harness_reports",
     "harness_tasks",
 }

@@ -1,0 +1,22 @@
+"""What this package registers."""
+
+from __future__ import annotations
+
+from harness import hookimpl
+from harness.protocols import TaskSpec
+from harness_judges.judging import llmbar
+
+
+@hookimpl
+def harness_register_tasks() -> list[TaskSpec]:
+    """The tasks in which a model judges."""
+    return [
+        TaskSpec(
+            llmbar.NAME,
+            "a model as judge of two answers in both orders, against people's preferences",
+            llmbar.open_llmbar,
+            suites=("judges",),
+            options=llmbar.options,
+            templates=llmbar.TEMPLATES,
+        )
+    ]
