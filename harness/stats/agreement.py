@@ -76,7 +76,8 @@ def cohen_kappa(
     if len(second) != n:
         raise ValueError("the raters have not rated the same items")
     if k < 2:
-        return Coefficient("Cohen's κ", np.zeros((n, 0)), _Nothing(), "one category only")
+        why = "one category only" if n else "no items"
+        return Coefficient("Cohen's κ", np.zeros((n, 0)), _Nothing(), why)
     table = np.zeros((n, k * k))
     table[np.arange(n), codes[:n] * k + codes[n:]] = 1
     distance = np.abs(np.subtract.outer(np.arange(k), np.arange(k))).astype(np.float64)

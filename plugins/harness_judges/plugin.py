@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import click
+
 from harness import hookimpl
 from harness.protocols import TaskSpec
 from harness_judges.judging import llmbar
@@ -20,3 +22,12 @@ def harness_register_tasks() -> list[TaskSpec]:
             templates=llmbar.TEMPLATES,
         )
     ]
+
+
+@hookimpl
+def harness_commands(app: click.Group) -> None:
+    """``annotate``."""
+    from harness_judges.commands import annotate
+
+    for command in (annotate.command,):
+        app.add_command(command)
