@@ -55,6 +55,10 @@ def task(
     def ask(sample: Sample, shots: Sequence[Sample]) -> Sequence[Request]:
         return [Generate(prompt(sample, shots), sampling)]
 
+    def ask_in_turns(sample: Sample, shots: Sequence[Sample]) -> Sequence[Request]:
+        assert isinstance(prompt, Prompt)
+        return [Generate(prompt.turns(sample, shots), sampling)]
+
     def grade(sample: Sample, responses: Sequence[Response]) -> Mapping[str, ScoreValue]:
         (response,) = responses
         assert isinstance(response, Completion)
@@ -79,6 +83,7 @@ def task(
         decisive=("scoring", "template", *notes),
         remark=remark,
         without_hub=without_hub,
+        ask_in_turns=ask_in_turns if isinstance(prompt, Prompt) else None,
     )
 
 

@@ -23,6 +23,7 @@ from harness.types import (
     Sampling,
     ScoreValue,
 )
+from harness.types import Prompt as PromptValue
 
 SCORINGS = ("loglikelihood", "classify", "generate")
 """The ways in which such a task may ask."""
@@ -95,7 +96,15 @@ class Asking:
         """One request an option, or one classification, or one text to generate."""
         if self.scoring == "classify":
             return [Classify(sample.input, tuple(self.options(sample)))]
-        prompt = self.prompt(sample, shots)
+        return self._requests(sample, self.prompt(sample, shots))
+
+    def requests_in_turns(self, sample: Sample, shots: Sequence[Sample] = ()) -> Sequence[Request]:
+        """As ``requests``, with the solved examples as turns of a conversation."""
+        if self.scoring == "classify":
+            return self.requests(sample, shots)
+        return self._requests(sample, self.prompt.turns(sample, shots))
+
+    def _requests(self, sample: Sample, prompt: PromptValue) -> Sequence[Request]:
         if self.scoring == "loglikelihood":
             return choices.loglikelihoods(prompt, self.names(sample))
         return [Generate(prompt, self.sampling)]
@@ -213,6 +222,7 @@ def task(
         settings=settings,
         reader=reader,
         ask=asking.requests,
+        ask_in_turns=asking.requests_in_turns,
         grade=grade,
         version=version,
         decisive=decisive,

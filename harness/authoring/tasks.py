@@ -32,6 +32,8 @@ class ComposedTask:
         remark: What a reader must know of scores on just these samples.
         without_hub: What to give as ``--data`` where no data set is on the hub (``FILE``); empty
             where ``reader`` reads one from the hub.
+        ask_in_turns: As ``ask``, with the solved examples as turns of a conversation; None where
+            the task cannot be asked so.
     """
 
     name: str
@@ -44,6 +46,7 @@ class ComposedTask:
     decisive: Collection[str] | None = None
     remark: Callable[[Sequence[Sample]], Iterable[str]] = _nothing
     without_hub: str = ""
+    ask_in_turns: Callable[[Sample, Sequence[Sample]], Sequence[Request]] | None = None
 
     @property
     def defined_in(self) -> str:
@@ -76,6 +79,19 @@ class ComposedTask:
     def requests(self, sample: Sample, shots: Sequence[Sample]) -> Sequence[Request]:
         """See ``harness.protocols.Task``."""
         return self.ask(sample, shots)
+
+    def requests_in_turns(self, sample: Sample, shots: Sequence[Sample]) -> Sequence[Request]:
+        """See ``harness.protocols.AsksInTurns``.
+
+        Raises:
+            UsageError: The task has no prompt of question and answer.
+        """
+        if self.ask_in_turns is None:
+            raise UsageError(
+                f"{self.name} cannot show solved examples as turns of a conversation",
+                f"Leave out --set {self.name}.fewshot_style=turns.",
+            )
+        return self.ask_in_turns(sample, shots)
 
     def score(self, sample: Sample, responses: Sequence[Response]) -> Mapping[str, ScoreValue]:
         """See ``harness.protocols.Task``."""

@@ -11,6 +11,7 @@ from typing import Protocol
 from harness.authoring.literal import one_line
 from harness.planned import Plan
 from harness.run.session import Progress
+from harness.types import MODEL
 
 
 class Display(Protocol):
@@ -69,23 +70,33 @@ class _Bar:
         assert isinstance(bars, Bars)
         self._bars, self._task = bars, bars.task_ids[0]
         self._started = time.monotonic()
+        self._names, self._round = "", 1
 
     def planned(self, plan: Plan) -> None:
         self._started = time.monotonic()
         names = ", ".join(task.task.name for task in plan.tasks)
-        self._bars.reset(
-            self._task, description=one_line(names) if len(names) < 40 else "evaluating"
-        )
+        self._names = one_line(names) if len(names) < 40 else "evaluating"
+        self._bars.reset(self._task, description=self._names)
 
     def update(self, progress: Progress) -> None:
+        if progress.round != self._round:
+            self._round, self._started = progress.round, time.monotonic()
         rate = (progress.done - progress.cached) / max(time.monotonic() - self._started, 1e-6)
         self._bars.update(
             self._task,
+            description=_described(self._names, progress),
             completed=progress.done,
             total=progress.total,
             rate=f"{rate:,.1f} requests/s",
             spent=_spent(progress),
         )
+
+
+def _described(names: str, progress: Progress) -> str:
+    """What is being asked: of which round and whom, after the first."""
+    if progress.round == 1 and progress.role == MODEL:
+        return names
+    return f"{names}, round {progress.round} ({one_line(progress.role)})"
 
 
 def _spent(progress: Progress) -> str:
@@ -118,4 +129,7 @@ class _Lines:
         if now - self._last < self.INTERVAL:
             return
         self._last = now
-        self._print(f"{progress.done:,} of {progress.total:,} requests answered {_spent(progress)}")
+        later = _described("", progress)
+        self._print(
+            f"{progress.done:,} of {progress.total:,} requests answered{later} {_spent(progress)}"
+        )

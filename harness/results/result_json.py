@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 
 from harness.authoring.io.serialization import (
     JSON,
@@ -16,6 +17,7 @@ from harness.types import (
     DataSource,
     HubDataset,
     MetricResult,
+    RoleResult,
     RunResult,
     TaskResult,
     Usage,
@@ -154,6 +156,14 @@ def result_to_json(result: RunResult) -> JSON:
         "gate": None if result.gate is None else dict(result.gate),
         "timing": dict(result.timing),
         "usage": dataclasses.asdict(result.usage),
+        **({"roles": _roles(result.roles)} if result.roles else {}),
+    }
+
+
+def _roles(roles: Mapping[str, RoleResult]) -> JSON:
+    return {
+        role: {"model": dict(each.model), "usage": dataclasses.asdict(each.usage)}
+        for role, each in roles.items()
     }
 
 
@@ -173,4 +183,8 @@ def result_from_json(data: JSON) -> RunResult:
         timing=data["timing"],
         usage=Usage(**data["usage"]),
         gate=data["gate"],
+        roles={
+            role: RoleResult(each["model"], Usage(**each["usage"]))
+            for role, each in data.get("roles", {}).items()
+        },
     )

@@ -106,6 +106,13 @@ class Usage(_Exact):
     cost: float | None = None
 
 
+class Role(_Strict):
+    """Who answered for another role than the evaluated model's, and at what price."""
+
+    model: dict[str, Any]
+    usage: Usage
+
+
 class Gate(_Strict):
     """The verdict, as far as it is read again."""
 
@@ -128,6 +135,7 @@ class Results(_Strict):
     gate: Gate | None
     timing: dict[str, float | str]
     usage: Usage
+    roles: dict[str, Role] = {}
 
 
 class RunJson(_Strict):
@@ -224,6 +232,15 @@ class ScoresRow(TypedDict):
 
 
 @with_config(_STRICT)
+class RoundRow(TypedDict):
+    """What was asked at one time after the first answers; lists of equal length."""
+
+    roles: list[str]
+    requests: list[dict[str, Any]]
+    responses: list[AnyResponse]
+
+
+@with_config(_STRICT)
 class SampleRow(ScoresRow):
     """A whole line of samples; requests are checked as they are read."""
 
@@ -234,6 +251,7 @@ class SampleRow(ScoresRow):
     variant: int
     requests: list[dict[str, Any]]
     responses: list[AnyResponse]
+    later_rounds: NotRequired[list[RoundRow]]
 
 
 @with_config(_STRICT)

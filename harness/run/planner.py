@@ -5,15 +5,17 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 
 from harness.authoring.readers import rows, sources
 from harness.config import RunSpec
 from harness.errors import DataError, UnknownNameError, UsageError, plugin_call
-from harness.planned import Plan, PlannedSample, TaskPlan
+from harness.planned import AS_IT_IS, Plan, PlannedSample, Prompting, TaskPlan
 from harness.plugins import Registry
 from harness.protocols import (
+    AsksInTurns,
     CanCheck,
     CanMatch,
     DeclaresScoring,
@@ -30,10 +32,11 @@ from harness.protocols import (
     settings_of,
     tasks_of,
 )
-from harness.run import datasets, fewshot, sampling, scheduler
+from harness.run import datasets, fewshot, later_rounds, sampling, scheduler
 from harness.run.other_models import OtherModels
+from harness.run.roles import Roles
 from harness.stats.seeding import seeded
-from harness.types import DataSource, Generate, Request, Sample, Skipped
+from harness.types import DataSource, Request, Sample, Skipped
 
 COMMON_OPTIONS = {
     "template": "name of the prompt template",
@@ -42,6 +45,9 @@ COMMON_OPTIONS = {
     "shots": "file with few-shot examples, in the task's own format",
     "columns": "the data's names for the task's fields: FIELD:COLUMN, separated by commas",
     "thinking_tokens": "further tokens of each generated answer, for what a model thinks before it",
+    "fewshot_style": "examples as one `text` with the question, or as `turns` of a conversation",
+    "system": "what the system says before every prompt, for this task",
+    "prefill": "what the assistant's answer begins with",
 }
 """Options that every task has: ``--set TASK.KEY=VALUE``."""
 
@@ -50,7 +56,11 @@ UNCHANGED = "unchanged"
 
 
 def build(
-    spec: RunSpec, registry: Registry, backend: ModelBackend, stored_only: bool = False
+    spec: RunSpec,
+    registry: Registry,
+    backend: ModelBackend,
+    stored_only: bool = False,
+    roles: Roles | None = None,
 ) -> Plan:
     """Reads the data and makes every request of a run.
 
@@ -59,6 +69,7 @@ def build(
         registry: The loaded plugins.
         backend: The run's model.
         stored_only: Do not run other models for probes' variants; take only stored ones.
+        roles: The models of other roles; None closes those that tasks look at when it returns.
 
     Raises:
         UsageError: A name or option does not exist, or the backend cannot answer a request.
@@ -76,23 +87,40 @@ def build(
     datasets.check_names(spec.task_settings, [*specs, *probes], "--set")
     datasets.check_names(spec.templates, specs, "[tasks]")
     located = [(each, sources.resolve(each, spec.data)) for each in specs]
-    with OtherModels(spec.model_config, registry, backend, stored_only) as others:
+    with (
+        OtherModels(spec.model_config, registry, backend, stored_only) as others,
+        ExitStack() as own,
+    ):
+        if roles is None:
+            roles = own.enter_context(Roles(spec, registry, backend))
         tasks = [
-            _plan_task(spec, each, source, probes, backend, others) for each, source in located
+            _plan_task(spec, each, source, probes, backend, others, roles)
+            for each, source in located
         ]
-    tasks = _with_notes_on_groups(tasks, spec.group_by)
-    plan = Plan(tuple(replace(each, notes=each.notes + left_out) for each in tasks))
-    if isinstance(backend, CanMatch):
-        notes = backend.match({each.task.name: each.every for each in tasks}, list(plan.requests()))
-        plan = Plan(
-            tuple(
-                replace(each, notes=(*each.notes, *notes.get(each.task.name, ())))
-                for each in plan.tasks
-            )
-        )
+        tasks = _with_notes_on_groups(tasks, spec.group_by)
+        plan = Plan(tuple(replace(each, notes=each.notes + left_out) for each in tasks))
+        plan = later_rounds.prepared(matched(plan, backend), roles)
     if isinstance(backend, CanCheck):
         backend.check([keyed.request for keyed in plan.requests()])
     return plan
+
+
+def matched(plan: Plan, backend: ModelBackend) -> Plan:
+    """The plan with what a backend that answers by sample says of how its answers fit.
+
+    Raises:
+        HarnessError: They do not fit.
+    """
+    if not isinstance(backend, CanMatch):
+        return plan
+    every = {each.task.name: each.every for each in plan.tasks}
+    notes = backend.match(every, list(plan.requests()))
+    return Plan(
+        tuple(
+            replace(each, notes=(*each.notes, *notes.get(each.task.name, ())))
+            for each in plan.tasks
+        )
+    )
 
 
 def _plan_task(
@@ -102,10 +130,11 @@ def _plan_task(
     probe_specs: Sequence[ProbeSpec],
     backend: ModelBackend,
     others: OtherModels,
+    roles: Roles,
 ) -> TaskPlan:
     known = (*option_names(task_spec.options), *COMMON_OPTIONS)
     options = {**task_spec.defaults, **_checked_options(spec, task_spec.name, known)}
-    task, probes = _opened(spec, task_spec, options, probe_specs, backend)
+    task, probes = _opened(spec, task_spec, options, probe_specs, backend, roles)
     source = _with_columns(source, options.get("columns"))
     with plugin_call(task, f"task {task.name!r} failed to read its data"):
         read = list(task.samples(source))
@@ -114,13 +143,11 @@ def _plan_task(
     samples, chosen = sampling.choose(every, spec.limit, spec.sample, spec.seed, task.name)
     probes = {name: _prepared(probe, samples, task, others) for name, probe in probes.items()}
     shots = _ShotDrawer(spec, task_spec, task, source, options, samples)
-    thinking_tokens = _whole_number(task_spec.name, options, "thinking_tokens", 0)
+    prompting = _prompting(spec, task_spec.name, options)
     planned: list[PlannedSample] = []
     skipped: dict[str, Counter[str]] = {name: Counter() for name in probes}
     for sample in samples:
-        asking = partial(
-            ask, shots=shots.draw(sample), backend=backend, thinking_tokens=thinking_tokens
-        )
+        asking = partial(ask, shots=shots.draw(sample), backend=backend, prompting=prompting)
         original = asking(task, sample)
         planned += (original, *_asked_variants(spec, task, original, probes, asking, skipped))
     stated = settings_of(task)
@@ -128,8 +155,7 @@ def _plan_task(
     settings = {**stated, **shots.settings}
     if len(samples) < len(every):
         settings["samples"] = chosen
-    if thinking_tokens:
-        settings["thinking_tokens"] = str(thinking_tokens)
+    settings |= prompting.settings
     for name, probe in probes.items():
         settings |= {f"{name}.{key}": value for key, value in settings_of(probe).items()}
     notes = (datasets.SAMPLE_NOTE,) if source.kind == "sample" else ()
@@ -157,14 +183,16 @@ def _opened(
     options: Mapping[str, str],
     probe_specs: Sequence[ProbeSpec],
     backend: ModelBackend,
+    roles: Roles,
 ) -> tuple[Task, dict[str, Probe]]:
     """The task and the probes, with what the user set for each."""
     own = {key: value for key, value in options.items() if key not in COMMON_OPTIONS}
     if "template" in options:
         own["template"] = options["template"]
     templates = spec.templates.get(task_spec.name, {})
-    task_options = TaskOptions(own, backend.supports, templates, spec.seed)
+    task_options = TaskOptions(own, backend.supports, templates, spec.seed, roles)
     task = task_spec.open(task_options)
+    later_rounds.open_roles(task, roles)
     probes: dict[str, Probe] = {}
     for each in probe_specs:
         values = _checked_options(spec, each.name, option_names(each.options))
@@ -224,7 +252,7 @@ def ask(
     sample: Sample,
     shots: Sequence[Sample],
     backend: ModelBackend,
-    thinking_tokens: int = 0,
+    prompting: Prompting = AS_IT_IS,
 ) -> PlannedSample:
     """What a task asks about a sample, each request with its key.
 
@@ -233,29 +261,41 @@ def ask(
         sample: What they are about.
         shots: Solved examples before it.
         backend: Who is to answer.
-        thinking_tokens: How many more each generated text may have than the task says.
+        prompting: What the user has put around every prompt.
 
     Raises:
         UsageError: The backend cannot answer one.
     """
     with plugin_call(task, f"task {task.name!r} failed to ask about sample {sample.id!r}"):
-        requests = tuple(
-            _with_room(request, thinking_tokens) for request in task.requests(sample, shots)
-        )
+        method = _requests_in_turns(task) if prompting.turns else task.requests
+        requests = tuple(map(prompting.applied, method(sample, shots)))
     scheduler.check_supported(backend, requests, task.name)
     keys = tuple(
         scheduler.key_of(backend, task.name, sample.id, index, request)
         for index, request in enumerate(requests)
     )
-    return PlannedSample(task, sample, requests, keys, shots=tuple(shots))
+    return PlannedSample(task, sample, requests, keys, shots=tuple(shots), prompting=prompting)
 
 
-def _with_room(request: Request, thinking_tokens: int) -> Request:
-    if not thinking_tokens or not isinstance(request, Generate):
-        return request
-    sampling = request.sampling
-    longer = replace(sampling, max_tokens=sampling.max_tokens + thinking_tokens)
-    return replace(request, sampling=longer)
+def _requests_in_turns(task: Task) -> Callable[[Sample, Sequence[Sample]], Sequence[Request]]:
+    if isinstance(task, AsksInTurns):
+        return task.requests_in_turns
+    raise UsageError(
+        f"{task.name} cannot show solved examples as turns of a conversation",
+        f"Leave out --set {task.name}.fewshot_style=turns.",
+    )
+
+
+def _prompting(spec: RunSpec, task: str, options: Mapping[str, str]) -> Prompting:
+    style = options.get("fewshot_style", "text")
+    if style not in ("text", "turns"):
+        raise UnknownNameError(f"{task}.fewshot_style", style, ["text", "turns"])
+    return Prompting(
+        _whole_number(task, options, "thinking_tokens", 0),
+        options.get("system", spec.system),
+        options.get("prefill"),
+        style == "turns",
+    )
 
 
 def _checked_options(spec: RunSpec, name: str, known: Collection[str]) -> dict[str, str]:

@@ -30,6 +30,7 @@ from harness.run import early_stop, models
 from harness.run import planner as planning
 from harness.run.cache import ResponseStore, store_path
 from harness.run.early_stop import EarlyStop
+from harness.run.roles import Roles
 from harness.run.session import Progress, RunSession
 from harness.scoring import aggregation
 from harness.types import RunResult
@@ -75,7 +76,8 @@ def run(
     runfolder.check(spec.out, written_spec)
     with ExitStack() as opened:
         backend = opened.enter_context(closing(models.open_backend(spec.model_config, registry)))
-        plan = planning.build(spec, registry, backend)
+        roles = opened.enter_context(Roles(spec, registry, backend))
+        plan = planning.build(spec, registry, backend, roles=roles)
         stepping = None if gate is None else gate.begin(plan, spec.seed)
         store = opened.enter_context(ResponseStore(store_path(spec.cache, backend)))
         folder = opened.enter_context(
@@ -86,7 +88,7 @@ def run(
             on_planned(plan)
         registry.notify("harness_run_started", plan=plan)
         store.name_model(backend.fingerprint, secrets.redact(spec.model))
-        session = RunSession(plan, backend, store, registry, on_progress)
+        session = RunSession(plan, backend, store, registry, on_progress, roles)
         stopped = _ask(session, stepping)
         record.rejected = store.rejected
         for task in plan.tasks:
@@ -212,6 +214,7 @@ def _result(session: RunSession, record: _RunRecord, complete: bool) -> RunResul
             "seconds": round((finished - record.started).total_seconds(), 3),
         },
         usage=dataclasses.replace(session.usage, requests=session.done, cached=session.cached),
+        roles=session.results_of_roles,
     )
 
 

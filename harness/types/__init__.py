@@ -34,10 +34,10 @@ from harness.types.evaluation import (
     PseudoLoglikelihood,
     Request,
     Response,
+    RoleResult,
     RollingLoglikelihood,
     RunResult,
     Sample,
-    SampleRecord,
     Sampling,
     Score,
     ScoreValue,
@@ -46,8 +46,13 @@ from harness.types.evaluation import (
     Unscored,
     Usage,
 )
+from harness.types.rounds import JUDGE, MODEL, RETRIEVER, Ask, Round, SampleRecord
 
 __all__ = [
+    "JUDGE",
+    "MODEL",
+    "RETRIEVER",
+    "Ask",
     "ClassProbs",
     "Classify",
     "Comparisons",
@@ -72,7 +77,9 @@ __all__ = [
     "PseudoLoglikelihood",
     "Request",
     "Response",
+    "RoleResult",
     "RollingLoglikelihood",
+    "Round",
     "RunComparison",
     "RunResult",
     "Sample",

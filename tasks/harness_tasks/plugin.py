@@ -17,6 +17,7 @@ from harness_tasks import (
     summarization,
     translation,
 )
+from harness_tasks.conversations import task as chat_task
 from harness_tasks.entities import task as entity_task
 
 
@@ -32,6 +33,7 @@ def harness_register_tasks() -> Iterable[TaskSpec]:
         *gsm8k.SPECS,
         *entity_task.SPECS,
         *language_modeling.SPECS,
+        *chat_task.SPECS,
     ]
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,22 @@ import pytest
 from harness.config import RunSpec
 from harness.errors import ConfigError, UnknownNameError
 from harness.plugins import Registry
-from harness.protocols import BackendSpec
+from harness.protocols import BackendSpec, TaskSpec
 from harness.results import runfolder
-from harness.run import runner
+from harness.run import early_stop, runner
 from harness.stats.estimates import mean
 from harness.testing import FakeBackend
-from harness.types import Completion
+from harness.types import (
+    MODEL,
+    Ask,
+    Completion,
+    Generate,
+    Response,
+    Round,
+    Sample,
+    ScoreValue,
+)
+from support.echo import Echo
 
 N = 400
 
@@ -137,3 +148,45 @@ def test_a_rule_that_no_answers_could_decide_is_refused_before_the_first(
     with pytest.raises(ConfigError, match="3 samples planned, and it takes at least 4"):
         run(registry, rows, tmp_path / "few", 0.1, rules, limit=3)
     assert not (tmp_path / "few").exists()
+
+
+class Later(Echo):
+    """Asks about the answers of some samples again."""
+
+    late: frozenset[str] = frozenset()
+
+    def follow_up(self, sample: Sample, rounds: Sequence[Round]) -> Sequence[Ask]:
+        if len(rounds) == 2 or sample.id not in self.late:
+            return ()
+        return [Ask(MODEL, Generate(f"again, say {sample.input}"))]
+
+    def score(self, sample: Sample, responses: Sequence[Response]) -> Mapping[str, ScoreValue]:
+        return super().score(sample, responses[-1:])
+
+
+def test_a_gate_decides_between_rounds(registry, rows, tmp_path, baseline, monkeypatch) -> None:
+    """What later rounds would ask about further samples is not asked once a task is decided."""
+    orders: list[Sequence[str]] = []
+    begin = early_stop.EarlyStop.begin
+
+    def spied(gate, plan, seed):
+        stepping = begin(gate, plan, seed)
+        orders.append(stepping.order("echo"))
+        return stepping
+
+    monkeypatch.setattr(early_stop.EarlyStop, "begin", spied)
+    registry.tasks["echo"] = TaskSpec("echo", "", Later)
+    gate = drop_rule(baseline, "sequential")
+    plain, asked = run(registry, rows, tmp_path / "plain", 1.0, gate, cache=False)
+    used = plain.verdict.samples_used["echo"]
+    assert (asked, plain.verdict.exit_code) == (32, 1)
+    assert used < 20
+
+    monkeypatch.setattr(Later, "late", frozenset(orders[0][used:]))
+    found, asked = run(registry, rows, tmp_path / "late", 1.0, gate, cache=False)
+    assert (asked, found.verdict.samples_used["echo"]) == (32, used)
+    assert found.result.tasks["echo"].n == used
+
+    monkeypatch.setattr(Later, "late", frozenset(orders[0][used - 1 :]))
+    found, asked = run(registry, rows, tmp_path / "needed", 1.0, gate, cache=False)
+    assert (asked, found.verdict.samples_used["echo"]) == (32 + 32 - used + 1, used)
