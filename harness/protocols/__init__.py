@@ -43,12 +43,15 @@ from harness.protocols.executors import (
     ExecutorSpec,
 )
 from harness.protocols.metrics import (
+    UNCALIBRATED,
     HasBounds,
+    HasCalibration,
     HasIdeal,
     HasSignature,
     HasValue,
     Metric,
     bounds_of,
+    calibration_of,
     ideal_of,
     signature_of,
 )
@@ -93,6 +96,7 @@ from harness.protocols.tasks import (
 
 __all__ = [
     "DATA_COLUMNS",
+    "UNCALIBRATED",
     "Aligner",
     "AlignerOptions",
     "AlignerSpec",
@@ -120,6 +124,7 @@ __all__ = [
     "ExecutorSpec",
     "FollowUp",
     "HasBounds",
+    "HasCalibration",
     "HasIdeal",
     "HasNotes",
     "HasRemarks",
@@ -148,6 +153,7 @@ __all__ = [
     "TrainingEvent",
     "answers_by_sample",
     "bounds_of",
+    "calibration_of",
     "doubts_of",
     "forecast_basis_of",
     "forecast_of",

@@ -137,7 +137,7 @@ def krippendorff_alpha(
         why = "one category only" if flat else "no item has two ratings"
         return Coefficient(name, np.zeros((len(paired), 0)), _Nothing(), why)
     if level == "interval":
-        return Coefficient(name, _interval_statistics(paired), _IntervalAlpha())
+        return Coefficient(name, interval_statistics(paired), IntervalAlpha())
     codes, names = _codes(flat, limited=level == "ordinal")
     bounds = np.cumsum([0, *map(len, paired)])
     counts = np.zeros((len(paired), len(names)))
@@ -221,10 +221,13 @@ class _NominalAlpha(_Compute):
         return _one_minus(n - same, expected)
 
 
-class _IntervalAlpha(_Compute):
+class IntervalAlpha(_Compute):
+    """α of numbers, from the sums of ``interval_statistics``; of 0 and 1 it is the nominal one."""
+
     def __call__(self, sums: Array) -> Array:
+        """α of each row of sums, shape (r, 4); NaN where nothing could disagree."""
         observed, n, total, squares = sums.T
-        expected = 2 * (n * squares - total**2) / (n - 1)
+        expected = 2 * (n * squares - total**2) / np.maximum(n - 1, 1)
         return _one_minus(observed, expected)
 
 
@@ -245,10 +248,20 @@ class _OrdinalAlpha(_Compute):
         return _one_minus(observed, expected)
 
 
-def _interval_statistics(ratings: Sequence[Sequence[object]]) -> Array:
-    """Of each item: Σ(v−w)²/(m−1) over ordered pairs, m, Σv and Σv², v less the mean of all."""
+def interval_statistics(ratings: Sequence[Sequence[object]], centre: float | None = None) -> Array:
+    """What ``IntervalAlpha`` sums: of each item Σ(v−w)²/(m−1) over ordered pairs, m, Σv and Σv².
+
+    Args:
+        ratings: The ratings of each item, at least two.
+        centre: Taken off every rating, which keeps differences of squares exact; their mean by
+            default. Rows of several calls can be summed if it is the same.
+
+    Returns:
+        Shape (n, 4).
+    """
     values = [np.asarray(each, dtype=np.float64) for each in ratings]
-    centre = float(np.concatenate(values).mean())  # keeps the difference of squares exact
+    if centre is None:
+        centre = float(np.concatenate(values).mean())
     rows = []
     for each in values:
         v, m = each - centre, len(each)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from harness import hookimpl
-from harness.protocols import TaskSpec
-from harness_judges.judging import llmbar
+from harness.protocols import Task, TaskOptions, TaskSpec
+from harness_judges.judging import llmbar, options, rubrics
 
 
 @hookimpl
@@ -20,8 +20,36 @@ def harness_register_tasks() -> list[TaskSpec]:
             suites=("judges",),
             options=llmbar.options,
             templates=llmbar.TEMPLATES,
-        )
+        ),
+        TaskSpec(
+            "judge",
+            "answers to your own prompts, graded by a judge (--judge) by a rubric",
+            _open_judge,
+            suites=("judges",),
+            options=options.judge_options,
+            templates=options.TEMPLATES,
+        ),
+        TaskSpec(
+            "arena",
+            "answers to your own prompts against another run's, by a judge in both orders",
+            _open_arena,
+            suites=("judges",),
+            options=options.arena_options,
+            templates={"default": rubrics.PAIR},
+        ),
     ]
+
+
+def _open_judge(chosen: TaskOptions) -> Task:
+    from harness_judges.judging.judge_task import open_judge
+
+    return open_judge(chosen)
+
+
+def _open_arena(chosen: TaskOptions) -> Task:
+    from harness_judges.judging.arena_task import open_arena
+
+    return open_arena(chosen)
 
 
 @hookimpl
