@@ -54,8 +54,8 @@ def _open_arena(chosen: TaskOptions) -> Task:
 
 @hookimpl
 def harness_commands(app: click.Group) -> None:
-    """``annotate``."""
-    from harness_judges.commands import annotate
+    """``annotate`` and ``judge``."""
+    from harness_judges.commands import annotate, judge
 
-    for command in (annotate.command,):
+    for command in (annotate.command, judge.command):
         app.add_command(command)

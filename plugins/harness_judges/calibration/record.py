@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 SCHEMA = 1
+FEWEST = 30
+"""Labels below which a judge stays uncalibrated."""
+FEWEST_OF_A_CLASS = 5
+"""Of yes and of no."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,16 @@ class CalibratedCriterion:
     figures: Mapping[str, Mapping[str, Any]]
     positive: tuple[int, int] | None = None
     negative: tuple[int, int] | None = None
+
+    @property
+    def too_few(self) -> str:
+        """Why these labels are no calibration to rest on; empty where they are."""
+        if self.n < FEWEST:
+            return f"{self.n} labels, and it takes {FEWEST}"
+        rarer = min(self.positive[1], self.negative[1]) if self.positive and self.negative else None
+        if rarer is not None and rarer < FEWEST_OF_A_CLASS:
+            return f"{rarer} labels of the rarer class, and it takes {FEWEST_OF_A_CLASS}"
+        return ""
 
     @property
     def words(self) -> str:

@@ -13,7 +13,7 @@ from harness.authoring import option_models, prompts, templates
 from harness.authoring.io.serialization import canonical_hash
 from harness.authoring.metrics import Mean
 from harness.errors import DataError, UnknownNameError, UsageError
-from harness.protocols import UNCALIBRATED, Metric, TaskOptions
+from harness.protocols import Metric, TaskOptions
 from harness.types import (
     Ask,
     Completion,
@@ -32,7 +32,12 @@ from harness_judges.calibration.record import Calibration
 from harness_judges.calibration.record import read as read_calibration
 from harness_judges.judging import asking, parsing, reading
 from harness_judges.judging.asking import Judge
-from harness_judges.judging.judge_task import UNCALIBRATED_NOTE, UNREADABLE, identities_of
+from harness_judges.judging.judge_task import (
+    UNREADABLE,
+    calibration_notes,
+    identities_of,
+    words_of,
+)
 from harness_judges.judging.metrics import LengthControlled, WithLabels
 from harness_judges.judging.options import arena_options
 from harness_judges.judging.rubrics import PAIR
@@ -237,8 +242,7 @@ class ArenaTask:
 
     def remarks(self, samples: Sequence[Sample]) -> Iterable[str]:
         """See ``harness.protocols.HasRemarks``."""
-        if self._calibration is None:
-            yield UNCALIBRATED_NOTE
+        yield from calibration_notes(self._calibration, [WON])
         if self._itself:
             yield self._itself
         if self._labels is not None:
@@ -247,9 +251,7 @@ class ArenaTask:
             yield f"labels of people for {len(ids & known):,} of {len(ids):,} samples"
 
     def _metrics(self) -> Iterator[Metric]:
-        known = UNCALIBRATED
-        if self._calibration is not None and WON in self._calibration.criteria:
-            known = self._calibration.criteria[WON].words
+        known = words_of(self._calibration, WON)
         yield Mean(WON, bounds=UNIT, calibration=known)
         yield LengthControlled("length_controlled", known)
         yield Mean("consistency", bounds=UNIT)

@@ -80,6 +80,27 @@ def identities_of(
     )
 
 
+def words_of(calibration: Calibration | None, criterion: str) -> str:
+    """By what a criterion is calibrated; ``UNCALIBRATED`` also where the labels are too few."""
+    known = None if calibration is None else calibration.criteria.get(criterion)
+    return UNCALIBRATED if known is None or known.too_few else known.words
+
+
+def calibration_notes(calibration: Calibration | None, names: Sequence[str]) -> Iterator[str]:
+    """What a reader must know of how the judge was calibrated."""
+    if calibration is None:
+        yield UNCALIBRATED_NOTE
+        return
+    for name in names:
+        known = calibration.criteria.get(name)
+        if known is None:
+            yield f"{name}: uncalibrated: the calibration has no labels of it"
+        elif known.too_few:
+            yield f"{name}: uncalibrated: the calibration has {known.too_few}"
+        else:
+            yield f"{name}: calibrated, {known.words}"
+
+
 class JudgeTask:
     """Implements ``Task``, ``FollowUp``, ``NeedsRoles`` and ``HasRemarks``.
 
@@ -194,8 +215,8 @@ class JudgeTask:
 
     def remarks(self, samples: Sequence[Sample]) -> Iterable[str]:
         """See ``harness.protocols.HasRemarks``."""
-        if self._calibration is None:
-            yield UNCALIBRATED_NOTE
+        names = [each.name for each in self._rubric.criteria]
+        yield from calibration_notes(self._calibration, names)
         if self._itself:
             yield self._itself
         if self._labels is not None:
@@ -243,16 +264,19 @@ class JudgeTask:
         yield Mean("unread", higher_is_better=False, bounds=(0.0, 1.0))
 
     def _words(self, criterion: str) -> str:
-        if self._calibration is None or criterion not in self._calibration.criteria:
-            return UNCALIBRATED
-        return self._calibration.criteria[criterion].words
+        return words_of(self._calibration, criterion)
 
     def _source(self) -> str:
         return "" if self._labels is None else Path(self._labels.source).name
 
     def _corrected(self, criterion: str) -> bool:
         known = None if self._calibration is None else self._calibration.criteria.get(criterion)
-        return known is not None and known.positive is not None and known.negative is not None
+        return (
+            known is not None
+            and not known.too_few
+            and known.positive is not None
+            and known.negative is not None
+        )
 
     def _labelled(self, criterion: str) -> bool:
         return bool(self._of_people(criterion))

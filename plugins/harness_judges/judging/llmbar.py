@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from harness.authoring import option_models, prompts, templates
+from harness.authoring.io.serialization import canonical_hash
 from harness.authoring.metrics import Mean
 from harness.authoring.readers import samples
 from harness.authoring.readers.rows import Place
@@ -105,7 +106,13 @@ def open_llmbar(chosen: TaskOptions) -> ComposedTask:
     return ComposedTask(
         name=NAME,
         metrics=METRICS,
-        settings={"template": name, "verdict": verdict, "max_tokens": str(room)},
+        settings={
+            "template": name,
+            "rubric": NAME,
+            "rubric_sha256": canonical_hash(source),
+            "verdict": verdict,
+            "max_tokens": str(room),
+        },
         reader=_read,
         ask=ask,
         grade=lambda sample, responses: _grade(sample, responses, READERS[verdict]),
