@@ -20,7 +20,8 @@ from harness.comparison.measure import (
 from harness.comparison.metric_kinds import MeanScores
 from harness.comparison.unpaired import UnpairedMetric
 from harness.gating.config import CHANGES, DROPS, GateConfig, Rule
-from harness.gating.names import direction, ideal_of, reported
+from harness.gating.names import direction, ideal_of, measured, reported
+from harness.protocols import UNCALIBRATED
 from harness.results.baseline import ScoredRun, ScoredSample
 from harness.stats import resampling
 from harness.stats.inference import Inference
@@ -82,10 +83,27 @@ class Judge:
         if ref is None:
             raise CannotCompare("the run did not evaluate its task")
         task, name = ref.task, ref.metric
+        self._check_calibration(rule, task, name)
         if rule.kind in CHANGES:
             return self._changed(rule, task, name, alpha, resamples)
         judged = self._level(rule, task, name, alpha, resamples)
         return replace(judged, doubt=judged.doubt or self._too_few(task, name))
+
+    def _check_calibration(self, rule: Rule, task: str, name: str) -> None:
+        """Refuses a judge that nobody has checked, where the rule could block.
+
+        Raises:
+            CannotCompare: The metric rests on one, and the gate does not allow it.
+        """
+        if self.config.allow_uncalibrated or rule.tier != "blocking":
+            return
+        for run in filter(None, (self.candidate, self.baseline if rule.kind in DROPS else None)):
+            found = run.result.tasks.get(task)
+            result = None if found is None else found.metrics.get(measured(name))
+            if result is not None and result.calibration == UNCALIBRATED:
+                raise CannotCompare(
+                    "it rests on an uncalibrated judge: calibrate it, or set allow_uncalibrated"
+                )
 
     def _too_few(self, task: str, name: str) -> str:
         """Why what the candidate did not run of the baseline's samples forbids a pass."""

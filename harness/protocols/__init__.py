@@ -50,12 +50,15 @@ from harness.protocols.importers import (
     ImporterSpec,
 )
 from harness.protocols.metrics import (
+    UNCALIBRATED,
     HasBounds,
+    HasCalibration,
     HasIdeal,
     HasSignature,
     HasValue,
     Metric,
     bounds_of,
+    calibration_of,
     ideal_of,
     signature_of,
 )
@@ -102,6 +105,7 @@ from harness.protocols.tasks import (
 
 __all__ = [
     "DATA_COLUMNS",
+    "UNCALIBRATED",
     "Aligner",
     "AlignerOptions",
     "AlignerSpec",
@@ -130,6 +134,7 @@ __all__ = [
     "FollowUp",
     "HasAnswer",
     "HasBounds",
+    "HasCalibration",
     "HasIdeal",
     "HasNotes",
     "HasRemarks",
@@ -164,6 +169,7 @@ __all__ = [
     "TrainingEvent",
     "answers_by_sample",
     "bounds_of",
+    "calibration_of",
     "doubts_of",
     "forecast_basis_of",
     "forecast_of",

@@ -34,6 +34,7 @@ def _metric(result: MetricResult) -> JSON:
         "ideal": result.ideal,
         "kind": result.kind,
         "bounds": None if result.bounds is None else list(map(number, result.bounds)),
+        "calibration": result.calibration,
     }
     return (
         estimate_to_json(result.estimate)
@@ -51,6 +52,7 @@ def _metric_back(data: JSON) -> MetricResult:
         data.get("ideal"),
         data.get("kind"),
         None if bounds is None else _bounds(*bounds),
+        data.get("calibration"),
     )
 
 

@@ -52,6 +52,7 @@ class Metric(Estimate):
     higher_is_better: bool | None
     signature: str | None = None
     ideal: float | None = None
+    calibration: str | None = None
 
 
 class Hub(_Exact):

@@ -17,6 +17,7 @@ from harness.protocols import (
     ScoresRounds,
     Task,
     bounds_of,
+    calibration_of,
     ideal_of,
     signature_of,
 )
@@ -217,6 +218,7 @@ def estimate(metrics: Sequence[Metric], records: Iterable[SampleRecord]) -> Metr
             ideal_of(metric),
             kind_of(metric),
             bounds_of(metric),
+            calibration_of(metric),
         )
         for metric in metrics
     }

@@ -327,6 +327,8 @@ class MetricResult:
             summed statistics), ``aggregate`` (the metric's own code) or ``published`` (only the
             value and its error are known). None in results of versions that did not say it.
         bounds: The least and the greatest that a sample's score can be, where declared.
+        calibration: Of a metric that rests on an instrument that errs, such as a model that
+            judges: by what it was calibrated, or ``uncalibrated``.
     """
 
     estimate: Estimate
@@ -335,6 +337,7 @@ class MetricResult:
     ideal: float | None = None
     kind: MetricKind | None = None
     bounds: tuple[float, float] | None = None
+    calibration: str | None = None
 
 
 MetricResults: TypeAlias = Mapping[str, MetricResult]

@@ -178,7 +178,7 @@ def metric_row(name: str, result: MetricResult) -> MetricRow:
         reference = 0.0
     return MetricRow(
         metric=name,
-        label=numbers.label(name, result.higher_is_better, result.ideal),
+        label=numbers.label(name, result.higher_is_better, result.ideal, result.calibration),
         direction=_DIRECTIONS[result.higher_is_better]
         if result.ideal is None
         else f"{numbers.trimmed(result.ideal)} is ideal",

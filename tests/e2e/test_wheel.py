@@ -22,6 +22,7 @@ PACKAGES = {
     "harness_probes",
     "harness_ray",
     "harness_lm_eval",
+    "harness_judges",
     "harness_reports",
     "harness_tasks",
 }
