@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.errors import UsageError
-from harness.protocols import Metric
+from harness.protocols import Metric, TaskAnswers
 from harness.types import DataSource, Request, Response, Sample, ScoreValue
 
 
@@ -32,6 +32,7 @@ class ComposedTask:
         remark: What a reader must know of scores on just these samples.
         without_hub: What to give as ``--data`` where no data set is on the hub (``FILE``); empty
             where ``reader`` reads one from the hub.
+        answers: How further metrics find the answers; None where none fit.
     """
 
     name: str
@@ -44,6 +45,7 @@ class ComposedTask:
     decisive: Collection[str] | None = None
     remark: Callable[[Sequence[Sample]], Iterable[str]] = _nothing
     without_hub: str = ""
+    answers: TaskAnswers | None = None
 
     @property
     def defined_in(self) -> str:

@@ -74,9 +74,11 @@ from harness.protocols.reporters import (
 )
 from harness.protocols.tasks import (
     DeclaresScoring,
+    GivesAnswers,
     HasRemarks,
     HasSettings,
     Task,
+    TaskAnswers,
     TaskOptions,
     TaskSpec,
     settings_of,
@@ -106,6 +108,7 @@ __all__ = [
     "Executor",
     "ExecutorOptions",
     "ExecutorSpec",
+    "GivesAnswers",
     "HasBounds",
     "HasIdeal",
     "HasNotes",
@@ -127,6 +130,7 @@ __all__ = [
     "ReporterSpec",
     "SamplesAnswers",
     "Task",
+    "TaskAnswers",
     "TaskOptions",
     "TaskSpec",
     "TrainingEvent",

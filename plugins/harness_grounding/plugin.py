@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import click
 
 import harness
+from harness.authoring.grading import MetricSpec
+from harness_grounding.metrics import specs
+
+
+@harness.hookimpl
+def harness_register_metrics() -> Iterable[MetricSpec]:
+    """``grounding.numbers`` and its like."""
+    return specs.SPECS
 
 
 @harness.hookimpl
