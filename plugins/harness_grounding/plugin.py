@@ -8,7 +8,15 @@ import click
 
 import harness
 from harness.authoring.grading import MetricSpec
+from harness.protocols import TaskSpec
 from harness_grounding.metrics import specs
+from harness_grounding.tasks import support
+
+
+@harness.hookimpl
+def harness_register_tasks() -> Iterable[TaskSpec]:
+    """The suite ``groundedness``."""
+    return support.SPECS
 
 
 @harness.hookimpl
