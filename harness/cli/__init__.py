@@ -24,6 +24,7 @@ COMMANDS = {
     "run": "Evaluate a model on tasks and write a run folder.",
     "ls": "List tasks, suites, probes, backends and report formats.",
     "plan": "Show what a run would ask and what it would cost, without asking.",
+    "score": "Add metrics to a finished run, without the model.",
     "report": "Render the reports of a run again, without the model.",
     "compare": "Compare runs sample by sample, with intervals and p-values.",
     "gate": "Decide whether a run may ship, against a baseline.",

@@ -187,7 +187,7 @@ def _everything(console: Console, registry: Registry) -> None:
         ("alignment methods (--method)", registry.aligners),
         ("report formats (--format)", registry.reporters),
         ("results of other programs (harness import)", registry.importers),
-        ("metrics of declared tasks ([tasks.NAME] metrics)", registry.metrics),
+        ("metrics (--metrics, [tasks.NAME] metrics)", registry.metrics),
     ):
         rows: Mapping[str, str] = {name: spec.description for name, spec in others.items()}
         _rows(console, title, rows.items())

@@ -31,6 +31,7 @@ def task_metrics(
     from harness.authoring.metrics import MetricRef
     from harness.errors import HarnessError
     from harness.protocols import TaskOptions
+    from harness.scoring import added_metrics
 
     specs = {**_recorded(registry, runs), **_sourced(registry, runs), **registry.tasks}
     settings: dict[str, dict[str, str]] = {}
@@ -49,12 +50,18 @@ def task_metrics(
         if run is not None and IMPORTED in run.spec
         for name in run.result.tasks
     }
+    given_beside = [name for run in runs if run is not None for name in run.spec.get("metrics", ())]
+    known = [
+        name for name in dict.fromkeys(given_beside) if name.partition(":")[0] in registry.metrics
+    ]
+    added = added_metrics.named(known, registry.metrics)
     metrics: dict[str, Sequence[Metric]] = {}
     for task, values in settings.items():
         if task not in specs or task in others:
             continue
         try:
-            metrics[task] = tuple(specs[task].open(TaskOptions(values=values)).metrics)
+            opened = specs[task].open(TaskOptions(values=values))
+            metrics[task] = tuple(added_metrics.add(opened, added).task.metrics)
         except HarnessError:
             # An extra that is not installed, or settings of another version: what can be told
             # from the scores alone still is, and the rest is named as skipped.

@@ -65,6 +65,32 @@ class DeclaresScoring(Protocol):
         """Names of its settings that decide what a score means (labels, language, tokenizer)."""
 
 
+@dataclass(frozen=True, slots=True)
+class TaskAnswers:
+    """How further metrics find a task's answers.
+
+    Attributes:
+        kind: A kind of ``harness.authoring.declaration.KINDS``: which metrics fit.
+        read: What a grader of that kind takes of a sample and its responses; ``Unscored`` where
+            there is no answer to grade.
+        scoring: How the model is asked, where metrics differ in what they need of it.
+    """
+
+    kind: str
+    read: Callable[[Sample, Sequence[Response]], object]
+    scoring: str = ""
+
+
+@runtime_checkable
+class GivesAnswers(Protocol):
+    """A task whose answers can be graded by further metrics (``--metrics``)."""
+
+    @property
+    def answers(self) -> TaskAnswers | None:
+        """How they are found; None where they are no answers of a kind."""
+        ...
+
+
 @runtime_checkable
 class HasSettings(Protocol):
     """A task or a probe that says in words how it asks (labels, language, prompt, word list).

@@ -36,6 +36,7 @@ from harness.protocols import (
 from harness.run import datasets, fewshot, later_rounds, sampling, scheduler
 from harness.run.other_models import OtherModels
 from harness.run.roles import Roles
+from harness.scoring.added_metrics import Adding
 from harness.stats.seeding import seeded
 from harness.types import DataSource, Generate, Request, Sample, Skipped
 
@@ -80,6 +81,8 @@ def build(
         DataError: A data file is missing, malformed, empty or has an id twice.
     """
     specs, left_out = datasets.having_data(registry, spec.tasks, spec.data, spec.task_settings)
+    adding = Adding(spec.metrics, registry.metrics)
+    specs = [adding.spec(each) for each in specs]
     probes = registry.select_probes(spec.probes)
     if probes and answers_by_sample(backend):
         raise UsageError(
@@ -100,6 +103,7 @@ def build(
             _plan_task(spec, each, source, probes, backend, others, roles)
             for each, source in located
         ]
+        adding.check()
         tasks = _with_notes_on_groups(tasks, spec.group_by)
         plan = Plan(tuple(replace(each, notes=each.notes + left_out) for each in tasks))
         plan = later_rounds.prepared(matched(plan, backend), roles)

@@ -96,10 +96,14 @@ class Generate:
 
 @dataclass(frozen=True, slots=True)
 class Classify:
-    """The probability of each label for ``text``, from a classification head."""
+    """The probability of each label for ``text``, from a classification head.
+
+    With ``pair`` the two are read together: the premise and the hypothesis of an entailment.
+    """
 
     text: str
     labels: tuple[str, ...]
+    pair: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,22 @@ def write_data(root: Path, folder: Path) -> None:
         folder / "capitals.jsonl",
         ({"country": country, "capital": capital} for country, capital in capitals.items()),
     )
+    _write_rows(folder / "labelled.jsonl", _labelled(40))
     _write(folder / "mail.csv", "body,is_spam\nbuy now,1\nsee you soon,0\ncheap,1\nthanks,0\n")
+
+
+def _labelled(count: int) -> Iterable[dict[str, Any]]:
+    """Texts that people labelled, with the scores of two metrics."""
+    for number in range(count):
+        factual = number * 7 % 3 / 2
+        yield {
+            "id": str(number),
+            "document": f"d{number // 2}",
+            "model": f"m{number % 3}",
+            "factual": factual,
+            "overlap": factual / 2 + number * 13 % 10 / 20,
+            "length": 10 + number * 11 % 17,
+        }
 
 
 def _article(row: Mapping[str, Any]) -> dict[str, Any]:

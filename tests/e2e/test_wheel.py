@@ -19,6 +19,7 @@ PACKAGES = {
     "harness",
     "harness_align",
     "harness_backends",
+    "harness_grounding",
     "harness_probes",
     "harness_ray",
     "harness_lm_eval",
