@@ -13,6 +13,8 @@ import pytest
 
 from harness.cli import main
 from support import others_results
+from support.gguf_files import TEMPLATE, write_gguf
+from support.tiny_models import make_model
 
 from .commands import blocks
 
@@ -110,6 +112,8 @@ def save_models(folder: Path) -> None:
         shutil.copytree("ckpt", name)
     for noise, name in enumerate(("medium", "c2", "small", "c1"), start=1):
         _save_weaker(folder / "ckpt", folder / name, 0.02 * noise)
+    tiny = make_model(folder / "tiny", context=1024)
+    write_gguf(tiny, folder / "SmolLM2-135M-Instruct-Q4_K_M.gguf", "Q8_0", TEMPLATE)
 
 
 def _save_weaker(source: Path, out: Path, noise: float) -> None:
