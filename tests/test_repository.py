@@ -57,7 +57,7 @@ def test_what_github_reads_is_valid(name: str) -> None:
 def test_the_action_is_valid_and_takes_what_init_writes() -> None:
     path = ROOT / "action" / "action.yml"
     schema = ("--builtin-schema", "vendor.github-actions")
-    command = [sys.executable, "-m", "check_jsonschema", *schema, path]
+    command = [sys.executable, "-m", "check_jsonschema", *schema, str(path)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     written = (ROOT / "harness/cli/templates/github.yml").read_text("utf-8")

@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from harness import regular_files
 from harness.authoring.io.serialization import dumps
 from harness.errors import HarnessError
-from harness.regular_files import check_folder, open_binary, read_bytes, read_text
+from harness.regular_files import check_folder, check_target, open_binary, read_bytes, read_text
 
 __all__ = [
     "cache_folder",
     "check_folder",
+    "check_target",
     "open_binary",
     "read_bytes",
     "read_text",
@@ -62,7 +62,7 @@ def write_atomically(path: Path, content: str | bytes, mode: int = 0o666) -> Non
     Raises:
         OSError: It cannot be written, or the path names a folder, a pipe or a device.
     """
-    regular_files.check_target(path)
+    check_target(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path, mode) as file:
         if isinstance(content, bytes):

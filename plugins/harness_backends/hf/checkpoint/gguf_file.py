@@ -15,8 +15,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from harness import regular_files
 from harness.authoring.checkpoint import reason
+from harness.authoring.io import files
 from harness.errors import MissingExtraError, ModelError
 from harness_backends.hf.checkpoint.gguf_header import MAGIC, GgufHeader, read_header
 
@@ -57,7 +57,7 @@ def check(path: Path) -> GgufHeader:
     import gguf
 
     try:
-        regular_files.check_target(path)
+        files.check_target(path)
     except OSError as error:
         raise ModelError(f"{error.filename} is {error.strerror}", "Expected a GGUF file") from error
     blocks = {int(kind): size for kind, size in gguf.GGML_QUANT_SIZES.items()}
