@@ -71,6 +71,7 @@ class RunSpec:
         tasks: Task and suite names.
         data: Task → path, or ``sample``; the key ``""`` applies to every other task.
         probes: Probe and suite names.
+        metrics: Registered metrics to compute beside the tasks' own, ``NAME`` or ``NAME:ARGUMENT``.
         limit: Samples a task, from the start of its data; None for all.
         sample: Samples a task, drawn at random with the seed, stratified by the data's groups or
             labels; None for all. Only one of ``limit`` and ``sample`` may be given.
@@ -107,6 +108,7 @@ class RunSpec:
     tasks: tuple[str, ...]
     data: Settings = field(default_factory=dict)
     probes: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
     limit: int | None = None
     sample: int | None = None
     num_fewshot: int = 0
@@ -140,7 +142,7 @@ class RunSpec:
             UsageError: A number is out of range.
         """
         object.__setattr__(self, "model", str(self.model))
-        for name in ("tasks", "probes", "group_by", "formats", "reducers"):
+        for name in ("tasks", "probes", "metrics", "group_by", "formats", "reducers"):
             object.__setattr__(self, name, split_names(getattr(self, name)))
         for name in ("data", "backend_settings"):
             object.__setattr__(self, name, _texts(getattr(self, name)))
@@ -326,7 +328,7 @@ def parse_settings(pairs: Iterable[str]) -> tuple[dict[str, str], dict[str, dict
         key, equals, value = pair.partition("=")
         if not equals or not key:
             raise UsageError(f"--set {pair!r}", "Expected --set KEY=VALUE or --set NAME.KEY=VALUE")
-        task, dot, name = key.partition(".")
+        task, dot, name = key.rpartition(".")  # a task's name may hold a dot, a key has none
         if dot:
             tasks.setdefault(task, {})[name] = value
         else:
@@ -490,6 +492,7 @@ def _file_model() -> type[BaseModel]:
         model: str | None = None
         tasks: tuple[str, ...] | None = None
         probes: tuple[str, ...] | None = None
+        metrics: tuple[str, ...] | None = None
         limit: int | None = None
         sample: int | None = None
         num_fewshot: int | None = None

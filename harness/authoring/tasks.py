@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.errors import UsageError
-from harness.protocols import Metric
+from harness.protocols import Metric, TaskAnswers
 from harness.types import DataSource, Request, Response, Sample, ScoreValue
 
 
@@ -35,6 +35,7 @@ class ComposedTask:
         ask_in_turns: As ``ask``, with the solved examples as turns of a conversation; None where
             the task cannot be asked so.
         answer: The final answer in one form, from the responses; None where there is none.
+        answers: How further metrics find the answers; None where none fit.
     """
 
     name: str
@@ -49,6 +50,7 @@ class ComposedTask:
     without_hub: str = ""
     ask_in_turns: Callable[[Sample, Sequence[Sample]], Sequence[Request]] | None = None
     answer: Callable[[Sample, Sequence[Response]], str | None] | None = None
+    answers: TaskAnswers | None = None
 
     @property
     def defined_in(self) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,7 @@ from harness.authoring.measures.predictions import prompt_text, response_text
 from harness.authoring.measures.repeats import mean_of
 from harness.errors import DataError
 from harness.results import manifest, result_json, runfolder
-from harness.types import (
-    RunResult,
-    ScoreValue,
-)
+from harness.types import RunResult, SampleRecord, ScoreValue
 
 FORMAT = "evalign-baseline"
 SCHEMA = 1
@@ -119,38 +116,45 @@ def _scored(folder: Path, task: str, texts: bool) -> dict[str, ScoredSample]:
 
     Only texts need them.
     """
-    found: dict[str, ScoredSample] = {}
-    again: dict[str, list[ScoredSample]] = {}
-    for repeat, sample in _originals(folder, task, texts):
-        if repeat:
-            again.setdefault(sample.id, []).append(sample)
-        else:
-            found[sample.id] = sample
-    for name, repeats in again.items():
-        found |= _together(found[name], repeats)
+    if texts:
+        return scored_samples(runfolder.read_samples(folder, task), texts=True)
+    return _by_sample(
+        (row.get("repeat", 0), _sample_back(row, texts))
+        for row in runfolder.read_scores(folder, task)
+        if row["probe"] is None
+    )
+
+
+def scored_samples(records: Iterable[SampleRecord], texts: bool = False) -> dict[str, ScoredSample]:
+    """Sample id → scores of the original samples among the records, as their file keeps them."""
+    return _by_sample(
+        (
+            record.repeat,
+            ScoredSample(
+                record.sample.id,
+                {name: serialization.kept_score(value) for name, value in record.scores.items()},
+                record.sample.cluster,
+                record.sample.groups,
+                record.error,
+                prompt_text(record) if texts else None,
+                response_text(record) if texts else None,
+            ),
+        )
+        for record in records
+        if record.probe is None
+    )
+
+
+def _by_sample(originals: Iterable[tuple[int, ScoredSample]]) -> dict[str, ScoredSample]:
+    """Puts the repeats of each sample together."""
+    asked: dict[str, list[ScoredSample]] = {}
+    for _, sample in sorted(originals, key=lambda each: each[0]):
+        asked.setdefault(sample.id, []).append(sample)
+    found = {name: first for name, (first, *_) in asked.items()}
+    for first, *repeats in asked.values():
+        if repeats:
+            found |= _together(first, repeats)
     return found
-
-
-def _originals(folder: Path, task: str, texts: bool) -> Iterator[tuple[int, ScoredSample]]:
-    if not texts:
-        for row in runfolder.read_scores(folder, task):
-            if row["probe"] is None:
-                yield row.get("repeat", 0), _sample_back(row, texts)
-        return
-    for record in runfolder.read_samples(folder, task):
-        if record.probe is None:
-            yield (
-                record.repeat,
-                ScoredSample(
-                    record.sample.id,
-                    record.scores,
-                    record.sample.cluster,
-                    record.sample.groups,
-                    record.error,
-                    prompt_text(record),
-                    response_text(record),
-                ),
-            )
 
 
 def _together(first: ScoredSample, repeats: Sequence[ScoredSample]) -> dict[str, ScoredSample]:

@@ -82,10 +82,9 @@ class EarlyStop:
         )
 
     def judge(
-        self, folder: Path, plan: Plan, seed: int, stepping: SequentialGate | None
+        self, candidate: ScoredRun, plan: Plan, seed: int, stepping: SequentialGate | None
     ) -> GateVerdict:
-        """The verdict on the run that is written in ``folder``."""
-        candidate = load_run(folder)
+        """The verdict on the run."""
         if stepping is None:
             found = gating.evaluate(self.config, candidate, self.baseline, metrics_of(plan), seed)
         else:

@@ -36,6 +36,7 @@ from harness.protocols import (
 from harness.run import datasets, fewshot, later_rounds, sampling, scheduler
 from harness.run.other_models import OtherModels
 from harness.run.roles import Roles
+from harness.scoring.added_metrics import Adding
 from harness.stats.seeding import seeded
 from harness.types import DataSource, Generate, Request, Sample, Skipped
 
@@ -79,7 +80,9 @@ def build(
         HarnessError: What the backend's ``check`` of the requests raises.
         DataError: A data file is missing, malformed, empty or has an id twice.
     """
-    specs, left_out = datasets.having_data(registry, spec.tasks, spec.data)
+    specs, left_out = datasets.having_data(registry, spec.tasks, spec.data, spec.task_settings)
+    adding = Adding(spec.metrics, registry.metrics)
+    specs = [adding.spec(each) for each in specs]
     probes = registry.select_probes(spec.probes)
     if probes and answers_by_sample(backend):
         raise UsageError(
@@ -87,7 +90,7 @@ def build(
             "Leave out --probes, or name a model.",
         )
     datasets.check_names(spec.data, specs, "--data")
-    datasets.check_names(spec.task_settings, [*specs, *probes], "--set")
+    datasets.check_names(spec.task_settings, [*specs, *probes], "--set", registry.task_sources)
     datasets.check_names(spec.templates, specs, "[tasks]")
     located = [(each, sources.resolve(each, spec.data)) for each in specs]
     with (
@@ -100,6 +103,7 @@ def build(
             _plan_task(spec, each, source, probes, backend, others, roles)
             for each, source in located
         ]
+        adding.check()
         tasks = _with_notes_on_groups(tasks, spec.group_by)
         plan = Plan(tuple(replace(each, notes=each.notes + left_out) for each in tasks))
         plan = later_rounds.prepared(matched(plan, backend), roles)
@@ -229,9 +233,13 @@ def _opened(
     roles: Roles,
 ) -> tuple[Task, dict[str, Probe]]:
     """The task and the probes, with what the user set for each."""
-    own = {key: value for key, value in options.items() if key not in COMMON_OPTIONS}
-    if "template" in options:
-        own["template"] = options["template"]
+    declared = option_names(task_spec.options)
+    taken = {"template", *declared}
+    own = {
+        key: value for key, value in options.items() if key not in COMMON_OPTIONS or key in taken
+    }
+    if "num_fewshot" in declared and spec.num_fewshot:
+        own.setdefault("num_fewshot", str(spec.num_fewshot))
     templates = spec.templates.get(task_spec.name, {})
     task_options = TaskOptions(
         own, backend.supports, templates, spec.seed, roles, spec.allow_unsafe_code
@@ -439,6 +447,9 @@ def _check_samples(task: str, source: DataSource, samples: Sequence[Sample]) -> 
 class _ShotDrawer:
     """Draws a task's few-shot examples; reads the pool once, and only when there is a need."""
 
+    settings: dict[str, str]
+    notes: tuple[str, ...]
+
     def __init__(
         self,
         spec: RunSpec,
@@ -448,6 +459,10 @@ class _ShotDrawer:
         options: Mapping[str, str],
         samples: Sequence[Sample],
     ) -> None:
+        declared = option_names(task_spec.options)
+        if "num_fewshot" in declared or "shots" in declared:
+            self._count, self.settings, self.notes = 0, {}, ()
+            return
         self._count = _whole_number(task_spec.name, options, "num_fewshot", spec.num_fewshot)
         self._mode = options.get("fewshot", fewshot.FIXED)
         if self._mode not in (fewshot.FIXED, fewshot.PER_SAMPLE):
@@ -457,7 +472,7 @@ class _ShotDrawer:
         self._seed, self._task = spec.seed, task.name
         self._pool = fewshot.Pool(())
         self.settings = {"num_fewshot": str(self._count)}
-        self.notes: tuple[str, ...] = ()
+        self.notes = ()
         if self._count == 0:
             return
         pool_source = datasets.shots_source(task_spec, source, options.get("shots"))
@@ -477,6 +492,8 @@ class _ShotDrawer:
             )
 
     def draw(self, sample: Sample) -> tuple[Sample, ...]:
+        if not self._count:  # none is asked for, or the task draws its own
+            return ()
         return self._pool.draw(sample, self._count, self._mode, self._seed, self._task)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from harness.authoring.measures import fairness, predictions
 from harness.authoring.metrics import kind_of
@@ -14,9 +15,11 @@ from harness.protocols import (
     FollowUp,
     HasRemarks,
     Metric,
+    Probe,
     ScoresRounds,
     Task,
     bounds_of,
+    calibration_of,
     ideal_of,
     signature_of,
 )
@@ -62,17 +65,17 @@ def score(
     Raises:
         PluginError: The task raised, or named a metric it does not declare.
     """
-    names = [metric.name for metric in task.metrics]
     if rounds:
         responses = [response for each in rounds for response in each.responses]
     for response in responses:
         if isinstance(response, Failed):
-            return dict.fromkeys(names, Unscored(response.reason))
+            return {metric.name: Unscored(response.reason) for metric in task.metrics}
     with plugin_call(task, f"task {task.name!r} failed to score sample {sample.id!r}"):
         if isinstance(task, FollowUp) and isinstance(task, ScoresRounds):
             given = task.score_rounds(sample, rounds)
         else:
             given = task.score(sample, responses)
+    names = [metric.name for metric in task.metrics]  # a task may learn of some as it scores
     for name in given:
         if name not in names:
             raise PluginError(f"task {task.name!r} scored {name!r}, which is not among its metrics")
@@ -135,14 +138,8 @@ def summarize(
         data=plan.source,
         data_sha256=plan.data_sha256,
         metrics=estimate(metrics, every),
-        groups={
-            attribute: {
-                group: estimate(_applying(metrics, of_one[group]), of_one[group])
-                for group in sorted(of_one)
-            }
-            for attribute, of_one in groups.items()
-        },
-        probes=_probes(plan, records),
+        groups=_by_group(metrics, groups),
+        probes=_probes(plan.probes, metrics, records),
         skipped_variants={name: dict(counts) for name, counts in plan.skipped.items()},
         settings=plan.settings,
         scored_by=plan.scored_by,
@@ -170,6 +167,59 @@ def _on_repeats(count: int, reduced: Mapping[str, Mapping[str, Estimate]]) -> It
             for name, each in measures.items()
         ]
         yield f"{metric} over {count} answers to each sample: {', '.join(parts)}"
+
+
+def with_metrics(
+    result: TaskResult,
+    metrics: Sequence[Metric],
+    records: Sequence[SampleRecord],
+    probes: Mapping[str, Probe],
+    notes: Sequence[str] = (),
+) -> TaskResult:
+    """A task's result with further metrics; what it had stays as it was.
+
+    Args:
+        result: The task's result.
+        metrics: The further metrics.
+        records: The task's records, which hold scores of them.
+        probes: Name → probe, for what they measure of the metrics.
+        notes: What a reader must know of the metrics.
+    """
+    originals = [record for record in records if record.probe is None]
+    members = _members(originals)
+    measured = _probes(probes, metrics, records)
+    return replace(
+        result,
+        errors=sum(record.error is not None for record in originals),
+        metrics={**result.metrics, **estimate(metrics, originals)},
+        groups=_merged(result.groups, _by_group(metrics, members)),
+        probes=_merged(result.probes, measured),
+        fairness=_merged(result.fairness, _fairness(metrics, members, None)),
+        notes=tuple(dict.fromkeys((*result.notes, *notes))),
+        failure=_failure(originals),
+    )
+
+
+def _merged(
+    before: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    more: Mapping[str, Mapping[str, Mapping[str, Any]]],
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """Both, where two levels of names lead to tables that are joined."""
+    found = {name: {key: dict(each) for key, each in of.items()} for name, of in before.items()}
+    for name, of in more.items():
+        for key, each in of.items():
+            found.setdefault(name, {}).setdefault(key, {}).update(each)
+    return found
+
+
+def _by_group(metrics: Sequence[Metric], members: Members) -> dict[str, dict[str, MetricResults]]:
+    return {
+        attribute: {
+            group: estimate(_applying(metrics, of_one[group]), of_one[group])
+            for group in sorted(of_one)
+        }
+        for attribute, of_one in members.items()
+    }
 
 
 def _cut_off(task: str, records: Sequence[SampleRecord]) -> Iterator[str]:
@@ -217,6 +267,7 @@ def estimate(metrics: Sequence[Metric], records: Iterable[SampleRecord]) -> Metr
             ideal_of(metric),
             kind_of(metric),
             bounds_of(metric),
+            calibration_of(metric),
         )
         for metric in metrics
     }
@@ -297,15 +348,15 @@ def _small_groups(members: Members) -> Iterator[str]:
 
 
 def _probes(
-    plan: TaskPlan, records: Sequence[SampleRecord]
+    probes: Mapping[str, Probe], metrics: Sequence[Metric], records: Sequence[SampleRecord]
 ) -> dict[str, dict[str, Mapping[str, Estimate]]]:
     originals = _rows(r for r in records if r.probe is None and r.repeat == 0)
     found: dict[str, dict[str, Mapping[str, Estimate]]] = {}
-    for name, probe in plan.probes.items():
+    for name, probe in probes.items():
         perturbed = _rows(record for record in records if record.probe == name)
         found[name] = {
             metric.name: probe.aggregate(metric, originals[metric.name], perturbed[metric.name])
-            for metric in plan.task.metrics
+            for metric in metrics
             if metric.name in originals and metric.name in perturbed
         }
     return found

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from harness.types.gate import GateVerdict
+
 # --------------------------------------------------------------------------- prompts
 
 
@@ -94,10 +96,14 @@ class Generate:
 
 @dataclass(frozen=True, slots=True)
 class Classify:
-    """The probability of each label for ``text``, from a classification head."""
+    """The probability of each label for ``text``, from a classification head.
+
+    With ``pair`` the two are read together: the premise and the hypothesis of an entailment.
+    """
 
     text: str
     labels: tuple[str, ...]
+    pair: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,7 +315,7 @@ class Usage:
     cost: float | None = None
 
 
-MetricKind: TypeAlias = Literal["mean", "corpus", "aggregate"]
+MetricKind: TypeAlias = Literal["mean", "corpus", "aggregate", "published"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,9 +328,11 @@ class MetricResult:
         signature: sacrebleu's.
         ideal: The best value, where neither direction is better and one is known.
         kind: How samples become the value: ``mean`` of their scores, ``corpus`` (a function of
-            summed statistics) or ``aggregate`` (the metric's own code). None in results of
-            versions that did not say it.
+            summed statistics), ``aggregate`` (the metric's own code) or ``published`` (only the
+            value and its error are known). None in results of versions that did not say it.
         bounds: The least and the greatest that a sample's score can be, where declared.
+        calibration: Of a metric that rests on an instrument that errs, such as a model that
+            judges: by what it was calibrated, or ``uncalibrated``.
     """
 
     estimate: Estimate
@@ -333,6 +341,7 @@ class MetricResult:
     ideal: float | None = None
     kind: MetricKind | None = None
     bounds: tuple[float, float] | None = None
+    calibration: str | None = None
 
 
 MetricResults: TypeAlias = Mapping[str, MetricResult]
@@ -405,5 +414,5 @@ class RunResult:
     tasks: Mapping[str, TaskResult]
     timing: Mapping[str, float | str] = field(default_factory=dict)
     usage: Usage = Usage()
-    gate: Mapping[str, object] | None = None
+    gate: GateVerdict | None = None
     roles: Mapping[str, RoleResult] = field(default_factory=dict)

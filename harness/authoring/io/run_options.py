@@ -68,6 +68,11 @@ _RUN_OPTIONS = (
         "small sets that ship with the tasks. Without it, data come from the hub.",
     ),
     click.option("--probes", type=Names(), help="Probes and suites of probes, on every task."),
+    click.option(
+        "--metrics",
+        type=Names(),
+        help="Registered metrics to compute beside the tasks' own; `harness ls` lists them.",
+    ),
     click.option("--limit", type=click.IntRange(1), help="Only the first N samples of each task."),
     click.option(
         "--sample",

@@ -195,9 +195,9 @@ def test_gates_see_one_value_a_sample(registry, model, tmp_path, mode) -> None:
         RunSpec("fake:", ("echo",), {"echo": str(path)}, repeats=K, gate=gate, out=tmp_path / "s"),
         registry,
     )
-    assert same.verdict is not None
-    assert same.verdict.verdict == "pass"
-    assert same.verdict.samples_used["echo"] <= 60
+    assert same.result.gate is not None
+    assert same.result.gate.verdict == "pass"
+    assert same.result.gate.samples_used["echo"] <= 60
     worse = FakeBackend(lambda request: Completion("no"))
     worse.fingerprint = "worse"
     registry.backends["fake"] = BackendSpec("fake", "", lambda options: worse)
@@ -205,8 +205,8 @@ def test_gates_see_one_value_a_sample(registry, model, tmp_path, mode) -> None:
         RunSpec("fake:", ("echo",), {"echo": str(path)}, repeats=K, gate=gate, out=tmp_path / "w"),
         registry,
     )
-    assert found.verdict is not None
-    assert found.verdict.verdict == "block"
+    assert found.result.gate is not None
+    assert found.result.gate.verdict == "block"
 
 
 def test_what_cannot_be_drawn_is_asked_once(registry, backend, tmp_path) -> None:
