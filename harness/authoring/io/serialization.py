@@ -31,6 +31,8 @@ from harness.types import (
     SampleRecord,
     Sampling,
     ScoreValue,
+    Tag,
+    Tags,
     Unscored,
 )
 
@@ -89,12 +91,20 @@ def request_to_json(request: Request) -> JSON:
         case Generate(prompt, sampling):
             settings = dataclasses.asdict(sampling) | {"stop": list(sampling.stop)}
             return {"type": "generate", "prompt": _prompt(prompt), "sampling": settings}
-        case Classify(text, labels):
-            return {"type": "classify", "text": text, "labels": list(labels)}
+        case Classify(text, labels, pair):
+            # Keys of stored responses are hashes of this: one text has no further field.
+            second = {} if pair is None else {"pair": pair}
+            return {"type": "classify", "text": text, "labels": list(labels), **second}
         case PseudoLoglikelihood(text, counterpart):
             return {"type": "pseudo_loglikelihood", "text": text, "counterpart": counterpart}
         case ExtractAnswer():
             return {"type": "extract", **dataclasses.asdict(request)}
+        case Tag(text, words):
+            return {"type": "tag", "text": text, "words": list(map(list, words))}
+
+
+def _words(data: JSON) -> tuple[tuple[int, int], ...]:
+    return tuple((int(start), int(end)) for start, end in data)
 
 
 def request_from_json(data: JSON) -> Request:
@@ -108,11 +118,13 @@ def request_from_json(data: JSON) -> Request:
             settings = data["sampling"] | {"stop": tuple(data["sampling"]["stop"])}
             return Generate(_prompt_back(data["prompt"]), Sampling(**settings))
         case "classify":
-            return Classify(data["text"], tuple(data["labels"]))
+            return Classify(data["text"], tuple(data["labels"]), data.get("pair"))
         case "pseudo_loglikelihood":
             return PseudoLoglikelihood(data["text"], data["counterpart"])
         case "extract":
             return ExtractAnswer(data["question"], data["context"], data["answerable"])
+        case "tag":
+            return Tag(data["text"], _words(data["words"]))
         case other:
             raise ValueError(f"unknown request type {other!r}")
 
@@ -148,6 +160,8 @@ def response_to_json(response: Response) -> JSON:
             return {"type": "completion", **fields, "logprob": _log_probability(logprob)}
         case ClassProbs(probabilities):
             return {"type": "classprobs", "probabilities": list(probabilities)}
+        case Tags(words, tags):
+            return {"type": "tags", "words": list(map(list, words)), "tags": list(tags)}
         case Failed(reason):
             return {"type": "failed", "reason": reason}
 
@@ -168,6 +182,8 @@ def response_from_json(data: JSON) -> Response:
             )
         case "classprobs":
             return ClassProbs(tuple(data["probabilities"]))
+        case "tags":
+            return Tags(_words(data["words"]), tuple(data["tags"]))
         case "failed":
             return Failed(data["reason"])
         case other:
