@@ -30,6 +30,8 @@ from harness.types import (
     SampleRecord,
     Sampling,
     ScoreValue,
+    Tag,
+    Tags,
     Unscored,
 )
 
@@ -68,9 +70,11 @@ _KINDS: Mapping[str, type[Request | Response]] = {
     "classify": Classify,
     "pseudo_loglikelihood": PseudoLoglikelihood,
     "extract": ExtractAnswer,
+    "tag": Tag,
     "logprob": Logprob,
     "completion": Completion,
     "classprobs": ClassProbs,
+    "tags": Tags,
     "failed": Failed,
 }
 """The name of each kind under ``type``; the other members of its JSON object are its fields."""
