@@ -17,6 +17,7 @@ Examples:
   harness run --model ./ckpt --tasks squad --data squad=dev-v2.0.json --limit 200
   harness run --model replay:hypotheses.de --tasks wmt22_en_de --data wmt22_en_de=src.en:ref.de
   harness run --model ./ckpt --tasks sst2 --num-fewshot 3 --set sst2.template=review
+  harness run --model ./ckpt --tasks xsum,squad --data sample --metrics grounding.numbers
   harness run --config harness.toml --out runs/candidate
 
 \b

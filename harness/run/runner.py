@@ -68,7 +68,7 @@ def run(
         NothingScoredError: The run came to its end, and a task has no scored sample.
     """
     started = datetime.now(UTC)
-    chosen = [each.name for each in registry.select_tasks(spec.tasks)]
+    chosen = [each.name for each in registry.select_tasks(spec.tasks, spec.task_settings)]
     declared = {name: registry.declared[name] for name in chosen if name in registry.declared}
     spec = dataclasses.replace(spec, declared=declared)
     gate = EarlyStop.of(spec)

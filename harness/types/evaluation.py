@@ -96,10 +96,14 @@ class Generate:
 
 @dataclass(frozen=True, slots=True)
 class Classify:
-    """The probability of each label for ``text``, from a classification head."""
+    """The probability of each label for ``text``, from a classification head.
+
+    With ``pair`` the two are read together: the premise and the hypothesis of an entailment.
+    """
 
     text: str
     labels: tuple[str, ...]
+    pair: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +132,26 @@ class ExtractAnswer:
     answerable: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A tag for each word of ``text``, from a token-classification head.
+
+    ``words`` holds the first character's place of each word and the one after its last, in order;
+    empty where the model's own way of splitting a text into words is wanted.
+    """
+
+    text: str
+    words: tuple[tuple[int, int], ...] = ()
+
+
 Request: TypeAlias = (
-    Loglikelihood | RollingLoglikelihood | Generate | Classify | PseudoLoglikelihood | ExtractAnswer
+    Loglikelihood
+    | RollingLoglikelihood
+    | Generate
+    | Classify
+    | PseudoLoglikelihood
+    | ExtractAnswer
+    | Tag
 )
 
 
@@ -205,7 +227,18 @@ class Failed:
     reason: str
 
 
-Response: TypeAlias = Logprob | Completion | ClassProbs | Failed
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """A tag a word (``O``, ``B-person``, …), and where the words stand in the text.
+
+    ``words`` are those of the request where it names any.
+    """
+
+    words: tuple[tuple[int, int], ...]
+    tags: tuple[str, ...]
+
+
+Response: TypeAlias = Logprob | Completion | ClassProbs | Tags | Failed
 
 # --------------------------------------------------------------------------- scores
 
@@ -236,6 +269,7 @@ class Score:
         variant: Which of the probe's variants of this sample, from 0.
         cluster: The sample's cluster; None means a cluster of its own.
         prediction: The option that the model chose, where ``value`` says whether it is right.
+        repeat: Which of the answers to the same question, from 0.
     """
 
     sample_id: str
@@ -245,6 +279,7 @@ class Score:
     variant: int = 0
     cluster: str | None = None
     prediction: str | None = None
+    repeat: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,7 +344,7 @@ class Usage:
     cost: float | None = None
 
 
-MetricKind: TypeAlias = Literal["mean", "corpus", "aggregate"]
+MetricKind: TypeAlias = Literal["mean", "corpus", "aggregate", "published"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,9 +357,11 @@ class MetricResult:
         signature: sacrebleu's.
         ideal: The best value, where neither direction is better and one is known.
         kind: How samples become the value: ``mean`` of their scores, ``corpus`` (a function of
-            summed statistics) or ``aggregate`` (the metric's own code). None in results of
-            versions that did not say it.
+            summed statistics), ``aggregate`` (the metric's own code) or ``published`` (only the
+            value and its error are known). None in results of versions that did not say it.
         bounds: The least and the greatest that a sample's score can be, where declared.
+        calibration: Of a metric that rests on an instrument that errs, such as a model that
+            judges: by what it was calibrated, or ``uncalibrated``.
     """
 
     estimate: Estimate
@@ -333,6 +370,7 @@ class MetricResult:
     ideal: float | None = None
     kind: MetricKind | None = None
     bounds: tuple[float, float] | None = None
+    calibration: str | None = None
 
 
 MetricResults: TypeAlias = Mapping[str, MetricResult]
@@ -361,6 +399,8 @@ class TaskResult:
         fairness: Attribute → metric name → measure between groups (``gap``, …) → estimate.
         skipped_variants: Probe → reason → variants that were not asked.
         failure: The commonest reason where samples were evaluated and none could be scored.
+        repeats: How often each sample was asked.
+        reduced: Metric → ``pass@k``, ``majority``, … or a spread over the repeats → estimate.
     """
 
     name: str
@@ -378,6 +418,8 @@ class TaskResult:
     skipped_variants: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     failure: str | None = None
     scored_by: tuple[str, ...] = ()
+    repeats: int = 1
+    reduced: Mapping[str, Mapping[str, Estimate]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,3 +146,25 @@ class Entities(BaseModel):
         description="the tags that numbers in the data stand for, from 0: O,B-person,I-person,…",
     )
     max_tokens: int = _length(512, "longest answer in tokens")
+    scoring: Literal["generate", "tag"] | None = Field(
+        None,
+        description="generate (a text that lists the entities) or tag (a token-classification "
+        "head); without it what the model does",
+    )
+
+
+class Conversations(BaseModel):
+    """Conversations of several turns."""
+
+    max_tokens: int = _length(256, "longest answer of a turn in tokens")
+    style: Literal["messages", "text"] = Field(
+        "messages",
+        description="messages, by the model's chat template, or text (User: … Assistant: …)",
+    )
+
+
+class Programs(BaseModel):
+    """Functions to complete."""
+
+    max_tokens: int = _length(512, "longest program in tokens")
+    seconds: int = Field(5, ge=1, description="how long a program may run")

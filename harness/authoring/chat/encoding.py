@@ -234,6 +234,8 @@ class Encoder:
     def render(self, prompt: Prompt) -> str:
         """The text of a prompt, through the chat template where that applies.
 
+        A conversation that ends with the assistant's turn ends with the beginning of the answer.
+
         Raises:
             ModelError: Chat messages, and the tokenizer has no chat template, or it refuses them.
         """
@@ -248,6 +250,8 @@ class Encoder:
                 "chat messages need a chat template, which this tokenizer does not have",
                 "Use a task template that gives plain text, or a chat model",
             )
+        if messages and messages[-1]["role"] == "assistant":  # the beginning of the answer
+            return self._template.render(messages[:-1]) + messages[-1]["content"]
         return self._template.render(messages)
 
     def check_turns(self, requests: Iterable[Request]) -> None:
@@ -272,7 +276,8 @@ class Encoder:
         if request.context in ("", ()):
             return "", request.continuation
         context, continuation = self.render(request.context), request.continuation
-        if self.chat or not isinstance(request.context, str):
+        begun = not isinstance(request.context, str) and request.context[-1].role == "assistant"
+        if not begun and (self.chat or not isinstance(request.context, str)):
             continuation = continuation.removeprefix(" ")
         return split_boundary(context, continuation)
 

@@ -30,6 +30,8 @@ from harness.types import (
     SampleRecord,
     Sampling,
     ScoreValue,
+    Tag,
+    Tags,
     Unscored,
 )
 
@@ -68,9 +70,11 @@ _KINDS: Mapping[str, type[Request | Response]] = {
     "classify": Classify,
     "pseudo_loglikelihood": PseudoLoglikelihood,
     "extract": ExtractAnswer,
+    "tag": Tag,
     "logprob": Logprob,
     "completion": Completion,
     "classprobs": ClassProbs,
+    "tags": Tags,
     "failed": Failed,
 }
 """The name of each kind under ``type``; the other members of its JSON object are its fields."""
@@ -79,6 +83,8 @@ _FIELDS = {
     kind: tuple(each.name for each in dataclasses.fields(kind))
     for kind in (*_KINDS.values(), Sampling, Message)
 }
+_SINCE: Mapping[type, tuple[str, ...]] = {Classify: ("pair",)}
+"""Fields that are left out where they are None: keys of stored responses are hashes of the JSON."""
 _REQUESTS = get_args(Request)
 _RESPONSES = get_args(Response)
 
@@ -121,7 +127,11 @@ def response_from_json(data: JSON) -> Response:
 
 
 def _members(value: Any) -> JSON:
-    return {name: _plain(getattr(value, name)) for name in _FIELDS[type(value)]}
+    found = {name: _plain(getattr(value, name)) for name in _FIELDS[type(value)]}
+    for name in _SINCE.get(type(value), ()):
+        if found[name] is None:
+            del found[name]
+    return found
 
 
 def _plain(value: Any) -> JSON:
@@ -144,7 +154,9 @@ def _value(data: JSON, kinds: Sequence[type]) -> Any:
 
 
 def _message(item: JSON) -> Any:
-    """A turn of a chat; what stands in other lists is as it is."""
+    """A turn of a chat, or a pair of places in a text; what else stands in lists is as it is."""
+    if item.__class__ is list:
+        return tuple(item)
     return Message(item["role"], item["content"]) if item.__class__ is dict else item
 
 
@@ -208,6 +220,7 @@ def record_to_json(record: SampleRecord) -> JSON:
         **sample_to_json(record.sample),
         "probe": record.probe,
         "variant": record.variant,
+        **({"repeat": record.repeat} if record.repeat else {}),
         "requests": [request_to_json(request) for request in record.requests],
         "responses": [response_to_json(response) for response in record.responses],
         **({"later_rounds": list(map(_round, record.later_rounds))} if record.later_rounds else {}),
@@ -226,6 +239,7 @@ def record_from_json(data: JSON) -> SampleRecord:
         data["probe"],
         data["variant"],
         tuple(map(_round_back, data.get("later_rounds", ()))),
+        data.get("repeat", 0),
     )
 
 

@@ -1,4 +1,4 @@
-"""Named entities in a text, asked for as JSON or as tags in the text."""
+"""Named entities in a text: asked for as JSON or as tags in the text, or tagged word by word."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 
 from harness.authoring import generation, options, prompts
 from harness.authoring.answers import choices
+from harness.authoring.tasks import ComposedTask
 from harness.protocols import Task, TaskOptions
-from harness.types import Sample, Sampling
+from harness.types import DataSource, Sample, Sampling
 from harness_tasks.entities.readers import read_texts
 from harness_tasks.entities.spans import dumped, expected
+from harness_tasks.entities.tagging import ask_for_tags, tagged
 from harness_tasks.specs import spec
 
 TEMPLATES = {
@@ -20,6 +22,7 @@ TEMPLATES = {
     "tagged": "Text: {{ text }}\nRepeat this text, with each named entity in a tag of its type, as "
     "in <{{ types[0] }}>…</{{ types[0] }}>. The types are: {{ types | join(', ') }}.\nTagged text:",
 }
+VERSION = "2"
 
 
 def open_entities(chosen: TaskOptions) -> Task:
@@ -28,24 +31,45 @@ def open_entities(chosen: TaskOptions) -> Task:
     from harness_tasks.settings import Entities
 
     settings = options.read(Entities, chosen, "entities")
-    template, source = prompts.choose(TEMPLATES, chosen)
     types, tag_names = settings.types, settings.tag_names
-    tagged = template == "tagged"
+    matches = EntityMatches(types)
+    notes = {
+        "types": ", ".join(types) or "those of the data",
+        **({"labels": ", ".join(tag_names)} if tag_names else {}),
+    }
+
+    def reader(data: DataSource) -> Iterator[Sample]:
+        return read_texts(data, types, tag_names)
+
+    def remark(samples: Sequence[Sample]) -> Iterator[str]:
+        return _remarks(samples, types)
+
+    if options.scoring(chosen, ("generate", "tag")) == "tag":
+        return ComposedTask(
+            "entities",
+            matches.metrics,
+            {"scoring": "tag", **notes},
+            reader,
+            ask_for_tags,
+            lambda sample, responses: matches.grade_entities(tagged(sample, responses), sample),
+            version=VERSION,
+            remark=remark,
+        )
+    template, source = prompts.choose(TEMPLATES, chosen)
     return generation.task(
         name="entities",
-        reader=lambda data: read_texts(data, types, tag_names),
-        prompt=EntityPrompt(template, source, "text", _tagged if tagged else _listed),
+        reader=reader,
+        prompt=EntityPrompt(
+            template, source, "text", _in_tags if template == "tagged" else _listed
+        ),
         sampling=Sampling(
             max_tokens=settings.max_tokens,
             stop=choices.next_question(source),
         ),
-        graders=(EntityMatches(types),),
-        notes={
-            "types": ", ".join(types) or "those of the data",
-            **({"labels": ", ".join(tag_names)} if tag_names else {}),
-        },
-        version="2",
-        remark=lambda samples: _remarks(samples, types),
+        graders=(matches,),
+        notes=notes,
+        version=VERSION,
+        remark=remark,
     )
 
 
@@ -53,18 +77,17 @@ def open_entities(chosen: TaskOptions) -> Task:
 class EntityPrompt(prompts.Prompt):
     """A prompt whose solved examples name the types that the sample's does."""
 
-    def __call__(self, sample: Sample, shots: Sequence[Sample] = ()) -> str:
+    def alike(self, sample: Sample, shots: Sequence[Sample]) -> Sequence[Sample]:
         """See ``harness.authoring.prompts.Prompt``."""
         types = sample.metadata["types"]
-        alike = [replace(shot, metadata={**shot.metadata, "types": types}) for shot in shots]
-        return prompts.Prompt.__call__(self, sample, alike)
+        return [replace(shot, metadata={**shot.metadata, "types": types}) for shot in shots]
 
 
 def _listed(sample: Sample) -> str:
     return dumped(expected(sample), places=False)
 
 
-def _tagged(sample: Sample) -> str:
+def _in_tags(sample: Sample) -> str:
     text, end = "", 0
     for entity in sorted(expected(sample), key=lambda each: (each.start or 0, -each.end)):
         if entity.start is not None and entity.start >= end:  # of nested ones the outer

@@ -259,3 +259,11 @@ def test_each_form_of_conversation_is_rendered_before_the_first_answer(chat_toke
 def test_messages_without_a_template_are_an_error(tokenizer: Any) -> None:
     with pytest.raises(ModelError, match="chat template"):
         Encoder(tokenizer, 128, chat=False).render((Message("user", "the sea"),))
+
+
+def test_a_conversation_may_end_where_the_answer_has_begun(chat_tokenizer) -> None:
+    encoder = Encoder(chat_tokenizer, 128, chat=False)
+    turns = (Message("user", "a"), Message("assistant", "It is"))
+    assert encoder.render(turns) == "<user>a<assistant>It is"
+    assert encoder.pair(Loglikelihood(turns, " b")) == ("<user>a<assistant>It is", " b")
+    assert encoder.pair(Loglikelihood(turns[:1], " b")) == ("<user>a<assistant>", "b")
