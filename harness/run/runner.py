@@ -68,9 +68,7 @@ def run(
         NothingScoredError: The run came to its end, and a task has no scored sample.
     """
     started = datetime.now(UTC)
-    chosen = [each.name for each in registry.select_tasks(spec.tasks, spec.task_settings)]
-    declared = {name: registry.declared[name] for name in chosen if name in registry.declared}
-    spec = dataclasses.replace(spec, declared=declared)
+    spec = _with_declared(spec, registry)
     gate = EarlyStop.of(spec)
     written_spec = runfolder.spec_to_json(spec)
     runfolder.check(spec.out, written_spec)
@@ -108,6 +106,13 @@ def run(
     if failures:
         raise NothingScoredError(failures, folder)
     return Run(result, folder)
+
+
+def _with_declared(spec: RunSpec, registry: Registry) -> RunSpec:
+    """The spec with the declarations of its tasks, for the record."""
+    chosen = [each.name for each in registry.select_tasks(spec.tasks, spec.task_settings)]
+    declared = {name: registry.declared[name] for name in chosen if name in registry.declared}
+    return dataclasses.replace(spec, declared=declared)
 
 
 def _scored(session: RunSession, result: RunResult) -> ScoredRun:

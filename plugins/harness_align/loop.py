@@ -140,10 +140,7 @@ def run(
     reward = trainer.reward_of(job.out / "train") if isinstance(trainer, LeavesReward) else None
     changed = _effects(job, registry, checkpoint, prepared.development, untrained, reward)
     judged = _decide(registry, (before, after, fresh), aims, changed)
-    ruled = comparison = None
-    if before is not None and after is not None:
-        ruled = _gate(job, registry, before, after)
-        comparison = compare(before, after, registry=registry)
+    ruled, comparison = _compared(job, registry, before, after)
     curves, stopping, kept = training_curves(job.out / "train", events)
     return AlignResult(
         job, prepared, checkpoint, judged, ruled, changed, comparison, curves, stopping, kept,
@@ -197,6 +194,15 @@ def _decide(
     if fresh is not None and after is not None:
         verdicts.append(judging.judge(fresh, after, targets, (), registry, UNTRAINED_TOKENS))
     return join_verdicts(verdicts)
+
+
+def _compared(
+    job: AlignJob, registry: Registry, before: ScoredRun | None, after: ScoredRun | None
+) -> tuple[GateVerdict | None, RunComparison | None]:
+    """The verdict of the rules under [gate], and what changed on the suite."""
+    if before is None or after is None:
+        return None, None
+    return _gate(job, registry, before, after), compare(before, after, registry=registry)
 
 
 def _task_names(job: AlignJob, registry: Registry) -> list[str]:

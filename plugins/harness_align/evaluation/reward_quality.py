@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from harness.stats import estimates
+from harness.types import Estimate
 from harness_align.dataset.training_rows import Row, Rows, plain
 from harness_align.evaluation import measures
 from harness_align.evaluation.held_out_evaluation import HeldOutChange, HeldOutEvaluation, Paired
@@ -45,11 +46,6 @@ def measure(checkpoint: Path, base: str, development: Rows, seed: int = 0) -> He
     best = max(accuracies, key=lambda name: accuracies[name].value)
     lengths = ([len(_text(row, index)) for row in rows] for index in (0, 1))
     matched = measures.length_matched(*lengths)
-    margins = [
-        (a - b, cluster)
-        for a, b, cluster in zip(chosen, rejected, clusters, strict=True)
-        if a is not None and b is not None
-    ]
     found = (
         HeldOutChange(
             "pairwise accuracy", measures.win_rate(won, clusters), "held-out pairs ranked rightly"
@@ -74,7 +70,7 @@ def measure(checkpoint: Path, base: str, development: Rows, seed: int = 0) -> He
         ),
         HeldOutChange(
             "reward margin",
-            estimates.mean([value for value, _ in margins], [each for _, each in margins]),
+            _margin(chosen, rejected, clusters),
             "chosen − rejected, in nats of the Bradley–Terry model",
         ),
     )
@@ -83,6 +79,16 @@ def measure(checkpoint: Path, base: str, development: Rows, seed: int = 0) -> He
         _target(f"choosing {best} (the best simple rule)", ruled[best], won, clusters),
     )
     return HeldOutEvaluation(found, default_targets=targets)
+
+
+def _margin(chosen: Values, rejected: Values, clusters: Sequence[str]) -> Estimate:
+    """The mean difference of the pairs of which both answers have a value."""
+    pairs = [
+        (a - b, cluster)
+        for a, b, cluster in zip(chosen, rejected, clusters, strict=True)
+        if a is not None and b is not None
+    ]
+    return estimates.mean([value for value, _ in pairs], [cluster for _, cluster in pairs])
 
 
 def _target(
