@@ -1,7 +1,7 @@
 """The loop: measure the base, train, measure again, compare paired, decide.
 
 out/data/       training and held-out rows        out/before/  the base's run folder
-out/train/      checkpoints, journal, the model   out/after/   the candidate's run folder
+out/train/      checkpoints, event log, model   out/after/   the candidate's run folder
 out/untrained/  the run folder of new virtual tokens before their training
 out/align.json  everything that was found         out/report.html
 """
@@ -55,7 +55,7 @@ class AlignResult:
     """What a turn of the loop found.
 
     Attributes:
-        job: What was asked for.
+        job: The job.
         prepared: The data.
         checkpoint: The trained model.
         aims: The verdict on targets and guards.
@@ -97,14 +97,14 @@ def run(
     """Goes through the loop once.
 
     Args:
-        job: What was asked for.
+        job: The job.
         registry: The loaded plugins.
         aligner: Trains in place of the registered one.
         say: Called with a line at the start of each part.
         quiet: Show no progress of the trainings.
 
     Raises:
-        HarnessError: Something asked for cannot be used, or a part failed; what was finished
+        HarnessError: Something named in the job cannot be used, or a part failed; what was finished
             is kept, and ``resume`` goes on from there.
     """
     registered = aligner_named(job.method, registry)
@@ -306,7 +306,7 @@ def _effects(
 
 
 def _worth(registry: Registry, job: AlignJob, checkpoint: Path, held_out: Rows) -> float:
-    """What a trial's checkpoint is worth: the search's metric, else the held-out rows' gain."""
+    """The value of a trial's checkpoint: the search's metric, else the held-out rows' gain."""
     spec = SearchSpec.parse(job.search or {})
     if spec.metric:
         aim = MetricRef.parse(spec.metric, list(registry.tasks))

@@ -1,6 +1,6 @@
 """How good a reward model is: held-out pairs against what comes without any training.
 
-A share of rightly ranked pairs says little by itself: length alone ranks most pairs of many data
+A share of rightly ranked pairs says little by itself: length by itself ranks most pairs of many data
 sets, and a head of random weights follows length, too. So the verdict compares with both.
 """
 
@@ -118,7 +118,7 @@ def _scores(model: ModelReward, rows: Sequence[Row]) -> tuple[Values, Values]:
 
 
 def _shared_words(row: Row, answer: str) -> float:
-    """Share of the answer's different words that stand in the prompt."""
+    """Share of the answer's different words that are in the prompt."""
     words = set(_WORD.findall(answer.lower()))
     return len(words & set(_WORD.findall(plain(row.prompt).lower()))) / max(len(words), 1)
 
@@ -133,7 +133,7 @@ RULES: Mapping[str, Rule] = {
     "the last answer in alphabetical order": lambda _, answer: answer,
 }
 """Name → the higher, the better. A pair's place in its row is no rule: a reward model sees one
-answer at a time, and the better one stands first in every row."""
+answer at a time, and the better one comes first in every row."""
 
 
 def by_rule(rule: Rule, rows: Sequence[Row]) -> list[float | None]:

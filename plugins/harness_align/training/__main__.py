@@ -1,4 +1,4 @@
-"""The child process: trains as a spec says, and tells the parent through the progress file."""
+"""The child process: trains as a spec says, and reports to the parent through the progress file."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ MODEL = "model"
 
 
 class Progress(TrainerCallback):  # type: ignore[misc]  # untyped library
-    """Tells the parent where training stands, and marks complete checkpoints."""
+    """Writes the training's progress into the event log, and marks complete checkpoints."""
 
     def __init__(self, journal: EventLog) -> None:
         self._journal = journal
@@ -141,7 +141,7 @@ class EarlyStopping(TrainerCallback):  # type: ignore[misc]  # untyped library
         spec: ``stop_*`` say what is measured and how often.
         measure: Checkpoint folder → what the metric says of it; called on the first process.
         export: Writes the current weights to a folder; called on every process.
-        journal: Where the values are noted.
+        journal: The event log that the values are written to.
         scratch: Folder for the weights being measured and the best ones; ``best_folder`` holds
             what an export wrote, the checkpoint in ``model``.
     """

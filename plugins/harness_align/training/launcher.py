@@ -1,4 +1,4 @@
-"""Training in a child process: started by ``accelerate launch``, watched through its journal.
+"""Training in a child process: started by ``accelerate launch``, watched through its event log.
 
 The harness outlives whatever happens there: out of memory, a killed process, a full disk.
 """
@@ -36,7 +36,7 @@ def train(
 
     Args:
         spec: What to train; written to ``spec.json`` in its folder.
-        on_event: Called with each event of the journal.
+        on_event: Called with each event of the log.
         accelerate_config: A file of ``accelerate config``, for several GPUs or machines.
 
     Raises:
@@ -141,9 +141,9 @@ def check_devices(path: Path) -> None:
 
 
 def _is_several_cpus(config: Mapping[str, Any]) -> bool:
-    """Whether several processes on one machine's processor are asked for.
+    """Whether several processes on one machine's processor are requested.
 
-    Without MPI accelerate starts one alone; its launcher for GPUs starts them all, and they
+    Without MPI accelerate starts only one; its launcher for GPUs starts them all, and they
     still see that no GPU is to be used.
     """
     return (

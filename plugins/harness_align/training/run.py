@@ -147,7 +147,7 @@ def _as_text(value: Any) -> str | None:
 
 
 def _arguments(spec: AlignSpec, method: Method) -> dict[str, Any]:
-    """What every TRL config is told."""
+    """What every TRL config receives."""
     import torch
 
     rate = spec.learning_rate
