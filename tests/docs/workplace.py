@@ -137,7 +137,9 @@ def make_runs(folder: Path) -> None:
 
 def make_judged(folder: Path) -> None:
     """A run with a judge, its labels and calibration, a comparison of two runs, and people's."""
-    judged = "--judge ./large --set {0}.answer_tokens=4 --data {0}=prompts.jsonl --quiet --tasks {0}"
+    judged = (
+        "--judge ./large --set {0}.answer_tokens=4 --data {0}=prompts.jsonl --quiet --tasks {0}"
+    )
     run = f"harness run --model ./ckpt {judged.format('judge')} --out runs/judged"
     assert harness(run) == 0
     values = [{"id": str(place), "value": 1 + place % 5} for place in range(1, 25)]
