@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from harness import regular_files
 from harness.authoring.readers import text_files
-from harness.errors import DataError, ModelError
+from harness.errors import DataError, HarnessError, ModelError
 
 _HEADER = 100 << 20
 """Longest header of a safetensors file in bytes, by the format's own rule."""
@@ -24,7 +25,12 @@ _POINTER = b"version https://git-lfs"
 _LARGE = ("*.safetensors", "*.bin", "*.model", "tokenizer.json", "*.index.json")
 _SUFFIXES = (".json", ".jinja", ".safetensors", ".model", ".txt")
 """Of a checkpoint's files."""
-_CONFIGURATIONS = ("config.json", "generation_config.json", "adapter_config.json")
+_CONFIGURATIONS = (
+    *("config.json", "generation_config.json", "adapter_config.json"),
+    "tokenizer_config.json",
+)
+_LENGTHS = ("model_max_length", "max_position_embeddings", "n_positions", "max_length")
+"""Numbers of tokens that are compared with the lengths of prompts."""
 _PREFIXES = ("_orig_mod.", "module.")
 """What ``torch.compile`` and ``DistributedDataParallel`` put before each weight's name."""
 _LAYERS = re.compile(r"(?:^|\.)(?:layers|layer|h|blocks|block)\.(\d+)\.")
@@ -33,6 +39,27 @@ _PACKED = 16
 _STRAY = 1000
 """A tokenizer with so many tokens more than embeddings is another model's."""
 _LONGEST = 600
+
+
+@contextmanager
+def reading(what: str, hint: str) -> Iterator[None]:
+    """Turns whatever a library raises over a checkpoint's files into an error about the files.
+
+    Libraries raise what their parsers raise: ``TypeError``, ``KeyError``, classes of their own.
+
+    Args:
+        what: What is read, such as "the tokenizer of ./ckpt".
+        hint: What belongs there.
+
+    Raises:
+        ModelError: The library raised an ``Exception`` that is none of the harness's own.
+    """
+    try:
+        yield
+    except HarnessError:
+        raise
+    except Exception as error:
+        raise ModelError(f"{what} cannot be read: {reason(error)}", hint) from error
 
 
 def check_regular(name: str | Path) -> None:
@@ -70,6 +97,10 @@ def _check_configuration(path: Path) -> None:
     kind = found.get("model_type")
     if kind is not None and not isinstance(kind, str):
         raise ModelError(f"{path}: model_type is {str(kind)[:60]!r}, not a name", _AGAIN)
+    for name in _LENGTHS:
+        value = found.get(name)
+        if value is not None and type(value) not in (int, float):
+            raise ModelError(f"{path}: {name} is {str(value)[:60]!r}, not a number", _AGAIN)
 
 
 def check_files(folder: Path) -> dict[str, tuple[int, ...]]:

@@ -11,7 +11,7 @@ from harness.authoring.grading import Grader, grade_all, metrics_of
 from harness.authoring.metrics import UNREAD
 from harness.authoring.prompts import Prompt
 from harness.authoring.tasks import ComposedTask
-from harness.protocols import TaskOptions
+from harness.protocols import TaskAnswers, TaskOptions
 from harness.types import (
     Classify,
     ClassProbs,
@@ -223,10 +223,14 @@ def task(
         reader=reader,
         ask=asking.requests,
         ask_in_turns=asking.requests_in_turns,
+        answer=lambda sample, responses: asking.choice(sample, responses).text,
         grade=grade,
         version=version,
         decisive=decisive,
         without_hub=without_hub,
+        answers=TaskAnswers(
+            "classification" if asking.labels else "multiple_choice", asking.choice, asking.scoring
+        ),
     )
 
 

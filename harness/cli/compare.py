@@ -22,6 +22,7 @@ Examples:
   harness compare runs/main runs/candidate
   harness compare main.baseline runs/a runs/b --format json --out comparison.json
   harness compare runs/main runs/candidate --format html,markdown --out comparison
+  harness compare results_old.json results_new.json
 """
 
 
@@ -53,15 +54,16 @@ def command(
 ) -> int:
     """Compare CANDIDATES with BASELINE, sample by sample.
 
-    Each is a run folder or a baseline file. Only samples that both runs scored are compared.
+    Each is a run folder, a baseline file, or the results of another program (harness import
+    --help lists them). Only samples that both runs scored are compared.
     """
     from harness.comparison.run_comparison import adjusted, compare
     from harness.gating.registry_lookup import task_metrics
-    from harness.results.baseline import load_run
+    from harness.results.imported import load
 
     registry = registry_of(context)
     _check(formats, out, registry)
-    runs = [load_run(path, texts=True) for path in (baseline, *candidates)]
+    runs = [load(path, registry, texts=True) for path in (baseline, *candidates)]
     metrics = task_metrics(registry, runs)
     comparisons = adjusted([compare(runs[0], each, metrics, force) for each in runs[1:]])
     for name in formats:

@@ -68,6 +68,7 @@ def command(
     """
     from harness.api import gate
     from harness.errors import UsageError
+    from harness.results.imported import is_own
 
     config = _config(file, baseline)
     if power:
@@ -76,7 +77,7 @@ def command(
     registry = registry_of(context)
     for name in formats:
         registry.reporter(name)
-    if formats and run.exists() and not run.is_dir():
+    if formats and run.exists() and not (run.is_dir() and is_own(run)):
         raise UsageError(
             f"--format {','.join(formats)} writes into a run folder, and {run} is none",
             "Name the run's folder.",
@@ -104,10 +105,11 @@ def _record(registry: Registry, run: Path, verdict: GateVerdict, formats: tuple[
 
     from harness.cli import rendering
     from harness.results import runfolder
+    from harness.results.imported import is_own
 
-    if not run.is_dir():
+    if not run.is_dir() or not is_own(run):
         return
-    result = replace(runfolder.read_result(run), gate=verdict.to_json())
+    result = replace(runfolder.read_result(run), gate=verdict)
     try:
         with runfolder.locked(run):
             runfolder.write_result(run, result)
@@ -125,7 +127,7 @@ def show(verdict: GateVerdict, quiet: bool = False) -> None:
         return
     click.echo(f"{SAID[verdict.verdict]}: {verdict.sentence}\n")
     for each in verdict.rules:
-        tier = "" if each.rule.tier == "blocking" else f"[{each.rule.tier}] "
+        tier = "" if each.decides else f"[{each.tier}] "
         click.secho(f"{each.verdict:<13}", fg=STYLES[each.verdict], nl=False)
         echo(tier + each.sentence)
     for note in verdict.notes:

@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 
 from harness.authoring.metrics import Resamplable, clusters_of, statistics_of, values_of
-from harness.comparison import comparability, measure
+from harness.comparison import comparability, measure, unpaired
 from harness.comparison.comparability import TaskIdentity
 from harness.comparison.measure import CannotCompare, MetricsOfTask, PairedMetric, Pairs
 from harness.comparison.metric_kinds import MeanScores
@@ -132,12 +132,20 @@ def _notes(baseline: ScoredRun, candidate: ScoredRun) -> Iterator[str]:
         if run.result.status != "complete":
             yield f"the {role} is incomplete"
         yield from _ended_early(role, run)
+    for name, task in baseline.result.tasks.items():
+        if name in candidate.result.tasks:
+            both = (task, candidate.result.tasks[name])
+            alone = [metric for metric in task.metrics if unpaired.applies(both, metric)]
+            if alone:
+                yield (
+                    f"{name}: {', '.join(alone)} compared {unpaired.METHOD}: not both files hold "
+                    "every sample's score"
+                )
 
 
 def _ended_early(role: str, run: ScoredRun) -> list[str]:
     """Where a run stopped because of what it saw, which no fixed interval allows for."""
-    planned = (run.result.gate or {}).get("samples_planned", {})
-    assert isinstance(planned, Mapping)
+    planned = {} if run.result.gate is None else run.result.gate.samples_planned
     return [
         f"the {role}'s gate ended {task} after {len(samples)} of {planned[task]} samples: "
         "its intervals and p-values here are too sure"
@@ -164,6 +172,9 @@ def _compare_task(
         reported = next(each.metrics[name] for each in results if name in each.metrics)
         metric = measure.metric_object(metrics, task, name)
         try:
+            if unpaired.applies(results, name):
+                compared.append(unpaired.compare(name, reported, results[0], results[1]))
+                continue
             found = measure.pair_metric(baseline, candidate, task, name, metrics, aligned=aligned)
             compared.append(_compare_metric(name, reported, found, metric, before, after))
         except CannotCompare as reason:

@@ -46,6 +46,7 @@ from harness.types.evaluation import (
     Unscored,
     Usage,
 )
+from harness.types.gate import Decision, Evidence, GateVerdict, RuleVerdict, Tier
 from harness.types.rounds import JUDGE, MODEL, RETRIEVER, Ask, Round, SampleRecord
 
 __all__ = [
@@ -58,10 +59,13 @@ __all__ = [
     "Comparisons",
     "Completion",
     "DataSource",
+    "Decision",
     "Estimate",
+    "Evidence",
     "ExtractAnswer",
     "Failed",
     "FlippedSample",
+    "GateVerdict",
     "Generate",
     "GroupChange",
     "HubDataset",
@@ -80,6 +84,7 @@ __all__ = [
     "RoleResult",
     "RollingLoglikelihood",
     "Round",
+    "RuleVerdict",
     "RunComparison",
     "RunResult",
     "Sample",
@@ -90,6 +95,7 @@ __all__ = [
     "Skipped",
     "TaskComparison",
     "TaskResult",
+    "Tier",
     "Unscored",
     "Usage",
 ]

@@ -203,6 +203,8 @@ def _parts(request: Request) -> tuple[str, str]:
             return _prompt_text(prompt), ""
         case Loglikelihood(context, continuation):
             return _prompt_text(context), continuation
+        case Classify(text, _, str(pair)):
+            return f"{text}\n\n{pair}", ""
         case RollingLoglikelihood(text) | Classify(text, _):
             return text, ""
         case PseudoLoglikelihood(text, _):

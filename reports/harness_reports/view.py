@@ -8,17 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
-from harness.types import MetricResult, RoleResult, RunResult, TaskResult
+from harness.types import (
+    Decision,
+    GateVerdict,
+    MetricResult,
+    RoleResult,
+    RuleVerdict,
+    RunResult,
+    TaskResult,
+)
 from harness_reports import numbers
 from harness_reports.drawing import Mark, Scale, full_axis, mark
 from harness_reports.groups import FairnessTable, GroupTable, fairness_tables, group_tables
 from harness_reports.numbers import Number
 from harness_reports.provenance import Facts, facts
 from harness_reports.robustness import ProbeView, probe_views
-
-Verdict = Literal["pass", "block", "inconclusive"]
 
 _DIRECTIONS = {True: "higher is better", False: "lower is better", None: "neither is better"}
 _HEADLINES = {"pass": "Passed", "block": "Blocked", "inconclusive": "Inconclusive"}
@@ -75,9 +80,9 @@ class RuleView:
 
 @dataclass(frozen=True, slots=True)
 class GateView:
-    """The verdict; an unknown one counts as inconclusive, never as a pass."""
+    """The verdict."""
 
-    verdict: Verdict
+    verdict: Decision
     headline: str
     sentence: str
     rules: tuple[RuleView, ...]
@@ -192,39 +197,23 @@ def _is_percent(result: MetricResult) -> bool:
 # --------------------------------------------------------------------------- gate
 
 
-def gate_view(gate: Mapping[str, object] | None) -> GateView | None:
-    """The gate's block of results.json in words; None without one."""
+def gate_view(gate: GateVerdict | None) -> GateView | None:
+    """The verdict in words; None without one."""
     if gate is None:
         return None
-    verdict = _verdict(gate.get("verdict"))
-    rules = gate.get("rules")
-    return GateView(
-        verdict=verdict,
-        headline=_HEADLINES[verdict],
-        sentence=str(gate.get("sentence") or ""),
-        rules=tuple(_rule(rule) for rule in (rules if isinstance(rules, (list, tuple)) else ())),
-    )
+    rules = tuple(map(_rule, gate.rules))
+    return GateView(gate.verdict, _HEADLINES[gate.verdict], gate.sentence, rules)
 
 
-def _rule(rule: object) -> RuleView:
-    data = rule if isinstance(rule, Mapping) else {"sentence": str(rule)}
-    verdict = _verdict(data.get("verdict"))
-    tier = str(data.get("tier") or "blocking")
-    rule = str(data.get("rule") or "")
+def _rule(rule: RuleVerdict) -> RuleView:
     return RuleView(
-        metric=str(data.get("metric") or ""),
-        rule=rule if tier == "blocking" else f"{rule} ({tier})".strip(),
-        verdict=verdict,
-        headline=_HEADLINES[verdict],
-        sentence=str(data.get("sentence") or ""),
-        decides=tier == "blocking",
+        metric=rule.metric,
+        rule=rule.rule if rule.decides else f"{rule.rule} ({rule.tier})".strip(),
+        verdict=rule.verdict,
+        headline=_HEADLINES[rule.verdict],
+        sentence=rule.sentence,
+        decides=rule.decides,
     )
-
-
-def _verdict(value: object) -> Verdict:
-    if value == "pass":
-        return "pass"
-    return "block" if value == "block" else "inconclusive"
 
 
 # --------------------------------------------------------------------------- costs

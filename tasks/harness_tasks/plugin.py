@@ -17,6 +17,7 @@ from harness_tasks import (
     summarization,
     translation,
 )
+from harness_tasks.code import task as code_task
 from harness_tasks.conversations import task as chat_task
 from harness_tasks.entities import task as entity_task
 
@@ -34,6 +35,7 @@ def harness_register_tasks() -> Iterable[TaskSpec]:
         *entity_task.SPECS,
         *language_modeling.SPECS,
         *chat_task.SPECS,
+        *code_task.SPECS,
     ]
 
 

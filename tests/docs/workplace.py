@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 
 from harness.cli import main
+from support import others_results
+from support.gguf_files import TEMPLATE, write_gguf
+from support.tiny_models import make_model
 
 from .commands import blocks
 
@@ -60,6 +63,13 @@ def write_data(root: Path, folder: Path) -> None:
     pairs = [{"prompt": each, "chosen": " yes", "rejected": " no, not today"} for each in said]
     _write_rows(folder / "pairs.jsonl", pairs)
     _write_rows(folder / "prompts.jsonl", [{"prompt": each} for each in said])
+    scores = [float(place % 4 > 0) for place in range(60)]
+    others_results.lm_eval(folder / "lm_eval_output", scores)
+    for name in ("old", "new"):
+        path = others_results.lm_eval(folder / "elsewhere", scores)
+        path.rename(folder / f"results_{name}.json")
+    lines = [f"q{place},{score:g}\n" for place, score in enumerate(scores)]
+    _write(folder / "results.csv", "id,accuracy\n" + "".join(lines))
     _write_rows(folder / "names.jsonl", [{"name": "Ada"}, {"name": "Grace"}])
     _write(folder / "rewards.py", REWARD)
     capitals = {"Latvia": "Riga", "Peru": "Lima", "Chad": "N'Djamena", "France": "Paris"}
@@ -67,7 +77,22 @@ def write_data(root: Path, folder: Path) -> None:
         folder / "capitals.jsonl",
         ({"country": country, "capital": capital} for country, capital in capitals.items()),
     )
+    _write_rows(folder / "labelled.jsonl", _labelled(40))
     _write(folder / "mail.csv", "body,is_spam\nbuy now,1\nsee you soon,0\ncheap,1\nthanks,0\n")
+
+
+def _labelled(count: int) -> Iterable[dict[str, Any]]:
+    """Texts that people labelled, with the scores of two metrics."""
+    for number in range(count):
+        factual = number * 7 % 3 / 2
+        yield {
+            "id": str(number),
+            "document": f"d{number // 2}",
+            "model": f"m{number % 3}",
+            "factual": factual,
+            "overlap": factual / 2 + number * 13 % 10 / 20,
+            "length": 10 + number * 11 % 17,
+        }
 
 
 def _article(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,6 +112,8 @@ def save_models(folder: Path) -> None:
         shutil.copytree("ckpt", name)
     for noise, name in enumerate(("medium", "c2", "small", "c1"), start=1):
         _save_weaker(folder / "ckpt", folder / name, 0.02 * noise)
+    tiny = make_model(folder / "tiny", context=1024)
+    write_gguf(tiny, folder / "SmolLM2-135M-Instruct-Q4_K_M.gguf", "Q8_0", TEMPLATE)
 
 
 def _save_weaker(source: Path, out: Path, noise: float) -> None:

@@ -89,8 +89,10 @@ def request_to_json(request: Request) -> JSON:
         case Generate(prompt, sampling):
             settings = dataclasses.asdict(sampling) | {"stop": list(sampling.stop)}
             return {"type": "generate", "prompt": _prompt(prompt), "sampling": settings}
-        case Classify(text, labels):
-            return {"type": "classify", "text": text, "labels": list(labels)}
+        case Classify(text, labels, pair):
+            # Keys of stored responses are hashes of this: one text has no further field.
+            second = {} if pair is None else {"pair": pair}
+            return {"type": "classify", "text": text, "labels": list(labels), **second}
         case PseudoLoglikelihood(text, counterpart):
             return {"type": "pseudo_loglikelihood", "text": text, "counterpart": counterpart}
         case ExtractAnswer():
@@ -108,7 +110,7 @@ def request_from_json(data: JSON) -> Request:
             settings = data["sampling"] | {"stop": tuple(data["sampling"]["stop"])}
             return Generate(_prompt_back(data["prompt"]), Sampling(**settings))
         case "classify":
-            return Classify(data["text"], tuple(data["labels"]))
+            return Classify(data["text"], tuple(data["labels"]), data.get("pair"))
         case "pseudo_loglikelihood":
             return PseudoLoglikelihood(data["text"], data["counterpart"])
         case "extract":
@@ -197,6 +199,11 @@ def score_from_json(data: JSON) -> ScoreValue:
     return tuple(data) if isinstance(data, list) else float(data)
 
 
+def kept_score(value: ScoreValue) -> ScoreValue:
+    """The score as a run's files keep it: no infinities, and numbers are floats."""
+    return score_from_json(score_to_json(value))
+
+
 def sample_to_json(sample: Sample) -> JSON:
     """The sample's fields."""
     return {
@@ -229,6 +236,7 @@ def record_to_json(record: SampleRecord) -> JSON:
         **sample_to_json(record.sample),
         "probe": record.probe,
         "variant": record.variant,
+        **({"repeat": record.repeat} if record.repeat else {}),
         "requests": [request_to_json(request) for request in record.requests],
         "responses": [response_to_json(response) for response in record.responses],
         **({"later_rounds": list(map(_round, record.later_rounds))} if record.later_rounds else {}),
@@ -247,6 +255,7 @@ def record_from_json(data: JSON) -> SampleRecord:
         data["probe"],
         data["variant"],
         tuple(map(_round_back, data.get("later_rounds", ()))),
+        data.get("repeat", 0),
     )
 
 
