@@ -155,10 +155,33 @@ def make_runs(folder: Path) -> None:
         harness(f"{RUN} --limit 4 --model ./c1 --tasks sst2 --probes {probes} --out runs/probed")
         == 0
     )
+    make_judged(folder)
     for name in ("base", "a", "b", "20260101T120000Z-ckpt"):
         shutil.copytree("runs/candidate", folder / "runs" / name)
     for name in ("main.baseline", "baseline.json.gz"):
         assert harness(f"harness baseline save runs/main {name}") == 0
+
+
+def make_judged(folder: Path) -> None:
+    """A run with a judge, its labels and calibration, a comparison of two runs, and people's."""
+    judged = (
+        "--judge ./large --set {0}.answer_tokens=4 --data {0}=prompts.jsonl --quiet --tasks {0}"
+    )
+    run = f"harness run --model ./ckpt {judged.format('judge')} --out runs/judged"
+    assert harness(run) == 0
+    values = [{"id": str(place), "value": 1 + place % 5} for place in range(1, 25)]
+    _write_rows(folder / "labels.jsonl", values)
+    calibrate = "harness judge calibrate runs/judged --labels labels.jsonl --out calibration.json"
+    assert harness(calibrate) == 0
+    arena = f"harness run --model ./c1 {judged.format('arena')} --out runs/arena"
+    assert harness(f"{arena} --set arena.baseline=runs/judged") == 0
+    people = "harness annotate runs/main runs/candidate --out people --prepare"
+    assert harness(people) == 0
+    from harness_judges.annotation import store
+
+    with store.opened(folder / "people") as opened:
+        for item in opened.assigned("annotator"):
+            assert opened.add(store.Label("annotator", item, float(item % 3 > 0)))
 
 
 def _write(path: Path, text: str) -> None:
