@@ -9,7 +9,9 @@ import harness
 
 @harness.hookimpl
 def harness_commands(app: click.Group) -> None:
-    """``contamination``."""
+    """``contamination`` and ``data``."""
     from harness_data.contamination.command import command as contamination
+    from harness_data.preparation.commands import group as data
 
-    app.add_command(contamination)
+    for command in (contamination, data):
+        app.add_command(command)

@@ -24,7 +24,7 @@ Examples:
 \b
 Exit codes: 0 examined, whatever was found; with --gate 1 where something was found
 and 4 where nothing could be tested; 2 usage or data error.
-"""  # noqa: E501
+"""
 
 
 @click.command("contamination", epilog=EPILOG)
