@@ -77,7 +77,16 @@ def write_data(root: Path, folder: Path) -> None:
         folder / "capitals.jsonl",
         ({"country": country, "capital": capital} for country, capital in capitals.items()),
     )
+    _write(
+        folder / "newer.tsv", "".join(f"{row['text']}\t{row['label']}\n" for row in sample("sst2"))
+    )
+    _write(folder / "corpus.txt", "".join(row["document"] + "\n" for row in summaries))
     _write_rows(folder / "labelled.jsonl", _labelled(40))
+    training = [
+        {"prompt": f"{row['text']}?", "completion": " yes", "label": row["label"]}
+        for row in sample("sst2")
+    ]
+    _write_rows(folder / "training.jsonl", training)
     _write(folder / "mail.csv", "body,is_spam\nbuy now,1\nsee you soon,0\ncheap,1\nthanks,0\n")
 
 
