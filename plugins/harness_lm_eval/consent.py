@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from harness.errors import UsageError
-from harness_lm_eval import definition_files, installed
-from harness_lm_eval.definitions import Catalogue, Definition
+from harness_lm_eval import installed
+from harness_lm_eval.catalogue import definition_files
+from harness_lm_eval.catalogue.definitions import Definition
+from harness_lm_eval.catalogue.lookup import Catalogue
 from harness_lm_eval.settings import TaskSettings
 
 _AGREE = "--set lm_eval.allow_code=true"

@@ -11,7 +11,7 @@ from harness.authoring.readers import rows
 from harness.authoring.readers.sources import from_path
 from harness.errors import DataError, HarnessError
 from harness.types import DataSource
-from harness_lm_eval.definitions import Definition, missing_package, plain
+from harness_lm_eval.catalogue.definitions import Definition, missing_package, plain
 from harness_lm_eval.settings import TaskSettings
 
 SEED, OTHER_SEED = 0, 1234

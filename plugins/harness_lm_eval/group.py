@@ -20,7 +20,7 @@ from harness.protocols import HasValue, Metric
 from harness.types import DataSource, Estimate, HubDataset, Request, Response, Sample, Score
 from harness.types import ScoreValue as Value
 from harness_lm_eval import installed
-from harness_lm_eval.definitions import Aggregate, GroupDefinition
+from harness_lm_eval.catalogue.definitions import Aggregate, GroupDefinition
 from harness_lm_eval.settings import TaskSettings
 from harness_lm_eval.task import LmEvalTask
 

@@ -10,8 +10,10 @@ from harness.authoring.readers import text_files
 from harness.errors import UsageError
 from harness.protocols import Task, TaskOptions, TaskSpec
 from harness.types import HubDataset
-from harness_lm_eval import consent, index
-from harness_lm_eval.definitions import Catalogue, Definition, Found
+from harness_lm_eval import consent
+from harness_lm_eval.catalogue import index
+from harness_lm_eval.catalogue.definitions import Definition, Found
+from harness_lm_eval.catalogue.lookup import Catalogue
 from harness_lm_eval.settings import SourceSettings, TaskSettings
 
 PREFIX = "lm_eval"

@@ -14,7 +14,7 @@ from harness.protocols import Metric
 from harness.types import DataSource, Request, Response, Sample, ScoreValue
 from harness_lm_eval import consent, documents, installed, reporting
 from harness_lm_eval.asking import Asked, Asking, Instances
-from harness_lm_eval.definitions import Definition
+from harness_lm_eval.catalogue.definitions import Definition
 from harness_lm_eval.reporting import Reported
 from harness_lm_eval.samples import Reader
 from harness_lm_eval.settings import TaskSettings
