@@ -17,6 +17,7 @@ from lm_eval.api.model import LM
 from lm_eval.api.registry import model_registry
 
 from harness import ModelConfig, ask, load_plugins, open_model
+from harness.authoring.chat.encoding import begun_answer
 from harness.authoring.chat.templates import ChatTemplate
 from harness.errors import RunFailedError, UsageError
 from harness.protocols import option_names
@@ -32,6 +33,7 @@ from harness.types import (
 from harness_lm_eval import prompts
 
 NAME = "evalign"
+_DEFAULT_DEVICES = (None, "", "cuda", "cuda:0")
 
 
 class EvalignLM(LM):  # type: ignore[misc]
@@ -42,7 +44,7 @@ class EvalignLM(LM):  # type: ignore[misc]
         batch_size: Sequences a forward pass; lm_eval's default 1, and ``auto``, let the engine
             choose.
         max_batch_size: lm_eval's; the engine finds its own.
-        device: As ``--device``.
+        device: As ``--device``; lm_eval's default ``cuda:0`` is the best there is, as it is there.
         dtype: As ``--dtype``.
         cache: Whether answers are kept in, and taken from, the response store.
         seed: Of drawn generations.
@@ -77,7 +79,7 @@ class EvalignLM(LM):  # type: ignore[misc]
             self.pretrained,
             int(rows) if rows.isdecimal() and int(rows) > 1 else None,
             str(dtype),
-            device or "auto",
+            "auto" if device in _DEFAULT_DEVICES else str(device),
             settings=given,
             cache=bool(cache),
         )
@@ -169,9 +171,7 @@ class EvalignLM(LM):  # type: ignore[misc]
         text = self._template.render(chat_history, answering=add_generation_prompt)
         if add_generation_prompt:
             return text
-        last = chat_history[-1]["content"]
-        start = text.rindex(last.strip())
-        return text[: start + len(last.lstrip())]
+        return begun_answer(text, chat_history[-1]["content"])
 
     @cached_property
     def _template(self) -> ChatTemplate:

@@ -176,7 +176,7 @@ def ours(case: Case, scored: Path, shots: Path | None, out: Path, checkpoint: Pa
         [name],
         {name: scored},
         limit=case.limit,
-        task_settings={name: settings},
+        task_settings={"lm_eval": {"allow_code": "true"}, name: settings},
         backend_settings=chat,
         dtype="float32",
         device="cpu",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.errors import DataError, HarnessError, UnknownNameError
+from harness.errors import DataError, HarnessError, UnknownNameError, UsageError
 from harness_lm_eval import installed
 from harness_lm_eval.catalogue import definition_files
 from harness_lm_eval.catalogue.definitions import Found, GroupDefinition, missing_package
@@ -75,6 +75,12 @@ class Catalogue:
             raise missing_package(name, error) from error
         except RecursionError as error:
             raise DataError(f"the group {name} holds itself", expected="groups that end") from error
+        except OSError as error:  # a connection's errors are such
+            raise UsageError(
+                f"lm_eval:{name} needs the network as soon as it is read: "
+                f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
+                "Run it once where the hub can be reached.",
+            ) from error
         except Exception as error:
             path = self.names[name].path
             raise DataError(
