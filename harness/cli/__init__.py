@@ -28,6 +28,7 @@ COMMANDS = {
     "compare": "Compare runs sample by sample, with intervals and p-values.",
     "gate": "Decide whether a run may ship, against a baseline.",
     "import": "Write the results of another program as a run folder.",
+    "export": "Write a run in another form, or at a service.",
     "baseline": "Save a run as one small file, or show such a file.",
     "cache": "Show, prune, verify or shrink the response store.",
     "plugin": "Write a plugin package to start from: harness plugin new NAME.",

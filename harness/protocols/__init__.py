@@ -42,6 +42,13 @@ from harness.protocols.executors import (
     ExecutorOptions,
     ExecutorSpec,
 )
+from harness.protocols.exporters import (
+    ExportedRun,
+    Exporter,
+    ExporterSpec,
+    ExportOptions,
+    Tracker,
+)
 from harness.protocols.importers import (
     ImportedMetric,
     ImportedRun,
@@ -123,6 +130,10 @@ __all__ = [
     "Executor",
     "ExecutorOptions",
     "ExecutorSpec",
+    "ExportOptions",
+    "ExportedRun",
+    "Exporter",
+    "ExporterSpec",
     "FollowUp",
     "HasBounds",
     "HasIdeal",
@@ -155,6 +166,7 @@ __all__ = [
     "Task",
     "TaskOptions",
     "TaskSpec",
+    "Tracker",
     "TrainingEvent",
     "answers_by_sample",
     "bounds_of",
