@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 EPILOG = """\b
 Examples:
-  harness annotate runs/a runs/b runs/c --out people
+  harness annotate runs/main runs/candidate --out people
   harness rank people
-  harness rank runs/a-against-b runs/c-against-b --format json
+  harness rank runs/arena --format json
 """
 SCHEMA = 1
 
