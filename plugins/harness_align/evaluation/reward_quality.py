@@ -1,6 +1,6 @@
 """How good a reward model is: held-out pairs against what comes without any training.
 
-A share of rightly ranked pairs says little by itself: length by itself ranks most pairs of many data
+A share of rightly ranked pairs says little by itself: the length ranks most pairs of many data
 sets, and a head of random weights follows length, too. So the verdict compares with both.
 """
 

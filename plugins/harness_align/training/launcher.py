@@ -46,12 +46,12 @@ def train(
     """
     need_packages()
     out = Path(spec.out)
-    journal = EventLog.of(out)
-    if not spec.resume and journal.path.exists():
+    event_log = EventLog.of(out)
+    if not spec.resume and event_log.path.exists():
         # An earlier run's checkpoints must not be taken for this one's by a later resume.
         shutil.rmtree(out / "checkpoints", ignore_errors=True)
-        journal.path.unlink()
-    _, position = journal.read()  # a resumed run goes on in the same file
+        event_log.path.unlink()
+    _, position = event_log.read()  # a resumed run goes on in the same file
     path = spec.save(out / "spec.json")
     with (out / LOG).open("ab") as log:
         # A pipe that is never written to: when this process goes, it closes, and the child ends.
@@ -67,7 +67,7 @@ def train(
         try:
             while True:
                 ended = child.poll() is not None
-                events, position = journal.read(position)
+                events, position = event_log.read(position)
                 for event in events:
                     last = event
                     on_event(event)

@@ -153,7 +153,7 @@ class Budget:
     """Tokens (padding included) and rows that one pass may have.
 
     Args:
-        tokens: Most tokens in one pass; a single longer sequence still goes, alone.
+        tokens: Most tokens in one pass; a single longer sequence still goes, by itself.
         rows: Most sequences in one pass; None for no limit of its own.
         memory: Lowers ``tokens`` to what fits the free memory; None where the user has chosen.
     """
