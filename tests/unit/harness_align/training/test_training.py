@@ -15,7 +15,7 @@ from harness.errors import (
     UnknownNameError,
     UsageError,
 )
-from harness_align import event_log as event_log
+from harness_align import event_log
 from harness_align.event_log import EventLog
 from harness_align.spec import AlignSpec
 from harness_align.training import run
