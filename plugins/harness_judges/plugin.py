@@ -54,8 +54,8 @@ def _open_arena(chosen: TaskOptions) -> Task:
 
 @hookimpl
 def harness_commands(app: click.Group) -> None:
-    """``annotate`` and ``judge``."""
-    from harness_judges.commands import annotate, judge
+    """``annotate``, ``judge`` and ``rank``."""
+    from harness_judges.commands import annotate, judge, rank
 
-    for command in (annotate.command, judge.command):
+    for command in (annotate.command, judge.command, rank.command):
         app.add_command(command)

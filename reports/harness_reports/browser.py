@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from harness import read_samples
+from harness.authoring.measures.predictions import tagged_text
 from harness.types import (
     MODEL,
     Classify,
@@ -27,6 +28,8 @@ from harness.types import (
     Round,
     SampleRecord,
     ScoreValue,
+    Tag,
+    Tags,
     TaskResult,
     Unscored,
 )
@@ -252,7 +255,7 @@ def _parts(request: Request) -> tuple[str, str]:
             return _prompt_text(context), continuation
         case Classify(text, _, str(pair)):
             return f"{text}\n\n{pair}", ""
-        case RollingLoglikelihood(text) | Classify(text, _):
+        case RollingLoglikelihood(text) | Classify(text, _) | Tag(text, _):
             return text, ""
         case PseudoLoglikelihood(text, _):
             return "", text
@@ -270,6 +273,9 @@ def _answered(
         match response:
             case Completion(text):
                 texts.append(text)
+            case Tags(words, tags):
+                assert isinstance(request, Tag)
+                texts.append(tagged_text(request.text, words, tags))
             case Logprob(total, token_count, is_greedy):
                 number = total if math.isfinite(total) else None
                 choices.append(

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 EPILOG = """\b
 Examples:
-  harness annotate runs/base --out people
-  harness annotate runs/base runs/new --out people --annotators ada,ben --overlap 0.3
+  harness annotate runs/main --out scores --tasks squad
+  harness annotate runs/main runs/candidate --out people --annotators ada,ben
   harness annotate report people
   harness annotate export people --as preference --file pairs.jsonl
   harness align --method dpo --model ./ckpt --data pairs.jsonl

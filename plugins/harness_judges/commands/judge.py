@@ -16,8 +16,8 @@ EPILOG = """\b
 Examples:
   harness run --model ./ckpt --judge ./large --tasks judge \
     --data judge=prompts.jsonl --out runs/judged
-  harness annotate runs/judged --out people
-  harness judge calibrate runs/judged --labels people --out calibration.json
+  harness annotate runs/judged --out scores
+  harness judge calibrate runs/judged --labels labels.jsonl --out calibration.json
   harness run --model ./ckpt --judge ./large --tasks judge --data judge=prompts.jsonl \\
     --set judge.calibration=calibration.json
 """
