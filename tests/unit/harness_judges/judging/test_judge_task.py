@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness import evaluate, gate, read_samples
+from harness import compare, evaluate, gate, read_samples
 from harness.errors import (
     ConfigError,
     DataError,
@@ -343,3 +343,16 @@ def test_a_gate_of_the_run_is_refused_before_it_asks(prompts):
             formats=(),
         )
     assert not (prompts.parent / "run").exists()
+
+
+def test_a_comparison_says_uncalibrated_too(prompts, capsys):
+    from harness.cli import main
+
+    judged(prompts, [[YES] * 4], "one", rubric="reference")
+    judged(prompts, [[YES, NO, NO, YES]], "two", rubric="reference")
+    compared = compare(prompts.parent / "one", prompts.parent / "two")
+    found = {each.metric: each.calibration for each in compared.tasks[0].metrics}
+    assert found == {"correct": UNCALIBRATED, "unread": None}
+    with pytest.raises(SystemExit):
+        main(["compare", str(prompts.parent / "one"), str(prompts.parent / "two")])
+    assert "correct (uncalibrated)" in capsys.readouterr().out
