@@ -8,16 +8,29 @@ import random
 from collections.abc import Sequence
 
 from harness.authoring.io import serialization
-from harness.protocols import Metric, Probe, Task, bounds_of
+from harness.protocols import FollowUp, Metric, Probe, ScoresRounds, Task, bounds_of
 from harness.testing.backends import Answerer, arbitrary_answer
-from harness.types import DataSource, Estimate, Sample, SampleRecord, Score, Unscored
+from harness.types import (
+    MODEL,
+    Ask,
+    DataSource,
+    Estimate,
+    Request,
+    Response,
+    Round,
+    Sample,
+    SampleRecord,
+    Score,
+    Unscored,
+)
 
 
 def check_task(task: Task, data: DataSource, answer: Answerer = arbitrary_answer) -> None:
     """Asserts that a task keeps its contract on the samples of ``data``.
 
-    Samples stream again equally, ids are unique, requests and records survive JSON, every score
-    names a declared metric and is finite or says why not, and each metric aggregates.
+    Samples stream again equally, ids are unique, requests and records survive JSON, rounds come to
+    an end and are the same when followed up again, every score names a declared metric and is
+    finite or says why not, and each metric aggregates.
 
     Raises:
         AssertionError: It does not; the message says what.
@@ -34,13 +47,19 @@ def check_task(task: Task, data: DataSource, answer: Answerer = arbitrary_answer
     rows: dict[str, list[Score]] = {name: [] for name in metrics}
     for sample in samples:
         requests = tuple(task.requests(sample, ()))
-        assert requests, f"sample {sample.id!r} has no request"
         responses = tuple(map(answer, requests))
-        scores = task.score(sample, responses)
+        rounds = _rounds(task, sample, requests, responses, answer)
+        assert rounds, f"sample {sample.id!r} has no request"
+        if isinstance(task, FollowUp) and isinstance(task, ScoresRounds):
+            scores = task.score_rounds(sample, rounds)
+        else:
+            scores = task.score(sample, [each for made in rounds for each in made.responses])
         assert set(scores) <= set(metrics), f"undeclared metrics {set(scores) - set(metrics)}"
-        record = SampleRecord(sample, requests, responses, scores)
+        later = tuple(rounds[1:] if requests else rounds)
+        record = SampleRecord(sample, requests, responses, scores, later_rounds=later)
         line = json.dumps(serialization.record_to_json(record))
-        assert serialization.record_from_json(json.loads(line)).requests == requests, "lost in JSON"
+        again = serialization.record_from_json(json.loads(line))
+        assert again.requests == requests and again.later_rounds == later, "lost in JSON"
         for name, value in scores.items():
             if isinstance(value, Unscored):
                 assert value.reason, "unscored without a reason"
@@ -51,6 +70,27 @@ def check_task(task: Task, data: DataSource, answer: Answerer = arbitrary_answer
     for name, metric in metrics.items():
         if rows[name]:
             check_metric(metric, rows[name])
+
+
+MOST_ROUNDS = 100
+"""After so many a task is taken never to end."""
+
+
+def _rounds(
+    task: Task,
+    sample: Sample,
+    requests: tuple[Request, ...],
+    responses: tuple[Response, ...],
+    answer: Answerer,
+) -> list[Round]:
+    """All rounds about a sample, answered."""
+    first = Round(tuple(Ask(MODEL, request) for request in requests), responses)
+    rounds = [first] if requests else []
+    while isinstance(task, FollowUp) and (asks := tuple(task.follow_up(sample, rounds))):
+        assert tuple(task.follow_up(sample, rounds)) == asks, "following up again asks otherwise"
+        rounds.append(Round(asks, tuple(answer(each.request) for each in asks)))
+        assert len(rounds) <= MOST_ROUNDS, f"{sample.id!r} has more than {MOST_ROUNDS} rounds"
+    return rounds
 
 
 def check_metric(metric: Metric, rows: Sequence[Score]) -> None:
