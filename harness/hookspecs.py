@@ -13,6 +13,7 @@ from harness.protocols import (
     AlignerSpec,
     BackendSpec,
     ExecutorSpec,
+    ExporterSpec,
     ImporterSpec,
     ProbeSpec,
     ReporterSpec,
@@ -69,6 +70,11 @@ def harness_register_executors() -> Iterable[ExecutorSpec]:  # type: ignore[empt
 @hookspec
 def harness_register_importers() -> Iterable[ImporterSpec]:  # type: ignore[empty-body]
     """Formats of others' results that this plugin reads, for ``harness import`` and ``compare``."""
+
+
+@hookspec
+def harness_register_exporters() -> Iterable[ExporterSpec]:  # type: ignore[empty-body]
+    """Forms and services that this plugin writes runs to: ``harness export --to``, ``--track``."""
 
 
 @hookspec

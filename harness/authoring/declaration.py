@@ -82,6 +82,8 @@ class Declaration:
         choices: The options of every sample: of a classification its labels.
         label_map: What the data's labels mean, value → label.
         columns: The kind's fields → the data's columns.
+        pair: Of a classification of two texts the column of the second, which every row must have;
+            ``text`` is the first.
         data: Path of the task's own data.
         stop: Where a generated answer ends; None: where the template begins again.
         version: Changes whenever a score could; empty: a digest of what decides a score.
@@ -102,6 +104,7 @@ class Declaration:
     choices: tuple[str, ...] = ()
     label_map: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
+    pair: str = ""
     data: str | None = None
     stop: tuple[str, ...] | None = None
     version: str = ""
@@ -152,6 +155,7 @@ class Declaration:
         with_argument = [name for name in self.metrics if ":" in name]
         decisive: list[Any] = [self.kind, dict(self.all_templates), self.choices, self.stop]
         decisive += [dict(self.label_map), dict(self.columns), dict(self.values), with_argument]
+        decisive += [self.pair] if self.pair else []
         text = json.dumps(decisive, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
@@ -277,6 +281,7 @@ def _choice(
         stop=declared.stop,
         labels=declared.choices if declared.kind == "classification" else (),
         words=_words(declared),
+        pair=declared.pair,
     )
     settings = multiple_choice.settings_of(asking)
     decisive = [name for name in settings if name not in ("max_tokens", "answer")]
@@ -299,7 +304,7 @@ def _choice_reader(declared: Declaration) -> Reader:
 
     if declared.kind == "classification":
         labels = Labels(declared.choices, declared.label_map)
-        return lambda data: texts.read_labelled(data, labels)
+        return lambda data: texts.read_labelled(data, labels, declared.pair)
     if declared.choices:
         return questions.with_choices(declared.choices)
     return questions.read_questions

@@ -100,6 +100,7 @@ def parse(
         choices=_texts(checked.get("choices", ())),
         label_map=checked.get("label_map", {}),
         columns=checked.get("columns", {}),
+        pair=checked.get("pair", ""),
         data=checked.get("data"),
         stop=_texts(checked["stop"]) if "stop" in checked else None,
         version=str(checked.get("version", "")),
@@ -158,6 +159,8 @@ def _check_fit(where: str, declared: Declaration) -> None:
         raise ConfigError(f"{where} choices: they must differ, and none may be empty")
     if choices and not 2 <= len(choices) <= 26:
         raise ConfigError(f"{where} choices: {len(choices)} of them", "Expected 2 to 26.")
+    if declared.pair and kind != "classification":
+        raise ConfigError(f"{where} pair: a {kind} task reads one text", "Leave the key out.")
     if declared.label_map and kind != "classification":
         raise ConfigError(f"{where} label_map: a {kind} task has no labels", "Leave the key out.")
     for value, label in declared.label_map.items():
@@ -228,6 +231,9 @@ def _model() -> type[BaseModel]:
         )
         choices: list[StrictStr | StrictInt] | None = Field(
             None, description="Expected a list of texts, or of whole numbers."
+        )
+        pair: StrictStr | None = Field(
+            None, description='Expected the column of the second text: pair = "hypothesis"'
         )
         label_map: dict[str, StrictStr] | None = Field(
             None, description='Expected value = "label" pairs: label_map = { 1 = "positive" }'

@@ -74,6 +74,8 @@ class Asking:
         labels: The options of every sample; empty where each sample has ``choices`` of its own.
         lettered: Whether the letter of an option stands for it in an answer.
         also: Option → further texts that name it in a generated answer.
+        pair: The name, in a sample's metadata, of the second text that a classification head reads
+            with its input; empty where there is one text.
     """
 
     scoring: str
@@ -82,6 +84,7 @@ class Asking:
     labels: tuple[str, ...] = ()
     lettered: bool = False
     also: Callable[[Sample], Mapping[str, Sequence[str]]] = lambda _: {}
+    pair: str = ""
 
     def options(self, sample: Sample) -> Sequence[str]:
         """The options of a sample."""
@@ -95,7 +98,8 @@ class Asking:
     def requests(self, sample: Sample, shots: Sequence[Sample] = ()) -> Sequence[Request]:
         """One request an option, or one classification, or one text to generate."""
         if self.scoring == "classify":
-            return [Classify(sample.input, tuple(self.options(sample)))]
+            second = str(sample.metadata[self.pair]) if self.pair else None
+            return [Classify(sample.input, tuple(self.options(sample)), second)]
         return self._requests(sample, self.prompt(sample, shots))
 
     def requests_in_turns(self, sample: Sample, shots: Sequence[Sample] = ()) -> Sequence[Request]:
@@ -137,6 +141,7 @@ def asking_for(
     labels: tuple[str, ...] = (),
     also: Callable[[Sample], Mapping[str, Sequence[str]]] = lambda _: {},
     words: tuple[str, ...] = (),
+    pair: str = "",
 ) -> Asking:
     """How the user wants a task asked.
 
@@ -154,6 +159,7 @@ def asking_for(
         labels: See ``Asking``.
         also: See ``Asking``.
         words: Further words for ``Sample.input`` in a template.
+        pair: See ``Asking``.
 
     Raises:
         HarnessError: An option is malformed.
@@ -178,7 +184,7 @@ def asking_for(
         stop=choices.next_question(source) if stop is None else tuple(stop),
     )
     prompt = Prompt(template, source, input_name, solved, variables, also=words)
-    return Asking(scoring, prompt, sampling, labels, lettered, also)
+    return Asking(scoring, prompt, sampling, labels, lettered, also, pair)
 
 
 def task(

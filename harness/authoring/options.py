@@ -13,6 +13,7 @@ from harness.types import (
     Loglikelihood,
     PseudoLoglikelihood,
     Request,
+    Tag,
 )
 
 WAYS: Mapping[str, type[Request]] = {
@@ -21,6 +22,7 @@ WAYS: Mapping[str, type[Request]] = {
     "generate": Generate,
     "extract": ExtractAnswer,
     "pseudo_loglikelihood": PseudoLoglikelihood,
+    "tag": Tag,
 }
 """Each way to ask that a task may offer, and the request a backend must answer for it."""
 

@@ -30,6 +30,7 @@ COMMANDS = {
     "gate": "Decide whether a run may ship, against a baseline.",
     "noise": "Repeat a run, and say how far scores move when nothing changed.",
     "import": "Write the results of another program as a run folder.",
+    "export": "Write a run in another form, or at a service.",
     "baseline": "Save a run as one small file, or show such a file.",
     "cache": "Show, prune, verify or shrink the response store.",
     "plugin": "Write a plugin package to start from: harness plugin new NAME.",

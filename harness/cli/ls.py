@@ -141,6 +141,9 @@ def _things(registry: Registry, name: str) -> Iterator[tuple[str, str, Options, 
         kinds = ", ".join(aligner.kinds)
         told = f"{aligner.description}; trains on {kinds} rows"
         yield f"--method {name}", told, aligner.options or {}, ""
+    if name in registry.exporters:
+        exporter = registry.exporters[name]
+        yield f"harness export --to {name}", exporter.description, exporter.options, f"{name}."
     if name in registry.importers:
         yield f"harness import: {name}", registry.importers[name].description, {}, ""
     if name in registry.reporters:
@@ -168,6 +171,7 @@ def _known(registry: Registry) -> list[str]:
         registry.aligners,
         registry.reporters,
         registry.importers,
+        registry.exporters,
         registry.metrics,
         suites(registry.tasks),
         suites(registry.probes),
@@ -187,6 +191,7 @@ def _everything(console: Console, registry: Registry) -> None:
         ("alignment methods (--method)", registry.aligners),
         ("report formats (--format)", registry.reporters),
         ("results of other programs (harness import)", registry.importers),
+        ("exporters (harness export --to)", registry.exporters),
         ("metrics (--metrics, [tasks.NAME] metrics)", registry.metrics),
     ):
         rows: Mapping[str, str] = {name: spec.description for name, spec in others.items()}

@@ -28,6 +28,7 @@ from harness.protocols import (
     AlignerSpec,
     BackendSpec,
     ExecutorSpec,
+    ExporterSpec,
     ImporterSpec,
     ProbeSpec,
     ReporterSpec,
@@ -78,6 +79,7 @@ class Registry:
     reporters: dict[str, ReporterSpec] = field(default_factory=dict)
     executors: dict[str, ExecutorSpec] = field(default_factory=dict)
     importers: dict[str, ImporterSpec] = field(default_factory=dict)
+    exporters: dict[str, ExporterSpec] = field(default_factory=dict)
     metrics: dict[str, MetricSpec] = field(default_factory=dict)
     declared: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     failures: Counter[str] = field(default_factory=Counter)
@@ -130,6 +132,10 @@ class Registry:
     def reporter(self, name: str) -> ReporterSpec:
         """The reporter of a format."""
         return _get("format", self.reporters, name)
+
+    def exporter(self, name: str) -> ExporterSpec:
+        """The exporter of that name."""
+        return _get("exporter", self.exporters, name)
 
     def backend(self, scheme: str) -> BackendSpec:
         """The backend of a scheme."""
@@ -342,6 +348,7 @@ _KINDS: tuple[tuple[str, str, str, type], ...] = (
     ("harness_register_reporters", "reporters", "name", ReporterSpec),
     ("harness_register_executors", "executors", "name", ExecutorSpec),
     ("harness_register_importers", "importers", "name", ImporterSpec),
+    ("harness_register_exporters", "exporters", "name", ExporterSpec),
     ("harness_register_metrics", "metrics", "name", MetricSpec),
 )
 

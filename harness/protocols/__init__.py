@@ -42,6 +42,13 @@ from harness.protocols.executors import (
     ExecutorOptions,
     ExecutorSpec,
 )
+from harness.protocols.exporters import (
+    ExportedRun,
+    Exporter,
+    ExporterSpec,
+    ExportOptions,
+    Tracker,
+)
 from harness.protocols.importers import (
     ImportedMetric,
     ImportedRun,
@@ -133,6 +140,10 @@ __all__ = [
     "Executor",
     "ExecutorOptions",
     "ExecutorSpec",
+    "ExportOptions",
+    "ExportedRun",
+    "Exporter",
+    "ExporterSpec",
     "FollowUp",
     "GivesAnswers",
     "HasAnswer",
@@ -170,6 +181,7 @@ __all__ = [
     "TaskOptions",
     "TaskSource",
     "TaskSpec",
+    "Tracker",
     "TrainingEvent",
     "answers_by_sample",
     "bounds_of",

@@ -259,6 +259,15 @@ class ClassProbsRow(TypedDict):
 
 
 @with_config(_STRICT)
+class TagsRow(TypedDict):
+    """Stored tags, and where their words stand."""
+
+    type: Literal["tags"]
+    words: list[Annotated[list[NonNegativeInt], Field(min_length=2, max_length=2)]]
+    tags: list[str]
+
+
+@with_config(_STRICT)
 class FailedRow(TypedDict):
     """A failure; in samples only."""
 
@@ -266,9 +275,11 @@ class FailedRow(TypedDict):
     reason: str
 
 
-StoredResponse = Annotated[LogprobRow | CompletionRow | ClassProbsRow, Field(discriminator="type")]
+StoredResponse = Annotated[
+    LogprobRow | CompletionRow | ClassProbsRow | TagsRow, Field(discriminator="type")
+]
 AnyResponse = Annotated[
-    LogprobRow | CompletionRow | ClassProbsRow | FailedRow, Field(discriminator="type")
+    LogprobRow | CompletionRow | ClassProbsRow | TagsRow | FailedRow, Field(discriminator="type")
 ]
 
 

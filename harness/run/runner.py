@@ -91,13 +91,16 @@ def run(
         session = RunSession(plan, backend, store, registry, on_progress, roles)
         stopped = _ask(session, stepping)
         record.rejected = store.rejected
+        for task in plan.tasks:
+            runfolder.write_samples(folder, task.task.name, session.records(task))
         result = _result(session, record, complete=stopped is None)
         try:
             if gate is not None and stopped is None:
                 judged = gate.judge(_scored(session, result), plan, spec.seed, stepping)
                 result = dataclasses.replace(result, gate=judged)
         finally:  # what is scored is kept, whatever judging meets
-            _write(session, record, result)
+            record.write(result.status)
+            runfolder.write_result(folder, result)
     registry.notify("harness_run_finished", result=result)
     if stopped is not None:
         raise _with_way_on(stopped, session, folder, store.path is not None) from stopped
@@ -111,14 +114,6 @@ def _scored(session: RunSession, result: RunResult) -> ScoredRun:
     """The run as it will be read again, from the records at hand."""
     samples = {task.task.name: scored_samples(session.records(task)) for task in session.plan.tasks}
     return ScoredRun(result, samples)
-
-
-def _write(session: RunSession, record: _RunRecord, result: RunResult) -> None:
-    """Writes the samples, run.json and, last, results.json with the manifest."""
-    for task in session.plan.tasks:
-        runfolder.write_samples(record.folder, task.task.name, session.records(task))
-    record.write(result.status)
-    runfolder.write_result(record.folder, result)
 
 
 def _ask(session: RunSession, stepping: SequentialGate | None) -> BaseException | None:

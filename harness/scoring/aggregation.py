@@ -190,7 +190,7 @@ def with_metrics(
     measured = _probes(probes, metrics, records)
     return replace(
         result,
-        errors=sum(record.error is not None for record in originals),
+        errors=len({record.sample.id for record in originals if record.error is not None}),
         metrics={**result.metrics, **estimate(metrics, originals)},
         groups=_merged(result.groups, _by_group(metrics, members)),
         probes=_merged(result.probes, measured),

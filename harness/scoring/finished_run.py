@@ -193,7 +193,8 @@ class _Rescored:
         if not added.names:
             return _With(self._result, self._records, added)
         records = [self._scored(record, added) for record in self._records]
-        samples = [record.sample for record in records if record.probe is None]
+        first = (record for record in records if record.probe is None and record.repeat == 0)
+        samples = [record.sample for record in first]
         notes = added_metrics.remarks_of(added.graders, samples)
         result = aggregation.with_metrics(
             self._result, added.metrics, records, self._probes(), notes

@@ -20,7 +20,7 @@ from harness.authoring.measures.repeats import majority, mean_of, pass_all, pass
 from harness.config import reducer_of
 from harness.protocols import HasAnswer, Metric, Task, bounds_of
 from harness.stats import estimates
-from harness.types import Completion, Estimate, SampleRecord, Score, ScoreValue, Unscored
+from harness.types import MODEL, Completion, Estimate, SampleRecord, Score, ScoreValue, Unscored
 
 Answers: TypeAlias = Mapping[str, Sequence[tuple[float, str]]]
 """Sample → (value, what was answered) of each repeat."""
@@ -107,7 +107,8 @@ def _answered(task: Task, record: SampleRecord) -> str:
     given = task.answer_of(record.sample, record.responses) if isinstance(task, HasAnswer) else None
     if given is not None:
         return given
-    texts = [each.text for each in record.responses if isinstance(each, Completion)]
+    said = (each for asked in record.rounds for each in asked.of(MODEL))
+    texts = [each.text for each in said if isinstance(each, Completion)]
     return " ".join(" ".join(texts).casefold().split())
 
 

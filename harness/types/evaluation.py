@@ -132,8 +132,26 @@ class ExtractAnswer:
     answerable: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A tag for each word of ``text``, from a token-classification head.
+
+    ``words`` holds the first character's place of each word and the one after its last, in order;
+    empty where the model's own way of splitting a text into words is wanted.
+    """
+
+    text: str
+    words: tuple[tuple[int, int], ...] = ()
+
+
 Request: TypeAlias = (
-    Loglikelihood | RollingLoglikelihood | Generate | Classify | PseudoLoglikelihood | ExtractAnswer
+    Loglikelihood
+    | RollingLoglikelihood
+    | Generate
+    | Classify
+    | PseudoLoglikelihood
+    | ExtractAnswer
+    | Tag
 )
 
 
@@ -209,7 +227,18 @@ class Failed:
     reason: str
 
 
-Response: TypeAlias = Logprob | Completion | ClassProbs | Failed
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """A tag a word (``O``, ``B-person``, …), and where the words stand in the text.
+
+    ``words`` are those of the request where it names any.
+    """
+
+    words: tuple[tuple[int, int], ...]
+    tags: tuple[str, ...]
+
+
+Response: TypeAlias = Logprob | Completion | ClassProbs | Tags | Failed
 
 # --------------------------------------------------------------------------- scores
 

@@ -10,11 +10,21 @@ from typing import Any
 from harness.authoring.readers import text_files
 from harness.errors import DataError
 from harness.protocols import ImportedMetric, ImportedRun, ImportedTask
-from harness.types import Completion, Failed, Generate, Message, Sample, SampleRecord
+from harness.types import (
+    Completion,
+    Failed,
+    Generate,
+    Message,
+    Sample,
+    SampleRecord,
+    ScoreValue,
+    Unscored,
+)
 from harness_importers import reading
 from harness_importers.reading import mapping, need, number, sequence, text
 
 _DEPTH = 4
+_GROUP = "group."
 
 
 class EveryEvalEver:
@@ -89,9 +99,8 @@ def _task(
     data = "/".join(each for each in where if isinstance(each, str) and each)
     records = _records(name, instances, keys, next(iter(metrics)) if len(metrics) == 1 else None)
     known = [int(each) for each in counts if each is not None and each > 0]
-    return ImportedTask(
-        name, metrics, "unknown", data or name, records, known[0] if known else None
-    )
+    n = max([*known, len(records)]) or None  # samples that failed are in no metric's count
+    return ImportedTask(name, metrics, "unknown", data or name, records, n)
 
 
 def _metric_name(result: Mapping[str, Any], taken: Mapping[str, object]) -> str:
@@ -108,6 +117,8 @@ def _metric(result: Mapping[str, Any]) -> ImportedMetric:
     error = mapping(uncertainty.get("standard_error"))
     least, most = number(config.get("min_score")), number(config.get("max_score"))
     lower = config.get("lower_is_better")
+    if mapping(config.get("additional_details")).get("direction") == "neither":
+        lower = None  # the schema has no third direction; our own exporter says it so
     confidence = number(interval.get("confidence_level"))
     return ImportedMetric(
         number(details.get("score")),
@@ -165,7 +176,10 @@ def _records(
         if metric is None:
             continue
         record = _record(row)
-        scores = {metric: float(row["evaluation"]["score"])}
+        error = text(row.get("error"))
+        scores: dict[str, ScoreValue] = {
+            metric: Unscored(error) if error else float(row["evaluation"]["score"])
+        }
         earlier = found.get(record.sample.id)
         if earlier is not None and metric in earlier.scores:
             raise DataError(
@@ -183,11 +197,18 @@ def _record(row: Mapping[str, Any]) -> SampleRecord:
     given = row["input"]
     asked, references = text(given.get("raw")), tuple(map(text, sequence(given.get("reference"))))
     content = row.get("sample_hash") or [asked, *references]
+    kept = mapping(row.get("metadata"))
     sample = Sample(
         reading.content_id(row["sample_id"], content),
         asked,
         references,
         tuple(map(text, sequence(given.get("choices")))),
+        text(kept.get("cluster")) or None,
+        {
+            name.removeprefix(_GROUP): text(value)
+            for name, value in kept.items()
+            if name.startswith(_GROUP)
+        },
     )
     prompt = Generate(text(given.get("formatted")) or asked)
     if row.get("error"):

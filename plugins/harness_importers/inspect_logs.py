@@ -110,7 +110,7 @@ def _run(path: Path) -> ImportedRun:
     model = text(asked.get("model")) or "unknown"
     return ImportedRun(
         model,
-        [_task(path, log, asked)],
+        [_task(log, asked)],
         f"Inspect {version}",
         {},
         text(asked.get("created")) or None,
@@ -118,7 +118,7 @@ def _run(path: Path) -> ImportedRun:
     )
 
 
-def _task(path: Path, log: _Log, asked: Mapping[str, Any]) -> ImportedTask:
+def _task(log: _Log, asked: Mapping[str, Any]) -> ImportedTask:
     dataset = mapping(asked.get("dataset"))
     results = mapping(log.header.get("results"))
     found = [mapping(each) for each in sequence(results.get("scores"))]

@@ -3,37 +3,39 @@
 from __future__ import annotations
 
 from harness.errors import UsageError
-from harness_lm_eval import definition_files, installed
-from harness_lm_eval.definitions import Catalogue, Definition
-from harness_lm_eval.settings import TaskSettings
+from harness_lm_eval import installed
+from harness_lm_eval.catalogue import definition_files, hub_code
+from harness_lm_eval.catalogue.definitions import Definition
+from harness_lm_eval.catalogue.lookup import Catalogue
 
 _AGREE = "--set lm_eval.allow_code=true"
 
 
-def check_files(name: str, catalogue: Catalogue, settings: TaskSettings) -> None:
+def check_files(name: str, catalogue: Catalogue, allow_code: bool) -> None:
     """Refuses Python in folders of the user's own, which is run as soon as it is looked at.
 
-    Definitions that come with lm_eval are as trusted as the installed package that they are.
+    Definitions that come with lm_eval are as trusted as the installed package that they are, but
+    for those that load metrics from the hub, code and all.
 
     Raises:
         UsageError: There is such code, and nobody has agreed to it.
     """
-    if settings.allow_code:
+    if allow_code:
         return
     packaged = installed.task_folder()
     for path in dict.fromkeys(catalogue.paths(name)):
-        if packaged in path.parents:
-            continue
-        functions = definition_files.read(path).functions
-        if functions:
-            files = sorted({str(each.file or each.name) for each in functions})
+        made_of = definition_files.read(path)
+        for metric in hub_code.of(made_of):
+            raise _from_hub(name, metric)
+        if made_of.functions and packaged not in path.parents:
+            files = sorted({str(each.file or each.name) for each in made_of.functions})
             raise UsageError(
                 f"the definition of {name} runs Python code: {', '.join(files)}",
                 f"Read it, and if you trust it, agree with {_AGREE}",
             )
 
 
-def check_task(name: str, definition: Definition, settings: TaskSettings) -> None:
+def check_task(name: str, definition: Definition, allow_code: bool) -> None:
     """Refuses a task that cannot be asked here, and one that runs code nobody agreed to.
 
     Raises:
@@ -46,7 +48,7 @@ def check_task(name: str, definition: Definition, settings: TaskSettings) -> Non
                 f"{name} shows {what} to the model, and models are asked by text alone here",
                 "Run it with `lm-eval run` and a model that takes them.",
             )
-    if settings.allow_code:
+    if allow_code:
         return
     if config.get("unsafe_code"):
         raise UsageError(
@@ -65,10 +67,14 @@ def check_task(name: str, definition: Definition, settings: TaskSettings) -> Non
     if isinstance(kwargs, dict) and kwargs.get("trust_remote_code"):
         return  # datasets has no such code any more; what it cannot load it names
     for metric in hub_metrics(definition):
-        raise UsageError(
-            f"{name} has the metric {metric!r}, whose code is loaded from the hub by `evaluate`",
-            f"Agree with {_AGREE}",
-        )
+        raise _from_hub(name, metric)
+
+
+def _from_hub(name: str, metric: str) -> UsageError:
+    return UsageError(
+        f"{name} has the metric {metric!r}, whose code `evaluate` loads from the hub",
+        f"Agree with {_AGREE}",
+    )
 
 
 def hub_metrics(definition: Definition) -> list[str]:

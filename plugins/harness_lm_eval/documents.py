@@ -11,7 +11,7 @@ from harness.authoring.readers import rows
 from harness.authoring.readers.sources import from_path
 from harness.errors import DataError, HarnessError
 from harness.types import DataSource
-from harness_lm_eval.definitions import Definition, missing_package, plain
+from harness_lm_eval.catalogue.definitions import Definition, missing_package, plain
 from harness_lm_eval.settings import TaskSettings
 
 SEED, OTHER_SEED = 0, 1234
@@ -57,7 +57,7 @@ def make(name: str, definition: Definition, settings: TaskSettings, source: Data
     splits = None if source.kind == "hub" else _splits(name, definition, settings, source)
     try:
         with _seeded():
-            return _construct(definition, splits)
+            return construct(definition, splits)
     except HarnessError:
         raise
     except ImportError as error:
@@ -66,7 +66,7 @@ def make(name: str, definition: Definition, settings: TaskSettings, source: Data
         raise _explained(name, definition, source, error) from error
 
 
-def _construct(definition: Definition, splits: Splits | None) -> Any:
+def construct(definition: Definition, splits: Mapping[str, Any] | None) -> Any:
     """As ``TaskFactory`` does it, but for the documents."""
     import inspect
 
@@ -85,7 +85,7 @@ def _construct(definition: Definition, splits: Splits | None) -> Any:
     return made
 
 
-def _download(splits: Splits) -> Any:
+def _download(splits: Mapping[str, Any]) -> Any:
     """The method that lm_eval lets tasks override to get their data from elsewhere."""
 
     def download(self: Any, *arguments: Any, **named: Any) -> None:  # noqa: ARG001

@@ -20,7 +20,7 @@ from harness.protocols import HasValue, Metric
 from harness.types import DataSource, Estimate, HubDataset, Request, Response, Sample, Score
 from harness.types import ScoreValue as Value
 from harness_lm_eval import installed
-from harness_lm_eval.definitions import Aggregate, GroupDefinition
+from harness_lm_eval.catalogue.definitions import Aggregate, GroupDefinition
 from harness_lm_eval.settings import TaskSettings
 from harness_lm_eval.task import LmEvalTask
 
@@ -40,15 +40,22 @@ class LmEvalGroup:
         name: What users call it.
         definition: What is in it.
         settings: The user's, for every member.
+        allow_code: Whether the user agreed to what they run.
     """
 
     scored_by = ()
 
-    def __init__(self, name: str, definition: GroupDefinition, settings: TaskSettings) -> None:
+    def __init__(
+        self,
+        name: str,
+        definition: GroupDefinition,
+        settings: TaskSettings,
+        allow_code: bool = False,
+    ) -> None:
         self.name = name
         self.definition = definition
         self._members = {
-            each.name: LmEvalTask(f"{name}/{each.name}", each, settings)
+            each.name: LmEvalTask(f"{name}/{each.name}", each, settings, allow_code)
             for each in definition.tasks()
         }
         self._subgroups = dict(_subgroups(definition))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-RESAMPLES, FEWEST, WORK = 1000, 100, 1_000_000
+RESAMPLES, FEWEST, WORK = 300, 100, 300_000
 """Of other aggregations: as many as ``WORK`` values allow, within these bounds."""
 _SHARES = ("acc", "acc_norm", "acc_bytes", "acc_mutual_info", "exact_match")
 """Means of 0 and 1, where lm_eval's own ``process_results`` scores."""

@@ -37,7 +37,7 @@ def harness_commands(app: click.Group) -> None:
 
 
 def _names(settings: Mapping[str, str]) -> Mapping[str, str]:
-    from harness_lm_eval import index
+    from harness_lm_eval.catalogue import index
 
     if not settings:  # the common case needs no pydantic, which takes a moment to import
         return index.told([])

@@ -9,7 +9,7 @@ from typing import Any
 from harness.protocols import Metric
 from harness.types import ScoreValue
 from harness_lm_eval import installed, metrics
-from harness_lm_eval.definitions import Definition
+from harness_lm_eval.catalogue.definitions import Definition
 from harness_lm_eval.metrics import Kept
 
 

@@ -26,9 +26,6 @@ class TaskSettings(BaseModel):
     input: str | None = Field(
         None, description="field of a document that probes may change (default: found in the text)"
     )
-    allow_code: bool = Field(
-        False, description="let the task run code of the model, of its folder or of the hub"
-    )
 
 
 class SourceSettings(TaskSettings):
@@ -39,4 +36,7 @@ class SourceSettings(TaskSettings):
     )
     metadata: str | None = Field(
         None, description='JSON object for tasks that make their data: {"max_seq_lengths": [4096]}'
+    )
+    allow_code: bool = Field(
+        False, description="let the task run code of the model, of its folder or of the hub"
     )

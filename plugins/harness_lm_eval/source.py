@@ -10,8 +10,10 @@ from harness.authoring.readers import text_files
 from harness.errors import UsageError
 from harness.protocols import Task, TaskOptions, TaskSpec
 from harness.types import HubDataset
-from harness_lm_eval import consent, index
-from harness_lm_eval.definitions import Catalogue, Definition, Found
+from harness_lm_eval import consent
+from harness_lm_eval.catalogue import index
+from harness_lm_eval.catalogue.definitions import Definition, Found
+from harness_lm_eval.catalogue.lookup import Catalogue
 from harness_lm_eval.settings import SourceSettings, TaskSettings
 
 PREFIX = "lm_eval"
@@ -34,9 +36,9 @@ def find(name: str, settings: Mapping[str, str]) -> Sequence[TaskSpec]:
     """
     chosen = option_models.read(SourceSettings, settings, PREFIX)
     catalogue = Catalogue(index.of(chosen.include), _metadata(chosen.metadata))
-    consent.check_files(name, catalogue, chosen)
+    consent.check_files(name, catalogue, chosen.allow_code)
     shared = {key: value for key, value in settings.items() if key in TaskSettings.model_fields}
-    return [_spec(found, shared) for found in catalogue.find(name)]
+    return [_spec(found, shared, chosen.allow_code) for found in catalogue.find(name)]
 
 
 def _metadata(text: str | None) -> Mapping[str, object]:
@@ -50,27 +52,27 @@ def _metadata(text: str | None) -> Mapping[str, object]:
     return value
 
 
-def _spec(found: Found, shared: Mapping[str, str]) -> TaskSpec:
+def _spec(found: Found, shared: Mapping[str, str], allow_code: bool) -> TaskSpec:
     name = f"{PREFIX}:{found.name}"
     return TaskSpec(
         name,
         _description(found),
-        partial(_open, found),
+        partial(_open, found, allow_code),
         hub=_hub(found),
         options=TaskSettings,
         defaults=shared,
     )
 
 
-def _open(found: Found, options: TaskOptions) -> Task:
+def _open(found: Found, allow_code: bool, options: TaskOptions) -> Task:
     from harness_lm_eval.group import LmEvalGroup
     from harness_lm_eval.task import LmEvalTask
 
     name = f"{PREFIX}:{found.name}"
     settings = option_models.read(TaskSettings, options.values, name)
     if isinstance(found, Definition):
-        return LmEvalTask(name, found, settings)
-    return LmEvalGroup(name, found, settings)
+        return LmEvalTask(name, found, settings, allow_code)
+    return LmEvalGroup(name, found, settings, allow_code)
 
 
 def _description(found: Found) -> str:

@@ -14,7 +14,8 @@ from harness.protocols import Metric
 from harness.types import DataSource, Request, Response, Sample, ScoreValue
 from harness_lm_eval import consent, documents, installed, reporting
 from harness_lm_eval.asking import Asked, Asking, Instances
-from harness_lm_eval.definitions import Definition
+from harness_lm_eval.catalogue import hub_code
+from harness_lm_eval.catalogue.definitions import Definition
 from harness_lm_eval.reporting import Reported
 from harness_lm_eval.samples import Reader
 from harness_lm_eval.settings import TaskSettings
@@ -29,10 +30,14 @@ class LmEvalTask:
         name: What users call it.
         definition: What it is.
         settings: The user's.
+        allow_code: Whether the user agreed to what it runs.
     """
 
-    def __init__(self, name: str, definition: Definition, settings: TaskSettings) -> None:
+    def __init__(
+        self, name: str, definition: Definition, settings: TaskSettings, allow_code: bool = False
+    ) -> None:
         self.name = name
+        self._allow_code = allow_code
         self.definition = definition
         self._settings = settings
         self._reported: Reported = reporting.declared(definition)
@@ -96,7 +101,7 @@ class LmEvalTask:
             DataError: The documents cannot be loaded, or do not fit the definition.
         """
         installed.prepare()
-        consent.check_task(self.name, self.definition, self._settings)
+        consent.check_task(self.name, self.definition, self._allow_code)
         made = documents.make(self.name, self.definition, self._settings, data)
         self._check_metrics(made)
         self._asking = Asking(self.name, made, self._settings, data)
@@ -141,18 +146,29 @@ class LmEvalTask:
         return self._asking.ask(place, self._reader.variant(sample, original))
 
     def _check_metrics(self, made: Any) -> None:
+        for metric in hub_code.of(self.definition.files):
+            self._load(metric)
         functions = getattr(made, "_metric_fn_list", {})
         for metric in consent.hub_metrics(self.definition):
             if functions.get(metric) is None:
-                raise UsageError(
-                    f"{self.name} has the metric {metric!r}, whose code `evaluate` could not load "
-                    "from the hub",
-                    "Run it once where the hub can be reached.",
-                )
+                self._load(metric)
         if not reporting.made(self.definition, made).metrics:
             raise DataError(
                 f"{self.name} reports no metric", expected="a definition with a metric_list"
             )
+
+    def _load(self, metric: str) -> None:
+        """Has ``evaluate`` load a metric now, so that none is missing when answers are there."""
+        import evaluate
+
+        try:
+            evaluate.load(metric)
+        except Exception as error:
+            raise UsageError(
+                f"{self.name} has the metric {metric!r}, whose code `evaluate` cannot load from "
+                f"the hub: {type(error).__name__}",
+                "Run it once where the hub can be reached.",
+            ) from error
 
 
 def _filtered(made: Any, instances: Instances) -> Iterator[tuple[str, list[Any]]]:

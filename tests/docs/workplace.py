@@ -77,7 +77,24 @@ def write_data(root: Path, folder: Path) -> None:
         folder / "capitals.jsonl",
         ({"country": country, "capital": capital} for country, capital in capitals.items()),
     )
+    _write(
+        folder / "newer.tsv", "".join(f"{row['text']}\t{row['label']}\n" for row in sample("sst2"))
+    )
+    _write(folder / "corpus.txt", "".join(row["document"] + "\n" for row in summaries))
     _write_rows(folder / "labelled.jsonl", _labelled(40))
+    training = [
+        {"prompt": f"{row['text']}?", "completion": " yes", "label": row["label"]}
+        for row in sample("sst2")
+    ]
+    _write_rows(folder / "training.jsonl", training)
+    options = {"text": ["a cup", "the rain"], "label": ["A", "B"]}
+    _write_rows(
+        folder / "arc_easy.jsonl",
+        (
+            {"question": f"What fell on day {day}?", "choices": options, "answerKey": "B"}
+            for day in range(8)
+        ),
+    )
     _write(folder / "mail.csv", "body,is_spam\nbuy now,1\nsee you soon,0\ncheap,1\nthanks,0\n")
 
 
@@ -137,6 +154,9 @@ def write_configs(root: Path, folder: Path) -> None:
     tasks = (root / "docs" / "tasks.md").read_text("utf-8")
     (declared,) = [block for block in blocks(tasks, "toml") if "# my-tasks.toml" in block]
     _write(folder / "my-tasks.toml", declared)
+    bridge = (root / "docs" / "lm-eval.md").read_text("utf-8")
+    (world,) = [block for block in blocks(bridge, "yaml") if "world.yaml" in block]
+    _write(folder / "my_definitions" / "world.yaml", world)
     alignment = (root / "docs" / "alignment.md").read_text("utf-8")
     (accelerate,) = blocks(alignment, "yaml")
     _write(folder / "fsdp.yaml", accelerate)

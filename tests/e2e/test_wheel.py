@@ -19,6 +19,7 @@ PACKAGES = {
     "harness",
     "harness_align",
     "harness_backends",
+    "harness_data",
     "harness_grounding",
     "harness_probes",
     "harness_ray",

@@ -20,6 +20,8 @@ from harness.types import (
     Sample,
     SampleRecord,
     ScoreValue,
+    Tag,
+    Tags,
 )
 
 
@@ -102,6 +104,12 @@ def _plain(prompt: Prompt) -> str:
     return "\n\n".join(f"{message.role}: {message.content}" for message in prompt)
 
 
+def tagged_text(text: str, words: Sequence[tuple[int, int]], tags: Sequence[str]) -> str:
+    """The words that have a tag, a line each, with it; empty where all are ``O``."""
+    pairs = zip(words, tags, strict=True)
+    return "\n".join(f"{text[start:end]}\t{tag}" for (start, end), tag in pairs if tag != "O")
+
+
 def response_text(record: SampleRecord) -> str:
     """What the model answered: its text, its likeliest continuation or its likeliest label."""
     best, text = float("-inf"), ""
@@ -111,6 +119,8 @@ def response_text(record: SampleRecord) -> str:
                 return f"(failed: {reason})"
             case _, Completion(answer):
                 return answer
+            case Tag(said), Tags(words, tags):
+                return tagged_text(said, words, tags)
             case Classify(_, labels), ClassProbs(probabilities):
                 return max(zip(probabilities, labels, strict=False))[1]
             case Loglikelihood(_, continuation), Logprob(total) if total > best or not text:

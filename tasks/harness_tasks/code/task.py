@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from harness.authoring import generation, options, prompts, sandbox
+from harness.authoring import generation, options, prompts
 from harness.authoring.grading import Graded
+from harness.authoring.io import sandbox
 from harness.authoring.metrics import Mean
 from harness.authoring.readers.rows import Header, Place
 from harness.authoring.readers.samples import read, shared

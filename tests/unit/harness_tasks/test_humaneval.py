@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness import plugins
-from harness.authoring import sandbox
+from harness.authoring.io import sandbox
 from harness.config import RunSpec
 from harness.errors import DataError, UsageError
 from harness.protocols import TaskOptions

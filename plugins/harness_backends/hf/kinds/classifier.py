@@ -95,7 +95,7 @@ class ClassifierHead:
     def question(self, request: Request) -> _Text:
         """See ``Head``; a text that is too long loses its end, as classifiers are trained.
 
-        Of a pair the first text is cut: a premise, of which the hypothesis speaks.
+        Of a pair the longer text is cut first.
         """
         assert isinstance(request, Classify)
         meaning = self._meaning(request.labels)
@@ -103,9 +103,8 @@ class ClassifierHead:
         encoded = self._tokenizer(*texts, verbose=False)
         too_long = len(encoded["input_ids"]) > self._max_length
         if too_long:
-            how = True if request.pair is None else "only_first"
             encoded = self._tokenizer(
-                *texts, truncation=how, max_length=self._max_length, verbose=False
+                *texts, truncation=True, max_length=self._max_length, verbose=False
             )
         row = Row(tuple(encoded["input_ids"]), tuple(encoded.get("token_type_ids", ())))
         return _Text((row,), too_long, meaning)

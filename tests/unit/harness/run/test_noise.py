@@ -115,7 +115,7 @@ def test_a_gate_may_not_ask_for_less_than_noise(registry, spec, tmp_path) -> Non
     instrument_noise.check(parse_gate(config(margin / 2, tier="advisory")))
     instrument_noise.check(parse_gate(config(margin * 1.01)))
     done = runner.run(replace(spec, gate=config(margin * 3), out=tmp_path / "p"), registry)
-    assert done.verdict is not None
+    assert done.result.gate is not None
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"schema": 2, "replicates": [], "tasks": {}}'])

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from harness.authoring import sandbox
-from harness.authoring.sandbox import Limits, Sandbox, find
+from harness.authoring.io import sandbox
+from harness.authoring.io.sandbox import Limits, Sandbox, find
 from harness.errors import RunFailedError, UsageError
 
 QUICK = Limits(seconds=3)

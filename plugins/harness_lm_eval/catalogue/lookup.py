@@ -1,90 +1,21 @@
 """From a name to the definitions behind it, as lm_eval resolves them, without their data.
 
-A definition is a checked table. Nothing is downloaded here; what is imported is the Python that
-the YAML names, and only after ``consent`` has agreed to it.
+Nothing is downloaded here; what is imported is the Python that the YAML names, and only after
+``consent`` has agreed to it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from copy import deepcopy
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from harness.errors import DataError, HarnessError, UnknownNameError, UsageError
-from harness_lm_eval import definition_files, installed
-from harness_lm_eval.definition_files import DefinitionFiles
-from harness_lm_eval.index import Named
-
-
-@dataclass(frozen=True, slots=True)
-class Definition:
-    """One task of theirs, not yet made.
-
-    Attributes:
-        name: Its name.
-        config: The table, functions resolved; ``class`` holds its class where it has one.
-        files: What it is made of.
-        overridden: What a group changes, for the version.
-    """
-
-    name: str
-    config: Mapping[str, Any]
-    files: DefinitionFiles
-    overridden: str = ""
-
-    @property
-    def task_name(self) -> str:
-        """The name, as their groups ask for it."""
-        return self.name
-
-
-@dataclass(frozen=True, slots=True)
-class Aggregate:
-    """A metric that a group computes from its members.
-
-    Attributes:
-        metric: Its name among the members' metrics.
-        filters: Of which filters; None for every one.
-        by_size: Whether a member counts as often as it has samples.
-    """
-
-    metric: str
-    filters: tuple[str, ...] | None
-    by_size: bool
-
-
-@dataclass(frozen=True, slots=True)
-class GroupDefinition:
-    """A group of theirs.
-
-    Attributes:
-        name: Its name.
-        children: Tasks and groups.
-        aggregates: What it reports of them; none where it is a mere collection.
-        version: As its YAML says.
-        files: Its YAML.
-    """
-
-    name: str
-    children: tuple[Definition | GroupDefinition, ...]
-    aggregates: tuple[Aggregate, ...]
-    version: str
-    files: DefinitionFiles
-
-    def tasks(self) -> Iterator[Definition]:
-        """Every task in it, in order, each once."""
-        seen: set[str] = set()
-        for child in self.children:
-            found = child.tasks() if isinstance(child, GroupDefinition) else iter([child])
-            for each in found:
-                if each.name not in seen:
-                    seen.add(each.name)
-                    yield each
-
-
-Found: TypeAlias = Definition | GroupDefinition
+from harness_lm_eval import installed
+from harness_lm_eval.catalogue import definition_files
+from harness_lm_eval.catalogue.definitions import Found, GroupDefinition, missing_package
+from harness_lm_eval.catalogue.index import Named
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +65,7 @@ class Catalogue:
 
     def _load(self, name: str) -> Found:
         installed.prepare()
-        from harness_lm_eval.factory import DefinitionFactory
+        from harness_lm_eval.catalogue.factory import DefinitionFactory
 
         try:
             return DefinitionFactory(self.names, self.metadata).load(name)
@@ -144,6 +75,12 @@ class Catalogue:
             raise missing_package(name, error) from error
         except RecursionError as error:
             raise DataError(f"the group {name} holds itself", expected="groups that end") from error
+        except OSError as error:  # a connection's errors are such
+            raise UsageError(
+                f"lm_eval:{name} needs the network as soon as it is read: "
+                f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
+                "Run it once where the hub can be reached.",
+            ) from error
         except Exception as error:
             path = self.names[name].path
             raise DataError(
@@ -151,17 +88,6 @@ class Catalogue:
                 path=path,
                 expected="a definition that `lm-eval validate` accepts",
             ) from error
-
-
-def missing_package(name: str, error: ImportError) -> UsageError:
-    """What to say of a definition whose Python imports what is not there."""
-    package = (error.name or "").partition(".")[0]
-    return UsageError(
-        f"lm_eval:{name} needs a package that is not installed: {error}",
-        f"Install it, most likely with: pip install {package.replace('_', '-')}"
-        if package
-        else "Install what its folder's README names.",
-    )
 
 
 def _leaves(group: GroupDefinition) -> Iterator[Found]:
@@ -183,21 +109,3 @@ def _members(listed: Any) -> Iterator[str]:
                 yield from _members(each.get("task") or [])
             elif isinstance(each.get("task"), str):
                 yield each["task"]
-
-
-def aggregates_of(listed: Sequence[Any] | None) -> tuple[Aggregate, ...]:
-    """A group's ``aggregate_metric_list``, as lm_eval checked it."""
-    return tuple(
-        Aggregate(
-            each.metric,
-            None if each.filter_list is None else tuple(each.filter_list),
-            bool(each.weight_by_size),
-        )
-        for each in listed or ()
-    )
-
-
-def plain(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy of a table that lm_eval may change; functions and classes stay the same objects."""
-    memo: dict[int, Any] = {id(value): value for value in config.values() if callable(value)}
-    return deepcopy(dict(config), memo)

@@ -10,15 +10,15 @@ from lm_eval.api.group import Group
 from lm_eval.tasks._factory import TaskFactory
 from lm_eval.tasks._index import Entry, Kind
 
-from harness_lm_eval import definition_files
-from harness_lm_eval.definition_files import DefinitionFiles
-from harness_lm_eval.definitions import (
+from harness_lm_eval.catalogue import definition_files
+from harness_lm_eval.catalogue.definition_files import DefinitionFiles
+from harness_lm_eval.catalogue.definitions import (
     Definition,
     Found,
     GroupDefinition,
     aggregates_of,
 )
-from harness_lm_eval.index import Named
+from harness_lm_eval.catalogue.index import Named
 
 _KINDS = {"task": Kind.TASK, "class": Kind.PY_TASK, "group": Kind.GROUP, "tag": Kind.TAG}
 _NO_FILES = DefinitionFiles((), ())

@@ -76,7 +76,7 @@ def _of_folder(folder: Path, own: bool) -> dict[str, Named]:
     if (known := _read(kept)) is not None:
         return known
     if own:
-        from harness_lm_eval import definition_files
+        from harness_lm_eval.catalogue import definition_files
 
         for path in _yaml_files(folder):
             definition_files.table_of(path)  # lm_eval leaves out what is no YAML, silently
