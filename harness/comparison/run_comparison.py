@@ -18,7 +18,7 @@ from harness.comparison.comparability import TaskIdentity
 from harness.comparison.measure import CannotCompare, MetricsOfTask, PairedMetric, Pairs
 from harness.comparison.metric_kinds import MeanScores
 from harness.errors import DataError, HarnessError
-from harness.protocols import Metric
+from harness.protocols import UNCALIBRATED, Metric
 from harness.results.baseline import ScoredRun, ScoredSample
 from harness.stats import compare as paired
 from harness.stats.bounded import BoundedMean
@@ -30,6 +30,7 @@ from harness.types import (
     MetricResult,
     RunComparison,
     TaskComparison,
+    TaskResult,
 )
 
 FLIPS_KEPT = 50
@@ -181,6 +182,7 @@ def _compare_task(
             skipped[name] = str(reason)
             continue
         groups += _compare_groups(name, found, before)
+    compared = [replace(each, calibration=_calibration(results, each.metric)) for each in compared]
     return TaskComparison(
         task,
         shared,
@@ -193,6 +195,12 @@ def _compare_task(
         skipped,
         forced,
     )
+
+
+def _calibration(results: Sequence[TaskResult], metric: str) -> str | None:
+    """What is known of a judge's errors: no more than of the less known one."""
+    given = [each.metrics[metric].calibration for each in results if metric in each.metrics]
+    return UNCALIBRATED if UNCALIBRATED in given else given[0]
 
 
 def _compare_metric(

@@ -69,6 +69,7 @@ class MetricComparison:
         adjusted_p_value: ``p_value`` corrected for all metrics on the page (Holm); words rest
             on it.
         false_discovery_p_value: The same by Benjamini and Hochberg.
+        calibration: As in ``MetricResult``; ``uncalibrated`` where it is so in either run.
     """
 
     metric: str
@@ -89,6 +90,7 @@ class MetricComparison:
     ideal: float | None = None
     adjusted_p_value: float | None = None
     false_discovery_p_value: float | None = None
+    calibration: str | None = None
 
     @property
     def _up_is_better(self) -> bool | None:

@@ -18,6 +18,7 @@ from harness.types import (
     RunComparison,
     TaskComparison,
 )
+from harness_reports import numbers
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -102,7 +103,7 @@ def _row(metric: MetricComparison) -> list[str]:
     difference = metric.difference
     shown = metric.verdict != "no difference shown"
     return [
-        metric.metric,
+        numbers.label(metric.metric, None, None, metric.calibration),
         f"{metric.baseline.value:.4g}",
         f"{metric.candidate.value:.4g}",
         f"{difference.value:+.3g}",
