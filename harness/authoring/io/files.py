@@ -13,9 +13,11 @@ from typing import Any, TextIO
 
 from harness import regular_files
 from harness.authoring.io.serialization import dumps
+from harness.errors import HarnessError
 from harness.regular_files import check_folder, open_binary, read_bytes, read_text
 
 __all__ = [
+    "cache_folder",
     "check_folder",
     "open_binary",
     "read_bytes",
@@ -58,6 +60,29 @@ def replacing(path: Path, mode: int = 0o666) -> Iterator[TextIO]:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def cache_folder() -> Path:
+    """``$HARNESS_CACHE``, else the platform's cache folder; it may not be there yet.
+
+    Raises:
+        HarnessError: There is no home folder to keep it in.
+    """
+    folder = os.environ.get("HARNESS_CACHE")
+    if folder:
+        return Path(folder)
+    import platformdirs
+
+    try:
+        path = platformdirs.user_cache_path("evalign")
+    except RuntimeError:  # nobody knows the home folder; older versions leave the `~`
+        path = Path("~")
+    if not path.is_absolute():
+        raise HarnessError(
+            "there is no home folder to keep responses in",
+            "Set HARNESS_CACHE to a folder, or give --no-cache.",
+        )
+    return path
 
 
 def write_json(path: Path, value: Any, mode: int = 0o666) -> None:

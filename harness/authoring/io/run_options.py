@@ -69,6 +69,11 @@ _RUN_OPTIONS = (
     ),
     click.option("--probes", type=Names(), help="Probes and suites of probes, on every task."),
     click.option(
+        "--retrieve",
+        metavar="FOLDER|FILE",
+        help="Ask again with passages that are found there: --probes retrieval, with its corpus.",
+    ),
+    click.option(
         "--metrics",
         type=Names(),
         help="Registered metrics to compute beside the tasks' own; `harness ls` lists them.",
@@ -120,6 +125,10 @@ def run_spec(given: Mapping[str, Any]) -> RunSpec:
     backend, tasks = config.parse_settings(values.pop("settings"))
     values["backend_settings"], values["task_settings"] = backend, tasks
     values["data"] = config.parse_data(values["data"])
+    corpus = values.pop("retrieve")
+    if corpus is not None:
+        values["probes"] = (*(values["probes"] or ()), "retrieval")
+        tasks.setdefault("retrieval", {})["corpus"] = corpus
     if values["batch_size"] == "auto":
         values["batch_size"] = None
     if values.pop("no_cache"):
