@@ -129,7 +129,7 @@ def _everything(console: Console, registry: Registry) -> None:
         ("executors (--executor)", registry.executors),
         ("alignment methods (--method)", registry.aligners),
         ("report formats (--format)", registry.reporters),
-        ("metrics (--metrics, [tasks.NAME] metrics)", registry.metrics),
+        ("metrics (--metrics, metrics of declared tasks)", registry.metrics),
     ):
         rows: Mapping[str, str] = {name: spec.description for name, spec in others.items()}
         _rows(console, title, rows.items())

@@ -10,6 +10,7 @@ import harness
 from harness.authoring.grading import MetricSpec
 from harness.protocols import ProbeSpec, TaskSpec
 from harness_grounding.metrics import specs
+from harness_grounding.retrieval import specs as retrieval
 from harness_grounding.tasks import support
 
 
@@ -28,9 +29,7 @@ def harness_register_metrics() -> Iterable[MetricSpec]:
 @harness.hookimpl
 def harness_register_probes() -> Iterable[ProbeSpec]:
     """``retrieval``."""
-    from harness_grounding.retrieval import probe
-
-    return [probe.SPEC]
+    return retrieval.SPECS
 
 
 @harness.hookimpl

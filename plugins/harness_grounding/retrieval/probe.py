@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from harness.authoring import option_models, templates
 from harness.authoring.metrics import Resamplable, clusters_of, statistics_of, values_of
 from harness.errors import UsageError
-from harness.protocols import Ask, Metric, Probe, ProbeOptions, ProbeSpec, bounds_of
+from harness.protocols import Ask, Metric, Probe, ProbeOptions, bounds_of
 from harness.stats import estimates, resampling
 from harness.stats.inference import Array
 from harness.types import Estimate, Sample, Score, Skipped
@@ -232,11 +232,3 @@ def open_retrieval(options: ProbeOptions) -> Probe:
         UsageError: One is out of range.
     """
     return Retrieval(option_models.read(Options, options.values, "retrieval"))
-
-
-SPEC = ProbeSpec(
-    "retrieval",
-    "with passages that BM25 finds in a corpus, and without any",
-    open_retrieval,
-    options=Options,
-)
