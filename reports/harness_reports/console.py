@@ -14,6 +14,7 @@ from harness.authoring.literal import one_line
 from harness.types import RunComparison, RunResult
 from harness_reports import comparison
 from harness_reports.groups import GroupTable
+from harness_reports.robustness import ProbeView
 from harness_reports.view import GateView, RunView, TaskView, notes, view
 
 if TYPE_CHECKING:
@@ -189,6 +190,7 @@ def _probes(task: TaskView) -> list[RenderableType]:
         counted = dict.fromkeys(probe.flips_count for probe, _ in shown if probe.flips_count)
         if counted:
             parts.append(Text(f"flips: share of variants with {', or '.join(counted)}", "dim"))
+    parts += [_measured(probe) for probe in task.probes if probe.measures and not probe.rows]
     skipped = [
         f"{probe.name} {count} × {reason}"
         for probe in task.probes
@@ -198,6 +200,17 @@ def _probes(task: TaskView) -> list[RenderableType]:
         text = f"{one_line(task.name)}, variants not asked: {one_line('; '.join(skipped))}"
         parts.append(Text(text, style="dim"))
     return parts
+
+
+def _measured(probe: ProbeView) -> Text:
+    """What a probe measured that has no mean change, of its first metric."""
+    first = probe.measures[0].metric
+    told = [
+        f"{row.measure} {row.number.short} {row.number.interval}".rstrip()
+        for row in probe.measures
+        if row.metric == first
+    ]
+    return Text(f"{one_line(probe.name)}, {one_line(first)}: {one_line('; '.join(told))}")
 
 
 def _gate(gate: GateView) -> list[RenderableType]:
