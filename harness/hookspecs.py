@@ -17,6 +17,7 @@ from harness.protocols import (
     ImporterSpec,
     ProbeSpec,
     ReporterSpec,
+    TaskSource,
     TaskSpec,
 )
 from harness.types import Estimate, RunResult, SampleRecord, Score
@@ -34,6 +35,11 @@ hookimpl = pluggy.HookimplMarker("harness")
 @hookspec
 def harness_register_tasks() -> Iterable[TaskSpec | Declaration]:  # type: ignore[empty-body]
     """Tasks that this plugin offers to ``--tasks``."""
+
+
+@hookspec
+def harness_register_task_sources() -> Iterable[TaskSource]:  # type: ignore[empty-body]
+    """Catalogues of tasks that this plugin offers to ``--tasks PREFIX:NAME``."""
 
 
 @hookspec

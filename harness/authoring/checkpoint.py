@@ -25,7 +25,12 @@ _POINTER = b"version https://git-lfs"
 _LARGE = ("*.safetensors", "*.bin", "*.model", "tokenizer.json", "*.index.json")
 _SUFFIXES = (".json", ".jinja", ".safetensors", ".model", ".txt")
 """Of a checkpoint's files."""
-_CONFIGURATIONS = ("config.json", "generation_config.json", "adapter_config.json")
+_CONFIGURATIONS = (
+    *("config.json", "generation_config.json", "adapter_config.json"),
+    "tokenizer_config.json",
+)
+_LENGTHS = ("model_max_length", "max_position_embeddings", "n_positions", "max_length")
+"""Numbers of tokens that are compared with the lengths of prompts."""
 _PREFIXES = ("_orig_mod.", "module.")
 """What ``torch.compile`` and ``DistributedDataParallel`` put before each weight's name."""
 _LAYERS = re.compile(r"(?:^|\.)(?:layers|layer|h|blocks|block)\.(\d+)\.")
@@ -92,6 +97,10 @@ def _check_configuration(path: Path) -> None:
     kind = found.get("model_type")
     if kind is not None and not isinstance(kind, str):
         raise ModelError(f"{path}: model_type is {str(kind)[:60]!r}, not a name", _AGAIN)
+    for name in _LENGTHS:
+        value = found.get(name)
+        if value is not None and type(value) not in (int, float):
+            raise ModelError(f"{path}: {name} is {str(value)[:60]!r}, not a number", _AGAIN)
 
 
 def check_files(folder: Path) -> dict[str, tuple[int, ...]]:

@@ -11,7 +11,7 @@ from harness.authoring.grading import Grader, grade_all, metrics_of
 from harness.authoring.metrics import UNREAD
 from harness.authoring.prompts import Prompt
 from harness.authoring.tasks import ComposedTask
-from harness.protocols import TaskOptions
+from harness.protocols import TaskAnswers, TaskOptions
 from harness.types import (
     Classify,
     ClassProbs,
@@ -23,6 +23,7 @@ from harness.types import (
     Sampling,
     ScoreValue,
 )
+from harness.types import Prompt as PromptValue
 
 SCORINGS = ("loglikelihood", "classify", "generate")
 """The ways in which such a task may ask."""
@@ -99,7 +100,15 @@ class Asking:
         if self.scoring == "classify":
             second = str(sample.metadata[self.pair]) if self.pair else None
             return [Classify(sample.input, tuple(self.options(sample)), second)]
-        prompt = self.prompt(sample, shots)
+        return self._requests(sample, self.prompt(sample, shots))
+
+    def requests_in_turns(self, sample: Sample, shots: Sequence[Sample] = ()) -> Sequence[Request]:
+        """As ``requests``, with the solved examples as turns of a conversation."""
+        if self.scoring == "classify":
+            return self.requests(sample, shots)
+        return self._requests(sample, self.prompt.turns(sample, shots))
+
+    def _requests(self, sample: Sample, prompt: PromptValue) -> Sequence[Request]:
         if self.scoring == "loglikelihood":
             return choices.loglikelihoods(prompt, self.names(sample))
         return [Generate(prompt, self.sampling)]
@@ -219,10 +228,15 @@ def task(
         settings=settings,
         reader=reader,
         ask=asking.requests,
+        ask_in_turns=asking.requests_in_turns,
+        answer=lambda sample, responses: asking.choice(sample, responses).text,
         grade=grade,
         version=version,
         decisive=decisive,
         without_hub=without_hub,
+        answers=TaskAnswers(
+            "classification" if asking.labels else "multiple_choice", asking.choice, asking.scoring
+        ),
     )
 
 

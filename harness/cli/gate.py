@@ -109,7 +109,7 @@ def _record(registry: Registry, run: Path, verdict: GateVerdict, formats: tuple[
 
     if not run.is_dir() or not is_own(run):
         return
-    result = replace(runfolder.read_result(run), gate=verdict.to_json())
+    result = replace(runfolder.read_result(run), gate=verdict)
     try:
         with runfolder.locked(run):
             runfolder.write_result(run, result)
@@ -127,7 +127,7 @@ def show(verdict: GateVerdict, quiet: bool = False) -> None:
         return
     click.echo(f"{SAID[verdict.verdict]}: {verdict.sentence}\n")
     for each in verdict.rules:
-        tier = "" if each.rule.tier == "blocking" else f"[{each.rule.tier}] "
+        tier = "" if each.decides else f"[{each.tier}] "
         click.secho(f"{each.verdict:<13}", fg=STYLES[each.verdict], nl=False)
         echo(tier + each.sentence)
     for note in verdict.notes:

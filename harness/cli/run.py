@@ -17,6 +17,7 @@ Examples:
   harness run --model ./ckpt --tasks squad --data squad=dev-v2.0.json --limit 200
   harness run --model replay:hypotheses.de --tasks wmt22_en_de --data wmt22_en_de=src.en:ref.de
   harness run --model ./ckpt --tasks sst2 --num-fewshot 3 --set sst2.template=review
+  harness run --model ./ckpt --tasks xsum,squad --data sample --metrics grounding.numbers
   harness run --config harness.toml --out runs/candidate
 
 \b
@@ -65,9 +66,10 @@ def command(context: click.Context, /, quiet: bool, track: tuple[str, ...], **gi
         rendering.render(registry, spec.formats, written, error.folder, quiet)
         raise
     rendering.render(registry, spec.formats, finished.result, finished.folder, quiet)
-    if finished.verdict is None:
+    verdict = finished.result.gate
+    if verdict is None:
         return 0
     if quiet:
-        echo(finished.verdict.sentence)
-    annotate(finished.verdict)
-    return finished.verdict.exit_code
+        echo(verdict.sentence)
+    annotate(verdict)
+    return verdict.exit_code

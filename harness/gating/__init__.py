@@ -17,10 +17,11 @@ from harness.comparison.comparability import TaskIdentity
 from harness.comparison.measure import MetricsOfTask
 from harness.errors import ConfigError
 from harness.gating.config import GateConfig, Mode, Rule, parse_gate
-from harness.gating.fixed import evaluate_fixed
+from harness.gating.fixed import evaluate_fixed, evaluate_scores
 from harness.gating.sequential import SequentialGate, committed_order
-from harness.gating.verdict import Decision, Evidence, GateVerdict, RuleVerdict, differences
+from harness.gating.verdict import differences, join_verdicts
 from harness.results.baseline import ScoredRun
+from harness.types import Decision, Evidence, GateVerdict, RuleVerdict
 
 __all__ = [
     "Decision",
@@ -33,6 +34,8 @@ __all__ = [
     "SequentialGate",
     "committed_order",
     "evaluate",
+    "evaluate_scores",
+    "join_verdicts",
     "parse_gate",
     "with_differences",
 ]
@@ -100,10 +103,10 @@ def _replay(
 
 def _refuse_partial(candidate: ScoredRun) -> None:
     """A run that ended when its verdict was sure is a biased sample for any other test."""
-    recorded = candidate.result.gate or {}
-    used, planned = recorded.get("samples_used"), recorded.get("samples_planned")
-    if not isinstance(used, dict) or not isinstance(planned, dict):
+    recorded = candidate.result.gate
+    if recorded is None:
         return
+    used, planned = recorded.samples_used, recorded.samples_planned
     for task, samples in candidate.samples.items():
         if used.get(task, 0) < planned.get(task, 0) and len(samples) < planned[task]:
             raise ConfigError(
@@ -123,8 +126,8 @@ def planned_samples(
     Raises:
         ConfigError: The rest is nowhere: with a smaller N the bets would not be fair.
     """
-    recorded = (candidate.result.gate or {}).get("samples_planned", {})
-    assert isinstance(recorded, dict)
+    gate = candidate.result.gate
+    recorded = {} if gate is None else gate.samples_planned
     planned: dict[str, dict[str, str | None]] = {}
     for task, samples in candidate.samples.items():
         planned[task] = {each.id: each.cluster for each in samples.values()}

@@ -19,15 +19,18 @@ from harness.comparison.measure import (
 )
 from harness.comparison.metric_kinds import MeanScores
 from harness.comparison.unpaired import UnpairedMetric
-from harness.gating.config import DROPS, GateConfig, Rule
-from harness.gating.names import direction, ideal_of, reported
-from harness.gating.verdict import Evidence
+from harness.gating.config import CHANGES, DROPS, GateConfig, Rule
+from harness.gating.names import direction, ideal_of, measured, reported
+from harness.protocols import UNCALIBRATED
 from harness.results.baseline import ScoredRun, ScoredSample
 from harness.stats import resampling
 from harness.stats.inference import Inference
-from harness.types import MetricResult, Score, TaskResult, Unscored
+from harness.types import Evidence, MetricResult, Score, TaskResult, Unscored
 
 Found = TypeVar("Found")
+NEGLIGIBLE = 1e-4
+"""The least gain that counts, as a share of the metric: below it lie rounding errors and trainings
+that do nothing, which can move all samples the same way."""
 NO_PAIRS = Pairs(ScoreColumn("", (), ()), ScoreColumn("", (), ()))
 """What is left out of a comparison that pairs nothing."""
 
@@ -80,10 +83,27 @@ class Judge:
         if ref is None:
             raise CannotCompare("the run did not evaluate its task")
         task, name = ref.task, ref.metric
-        if rule.kind in DROPS:
-            return self._drop(rule, task, name, alpha, resamples)
+        self._check_calibration(rule, task, name)
+        if rule.kind in CHANGES:
+            return self._changed(rule, task, name, alpha, resamples)
         judged = self._level(rule, task, name, alpha, resamples)
         return replace(judged, doubt=judged.doubt or self._too_few(task, name))
+
+    def _check_calibration(self, rule: Rule, task: str, name: str) -> None:
+        """Refuses a judge that nobody has checked, where the rule could block.
+
+        Raises:
+            CannotCompare: The metric rests on one, and the gate does not allow it.
+        """
+        if self.config.allow_uncalibrated or rule.tier != "blocking":
+            return
+        for run in filter(None, (self.candidate, self.baseline if rule.kind in DROPS else None)):
+            found = run.result.tasks.get(task)
+            result = None if found is None else found.metrics.get(measured(name))
+            if result is not None and result.calibration == UNCALIBRATED:
+                raise CannotCompare(
+                    "it rests on an uncalibrated judge: calibrate it, or set allow_uncalibrated"
+                )
 
     def _too_few(self, task: str, name: str) -> str:
         """Why what the candidate did not run of the baseline's samples forbids a pass."""
@@ -133,43 +153,32 @@ class Judge:
             return ""
         return f"{failed} of {n + failed} samples could not be scored"
 
-    # ----------------------------------------------------------------- drops
+    # ----------------------------------------------------------------- changes
 
-    def _drop(self, rule: Rule, task: str, name: str, alpha: float, resamples: int) -> Judged:
+    def _changed(self, rule: Rule, task: str, name: str, alpha: float, resamples: int) -> Judged:
         assert self.baseline is not None  # check_rules
         pairs = self._pairs(task, name, resamples)
         runs = [self.candidate, self.baseline]
         ideal = ideal_of(rule, runs, self.metrics)
-        # Better is up: what is negative where the rule is broken, and its value at the margin.
         sign = 1.0 if direction(rule.metric, runs, self.metrics) is not False else -1.0
         if ideal is not None:
             sign = -1.0
-        bound = sign * -rule.value if rule.kind == "max_drop" else 0.0
-        inference, doubt = _worsened(rule, pairs, ideal, sign)
-        if sign > 0:
-            p_block, p_pass = inference.below(bound), inference.above(bound)
-        else:
-            p_block, p_pass = inference.above(bound), inference.below(bound)
-        before, after = pairs.values()
-        low, high = inference.interval(1 - 2 * alpha)
-        value = inference.value
-        if sign > 0:
-            value, low, high = -value, -high, -low
-        if rule.kind == "max_relative_drop":
-            check_share(rule, _level_before(pairs))
-            value, low, high = (rule.value + each / abs(before) for each in (value, low, high))
+        inference, doubt = _changed(rule, pairs, ideal, sign)
         rows = NO_PAIRS if isinstance(pairs, UnpairedMetric) else pairs.pairs
         n = pairs.n if isinstance(pairs, UnpairedMetric) else len(rows.baseline)
-        shown = rule.kind == "max_drop" and in_points(pairs, reported(self.candidate, rule.metric))
-        evidence = Evidence(
-            value, low, high, 1 - 2 * alpha, n, inference.method, before, after,
-            higher_is_better=sign > 0, missing=rows.left_out, ideal=ideal,
-            points=shown,
-        )  # fmt: skip
+        if rule.kind == "max_relative_drop":
+            check_share(rule, _level_before(pairs))
+        judged = judge_change(rule, inference, sign, pairs.values(), n, alpha)
+        evidence = replace(
+            judged.evidence,
+            missing=rows.left_out,
+            ideal=ideal,
+            points=in_points(pairs, reported(self.candidate, rule.metric)),
+        )
         doubt = doubt or self._too_unscored(rows.candidate_unscored, n)
         of = n + rows.candidate_unscored + rows.missing
         doubt = doubt or too_many_missing(rows.missing, of, self.config.max_missing)
-        return Judged(evidence, p_block, p_pass, doubt)
+        return replace(judged, evidence=evidence, doubt=doubt)
 
     def _pairs(self, task: str, name: str, resamples: int) -> PairedMetric | UnpairedMetric:
         assert self.baseline is not None
@@ -217,13 +226,54 @@ def _failed_on(sample: ScoredSample, name: str, baseline: Mapping[str, ScoredSam
     return isinstance(value, Unscored) or sample.error is not None
 
 
-def _worsened(
+def judge_change(
+    rule: Rule,
+    inference: Inference,
+    sign: float,
+    values: tuple[float, float],
+    n: int,
+    alpha: float,
+) -> Judged:
+    """The evidence for and against a rule on a change.
+
+    Args:
+        rule: One of the kinds in ``CHANGES``.
+        inference: What is known of candidate − baseline, or of what ``_change`` says.
+        sign: 1 where higher is better, else −1.
+        values: The metric before and after.
+        n: Samples that it rests on.
+        alpha: The interval shown has coverage 1 − 2·alpha.
+    """
+    before, after = values
+    least = enough = 0.0  # the changes, better positive, that break the rule and that keep it
+    if rule.kind == "max_drop":
+        least = enough = -rule.value
+    elif rule.kind == "min_gain":
+        least, enough = rule.value, max(rule.value, NEGLIGIBLE * max(map(abs, values)))
+    if sign > 0:
+        p_block, p_pass = inference.below(least), inference.above(enough)
+    else:
+        p_block, p_pass = inference.above(-least), inference.below(-enough)
+    low, high = inference.interval(1 - 2 * alpha)
+    value = inference.value
+    if (sign > 0) == (rule.kind in DROPS):
+        value, low, high = -value, -high, -low
+    if rule.kind == "max_relative_drop":
+        value, low, high = (rule.value + each / abs(before) for each in (value, low, high))
+    evidence = Evidence(
+        value, low, high, 1 - 2 * alpha, n, inference.method, before, after,
+        higher_is_better=sign > 0, stderr=inference.stderr,
+    )  # fmt: skip
+    return Judged(evidence, p_block, p_pass)
+
+
+def _changed(
     rule: Rule, pairs: PairedMetric | UnpairedMetric, ideal: float | None, sign: float
 ) -> tuple[Inference, str]:
-    """How much worse the candidate is, and why it may not pass whatever that is."""
+    """How much the metric changed, and why it may not pass whatever that is."""
     if isinstance(pairs, UnpairedMetric):
-        return _worsening(rule, pairs, ideal, sign), ""
-    return _cautiously(lambda whole: _worsening(rule, replace(pairs, whole=whole), ideal, sign))
+        return _change(rule, pairs, ideal, sign), ""
+    return _cautiously(lambda whole: _change(rule, replace(pairs, whole=whole), ideal, sign))
 
 
 def _level_before(pairs: PairedMetric | UnpairedMetric) -> Inference:
@@ -233,7 +283,7 @@ def _level_before(pairs: PairedMetric | UnpairedMetric) -> Inference:
     return pairs.metric.level(pairs.pairs.baseline, pairs.resamples)
 
 
-def _worsening(
+def _change(
     rule: Rule, pairs: PairedMetric | UnpairedMetric, ideal: float | None, sign: float
 ) -> Inference:
     if ideal is not None:

@@ -24,7 +24,7 @@ from harness.authoring.io import files
 from harness.authoring.readers import text_files
 from harness.errors import ConfigError, DataError
 from harness.gating.config import GateConfig
-from harness.gating.verdict import GateVerdict
+from harness.types import GateVerdict
 
 SCHEMA = 1
 

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 
+from harness.authoring.io.gate_json import gate_from_json, gate_to_json
 from harness.authoring.io.serialization import (
     JSON,
     estimate_from_json,
@@ -33,6 +34,7 @@ def _metric(result: MetricResult) -> JSON:
         "ideal": result.ideal,
         "kind": result.kind,
         "bounds": None if result.bounds is None else list(map(number, result.bounds)),
+        "calibration": result.calibration,
     }
     return (
         estimate_to_json(result.estimate)
@@ -50,6 +52,7 @@ def _metric_back(data: JSON) -> MetricResult:
         data.get("ideal"),
         data.get("kind"),
         None if bounds is None else _bounds(*bounds),
+        data.get("calibration"),
     )
 
 
@@ -116,7 +119,16 @@ def _task(task: TaskResult) -> JSON:
         "fairness": _comparisons(task.fairness),
         "probes": _comparisons(task.probes),
         "skipped_variants": {name: dict(counts) for name, counts in task.skipped_variants.items()},
+        **(_repeats(task) if task.repeats > 1 else {}),
     }
+
+
+def _repeats(task: TaskResult) -> JSON:
+    reduced = {
+        metric: {name: estimate_to_json(value) for name, value in measures.items()}
+        for metric, measures in task.reduced.items()
+    }
+    return {"repeats": task.repeats, "reduced": reduced}
 
 
 def _task_back(name: str, data: JSON) -> TaskResult:
@@ -142,6 +154,11 @@ def _task_back(name: str, data: JSON) -> TaskResult:
         settings=data["settings"],
         scored_by=tuple(data.get("scored_by", ())),
         notes=tuple(data["notes"]),
+        repeats=data.get("repeats", 1),
+        reduced={
+            metric: {key: estimate_from_json(value) for key, value in measures.items()}
+            for metric, measures in data.get("reduced", {}).items()
+        },
     )
 
 
@@ -153,7 +170,7 @@ def result_to_json(result: RunResult) -> JSON:
         "status": result.status,
         "model": dict(result.model),
         "tasks": {name: _task(task) for name, task in result.tasks.items()},
-        "gate": None if result.gate is None else dict(result.gate),
+        "gate": None if result.gate is None else gate_to_json(result.gate),
         "timing": dict(result.timing),
         "usage": dataclasses.asdict(result.usage),
         **({"roles": _roles(result.roles)} if result.roles else {}),
@@ -182,7 +199,7 @@ def result_from_json(data: JSON) -> RunResult:
         tasks={name: _task_back(name, task) for name, task in data["tasks"].items()},
         timing=data["timing"],
         usage=Usage(**data["usage"]),
-        gate=data["gate"],
+        gate=None if data["gate"] is None else gate_from_json(data["gate"]),
         roles={
             role: RoleResult(each["model"], Usage(**each["usage"]))
             for role, each in data.get("roles", {}).items()

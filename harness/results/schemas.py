@@ -13,6 +13,7 @@ from pydantic import (
     ConfigDict,
     Field,
     NonNegativeInt,
+    PositiveInt,
     StringConstraints,
     TypeAdapter,
     ValidationError,
@@ -51,6 +52,7 @@ class Metric(Estimate):
     higher_is_better: bool | None
     signature: str | None = None
     ideal: float | None = None
+    calibration: str | None = None
 
 
 class Hub(_Exact):
@@ -92,6 +94,8 @@ class Task(_Strict):
     fairness: Comparisons = {}
     probes: Comparisons
     skipped_variants: dict[str, dict[str, NonNegativeInt]] = {}
+    repeats: PositiveInt = 1
+    reduced: dict[str, dict[str, Estimate]] = {}
 
 
 class Usage(_Exact):
@@ -106,6 +110,26 @@ class Usage(_Exact):
     cost: float | None = None
 
 
+class Rule(_Strict):
+    """The verdict on one rule; value to missing are null where there was nothing to judge by."""
+
+    metric: str | None = None
+    rule: str | None = None
+    tier: Literal["blocking", "supporting", "advisory"] | None = None
+    verdict: str | None = None
+    sentence: str | None = None
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    confidence: float | None = None
+    n: NonNegativeInt | None = None
+    method: str | None = None
+    baseline: float | None = None
+    missing: NonNegativeInt | None = None
+    samples_used: NonNegativeInt | None = None
+    samples_planned: NonNegativeInt | None = None
+
+
 class Role(_Strict):
     """Who answered for another role than the evaluated model's, and at what price."""
 
@@ -114,13 +138,23 @@ class Role(_Strict):
 
 
 class Gate(_Strict):
-    """The verdict, as far as it is read again."""
+    """The verdict on a run."""
 
     verdict: str | None = None
     sentence: str | None = None
+    exit_code: int | None = None
+    mode: str | None = None
+    alpha: float | None = None
+    alpha_to_block: float | None = None
+    series: str | None = None
+    population: str | None = None
+    inconclusive: str | None = None
+    baseline: str | None = None
+    seed: int | None = None
+    config_sha256: str | None = None
     samples_used: dict[str, NonNegativeInt] = {}
     samples_planned: dict[str, NonNegativeInt] = {}
-    rules: list[dict[str, Any]] = []
+    rules: list[Rule] = []
     notes: list[str] = []
 
 
@@ -136,6 +170,25 @@ class Results(_Strict):
     timing: dict[str, float | str]
     usage: Usage
     roles: dict[str, Role] = {}
+
+
+class MetricNoise(_Strict):
+    """How far a metric moved; null is undefined."""
+
+    values: list[float | None]
+    largest: float | None
+    stderr: float | None
+    changed: float
+    margin: float | None
+    n: NonNegativeInt
+
+
+class Noise(_Strict):
+    """What ``harness noise`` writes."""
+
+    schema_: Literal[1] = Field(alias="schema")
+    replicates: list[str]
+    tasks: dict[str, dict[str, MetricNoise]]
 
 
 class RunJson(_Strict):
@@ -239,6 +292,7 @@ class ScoresRow(TypedDict):
     cluster: str | None
     groups: dict[str, str]
     probe: str | None
+    repeat: NotRequired[NonNegativeInt]
     error: NotRequired[str | None]
 
 

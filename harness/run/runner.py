@@ -21,11 +21,12 @@ from harness.errors import (
     RunInterruptedError,
     place_of,
 )
-from harness.gating import GateVerdict, SequentialGate
+from harness.gating import SequentialGate
 from harness.planned import Plan
 from harness.plugins import Registry
 from harness.protocols import ModelBackend, notes_of
 from harness.results import provenance, runfolder, secrets
+from harness.results.baseline import ScoredRun, scored_samples
 from harness.run import early_stop, models
 from harness.run import planner as planning
 from harness.run.cache import ResponseStore, store_path
@@ -38,11 +39,10 @@ from harness.types import RunResult
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A finished run, the folder it was written to, and its gate's verdict if it has a gate."""
+    """A finished run, and the folder it was written to."""
 
     result: RunResult
     folder: Path
-    verdict: GateVerdict | None = None
 
 
 def run(
@@ -68,7 +68,7 @@ def run(
         NothingScoredError: The run came to its end, and a task has no scored sample.
     """
     started = datetime.now(UTC)
-    chosen = [each.name for each in registry.select_tasks(spec.tasks)]
+    chosen = [each.name for each in registry.select_tasks(spec.tasks, spec.task_settings)]
     declared = {name: registry.declared[name] for name in chosen if name in registry.declared}
     spec = dataclasses.replace(spec, declared=declared)
     gate = EarlyStop.of(spec)
@@ -94,12 +94,12 @@ def run(
         for task in plan.tasks:
             runfolder.write_samples(folder, task.task.name, session.records(task))
         result = _result(session, record, complete=stopped is None)
-        record.write(result.status)
-        runfolder.write_result(folder, result)
-        verdict = None
-        if gate is not None and stopped is None:
-            verdict = gate.judge(folder, plan, spec.seed, stepping)
-            result = dataclasses.replace(result, gate=verdict.to_json())
+        try:
+            if gate is not None and stopped is None:
+                judged = gate.judge(_scored(session, result), plan, spec.seed, stepping)
+                result = dataclasses.replace(result, gate=judged)
+        finally:  # what is scored is kept, whatever judging meets
+            record.write(result.status)
             runfolder.write_result(folder, result)
     registry.notify("harness_run_finished", result=result)
     if stopped is not None:
@@ -107,7 +107,13 @@ def run(
     failures = {task.name: task.failure for task in result.tasks.values() if task.failure}
     if failures:
         raise NothingScoredError(failures, folder)
-    return Run(result, folder, verdict)
+    return Run(result, folder)
+
+
+def _scored(session: RunSession, result: RunResult) -> ScoredRun:
+    """The run as it will be read again, from the records at hand."""
+    samples = {task.task.name: scored_samples(session.records(task)) for task in session.plan.tasks}
+    return ScoredRun(result, samples)
 
 
 def _ask(session: RunSession, stepping: SequentialGate | None) -> BaseException | None:

@@ -48,6 +48,7 @@ from harness.types.evaluation import (
     Unscored,
     Usage,
 )
+from harness.types.gate import Decision, Evidence, GateVerdict, RuleVerdict, Tier
 from harness.types.rounds import JUDGE, MODEL, RETRIEVER, Ask, Round, SampleRecord
 
 __all__ = [
@@ -60,10 +61,13 @@ __all__ = [
     "Comparisons",
     "Completion",
     "DataSource",
+    "Decision",
     "Estimate",
+    "Evidence",
     "ExtractAnswer",
     "Failed",
     "FlippedSample",
+    "GateVerdict",
     "Generate",
     "GroupChange",
     "HubDataset",
@@ -82,6 +86,7 @@ __all__ = [
     "RoleResult",
     "RollingLoglikelihood",
     "Round",
+    "RuleVerdict",
     "RunComparison",
     "RunResult",
     "Sample",
@@ -94,6 +99,7 @@ __all__ = [
     "Tags",
     "TaskComparison",
     "TaskResult",
+    "Tier",
     "Unscored",
     "Usage",
 ]

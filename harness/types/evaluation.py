@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from harness.types.gate import GateVerdict
+
 # --------------------------------------------------------------------------- prompts
 
 
@@ -267,6 +269,7 @@ class Score:
         variant: Which of the probe's variants of this sample, from 0.
         cluster: The sample's cluster; None means a cluster of its own.
         prediction: The option that the model chose, where ``value`` says whether it is right.
+        repeat: Which of the answers to the same question, from 0.
     """
 
     sample_id: str
@@ -276,6 +279,7 @@ class Score:
     variant: int = 0
     cluster: str | None = None
     prediction: str | None = None
+    repeat: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,6 +360,8 @@ class MetricResult:
             summed statistics), ``aggregate`` (the metric's own code) or ``published`` (only the
             value and its error are known). None in results of versions that did not say it.
         bounds: The least and the greatest that a sample's score can be, where declared.
+        calibration: Of a metric that rests on an instrument that errs, such as a model that
+            judges: by what it was calibrated, or ``uncalibrated``.
     """
 
     estimate: Estimate
@@ -364,6 +370,7 @@ class MetricResult:
     ideal: float | None = None
     kind: MetricKind | None = None
     bounds: tuple[float, float] | None = None
+    calibration: str | None = None
 
 
 MetricResults: TypeAlias = Mapping[str, MetricResult]
@@ -392,6 +399,8 @@ class TaskResult:
         fairness: Attribute → metric name → measure between groups (``gap``, …) → estimate.
         skipped_variants: Probe → reason → variants that were not asked.
         failure: The commonest reason where samples were evaluated and none could be scored.
+        repeats: How often each sample was asked.
+        reduced: Metric → ``pass@k``, ``majority``, … or a spread over the repeats → estimate.
     """
 
     name: str
@@ -409,6 +418,8 @@ class TaskResult:
     skipped_variants: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     failure: str | None = None
     scored_by: tuple[str, ...] = ()
+    repeats: int = 1
+    reduced: Mapping[str, Mapping[str, Estimate]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -432,5 +443,5 @@ class RunResult:
     tasks: Mapping[str, TaskResult]
     timing: Mapping[str, float | str] = field(default_factory=dict)
     usage: Usage = Usage()
-    gate: Mapping[str, object] | None = None
+    gate: GateVerdict | None = None
     roles: Mapping[str, RoleResult] = field(default_factory=dict)

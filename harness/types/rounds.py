@@ -44,7 +44,7 @@ class SampleRecord:
     """One line of ``samples/<task>.jsonl``: all that is needed to score again without a model.
 
     ``requests`` and ``responses`` are those of the first round, ``later_rounds`` what the task
-    asked about the answers.
+    asked about the answers. ``repeat`` counts the answers to the same question from 0.
     """
 
     sample: Sample
@@ -54,6 +54,7 @@ class SampleRecord:
     probe: str | None = None
     variant: int = 0
     later_rounds: tuple[Round, ...] = ()
+    repeat: int = 0
 
     @property
     def rounds(self) -> tuple[Round, ...]:

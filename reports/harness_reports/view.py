@@ -8,17 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
-from harness.types import MetricResult, RunResult, TaskResult
+from harness.types import (
+    Decision,
+    GateVerdict,
+    MetricResult,
+    RoleResult,
+    RuleVerdict,
+    RunResult,
+    TaskResult,
+)
 from harness_reports import numbers
 from harness_reports.drawing import Mark, Scale, full_axis, mark
 from harness_reports.groups import FairnessTable, GroupTable, fairness_tables, group_tables
 from harness_reports.numbers import Number
 from harness_reports.provenance import Facts, facts
 from harness_reports.robustness import ProbeView, probe_views
-
-Verdict = Literal["pass", "block", "inconclusive"]
 
 _DIRECTIONS = {True: "higher is better", False: "lower is better", None: "neither is better"}
 _HEADLINES = {"pass": "Passed", "block": "Blocked", "inconclusive": "Inconclusive"}
@@ -75,9 +80,9 @@ class RuleView:
 
 @dataclass(frozen=True, slots=True)
 class GateView:
-    """The verdict; an unknown one counts as inconclusive, never as a pass."""
+    """The verdict."""
 
-    verdict: Verdict
+    verdict: Decision
     headline: str
     sentence: str
     rules: tuple[RuleView, ...]
@@ -173,7 +178,7 @@ def metric_row(name: str, result: MetricResult) -> MetricRow:
         reference = 0.0
     return MetricRow(
         metric=name,
-        label=numbers.label(name, result.higher_is_better, result.ideal),
+        label=numbers.label(name, result.higher_is_better, result.ideal, result.calibration),
         direction=_DIRECTIONS[result.higher_is_better]
         if result.ideal is None
         else f"{numbers.trimmed(result.ideal)} is ideal",
@@ -192,39 +197,23 @@ def _is_percent(result: MetricResult) -> bool:
 # --------------------------------------------------------------------------- gate
 
 
-def gate_view(gate: Mapping[str, object] | None) -> GateView | None:
-    """The gate's block of results.json in words; None without one."""
+def gate_view(gate: GateVerdict | None) -> GateView | None:
+    """The verdict in words; None without one."""
     if gate is None:
         return None
-    verdict = _verdict(gate.get("verdict"))
-    rules = gate.get("rules")
-    return GateView(
-        verdict=verdict,
-        headline=_HEADLINES[verdict],
-        sentence=str(gate.get("sentence") or ""),
-        rules=tuple(_rule(rule) for rule in (rules if isinstance(rules, (list, tuple)) else ())),
-    )
+    rules = tuple(map(_rule, gate.rules))
+    return GateView(gate.verdict, _HEADLINES[gate.verdict], gate.sentence, rules)
 
 
-def _rule(rule: object) -> RuleView:
-    data = rule if isinstance(rule, Mapping) else {"sentence": str(rule)}
-    verdict = _verdict(data.get("verdict"))
-    tier = str(data.get("tier") or "blocking")
-    rule = str(data.get("rule") or "")
+def _rule(rule: RuleVerdict) -> RuleView:
     return RuleView(
-        metric=str(data.get("metric") or ""),
-        rule=rule if tier == "blocking" else f"{rule} ({tier})".strip(),
-        verdict=verdict,
-        headline=_HEADLINES[verdict],
-        sentence=str(data.get("sentence") or ""),
-        decides=tier == "blocking",
+        metric=rule.metric,
+        rule=rule.rule if rule.decides else f"{rule.rule} ({rule.tier})".strip(),
+        verdict=rule.verdict,
+        headline=_HEADLINES[rule.verdict],
+        sentence=rule.sentence,
+        decides=rule.decides,
     )
-
-
-def _verdict(value: object) -> Verdict:
-    if value == "pass":
-        return "pass"
-    return "block" if value == "block" else "inconclusive"
 
 
 # --------------------------------------------------------------------------- costs
@@ -243,7 +232,23 @@ def _usage(result: RunResult) -> Facts:
     shown = [(name, text) for name, text in rows if text != "0" or name == "requests"]
     if usage.cost is not None:
         shown.append(("cost", f"${usage.cost:,.2f}"))
+    shown += [(role, _of_role(each)) for role, each in result.roles.items()]
     return Facts("Usage", tuple(shown))
+
+
+def _of_role(role: RoleResult) -> str:
+    """What another model of the run is, and what it took, in a line."""
+    usage = role.usage
+    counts = (
+        (usage.requests, "requests"),
+        (usage.cached, "of them from the cache"),
+        (usage.prompt_tokens, "prompt tokens"),
+        (usage.completion_tokens, "completion tokens"),
+    )
+    parts = [f"{numbers.count(count)} {name}" for count, name in counts if count]
+    if usage.cost is not None:
+        parts.append(f"${usage.cost:,.2f}")
+    return f"{role.model.get('name') or role.model.get('spec')}: {', '.join(parts)}"
 
 
 def _timing(timing: Mapping[str, float | str]) -> Facts:

@@ -20,6 +20,8 @@ from harness_tasks import (
     translation,
     truthfulqa,
 )
+from harness_tasks.code import task as code_task
+from harness_tasks.conversations import task as chat_task
 from harness_tasks.entities import task as entity_task
 
 
@@ -36,6 +38,8 @@ def harness_register_tasks() -> Iterable[TaskSpec | Declaration]:
         *gsm8k.SPECS,
         *entity_task.SPECS,
         *language_modeling.SPECS,
+        *chat_task.SPECS,
+        *code_task.SPECS,
         *presets.SPECS,
     ]
 

@@ -17,7 +17,7 @@ from harness.authoring.readers.tables import is_json_lines
 from harness.authoring.readers.text_files import Row
 from harness.authoring.tasks import ComposedTask
 from harness.errors import DataError
-from harness.protocols import Task, TaskOptions
+from harness.protocols import Task, TaskAnswers, TaskOptions
 from harness.types import DataSource, ExtractAnswer, HubDataset, Request, Sample, Sampling
 from harness_tasks.specs import METRICS, spec
 
@@ -109,6 +109,7 @@ def _extraction(
         ask=ask,
         grade=lambda sample, responses: grade_all(graders, completion(responses), sample),
         version=VERSION,
+        answers=TaskAnswers("generation", lambda _, responses: completion(responses)),
     )
 
 

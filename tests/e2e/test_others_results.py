@@ -99,7 +99,8 @@ def test_without_samples_it_is_unpaired_and_says_so(
     rule = {"metric": "quiz.acc", "max_drop": 0.2}
     verdict = gate(after, before, rules=[rule])
     assert verdict.verdict == "pass"
-    assert "unpaired" in verdict.rules[0].to_json()["method"]
+    assert verdict.rules[0].evidence is not None
+    assert "unpaired" in verdict.rules[0].evidence.method
     worse = others.lm_eval(tmp_path / "c", values, samples=False, published=0.3, stderr=0.02)
     assert gate(worse, before, rules=[rule]).verdict == "block"
     relative = {"metric": "quiz.acc", "max_relative_drop": 0.3}

@@ -92,6 +92,8 @@ def _asked(request: Request) -> str:
             return _plain(context) or continuation
         case ExtractAnswer(question, context):
             return f"{context}\n\n{question}"
+        case Classify(text, _, str(pair)):
+            return f"{text}\n\n{pair}"
         case _:
             return request.text
 

@@ -35,7 +35,7 @@ def fingerprint(
     The engine and the batch size are left out: answers do not depend on them.
 
     Args:
-        folder: The checkpoint's.
+        folder: The checkpoint's, or the one file that is all of it.
         dtype: Of the weights.
         chat_template: Whether string prompts go through the chat template.
         max_length: Longest sequence in tokens.
@@ -45,7 +45,7 @@ def fingerprint(
         {
             **identity,
             "encoding": encoding.VERSION,
-            "files": _files(folder),
+            "files": {"gguf": _file_hash(folder)} if folder.is_file() else _files(folder),
             "dtype": dtype,
             "chat_template": chat_template,
             "max_length": max_length,
@@ -57,7 +57,7 @@ def of_checkpoint(checkpoint: Checkpoint, chat_template: bool, **identity: objec
     """``fingerprint`` of a loaded model, of its kind, and of an adapter in its weights."""
     adapter = checkpoint.adapter
     return fingerprint(
-        checkpoint.folder,
+        checkpoint.gguf or checkpoint.folder,
         checkpoint.dtype,
         chat_template,
         checkpoint.max_length,

@@ -92,11 +92,10 @@ def _names(chosen: TaskOptions, option: str) -> tuple[str, ...]:
 class EntityPrompt(prompts.Prompt):
     """A prompt whose solved examples name the types that the sample's does."""
 
-    def __call__(self, sample: Sample, shots: Sequence[Sample] = ()) -> str:
+    def alike(self, sample: Sample, shots: Sequence[Sample]) -> Sequence[Sample]:
         """See ``harness.authoring.prompts.Prompt``."""
         types = sample.metadata["types"]
-        alike = [replace(shot, metadata={**shot.metadata, "types": types}) for shot in shots]
-        return prompts.Prompt.__call__(self, sample, alike)
+        return [replace(shot, metadata={**shot.metadata, "types": types}) for shot in shots]
 
 
 def _listed(sample: Sample) -> str:

@@ -1,0 +1,33 @@
+"""What this package registers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import click
+
+import harness
+from harness.authoring.grading import MetricSpec
+from harness.protocols import TaskSpec
+from harness_grounding.metrics import specs
+from harness_grounding.tasks import support
+
+
+@harness.hookimpl
+def harness_register_tasks() -> Iterable[TaskSpec]:
+    """The suite ``groundedness``."""
+    return support.SPECS
+
+
+@harness.hookimpl
+def harness_register_metrics() -> Iterable[MetricSpec]:
+    """``grounding.numbers`` and its like."""
+    return specs.SPECS
+
+
+@harness.hookimpl
+def harness_commands(app: click.Group) -> None:
+    """``metric-eval``."""
+    from harness_grounding.meta_evaluation.command import command
+
+    app.add_command(command)
