@@ -42,7 +42,8 @@ def command(context: click.Context, /, quiet: bool, track: tuple[str, ...], **gi
     MODEL is a checkpoint folder or hub id, `demo`, or SCHEME:REST such as
     replay:FILE; `harness ls` lists what there is.
     """
-    from harness.cli import progress, rendering, tracking
+    from harness.cli import progress, rendering
+    from harness.cli.exchange import tracking
     from harness.cli.gate import annotate
     from harness.errors import NothingScoredError
     from harness.results import runfolder, secrets

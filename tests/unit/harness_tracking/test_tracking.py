@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from harness import load_run
-from harness.cli import main, tracking
+from harness.cli import main
+from harness.cli.exchange import tracking
 from harness_tracking import flat
 
 PLUGIN = '''
