@@ -115,7 +115,7 @@ def judge(page: Page, how_many: int) -> None:
         press(page, ("1", "2")[short.index(True)])
 
 
-def stored(out: Path) -> list[tuple]:
+def stored(out: Path) -> list[tuple[object, ...]]:
     connection = sqlite3.connect(out / "annotations.sqlite")
     try:
         return connection.execute(
@@ -235,8 +235,8 @@ def test_who_has_no_token_gets_nothing(runs, tmp_path):
         assert ask("/api/next?annotator=annotator") == 403
         assert ask(f"/api/next?annotator=annotator&token={token}") == 403  # no page can send it
         assert ask(f"/?token={token}", Host="evil.example:80") == 403
-        assert ask("/api/next?annotator=annotator", **known) == 200
-        assert ask("/api/next?annotator=eve", **known) == 400
+        assert ask("/api/next?annotator=annotator", None, **known) == 200
+        assert ask("/api/next?annotator=eve", None, **known) == 400
         for item, value in ((0, 9), (0, '"5"'), (0, "NaN"), (0, "true"), (99, 3), ('"x"', 3)):
             assert (
                 ask("/api/label", label % (str(item).encode(), str(value).encode()), **known) == 400

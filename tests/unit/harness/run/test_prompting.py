@@ -48,7 +48,7 @@ SYSTEM = Message("system", "s")
         ({"system": "s", "prefill": "A"}, "q", (SYSTEM, USER, Message("assistant", "A"))),
     ],
 )
-def test_prompts(settings: Mapping[str, str], prompt: Prompt, expected: Prompt) -> None:
+def test_prompts(settings: Mapping[str, Any], prompt: Prompt, expected: Prompt) -> None:
     prompting = Prompting(**settings)
     for request, asked in (
         (Generate(prompt), Generate(expected)),
@@ -112,7 +112,7 @@ def test_options_are_scored_behind_turns(data: Mapping[str, str]) -> None:
     first, second = task.planned[0].requests
     assert isinstance(first, Loglikelihood)
     assert isinstance(second, Loglikelihood)
-    assert [turn.role for turn in first.context] == ["user", "assistant", "user"]  # type: ignore[union-attr]
+    assert [turn.role for turn in first.context] == ["user", "assistant", "user"]
     assert first.context == second.context
     assert first.continuation.startswith(" ")
 

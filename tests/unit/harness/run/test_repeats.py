@@ -15,13 +15,13 @@ from harness import api
 from harness.authoring.metrics import Corpus, Mean
 from harness.config import RunSpec
 from harness.errors import UsageError
-from harness.protocols import BackendSpec, TaskSpec
+from harness.protocols import BackendSpec, Metric, TaskSpec
 from harness.results import runfolder
 from harness.results.baseline import load_run
 from harness.run import runner
 from harness.stats import estimates
 from harness.testing import FakeBackend
-from harness.types import Completion, Failed, Generate, Response, RunResult
+from harness.types import Completion, Failed, Generate, Request, Response, RunResult
 from support.echo import Echo
 
 K = 5
@@ -114,7 +114,7 @@ def test_reducers_are_chosen_and_checked(registry, model, echo_rows, tmp_path) -
         ("best", "no reducer 'best'"),
     ):
         with pytest.raises(UsageError, match=message):
-            RunSpec("m", ("t",), repeats=K, reducers=names)
+            RunSpec("m", ("t",), repeats=K, reducers=names)  # type: ignore[arg-type]
     for settings in ({"repeats": 0}, {"temperature": -1.0}, {"temperature": math.nan}):
         with pytest.raises(UsageError):
             RunSpec("m", ("t",), **settings)
@@ -125,7 +125,8 @@ def test_majorities_go_by_the_answer(registry, tmp_path) -> None:
     path.write_text('{"text": "yes"}\n', "utf-8")
     said = ["yes", " Yes\n", "no", "yes", "perhaps"]
 
-    def answer(request: Generate) -> Completion:
+    def answer(request: Request) -> Completion:
+        assert isinstance(request, Generate)
         return Completion(said[request.sampling.seed])
 
     registry.backends["fake"] = BackendSpec("fake", "", lambda options: FakeBackend(answer))
@@ -144,7 +145,8 @@ def test_failures_count_a_sample_once(registry, echo_rows, tmp_path) -> None:
     task = run(registry, echo_rows, tmp_path / "o", repeats=K).tasks["echo"]
     assert (task.n, task.errors, task.metrics["match"].estimate.n) == (12, 2, 11)
     sample = load_run(tmp_path / "o").samples["echo"]["4"]
-    assert (sample.error, sample.scores["match"]) == ("refused", pytest.approx(values3(tmp_path)))
+    assert sample.error == "refused"
+    assert sample.scores["match"] == pytest.approx(values3(tmp_path))
 
 
 def values3(tmp_path: Path) -> float:
@@ -156,11 +158,14 @@ def values3(tmp_path: Path) -> float:
 class Pooled(Echo):
     """A ratio of sums beside the mean."""
 
-    metrics = (Mean("match"), Corpus("ratio", lambda sums: sums[:, 0] / sums[:, 1]))
+    metrics: tuple[Metric, ...] = (  # type: ignore[assignment]
+        Mean("match"),
+        Corpus("ratio", lambda sums: sums[:, 0] / sums[:, 1]),
+    )
 
     def score(self, sample, responses):
         found = dict(super().score(sample, responses))
-        return {**found, "ratio": (float(found["match"]), float(len(sample.input)))}
+        return {**found, "ratio": (found["match"], float(len(sample.input)))}
 
 
 def test_comparisons_treat_samples_as_clusters(registry, model, echo_rows, tmp_path) -> None:
@@ -238,7 +243,7 @@ def test_saved_outputs_hold_several_answers(registry, tmp_path) -> None:
     rows.write_text('{"text": "yes"}\n{"text": "no"}\n', "utf-8")
     saved = tmp_path / "saved.json"
     saved.write_text(json.dumps({"1": ["yes", "no", "yes"], "2": ["yes", "yes", "no"]}), "utf-8")
-    spec = RunSpec(f"fake:{saved}", ("echo",), {"echo": str(rows)}, repeats=3, reducers="pass@2")
+    spec = RunSpec(f"fake:{saved}", ("echo",), {"echo": str(rows)}, repeats=3, reducers=("pass@2",))
     result = runner.run(spec, registry).result.tasks["echo"]
     assert result.metrics["match"].estimate.value == pytest.approx(0.5)
     assert result.reduced["match"]["pass@2"].value == pytest.approx((1 + 2 / 3) / 2)
