@@ -29,26 +29,38 @@ Exit codes: 0 pass, 1 blocked by a gate, 2 usage or data error,
 @click.command("run", epilog=EPILOG)
 @run_options.run_options
 @click.option("--quiet", is_flag=True, help="Print nothing but errors and the verdict.")
+@click.option(
+    "--track",
+    type=run_options.Names(),
+    default="",
+    help="Services that follow the run, such as mlflow; their options are --set NAME.KEY=VALUE.",
+)
 @click.pass_context
-def command(context: click.Context, /, quiet: bool, **given: Any) -> int:
+def command(context: click.Context, /, quiet: bool, track: tuple[str, ...], **given: Any) -> int:
     """Evaluate a model on tasks and write a run folder.
 
     MODEL is a checkpoint folder or hub id, `demo`, or SCHEME:REST such as
     replay:FILE; `harness ls` lists what there is.
     """
     from harness.cli import progress, rendering
+    from harness.cli.exchange import tracking
     from harness.cli.gate import annotate
     from harness.errors import NothingScoredError
     from harness.results import runfolder, secrets
     from harness.run import runner
 
     registry = registry_of(context)
+    trackers, given["settings"] = tracking.open_trackers(registry, track, given["settings"])
     spec = run_options.run_spec(given)
     for name in spec.formats:
         registry.reporter(name)  # an unknown format is an error before the model is opened
     command_line = secrets.redact_command(["harness", *sys.argv[1:]])
     try:
-        with progress.display(quiet) as shown:
+        name, settings = tracking.name_of(spec.out, spec.model), runfolder.spec_to_json(spec)
+        with (
+            tracking.following(registry, trackers, name, settings, quiet),
+            progress.display(quiet) as shown,
+        ):
             finished = runner.run(spec, registry, command_line, shown.planned, shown.update)
     except NothingScoredError as error:
         written = runfolder.read_result(error.folder)
