@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any
 
 from harness.authoring.answers import thinking
-from harness.authoring.io import serialization
+from harness.authoring.io import file_hashes, serialization
 from harness.errors import HarnessError
 from harness.protocols import ModelBackend, answers_by_sample
 from harness.types import Failed, Response
@@ -43,21 +43,7 @@ def default_path() -> Path:
     Raises:
         HarnessError: There is no home folder to keep it in.
     """
-    folder = os.environ.get("HARNESS_CACHE")
-    if folder:
-        return Path(folder) / "responses.sqlite"
-    import platformdirs
-
-    try:
-        path = platformdirs.user_cache_path("evalign") / "responses.sqlite"
-    except RuntimeError:  # nobody knows the home folder; older versions leave the `~`
-        path = Path("~")
-    if not path.is_absolute():
-        raise HarnessError(
-            "there is no home folder to keep responses in",
-            "Set HARNESS_CACHE to a folder, or give --no-cache.",
-        )
-    return path
+    return file_hashes.cache_folder() / "responses.sqlite"
 
 
 def store_path(keep: bool, backend: ModelBackend) -> Path | None:

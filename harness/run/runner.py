@@ -30,6 +30,7 @@ from harness.run import early_stop, models
 from harness.run import planner as planning
 from harness.run.cache import ResponseStore, store_path
 from harness.run.early_stop import EarlyStop
+from harness.run.phases import Phases
 from harness.run.session import Progress, RunSession
 from harness.scoring import aggregation
 from harness.types import RunResult
@@ -66,7 +67,7 @@ def run(
             incomplete, and the response store what was answered.
         NothingScoredError: The run came to its end, and a task has no scored sample.
     """
-    started = datetime.now(UTC)
+    started, phases = datetime.now(UTC), Phases()
     chosen = [each.name for each in registry.select_tasks(spec.tasks)]
     declared = {name: registry.declared[name] for name in chosen if name in registry.declared}
     spec = dataclasses.replace(spec, declared=declared)
@@ -75,19 +76,24 @@ def run(
     runfolder.check(spec.out, written_spec)
     with ExitStack() as opened:
         backend = opened.enter_context(closing(models.open_backend(spec.model_config, registry)))
+        phases.end("open")
         plan = planning.build(spec, registry, backend)
+        phases.end("plan")
         stepping = None if gate is None else gate.begin(plan, spec.seed)
         store = opened.enter_context(ResponseStore(store_path(spec.cache, backend)))
         folder = opened.enter_context(
             runfolder.claimed(spec.out, started, _slug(spec), written_spec)
         )
-        record = opened.enter_context(_RunRecord(folder, spec, command, started, plan, backend))
+        record = opened.enter_context(
+            _RunRecord(folder, spec, command, started, plan, backend, phases)
+        )
         if on_planned is not None:
             on_planned(plan)
         registry.notify("harness_run_started", plan=plan)
         store.name_model(backend.fingerprint, secrets.redact(spec.model))
-        session = RunSession(plan, backend, store, registry, on_progress)
+        session = RunSession(plan, backend, store, registry, _heard(phases, on_progress))
         stopped = _ask(session, stepping)
+        phases.end("answers")
         record.rejected = store.rejected
         for task in plan.tasks:
             runfolder.write_samples(folder, task.task.name, session.records(task))
@@ -106,6 +112,19 @@ def run(
     if failures:
         raise NothingScoredError(failures, folder)
     return Run(result, folder, verdict)
+
+
+def _heard(
+    phases: Phases, on_progress: Callable[[Progress], None] | None
+) -> Callable[[Progress], None]:
+    """Notes when the first answer comes, and passes every one on."""
+
+    def hear(progress: Progress) -> None:
+        phases.end("first_answer")
+        if on_progress is not None:
+            on_progress(progress)
+
+    return hear
 
 
 def _ask(session: RunSession, stepping: SequentialGate | None) -> BaseException | None:
@@ -134,6 +153,7 @@ class _RunRecord:
     started: datetime
     plan: Plan
     backend: ModelBackend
+    phases: Phases
     rejected: int = 0
     """Rows of the response store that were no responses, and were computed again."""
     facts: dict[str, Any] = field(
@@ -182,6 +202,7 @@ class _RunRecord:
                 "seeds": {"run": self.spec.seed},
                 **({"rejected_stored_responses": self.rejected} if self.rejected else {}),
                 "skipped_variants": {name: counts for name, counts in skipped.items() if counts},
+                "phases": self.phases.found,
                 "started": self.started.isoformat(timespec="seconds"),
                 "finished": None if status == "running" else now.isoformat(timespec="seconds"),
             },
