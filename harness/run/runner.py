@@ -31,6 +31,7 @@ from harness.run import early_stop, models
 from harness.run import planner as planning
 from harness.run.cache import ResponseStore, store_path
 from harness.run.early_stop import EarlyStop
+from harness.run.phases import Phases
 from harness.run.roles import Roles
 from harness.run.session import Progress, RunSession
 from harness.scoring import aggregation
@@ -67,27 +68,33 @@ def run(
             incomplete, and the response store what was answered.
         NothingScoredError: The run came to its end, and a task has no scored sample.
     """
-    started = datetime.now(UTC)
+    started, phases = datetime.now(UTC), Phases()
     spec = _with_declared(spec, registry)
     gate = EarlyStop.of(spec)
     written_spec = runfolder.spec_to_json(spec)
     runfolder.check(spec.out, written_spec)
     with ExitStack() as opened:
         backend = opened.enter_context(closing(models.open_backend(spec.model_config, registry)))
+        phases.end("open")
         roles = opened.enter_context(Roles(spec, registry, backend))
         plan = planning.build(spec, registry, backend, roles=roles)
+        phases.end("plan")
         stepping = None if gate is None else gate.begin(plan, spec.seed)
         store = opened.enter_context(ResponseStore(store_path(spec.cache, backend)))
         folder = opened.enter_context(
             runfolder.claimed(spec.out, started, _slug(spec), written_spec)
         )
-        record = opened.enter_context(_RunRecord(folder, spec, command, started, plan, backend))
+        record = opened.enter_context(
+            _RunRecord(folder, spec, command, started, plan, backend, phases)
+        )
         if on_planned is not None:
             on_planned(plan)
         registry.notify("harness_run_started", plan=plan)
         store.name_model(backend.fingerprint, secrets.redact(spec.model))
-        session = RunSession(plan, backend, store, registry, on_progress, roles)
+        heard = _heard(phases, on_progress)
+        session = RunSession(plan, backend, store, registry, heard, roles)
         stopped = _ask(session, stepping)
+        phases.end("answers")
         record.rejected = store.rejected
         for task in plan.tasks:
             runfolder.write_samples(folder, task.task.name, session.records(task))
@@ -121,6 +128,19 @@ def _scored(session: RunSession, result: RunResult) -> ScoredRun:
     return ScoredRun(result, samples)
 
 
+def _heard(
+    phases: Phases, on_progress: Callable[[Progress], None] | None
+) -> Callable[[Progress], None]:
+    """Notes when the first answer comes, and passes every one on."""
+
+    def hear(progress: Progress) -> None:
+        phases.end("first_answer")
+        if on_progress is not None:
+            on_progress(progress)
+
+    return hear
+
+
 def _ask(session: RunSession, stepping: SequentialGate | None) -> BaseException | None:
     """Asks until the run may end; returns what stopped it early, None when nothing did."""
     try:
@@ -147,6 +167,7 @@ class _RunRecord:
     started: datetime
     plan: Plan
     backend: ModelBackend
+    phases: Phases
     rejected: int = 0
     """Rows of the response store that were no responses, and were computed again."""
     facts: dict[str, Any] = field(
@@ -195,6 +216,7 @@ class _RunRecord:
                 "seeds": {"run": self.spec.seed},
                 **({"rejected_stored_responses": self.rejected} if self.rejected else {}),
                 "skipped_variants": {name: counts for name, counts in skipped.items() if counts},
+                "phases": self.phases.found,
                 "started": self.started.isoformat(timespec="seconds"),
                 "finished": None if status == "running" else now.isoformat(timespec="seconds"),
             },

@@ -204,7 +204,7 @@ def _open_files(source: Source, reading: ExitStack) -> _Files:
         place,
         words,
         gguf_file.read_config(place, source.gguf),
-        {"gguf_file": str(source.gguf.absolute())},
+        {"gguf_file": str(source.gguf)},
         gguf_file.describe(header),
     )
 
