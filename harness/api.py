@@ -211,6 +211,7 @@ def gate(
     metrics = registry_lookup.task_metrics(_loaded(registry), [against, judged], named)
     seed = int(judged.spec.get("seed", 0)) if seed is None else seed
     verdict = gating.evaluate(wanted, judged, against, metrics, seed)
+    verdict = gating.in_context(verdict, judged, against, metrics)
     return verdict if build is None else build.finish(judged.result.run_id, verdict)
 
 

@@ -28,18 +28,21 @@ Exit codes: 0 pass, 1 blocked by a gate, 2 usage or data error,
 @click.command("run", epilog=EPILOG)
 @run_options.run_options
 @click.option("--quiet", is_flag=True, help="Print nothing but errors and the verdict.")
+@click.option("--full", is_flag=True, help="Print every table, not a screen of them.")
 @click.pass_context
-def command(context: click.Context, /, quiet: bool, **given: Any) -> int:
+def command(context: click.Context, /, quiet: bool, full: bool, **given: Any) -> int:
     """Evaluate a model on tasks and write a run folder.
 
     MODEL is a checkpoint folder or hub id, `demo`, or SCHEME:REST such as
     replay:FILE; `harness ls` lists what there is.
     """
-    from harness.cli import progress, rendering
+    from harness.authoring.reporting import progress
+    from harness.cli import rendering
     from harness.cli.gate import annotate
-    from harness.errors import NothingScoredError
+    from harness.errors import RunFailedError
     from harness.results import runfolder, secrets
     from harness.run import runner
+    from harness.run.display import RunDisplay
 
     registry = registry_of(context)
     spec = run_options.run_spec(given)
@@ -47,13 +50,18 @@ def command(context: click.Context, /, quiet: bool, **given: Any) -> int:
         registry.reporter(name)  # an unknown format is an error before the model is opened
     command_line = secrets.redact_command(["harness", *sys.argv[1:]])
     try:
-        with progress.display(quiet) as shown:
-            finished = runner.run(spec, registry, command_line, shown.planned, shown.update)
-    except NothingScoredError as error:
-        written = runfolder.read_result(error.folder)
-        rendering.render(registry, spec.formats, written, error.folder, quiet)
+        with progress.display(quiet) as display:
+            shown = RunDisplay(display)
+            finished = runner.run(
+                spec, registry, command_line, shown.planned, shown.update, shown.phase
+            )
+    except RunFailedError as error:
+        # What was scored before it stopped is worth reading, too.
+        if error.folder is not None and runfolder.is_checked(error.folder):
+            written = runfolder.read_result(error.folder)
+            rendering.render(registry, spec.formats, written, error.folder, quiet, full)
         raise
-    rendering.render(registry, spec.formats, finished.result, finished.folder, quiet)
+    rendering.render(registry, spec.formats, finished.result, finished.folder, quiet, full)
     if finished.verdict is None:
         return 0
     if quiet:

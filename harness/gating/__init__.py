@@ -6,6 +6,7 @@ names       what rules name, and which could never block
 judging     the evidence for and against one rule
 fixed       judging once, at the end, with Holm–Bonferroni over the rules
 sequential  judging after every sample; track: one rule's test
+context     which baseline it was, and what changed that no rule is about
 verdict     what was decided; sentences: its words
 """
 
@@ -16,6 +17,7 @@ from dataclasses import replace
 from harness.comparison.comparability import TaskIdentity
 from harness.comparison.measure import MetricsOfTask
 from harness.errors import ConfigError
+from harness.gating import context
 from harness.gating.config import GateConfig, Mode, Rule, parse_gate
 from harness.gating.fixed import evaluate_fixed
 from harness.gating.sequential import SequentialGate, committed_order
@@ -33,6 +35,7 @@ __all__ = [
     "SequentialGate",
     "committed_order",
     "evaluate",
+    "in_context",
     "parse_gate",
     "with_differences",
 ]
@@ -73,6 +76,25 @@ def with_differences(verdict: GateVerdict, baseline: ScoredRun | None) -> GateVe
     if baseline is None:
         return verdict
     return replace(verdict, notes=verdict.notes + differences(baseline.result, verdict))
+
+
+def in_context(
+    verdict: GateVerdict,
+    candidate: ScoredRun,
+    baseline: ScoredRun | None,
+    metrics: MetricsOfTask,
+) -> GateVerdict:
+    """The verdict with its baseline named, and with what changed that no rule is about."""
+    if baseline is None:
+        return verdict
+    early = [
+        task
+        for task, planned in verdict.samples_planned.items()
+        if verdict.samples_used.get(task, 0) < planned
+    ]
+    rules, path = verdict.config.rules, verdict.config.baseline
+    found = context.context(rules, candidate, baseline, metrics, path, early)
+    return replace(verdict, context=found, notes=verdict.notes + found.notes)
 
 
 def _replay(

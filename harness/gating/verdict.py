@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 from harness.authoring.io.serialization import number
 from harness.gating.config import GateConfig, Rule
+from harness.gating.context import Context
 from harness.types import RunResult
 
 Decision: TypeAlias = Literal["pass", "block", "inconclusive"]
@@ -52,6 +53,12 @@ class Evidence:
     ideal: float | None = None
 
 
+_EVIDENCE = (
+    *("value", "low", "high", "confidence", "n", "method", "baseline", "candidate", "missing"),
+)
+"""What an entry of ``gate.rules`` in results.json says of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class RuleVerdict:
     """One rule's verdict; ``evidence`` is None where there was nothing to judge by."""
@@ -72,7 +79,7 @@ class RuleVerdict:
             "verdict": self.verdict,
             "sentence": self.sentence,
         }
-        for name in ("value", "low", "high", "confidence", "n", "method", "baseline", "missing"):
+        for name in _EVIDENCE:
             value = getattr(self.evidence, name, None)
             data[name] = number(value) if isinstance(value, float) else value
         return data | {"samples_used": self.samples_used, "samples_planned": self.samples_planned}
@@ -90,6 +97,7 @@ class GateVerdict:
         samples_used: Task → samples the verdict rests on.
         samples_planned: Task → samples there are.
         notes: What a reader must know, such as margins that differ from the baseline's.
+        context: The baseline, and all that changed; None without a baseline.
     """
 
     verdict: Decision
@@ -99,6 +107,7 @@ class GateVerdict:
     samples_used: Mapping[str, int] = field(default_factory=dict)
     samples_planned: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    context: Context | None = None
 
     @property
     def sentence(self) -> str:
@@ -172,6 +181,7 @@ class GateVerdict:
             "samples_planned": dict(self.samples_planned),
             "rules": [each.to_json() for each in self.rules],
             "notes": list(self.notes),
+            **({} if self.context is None else self.context.to_json()),
         }
 
 

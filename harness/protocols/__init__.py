@@ -68,6 +68,7 @@ from harness.protocols.probes import (
     tasks_of,
 )
 from harness.protocols.reporters import (
+    CanDetail,
     ComparisonReporter,
     Reporter,
     ReporterSpec,
@@ -93,6 +94,7 @@ __all__ = [
     "BackendOptions",
     "BackendSpec",
     "CanCheck",
+    "CanDetail",
     "CanDoubt",
     "CanForecast",
     "CanMatch",

@@ -56,11 +56,13 @@ class ScoredRun:
         samples: Task → sample id → scores of the original samples (no probe's variants). A task
             whose samples were not kept has no entry.
         spec: The settings of the run, from run.json; empty where unknown.
+        git_commit: Of the folder in which the run was made, where that is known.
     """
 
     result: RunResult
     samples: Mapping[str, Mapping[str, ScoredSample]]
     spec: Mapping[str, Any] = field(default_factory=dict)
+    git_commit: str | None = None
 
 
 # --------------------------------------------------------------------------- reading
@@ -100,7 +102,8 @@ def _read_folder(path: Path, texts: bool) -> ScoredRun:
         for task, read in samples.items():
             _check_count(folder, task, len(read), result.tasks[task].n)
     run = folder / "run.json"
-    return ScoredRun(result, samples, manifest.read_run(run)["spec"] if run.is_file() else {})
+    made = manifest.read_run(run) if run.is_file() else {"spec": {}, "git_commit": None}
+    return ScoredRun(result, samples, made["spec"], made["git_commit"])
 
 
 def _check_count(folder: Path, task: str, found: int, n: int) -> None:
@@ -163,7 +166,8 @@ def _read_baseline(path: Path, texts: bool) -> ScoredRun:
             task: {row["id"]: _sample_back(row, texts) for row in rows}
             for task, rows in content["samples"].items()
         }
-        return ScoredRun(result_json.result_from_json(content["result"]), samples, content["spec"])
+        result = result_json.result_from_json(content["result"])
+        return ScoredRun(result, samples, content["spec"], content.get("git_commit"))
     except ValidationError as error:
         raise DataError(
             f"not a baseline: {schemas.explain(error)}", path=path, expected=expected
@@ -205,6 +209,7 @@ def baseline_bytes(run: ScoredRun) -> bytes:
     content = {
         "result": result_json.result_to_json(run.result),
         "spec": dict(run.spec),
+        **({} if run.git_commit is None else {"git_commit": run.git_commit}),
         "samples": {
             task: [_sample_to_json(sample) for sample in samples.values()]
             for task, samples in run.samples.items()

@@ -106,15 +106,31 @@ class Usage(_Exact):
     cost: float | None = None
 
 
+class GateChange(_Strict):
+    """A metric in both runs, as a gate saw it."""
+
+    metric: str
+    baseline: float | None
+    candidate: float | None
+    difference: Estimate
+    higher_is_better: bool | None = None
+    ideal: float | None = None
+    verdict: str
+    ruled: bool
+
+
 class Gate(_Strict):
     """The verdict, as far as it is read again."""
 
     verdict: str | None = None
     sentence: str | None = None
+    exit_code: int | None = None
     samples_used: dict[str, NonNegativeInt] = {}
     samples_planned: dict[str, NonNegativeInt] = {}
     rules: list[dict[str, Any]] = []
     notes: list[str] = []
+    baseline_run: dict[str, str | int | None] | None = None
+    changes: list[GateChange] = []
 
 
 class Results(_Strict):
@@ -135,6 +151,7 @@ class RunJson(_Strict):
 
     status: Literal["running", "complete", "incomplete"] = "complete"
     spec: dict[str, Any] = {}
+    git_commit: str | None = None
 
 
 class Samples(_Strict):
@@ -254,6 +271,7 @@ class BaselineContent(_Strict):
 
     result: Results
     spec: dict[str, Any]
+    git_commit: str | None = None
     samples: dict[FileName, list[BaselineRow]]
 
 

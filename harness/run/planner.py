@@ -32,6 +32,7 @@ from harness.protocols import (
 )
 from harness.run import datasets, fewshot, sampling, scheduler
 from harness.run.other_models import OtherModels
+from harness.run.phases import OnPhase, Phase
 from harness.stats.seeding import seeded
 from harness.types import DataSource, Generate, Request, Sample, Skipped
 
@@ -50,7 +51,11 @@ UNCHANGED = "unchanged"
 
 
 def build(
-    spec: RunSpec, registry: Registry, backend: ModelBackend, stored_only: bool = False
+    spec: RunSpec,
+    registry: Registry,
+    backend: ModelBackend,
+    stored_only: bool = False,
+    on_phase: OnPhase = lambda _: None,
 ) -> Plan:
     """Reads the data and makes every request of a run.
 
@@ -59,6 +64,7 @@ def build(
         registry: The loaded plugins.
         backend: The run's model.
         stored_only: Do not run other models for probes' variants; take only stored ones.
+        on_phase: Called as tasks are read and their probes prepared.
 
     Raises:
         UsageError: A name or option does not exist, or the backend cannot answer a request.
@@ -77,9 +83,10 @@ def build(
     datasets.check_names(spec.templates, specs, "[tasks]")
     located = [(each, sources.resolve(each, spec.data)) for each in specs]
     with OtherModels(spec.model_config, registry, backend, stored_only) as others:
-        tasks = [
-            _plan_task(spec, each, source, probes, backend, others) for each, source in located
-        ]
+        tasks: list[TaskPlan] = []
+        for each, source in located:
+            on_phase(Phase("reading", len(tasks), len(located), each.name))
+            tasks.append(_plan_task(spec, each, source, probes, backend, others, on_phase))
     tasks = _with_notes_on_groups(tasks, spec.group_by)
     plan = Plan(tuple(replace(each, notes=each.notes + left_out) for each in tasks))
     if isinstance(backend, CanMatch):
@@ -102,6 +109,7 @@ def _plan_task(
     probe_specs: Sequence[ProbeSpec],
     backend: ModelBackend,
     others: OtherModels,
+    on_phase: OnPhase,
 ) -> TaskPlan:
     known = (*option_names(task_spec.options), *COMMON_OPTIONS)
     options = {**task_spec.defaults, **_checked_options(spec, task_spec.name, known)}
@@ -112,12 +120,16 @@ def _plan_task(
     every = [_grouped(each, spec.group_by) for each in read]
     _check_samples(task.name, source, every)
     samples, chosen = sampling.choose(every, spec.limit, spec.sample, spec.seed, task.name)
+    if probes:
+        on_phase(Phase("preparing probes", 0, len(samples), task.name))
     probes = {name: _prepared(probe, samples, task, others) for name, probe in probes.items()}
     shots = _ShotDrawer(spec, task_spec, task, source, options, samples)
     thinking_tokens = _whole_number(task_spec.name, options, "thinking_tokens", 0)
     planned: list[PlannedSample] = []
     skipped: dict[str, Counter[str]] = {name: Counter() for name in probes}
-    for sample in samples:
+    for done, sample in enumerate(samples):
+        if probes:
+            on_phase(Phase("preparing probes", done, len(samples), task.name))
         asking = partial(
             ask, shots=shots.draw(sample), backend=backend, thinking_tokens=thinking_tokens
         )

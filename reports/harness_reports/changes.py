@@ -7,6 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.authoring.reporting import numbers
+from harness.authoring.reporting.drawing import Axis, Mark, Scale, around_zero, mark
+from harness.authoring.reporting.numbers import Number
 from harness.types import (
     Estimate,
     FlippedSample,
@@ -15,10 +18,7 @@ from harness.types import (
     RunComparison,
     TaskComparison,
 )
-from harness_reports import numbers
 from harness_reports.browser import Clipper
-from harness_reports.drawing import Axis, Mark, Scale, around_zero, mark
-from harness_reports.numbers import Number
 from harness_reports.text_diff import Pieces, difference
 from harness_reports.view import model_name
 

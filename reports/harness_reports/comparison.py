@@ -37,7 +37,6 @@ def print_tables(comparisons: Sequence[RunComparison], console: Console | None =
 
     console = console or terminal.console()
     for comparison in comparisons:
-        console.print(Text(one_line(_title(comparison)), style="bold"))
         for task in comparison.tasks:
             console.print()
             title = (one_line(task.task), "bold")
@@ -72,7 +71,7 @@ def show(text: str, out: Path | None) -> None:
 
 def markdown(comparison: RunComparison) -> str:
     """The comparison for a pull request or a file."""
-    lines = [f"# {literal.markdown(_title(comparison))}"]
+    lines = [f"# {literal.markdown(title(comparison))}"]
     for task in comparison.tasks:
         lines += ["", f"## {literal.markdown(task.task)}", "", literal.markdown(_counts(task)), ""]
         lines += [_line(HEADINGS), "|---|" + "---:|" * 7 + "---|"]
@@ -82,7 +81,8 @@ def markdown(comparison: RunComparison) -> str:
     return "\n".join(lines).rstrip()
 
 
-def _title(comparison: RunComparison) -> str:
+def title(comparison: RunComparison) -> str:
+    """``CANDIDATE against BASELINE``."""
     return f"{comparison.candidate_id} against {comparison.baseline_id}"
 
 

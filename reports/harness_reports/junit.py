@@ -16,7 +16,8 @@ from xml.etree import ElementTree
 from harness.authoring.io.files import write_atomically
 from harness.authoring.literal import visible
 from harness.types import RunResult
-from harness_reports.view import GateView, RuleView, TaskView, view
+from harness_reports.gate import GateView, RuleView
+from harness_reports.view import TaskView, view
 
 FILE_NAME = "junit.xml"
 Outcome = Literal["failure", "error", "skipped"]

@@ -9,8 +9,9 @@ from harness.authoring import literal
 from harness.authoring.io.files import write_atomically
 from harness.types import RunComparison, RunResult
 from harness_reports import comparison
+from harness_reports.gate import GateView
 from harness_reports.groups import GroupTable
-from harness_reports.view import GateView, RunView, TaskView, notes, view
+from harness_reports.view import RunView, TaskView, notes, view
 
 FILE_NAME = "report.md"
 _SIGNS = {"pass": "✅", "block": "❌", "inconclusive": "❔"}
@@ -105,7 +106,7 @@ def _metrics(tasks: Iterable[TaskView]) -> str:
     return _table(("Task", "Metric", "Value", "95 % interval", "n:", "Errors:"), rows)
 
 
-def _notes(tasks: Iterable[TaskView]) -> Iterable[str]:
+def _notes(tasks: Sequence[TaskView]) -> Iterable[str]:
     for names, note in notes(tasks):
         yield f"> **{escape(names)}**: {escape(note)}"
 

@@ -6,22 +6,19 @@ lay them out. Texts are raw: each format escapes them its own way.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-from harness.types import MetricResult, RunResult, TaskResult
-from harness_reports import numbers
-from harness_reports.drawing import Mark, Scale, full_axis, mark
+from harness.authoring.reporting import numbers
+from harness.authoring.reporting.drawing import Mark, Scale, full_axis, mark
+from harness.authoring.reporting.numbers import Number
+from harness.types import Estimate, MetricResult, RunResult, TaskResult
+from harness_reports.gate import GateView, gate_view
 from harness_reports.groups import FairnessTable, GroupTable, fairness_tables, group_tables
-from harness_reports.numbers import Number
 from harness_reports.provenance import Facts, facts
 from harness_reports.robustness import ProbeView, probe_views
 
-Verdict = Literal["pass", "block", "inconclusive"]
-
 _DIRECTIONS = {True: "higher is better", False: "lower is better", None: "neither is better"}
-_HEADLINES = {"pass": "Passed", "block": "Blocked", "inconclusive": "Inconclusive"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +32,21 @@ class MetricRow:
     mark: Mark | None
     scale: Scale
     signature: str | None
+    estimate: Estimate
+    higher_is_better: bool | None
+    ideal: float | None
+
+    @property
+    def badness(self) -> float | None:
+        """How far a share is from where it should be, in [0, 1]; None for other metrics."""
+        value = self.estimate.value
+        if not 0 <= value <= 1:
+            return None
+        if self.ideal is not None:
+            return abs(value - self.ideal)
+        return (
+            None if self.higher_is_better is None else 1 - value if self.higher_is_better else value
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,28 +71,6 @@ class TaskView:
     def headline(self) -> MetricRow | None:
         """The first metric."""
         return self.metrics[0] if self.metrics else None
-
-
-@dataclass(frozen=True, slots=True)
-class RuleView:
-    """One rule of a gate; ``rule`` names its tier where that does not decide the verdict."""
-
-    metric: str
-    rule: str
-    verdict: str
-    headline: str
-    sentence: str
-    decides: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class GateView:
-    """The verdict; an unknown one counts as inconclusive, never as a pass."""
-
-    verdict: Verdict
-    headline: str
-    sentence: str
-    rules: tuple[RuleView, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +118,20 @@ def view(result: RunResult) -> RunView:
     )
 
 
-def notes(tasks: Iterable[TaskView]) -> list[tuple[str, str]]:
+def notes(tasks: Sequence[TaskView]) -> list[tuple[str, str]]:
     """(task names, note), a note that several tasks share once."""
     shared: dict[str, list[str]] = {}
     for task in tasks:
         for note in task.notes:
             shared.setdefault(note, []).append(task.name)
-    return [(", ".join(names), note) for note, names in shared.items()]
+    return [(_named(names, len(tasks)), note) for note, names in shared.items()]
+
+
+def _named(names: Sequence[str], total: int) -> str:
+    if len(names) == total > 1:
+        return "all tasks"
+    more = len(names) - 3
+    return ", ".join(names) if more <= 1 else f"{', '.join(names[:3])} and {more} more tasks"
 
 
 def model_name(model: Mapping[str, object]) -> str:
@@ -181,50 +178,15 @@ def metric_row(name: str, result: MetricResult) -> MetricRow:
         mark=mark(result.estimate, axis, reference),
         scale=axis.scale,
         signature=result.signature,
+        estimate=result.estimate,
+        higher_is_better=result.higher_is_better,
+        ideal=result.ideal,
     )
 
 
 def _is_percent(result: MetricResult) -> bool:
     """Whether the metric is sacrebleu's, whose convention is 0–100: only it signs so."""
     return result.signature is not None and "nrefs:" in result.signature
-
-
-# --------------------------------------------------------------------------- gate
-
-
-def gate_view(gate: Mapping[str, object] | None) -> GateView | None:
-    """The gate's block of results.json in words; None without one."""
-    if gate is None:
-        return None
-    verdict = _verdict(gate.get("verdict"))
-    rules = gate.get("rules")
-    return GateView(
-        verdict=verdict,
-        headline=_HEADLINES[verdict],
-        sentence=str(gate.get("sentence") or ""),
-        rules=tuple(_rule(rule) for rule in (rules if isinstance(rules, (list, tuple)) else ())),
-    )
-
-
-def _rule(rule: object) -> RuleView:
-    data = rule if isinstance(rule, Mapping) else {"sentence": str(rule)}
-    verdict = _verdict(data.get("verdict"))
-    tier = str(data.get("tier") or "blocking")
-    rule = str(data.get("rule") or "")
-    return RuleView(
-        metric=str(data.get("metric") or ""),
-        rule=rule if tier == "blocking" else f"{rule} ({tier})".strip(),
-        verdict=verdict,
-        headline=_HEADLINES[verdict],
-        sentence=str(data.get("sentence") or ""),
-        decides=tier == "blocking",
-    )
-
-
-def _verdict(value: object) -> Verdict:
-    if value == "pass":
-        return "pass"
-    return "block" if value == "block" else "inconclusive"
 
 
 # --------------------------------------------------------------------------- costs

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from harness.authoring.reporting.page import embedded_json
 from harness.results import runfolder
 from harness.types import (
     Classify,
@@ -32,7 +33,6 @@ from harness.types import (
     Unscored,
 )
 from harness_reports import browser
-from harness_reports.html import embedded_json
 
 SAMPLE = Sample("s", "the input", ("b",), ("a", "b"))
 GENERATED = (Generate("the prompt"),)

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.authoring.reporting.page import embedded_json
 from harness.results import runfolder
 from harness.types import DataSource, RunResult, TaskResult
-from harness_reports.html import HtmlReporter, embedded_json
+from harness_reports.html import HtmlReporter
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)> <!-- \"'> \u202e \x00"
 

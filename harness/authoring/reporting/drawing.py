@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from harness.authoring.reporting.numbers import Number, trimmed
 from harness.types import Estimate
-from harness_reports.numbers import Number, trimmed
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,7 @@ class MeasureRow:
     number: Number
     mark: Mark | None
     scale: Scale
+    estimate: Estimate
 
 
 def full_axis(estimates: Sequence[Estimate], percent: bool = False) -> Axis:
