@@ -15,16 +15,26 @@ import importlib.util
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness.api import compare, evaluate, gain, gate, load_plugins, load_run, open_model, plan
+    from harness.api import (
+        compare,
+        evaluate,
+        gate,
+        gate_scores,
+        load_plugins,
+        load_run,
+        open_model,
+        plan,
+    )
     from harness.cli import registry_of
     from harness.config import ModelConfig, RunSpec
-    from harness.gating import GateConfig, GateVerdict, parse_gate
+    from harness.gating import GateConfig, Rule, join_verdicts, parse_gate
     from harness.hookspecs import hookimpl
     from harness.planned import Plan, PlannedSample, TaskPlan
     from harness.plugins import Registry
     from harness.results.baseline import ScoredRun
     from harness.results.runfolder import read_result, read_samples, write_result
     from harness.run.ask import ask
+    from harness.types import GateVerdict
 
 __all__ = [
     "GateConfig",
@@ -33,15 +43,17 @@ __all__ = [
     "Plan",
     "PlannedSample",
     "Registry",
+    "Rule",
     "RunSpec",
     "ScoredRun",
     "TaskPlan",
     "ask",
     "compare",
     "evaluate",
-    "gain",
     "gate",
+    "gate_scores",
     "hookimpl",
+    "join_verdicts",
     "load_plugins",
     "load_run",
     "open_model",
@@ -56,20 +68,22 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "GateConfig": "harness.gating",
-    "GateVerdict": "harness.gating",
+    "GateVerdict": "harness.types",
     "ModelConfig": "harness.config",
     "Plan": "harness.planned",
     "PlannedSample": "harness.planned",
     "Registry": "harness.plugins",
+    "Rule": "harness.gating",
     "RunSpec": "harness.config",
     "ScoredRun": "harness.results.baseline",
     "TaskPlan": "harness.planned",
     "ask": "harness.run.ask",
     "compare": "harness.api",
     "evaluate": "harness.api",
-    "gain": "harness.api",
     "gate": "harness.api",
+    "gate_scores": "harness.api",
     "hookimpl": "harness.hookspecs",
+    "join_verdicts": "harness.gating",
     "load_plugins": "harness.api",
     "load_run": "harness.api",
     "open_model": "harness.api",

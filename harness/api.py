@@ -8,18 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from harness import config, gating, plugins
-from harness.authoring.metrics import MetricRef
-from harness.comparison import paired_gain, run_comparison
+from harness.comparison import run_comparison
 from harness.config import ModelConfig, RunSpec
 from harness.errors import UsageError
-from harness.gating import GateConfig, GateVerdict, registry_lookup, series
+from harness.gating import GateConfig, GateVerdict, Rule, registry_lookup, series
 from harness.planned import Plan
 from harness.plugins import Registry
 from harness.protocols import ModelBackend, ModelSource
 from harness.results import baseline as saved
 from harness.results.baseline import ScoredRun
 from harness.run import models, planner, runner
-from harness.stats.inference import Inference
 from harness.types import RunComparison, RunResult
 
 
@@ -138,35 +136,6 @@ def compare(
     return run_comparison.compare(runs[0], runs[1], metrics, force)
 
 
-def gain(
-    baseline: ScoredRun | Path | str,
-    candidate: ScoredRun | Path | str,
-    metric: MetricRef | str,
-    registry: Registry | None = None,
-) -> Inference:
-    """What is known of how much better a run is on one metric: positive where better.
-
-    Only samples that both runs scored count, paired.
-
-    Args:
-        baseline: A run folder, its results.json, a baseline file, or what ``load_run`` read.
-        candidate: The same, of the run that is judged.
-        metric: ``TASK``, ``TASK.METRIC`` or ``TASK.METRIC@IDEAL``; with an ideal the gain is how
-            much closer to it the candidate is.
-        registry: The loaded plugins; None loads those that are installed.
-
-    Raises:
-        UnknownNameError: The candidate has no such task or metric.
-        UsageError: No direction of the metric is better, or nothing can be said about it.
-    """
-    before, after = _scored(baseline), _scored(candidate)
-    if isinstance(metric, str):
-        metric = MetricRef.parse(metric, after.result.tasks)
-    ref = metric.resolved(after.result.tasks[metric.task].metrics)
-    metrics = registry_lookup.task_metrics(_loaded(registry), [before, after], [ref.name])
-    return paired_gain.gain(before, after, ref, metrics)
-
-
 def gate(
     candidate: ScoredRun | Path | str,
     baseline: ScoredRun | Path | str | None = None,
@@ -213,6 +182,28 @@ def gate(
     verdict = gating.evaluate(wanted, judged, against, metrics, seed)
     verdict = gating.in_context(verdict, judged, against, metrics)
     return verdict if build is None else build.finish(judged.result.run_id, verdict)
+
+
+def gate_scores(
+    before: Sequence[float],
+    after: Sequence[float],
+    rule: Rule,
+    *,
+    clusters: Sequence[str | None] | None = None,
+    alpha: float = 0.05,
+) -> GateVerdict:
+    """Judges paired scores that belong to no task, such as rewards on held-out prompts.
+
+    Args:
+        before: The baseline's scores, the higher the better.
+        after: The candidate's, of the same samples in the same order.
+        rule: A rule on a change, such as ``Rule("reward", "min_gain", 0.0)``; its ``metric`` may
+            be any text.
+        clusters: Cluster of each sample; None where every sample is its own.
+        alpha: Bound on the probability of blocking a change that keeps the rule, and of passing
+            one that breaks it.
+    """
+    return gating.evaluate_scores(GateConfig((rule,), alpha), before, after, clusters)
 
 
 def load_plugins(files: Sequence[Path | str] = ()) -> Registry:

@@ -6,8 +6,9 @@ The command line wins over the file. A key that does not exist is an error, neve
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,6 +89,10 @@ class RunSpec:
             the provider re-uses prompts, ``cached_prompt``.
         baseline: A run folder or baseline file to gate against.
         gate: The [gate] table as it stands.
+        system: What the system says before every prompt; None for what the tasks say.
+        roles: Role (``judge``, …) → the model that answers for it: a model's name, a
+            ``ModelConfig``, or a table of ``model``, ``batch_size``, ``dtype``, ``device``,
+            ``executor`` and ``set``. What a table leaves out is as for the run's model.
         formats: Reports to write.
         out: The run folder; None makes ``runs/<UTC time>-<slug>``.
         cache: Whether answers are kept in, and taken from, the response store.
@@ -113,6 +118,8 @@ class RunSpec:
     prices: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     baseline: str | None = None
     gate: Mapping[str, Any] | None = None
+    system: str | None = None
+    roles: Mapping[str, Any] = field(default_factory=dict)
     formats: tuple[str, ...] = ("console", "html")
     out: Path | None = None
     cache: bool = True
@@ -130,6 +137,7 @@ class RunSpec:
             object.__setattr__(self, name, _texts(getattr(self, name)))
         settings = {name: _texts(table) for name, table in self.task_settings.items()}
         object.__setattr__(self, "task_settings", settings)
+        object.__setattr__(self, "roles", role_tables(self.roles))
         object.__setattr__(self, "baseline", None if self.baseline is None else str(self.baseline))
         object.__setattr__(self, "out", None if self.out is None else Path(self.out))
         for name, least in (("limit", 1), ("sample", 1), ("num_fewshot", 0), ("batch_size", 1)):
@@ -156,6 +164,104 @@ class RunSpec:
             self.prices,
             self.cache,
         )
+
+    @property
+    def role_configs(self) -> Mapping[str, ModelConfig]:
+        """How the models of the other roles are opened."""
+        return {role: self._role_config(table) for role, table in self.roles.items()}
+
+    def _role_config(self, table: Mapping[str, Any]) -> ModelConfig:
+        given = {key: value for key, value in table.items() if key != "set"}
+        inherited = replace(self.model_config, settings={}, executor="local")
+        return replace(inherited, **given, settings=table.get("set", {}))
+
+
+_ROLE = re.compile(r"[a-z][a-z0-9_.-]*")
+_OF_ROLE = ("model", "batch_size", "dtype", "device", "executor", "set")
+
+
+def role_tables(roles: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The tables of roles in the one form in which they are kept.
+
+    Raises:
+        UsageError: A role has no model, or a name or key that there is not.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for role, given in roles.items():
+        if not _ROLE.fullmatch(role) or role == "model":
+            raise UsageError(f"the role {role!r}", "Expected a name such as judge, not `model`.")
+        if isinstance(given, ModelConfig):
+            table = {key: getattr(given, key) for key in _OF_ROLE if key != "set"}
+            table = {**table, "set": given.settings}
+        else:
+            table = dict(given) if isinstance(given, Mapping) else {"model": str(given)}
+        for key in table:
+            if key not in _OF_ROLE:
+                raise UsageError(f"{role}: unknown key {key!r}", f"Known: {', '.join(_OF_ROLE)}")
+        if not table.get("model"):
+            raise UsageError(
+                f"no model is named for the role {role!r}",
+                f"Set `model` in its table, or give {role_flag(role)}.",
+            )
+        _at_least("batch_size", table.get("batch_size"), 1)
+        table = {key: value for key, value in table.items() if value is not None}
+        found[role] = {**table, "model": str(table["model"])}
+        if "set" in table:
+            found[role]["set"] = _texts(table["set"])
+    return found
+
+
+def role_flag(role: str) -> str:
+    """The command line's way to name a role's model."""
+    return "--judge MODEL" if role == "judge" else f"--role {role}=MODEL"
+
+
+def parse_roles(
+    judges: Sequence[str], judge_settings: Iterable[str], others: Iterable[str]
+) -> dict[str, dict[str, Any]]:
+    """Reads ``--judge MODEL``, given several times for a panel, and ``--role NAME=MODEL``.
+
+    Raises:
+        UsageError: A value has no ``=``.
+    """
+    found: dict[str, dict[str, Any]] = {
+        "judge" if place == 1 else f"judge.{place}": {"model": model}
+        for place, model in enumerate(judges, start=1)
+    }
+    settings: dict[str, str] = {}
+    for pair in judge_settings:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise UsageError(f"--judge-set {pair!r}", "Expected --judge-set KEY=VALUE")
+        settings[key] = value
+    if settings:
+        for table in found.values() if found else [found.setdefault("judge", {})]:
+            table["set"] = dict(settings)
+    for pair in others:
+        role, equals, model = pair.partition("=")
+        if not equals or not role or not model:
+            raise UsageError(f"--role {pair!r}", "Expected --role NAME=MODEL")
+        found[role] = {"model": model}
+    return found
+
+
+def _merged_roles(
+    file: Mapping[str, Mapping[str, Any]], given: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """The file's tables with what the command line says; it names a panel as a whole."""
+    judges = [
+        role for role in given if role.partition(".")[0] == "judge" and "model" in given[role]
+    ]
+    found = {
+        role: dict(table)
+        for role, table in file.items()
+        if not judges or not role.startswith("judge.") or role in given
+    }
+    for role, table in given.items():
+        base = found.get(role, found.get("judge", {}) if role.startswith("judge.") else {})
+        settings = {**base.get("set", {}), **table.get("set", {})}
+        found[role] = {**base, **table, **({"set": settings} if settings else {})}
+    return found
 
 
 def _at_least(name: str, value: int | None, least: int) -> None:
@@ -232,6 +338,15 @@ def read_config(path: Path) -> dict[str, Any]:
         values["prices"] = {
             name: price.model_dump(exclude_none=True) for name, price in checked.prices.items()
         }
+    roles = {
+        name: table.model_dump(exclude_none=True) for name, table in (checked.roles or {}).items()
+    }
+    judges = checked.judge if isinstance(checked.judge, list) else [checked.judge]
+    for place, table in enumerate(filter(None, judges), start=1):
+        name = "judge" if place == 1 else f"judge.{place}"
+        roles[name] = table.model_dump(exclude_none=True)
+    if roles:
+        values["roles"] = roles
     if checked.gate is not None:
         values["gate"] = checked.gate
         values.setdefault("baseline", checked.gate.get("baseline"))
@@ -294,6 +409,8 @@ def merge(file: Mapping[str, Any], command_line: Mapping[str, Any]) -> RunSpec:
             continue
         if key in ("data", "backend_settings"):
             values[key] = {**values.get(key, {}), **value}
+        elif key == "roles":
+            values[key] = _merged_roles(values.get(key, {}), value)
         elif key == "task_settings":
             known = values.get(key, {})
             values[key] = {
@@ -347,6 +464,15 @@ def _file_model() -> type[BaseModel]:
         formats: tuple[str, ...] | None = None
         out: Path | None = None
         cache: bool | None = None
+        system: str | None = None
+
+    class Role(Strict):
+        model: str | None = None
+        batch_size: int | None = None
+        dtype: str | None = None
+        device: str | None = None
+        executor: str | None = None
+        set: dict[str, str | int | float | bool] | None = None
 
     class Price(Strict):
         prompt: NonNegativeFloat
@@ -362,6 +488,8 @@ def _file_model() -> type[BaseModel]:
         gate: dict[str, Any] | None = None
         align: dict[str, Any] | None = None
         prices: dict[str, Price] | None = None
+        judge: Role | list[Role] | None = None
+        roles: dict[str, Role] | None = None
 
     return File
 

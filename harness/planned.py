@@ -3,15 +3,83 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import repeat
 
-from harness.protocols import Probe, Task, TaskSpec
-from harness.types import DataSource, KeyedRequest, Request, Sample
+from harness.protocols import FollowUp, Probe, Task, TaskSpec
+from harness.types import (
+    DataSource,
+    Generate,
+    KeyedRequest,
+    Loglikelihood,
+    Message,
+    Prompt,
+    Request,
+    Sample,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Prompting:
+    """How the evaluated model is asked, whatever the task.
+
+    Attributes:
+        thinking_tokens: How many more each generated text may have than the task says.
+        system: What the system says first; None for what the task says. A prompt that is plain text
+            becomes what the user says then.
+        prefill: What the assistant's answer begins with; the model goes on from there. Behind plain
+            text it stands as it is.
+    """
+
+    thinking_tokens: int = 0
+    system: str | None = None
+    prefill: str | None = None
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """What is set, in words."""
+        thinking = str(self.thinking_tokens) if self.thinking_tokens else None
+        named = {"thinking_tokens": thinking, "system": self.system, "prefill": self.prefill}
+        return {name: value for name, value in named.items() if value is not None}
+
+    def applied(self, request: Request) -> Request:
+        """The request as it is asked; only prompts that are generated from or scored change."""
+        if self == AS_IT_IS:
+            return request
+        if isinstance(request, Loglikelihood):
+            return replace(request, context=self._prompt(request.context))
+        if not isinstance(request, Generate):
+            return request
+        sampling = request.sampling
+        longer = replace(sampling, max_tokens=sampling.max_tokens + self.thinking_tokens)
+        return Generate(self._prompt(request.prompt), longer)
+
+    def _prompt(self, prompt: Prompt) -> Prompt:
+        if self.system is not None:
+            turns = (Message("user", prompt),) if isinstance(prompt, str) else prompt
+            if turns and turns[0].role == "system":
+                turns = turns[1:]
+            prompt = (Message("system", self.system), *turns)
+        if self.prefill is None:
+            return prompt
+        if isinstance(prompt, str):
+            return prompt + self.prefill
+        if prompt and prompt[-1].role == "assistant":
+            return prompt
+        return (*prompt, Message("assistant", self.prefill))
+
+
+AS_IT_IS = Prompting()
+"""Prompts as the tasks make them."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedSample:
-    """A sample, or a probe's variant of one, with what ``task`` asks about it after ``shots``."""
+    """A sample, or a probe's variant of one, with what ``task`` asks about it after ``shots``.
+
+    ``requests`` are the first round; those that follow are made from the answers. ``prompting`` is
+    applied to all that the evaluated model is asked.
+    """
 
     task: Task = field(compare=False, repr=False)
     sample: Sample
@@ -20,6 +88,15 @@ class PlannedSample:
     probe: str | None = None
     variant: int = 0
     shots: tuple[Sample, ...] = field(default=(), compare=False, repr=False)
+    prompting: Prompting = field(default=AS_IT_IS, compare=False, repr=False)
+
+    @property
+    def keyed(self) -> Iterator[KeyedRequest]:
+        """The requests of the first round."""
+        more = isinstance(self.task, FollowUp)
+        places = range(len(self.keys)) if more else repeat(None)
+        for key, request, place in zip(self.keys, self.requests, places, strict=False):
+            yield KeyedRequest(key, request, self.task.name, self.sample.id, place, more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,5 +136,4 @@ class Plan:
         """Every request, equal ones included, in the order of tasks and samples."""
         for task in self.tasks:
             for planned in task.planned:
-                for key, request in zip(planned.keys, planned.requests, strict=True):
-                    yield KeyedRequest(key, request, task.task.name, planned.sample.id)
+                yield from planned.keyed

@@ -35,14 +35,13 @@ change without notice (`make imports` checks it). A change of a public name is a
 in the changelog.
 
 ```python
-from harness import ask, gain, gate, load_run
+from harness import ask, gate, load_run
 from harness.types import Generate, Sampling
 
 question = Generate("Is the sky blue?", Sampling(max_tokens=8))
 (answer,) = ask("./ckpt", [question])  # opens the model, answers through the response store
 
 main, candidate = load_run("runs/main"), load_run("runs/candidate")
-print(gain(main, candidate, "sst2.accuracy").interval(0.95))
 verdict = gate(candidate, main, rules=[{"metric": "sst2.accuracy", "max_drop": 0.05}])
 print(verdict.verdict, verdict.sentence)
 ```

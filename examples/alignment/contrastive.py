@@ -98,7 +98,7 @@ def main() -> int:
     parser.add_argument("--rehearse", action="store_true", help="on the development set")
     given = parser.parse_args()
     result = contrast(given.out, given.weak, given.rehearse)
-    print(f"{result.verdict.decision}: {result.verdict.sentence}")
+    print(f"{result.verdict.verdict}: {result.verdict.sentence}")
     return result.verdict.exit_code
 
 

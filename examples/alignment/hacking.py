@@ -84,7 +84,7 @@ def main() -> int:
     parser.add_argument("--unwatched", action="store_true")
     given = parser.parse_args()
     result = tell(given.out, given.hack, not given.unwatched)
-    print(f"{result.verdict.decision}: {result.verdict.sentence}")
+    print(f"{result.verdict.verdict}: {result.verdict.sentence}")
     for effect in result.effects.estimates:
         estimate = effect.estimate
         print(f"{effect.name}: {estimate.value:.4g} [{estimate.low:.4g}, {estimate.high:.4g}]")

@@ -37,7 +37,7 @@ def main() -> int:
     parser.add_argument("out", type=Path)
     given = parser.parse_args()
     result = reward_model(given.model, given.data, given.out)
-    print(f"{result.verdict.decision}: {result.verdict.sentence}")
+    print(f"{result.verdict.verdict}: {result.verdict.sentence}")
     for effect in result.effects.estimates:
         estimate = effect.estimate
         print(f"{effect.name}: {estimate.value:.4g} [{estimate.low:.4g}, {estimate.high:.4g}]")

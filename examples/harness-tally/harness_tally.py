@@ -14,8 +14,8 @@ class Tally:
             for name, found in of_task.metrics.items()
         ]
         if result.gate is not None:
-            rows += [("gate", each["metric"], each["verdict"]) for each in result.gate["rules"]]
-            rows.append(("gate", "", result.gate["verdict"]))
+            rows += [("gate", each.metric, each.verdict) for each in result.gate.rules]
+            rows.append(("gate", "", result.gate.verdict))
         return written(out / "tally.csv", ("task", "metric", "value", "low", "high"), rows)
 
     def render_comparison(self, comparisons, out):

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from harness import regular_files
 from harness.authoring.readers import text_files
-from harness.errors import DataError, ModelError
+from harness.errors import DataError, HarnessError, ModelError
 
 _HEADER = 100 << 20
 """Longest header of a safetensors file in bytes, by the format's own rule."""
@@ -33,6 +34,27 @@ _PACKED = 16
 _STRAY = 1000
 """A tokenizer with so many tokens more than embeddings is another model's."""
 _LONGEST = 600
+
+
+@contextmanager
+def reading(what: str, hint: str) -> Iterator[None]:
+    """Turns whatever a library raises over a checkpoint's files into an error about the files.
+
+    Libraries raise what their parsers raise: ``TypeError``, ``KeyError``, classes of their own.
+
+    Args:
+        what: What is read, such as "the tokenizer of ./ckpt".
+        hint: What belongs there.
+
+    Raises:
+        ModelError: The library raised an ``Exception`` that is none of the harness's own.
+    """
+    try:
+        yield
+    except HarnessError:
+        raise
+    except Exception as error:
+        raise ModelError(f"{what} cannot be read: {reason(error)}", hint) from error
 
 
 def check_regular(name: str | Path) -> None:

@@ -51,7 +51,7 @@ def show(file: Path) -> int:
     echo(f"model    {result.model.get('spec', result.model.get('name', 'unknown'))}")
     echo(f"started  {result.timing.get('started', 'unknown')}")
     if result.gate is not None:
-        echo(f"gate     {result.gate.get('verdict')}: {result.gate.get('sentence')}")
+        echo(f"gate     {result.gate.verdict}: {result.gate.sentence}")
     for task in result.tasks.values():
         scored = len(run.samples.get(task.name, {}))
         echo(f"\n{task.name} version {task.version}, data {task.data_sha256[:12]}")

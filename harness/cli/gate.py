@@ -109,7 +109,7 @@ def _record(registry: Registry, run: Path, verdict: GateVerdict, formats: tuple[
 
     if not run.is_dir():
         return
-    result = replace(runfolder.read_result(run), gate=verdict.to_json())
+    result = replace(runfolder.read_result(run), gate=verdict)
     try:
         with runfolder.locked(run):
             runfolder.write_result(run, result)

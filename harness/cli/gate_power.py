@@ -73,6 +73,8 @@ def show(config: GateConfig, known: Known) -> None:
         try:
             if ref is None:
                 raise CannotCompare("the run does not evaluate its task")
+            if rule.kind == "min_gain":
+                raise CannotCompare("how much a change gains is not known beforehand")
             if rule.kind in ("max_drop", "max_relative_drop") and rule.value <= 0:
                 raise CannotCompare("that nothing was lost at all cannot be shown")
             _show_rule(config, rule, ref, known)

@@ -14,8 +14,7 @@ from harness.types import Estimate
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from harness.gating import Evidence, GateVerdict, RuleVerdict
-    from harness.gating.context import BaselineFacts, MetricChange
+    from harness.types import BaselineRun, Evidence, GateVerdict, MetricChange, RuleVerdict
 
 SCREEN = 16
 """Rules, and sentences on those that were not kept, that fit on a screen."""
@@ -28,14 +27,14 @@ def show(verdict: GateVerdict, full: bool) -> None:
     """Prints the baseline, the table, and sentences: of every rule where ``full``."""
     from rich.text import Text
 
-    context = verdict.context
+    baseline = verdict.baseline_run
     console = terminal.console()
-    if context is not None:
-        echo(f"Baseline: {_baseline(context.baseline)}")
-        if context.baseline.renewal:
-            echo(context.baseline.renewal)
-        for line in _unruled(context.unruled_falls, full):
-            console.print(Text(line, style="red"))
+    if baseline is not None:
+        echo(f"Baseline: {_baseline(baseline)}")
+        if baseline.renewal:
+            echo(baseline.renewal)
+    for line in _unruled(verdict.unruled_falls, full):
+        console.print(Text(line, style="red"))
     ordered = sorted(verdict.rules, key=lambda each: _ORDER[each.verdict])
     terminal.print_table(console, _table(ordered if full else ordered[:SCREEN]), names=1)
     left = 0 if full else len(ordered) - SCREEN
@@ -61,7 +60,7 @@ def _table(rules: list[RuleVerdict]) -> Table:
     for each in rules:
         values, change, interval = _cells(each.evidence)
         table.add_row(
-            Text(one_line(f"{_tier(each)}{each.rule.name} {each.rule}")),
+            Text(one_line(f"{_tier(each)}{each.metric} {each.rule}")),
             Text(_SAID[each.verdict], style=_STYLES[each.verdict]),
             values,
             change,
@@ -71,7 +70,7 @@ def _table(rules: list[RuleVerdict]) -> Table:
 
 
 def _tier(rule: RuleVerdict) -> str:
-    return "" if rule.rule.tier == "blocking" else f"[{rule.rule.tier}] "
+    return "" if rule.decides else f"[{rule.tier}] "
 
 
 def _cells(found: Evidence | None) -> tuple[str, str, str]:
@@ -97,7 +96,7 @@ def _estimate(value: float, low: float = math.nan, high: float = math.nan) -> Es
     return Estimate(value, math.nan, low, high, 0, "")
 
 
-def _baseline(facts: BaselineFacts) -> str:
+def _baseline(facts: BaselineRun) -> str:
     parts = [facts.run_id]
     if facts.started:
         parts.append(numbers.moment(facts.started))
@@ -109,14 +108,15 @@ def _baseline(facts: BaselineFacts) -> str:
 
 
 def _unruled(falls: tuple[MetricChange, ...], full: bool) -> Iterator[str]:
-    shown = falls if full else falls[:5]
-    for each in sorted(shown, key=lambda fall: -abs(fall.comparison.difference.value)):
-        found = each.comparison
-        digits = numbers.digits_for([found.baseline, found.candidate, found.difference])
-        values = (numbers.decimal(one.value, digits) for one in (found.baseline, found.candidate))
-        number = numbers.number(found.difference, digits, signed=True)
+    ordered = sorted(falls, key=lambda fall: -abs(fall.difference.value))
+    shown = ordered if full else ordered[:5]
+    for each in shown:
+        ends = [_estimate(each.baseline), _estimate(each.candidate)]
+        digits = numbers.digits_for([*ends, each.difference])
+        values = (numbers.decimal(end.value, digits) for end in ends)
+        number = numbers.number(each.difference, digits, signed=True)
         yield one_line(
-            f"Fell, but no rule covers it: {each.task}.{found.metric} {' → '.join(values)}, "
+            f"Fell, but no rule covers it: {each.metric} {' → '.join(values)}, "
             f"{number.value} {number.interval}"
         )
     if len(falls) > len(shown):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,13 +12,14 @@ import click
 from harness.authoring.io import run_options
 from harness.authoring.literal import one_line
 from harness.cli import gate_power, registry_of
+from harness.types import MODEL
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from harness.config import RunSpec
     from harness.planned import Plan
-    from harness.run.cost import Forecast, Pace
+    from harness.run.cost import Forecast, Later, Pace
     from harness.types import Usage
 
 EPILOG = """\b
@@ -66,13 +67,16 @@ def command(
     from harness.run import cost, models
     from harness.run import planner as planning
     from harness.run.cache import ResponseStore, store_path
+    from harness.run.roles import Roles
 
     registry = registry_of(context)
     spec = run_options.run_spec(given)
-    with closing(models.open_backend(spec.model_config, registry)) as backend:
-        plan = planning.build(spec, registry, backend, stored_only=True)
+    with ExitStack() as opened:
+        backend = opened.enter_context(closing(models.open_backend(spec.model_config, registry)))
+        roles = opened.enter_context(Roles(spec, registry, backend))
+        plan = planning.build(spec, registry, backend, stored_only=True, roles=roles)
         with ResponseStore(store_path(spec.cache, backend)) as store:
-            found = cost.of(plan, backend, store)
+            found = cost.of(plan, backend, store, roles)
             if estimate_time:
                 pace = cost.measure_pace(plan, backend, store, spec.seed)
                 found = replace(found, pace=pace)
@@ -135,6 +139,8 @@ def _show(console: Console, found: Forecast) -> None:
         _show_cost(console, found, found.usage)
     if found.pace is not None:
         console.print(_time(found.pace))
+    for later in found.later:
+        console.print(_bound(later), markup=False, soft_wrap=True)
 
 
 def _show_cost(console: Console, found: Forecast, usage: Usage) -> None:
@@ -149,6 +155,19 @@ def _show_cost(console: Console, found: Forecast, usage: Usage) -> None:
             f"With the probes {times:.2f} times the {found.plain.computed_tokens:,} prompt tokens "
             "that the samples alone compute"
         )
+
+
+def _bound(later: Later) -> str:
+    """A later round of a role, where every answer before it is as long as it may be."""
+    name = later.role if later.role == MODEL else f"{later.role} ({one_line(later.model)})"
+    text = f"Then in round {later.round} at most {later.requests:,} requests of the {name}"
+    if later.usage is None:
+        return text
+    text += f": at most {later.usage.prompt_tokens:,} prompt tokens"
+    if later.usage.completion_tokens:
+        text += f" and {later.usage.completion_tokens:,} generated"
+    cost = "" if later.usage.cost is None else f", {later.usage.cost:,.4f} US dollars"
+    return f"{text}{cost}"
 
 
 def _tokens(usage: Usage) -> str:

@@ -62,9 +62,10 @@ def command(context: click.Context, /, quiet: bool, full: bool, **given: Any) ->
             rendering.render(registry, spec.formats, written, error.folder, quiet, full)
         raise
     rendering.render(registry, spec.formats, finished.result, finished.folder, quiet, full)
-    if finished.verdict is None:
+    verdict = finished.result.gate
+    if verdict is None:
         return 0
     if quiet:
-        echo(finished.verdict.sentence)
-    annotate(finished.verdict)
-    return finished.verdict.exit_code
+        echo(verdict.sentence)
+    annotate(verdict)
+    return verdict.exit_code

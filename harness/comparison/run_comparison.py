@@ -136,8 +136,7 @@ def _notes(baseline: ScoredRun, candidate: ScoredRun) -> Iterator[str]:
 
 def _ended_early(role: str, run: ScoredRun) -> list[str]:
     """Where a run stopped because of what it saw, which no fixed interval allows for."""
-    planned = (run.result.gate or {}).get("samples_planned", {})
-    assert isinstance(planned, Mapping)
+    planned = {} if run.result.gate is None else run.result.gate.samples_planned
     return [
         f"the {role}'s gate ended {task} after {len(samples)} of {planned[task]} samples: "
         "its intervals and p-values here are too sure"

@@ -17,12 +17,13 @@ from dataclasses import replace
 from harness.comparison.comparability import TaskIdentity
 from harness.comparison.measure import MetricsOfTask
 from harness.errors import ConfigError
-from harness.gating import context
 from harness.gating.config import GateConfig, Mode, Rule, parse_gate
-from harness.gating.fixed import evaluate_fixed
+from harness.gating.context import in_context
+from harness.gating.fixed import evaluate_fixed, evaluate_scores
 from harness.gating.sequential import SequentialGate, committed_order
-from harness.gating.verdict import Decision, Evidence, GateVerdict, RuleVerdict, differences
+from harness.gating.verdict import differences, join_verdicts
 from harness.results.baseline import ScoredRun
+from harness.types import Decision, Evidence, GateVerdict, RuleVerdict
 
 __all__ = [
     "Decision",
@@ -35,7 +36,9 @@ __all__ = [
     "SequentialGate",
     "committed_order",
     "evaluate",
+    "evaluate_scores",
     "in_context",
+    "join_verdicts",
     "parse_gate",
     "with_differences",
 ]
@@ -78,25 +81,6 @@ def with_differences(verdict: GateVerdict, baseline: ScoredRun | None) -> GateVe
     return replace(verdict, notes=verdict.notes + differences(baseline.result, verdict))
 
 
-def in_context(
-    verdict: GateVerdict,
-    candidate: ScoredRun,
-    baseline: ScoredRun | None,
-    metrics: MetricsOfTask,
-) -> GateVerdict:
-    """The verdict with its baseline named, and with what changed that no rule is about."""
-    if baseline is None:
-        return verdict
-    early = [
-        task
-        for task, planned in verdict.samples_planned.items()
-        if verdict.samples_used.get(task, 0) < planned
-    ]
-    rules, path = verdict.config.rules, verdict.config.baseline
-    found = context.context(rules, candidate, baseline, metrics, path, early)
-    return replace(verdict, context=found, notes=verdict.notes + found.notes)
-
-
 def _replay(
     config: GateConfig,
     candidate: ScoredRun,
@@ -122,10 +106,10 @@ def _replay(
 
 def _refuse_partial(candidate: ScoredRun) -> None:
     """A run that ended when its verdict was sure is a biased sample for any other test."""
-    recorded = candidate.result.gate or {}
-    used, planned = recorded.get("samples_used"), recorded.get("samples_planned")
-    if not isinstance(used, dict) or not isinstance(planned, dict):
+    recorded = candidate.result.gate
+    if recorded is None:
         return
+    used, planned = recorded.samples_used, recorded.samples_planned
     for task, samples in candidate.samples.items():
         if used.get(task, 0) < planned.get(task, 0) and len(samples) < planned[task]:
             raise ConfigError(
@@ -145,8 +129,8 @@ def planned_samples(
     Raises:
         ConfigError: The rest is nowhere: with a smaller N the bets would not be fair.
     """
-    recorded = (candidate.result.gate or {}).get("samples_planned", {})
-    assert isinstance(recorded, dict)
+    gate = candidate.result.gate
+    recorded = {} if gate is None else gate.samples_planned
     planned: dict[str, dict[str, str | None]] = {}
     for task, samples in candidate.samples.items():
         planned[task] = {each.id: each.cluster for each in samples.values()}

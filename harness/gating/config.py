@@ -5,26 +5,29 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 from harness.authoring.io import serialization
 from harness.authoring.metrics import MetricRef, split_ideal
 from harness.errors import ConfigError, UsageError
+from harness.types import Tier
 
 Mode: TypeAlias = Literal["fixed", "sequential"]
 Population: TypeAlias = Literal["source", "benchmark"]
-Tier: TypeAlias = Literal["blocking", "supporting", "advisory"]
-RuleKind: TypeAlias = Literal["min", "max", "max_drop", "max_relative_drop", "target"]
+RuleKind: TypeAlias = Literal["min", "max", "max_drop", "max_relative_drop", "min_gain", "target"]
 
 TIERS: tuple[Tier, ...] = ("blocking", "supporting", "advisory")
 DROPS: tuple[RuleKind, ...] = ("max_drop", "max_relative_drop")
-_BOUNDS: tuple[RuleKind, ...] = ("min", "max", *DROPS)
+CHANGES: tuple[RuleKind, ...] = (*DROPS, "min_gain")
+"""Rules on the change from a baseline."""
+_BOUNDS: tuple[RuleKind, ...] = ("min", "max", *CHANGES)
+_NOT_NEGATIVE = (*CHANGES, "target")
 _GATE_KEYS = (
     *("baseline", "alpha", "mode", "population", "inconclusive", "max_unscored", "max_missing"),
     *("series", "builds", "series_folder", "rule"),
 )
-_RULE_KEYS = ("metric", *_BOUNDS, "target", "tolerance", "tier")
+_RULE_KEYS = ("metric", *_BOUNDS, "target", "tolerance", "tier", "pass_unless_broken")
 _EXAMPLE = 'Write it as:\n  [[gate.rule]]\n  metric = "squad.f1"\n  max_drop = 0.02'
 
 
@@ -36,13 +39,17 @@ class Rule:
         metric: ``TASK.METRIC``, or ``TASK.PROBE.METRIC.MEASURE`` for what a probe measured.
         kind: ``min`` and ``max`` bound the metric itself; ``max_drop`` bounds how much worse
             than the baseline it may be (a rise, where lower is better), ``max_relative_drop``
-            the same as a share of the baseline's value; ``target`` wants it within
-            ``tolerance`` of a value.
-        value: The bound, the allowed drop, or the target.
+            the same as a share of the baseline's value; ``min_gain`` wants it to be better by
+            more than that, 0 for any gain at all; ``target`` wants it within ``tolerance`` of a
+            value.
+        value: The bound, the allowed drop, the gain, or the target.
         tolerance: Only for ``target``.
         tier: Only ``blocking`` rules decide the verdict; the others are judged, shown and
             counted, each tier with an error rate of its own.
         ideal: From ``TASK.METRIC@IDEAL``: a drop is then a move away from this value.
+        pass_unless_broken: Whether it passes where neither side is shown, as long as samples
+            enough are there and scored. Such a rule shows no more than what it would have seen.
+        against: What the baseline is, for the sentence, where it is no earlier run.
     """
 
     metric: str
@@ -51,6 +58,8 @@ class Rule:
     tolerance: float = 0.0
     tier: Tier = "blocking"
     ideal: float | None = None
+    pass_unless_broken: bool = False
+    against: str = ""
 
     @property
     def name(self) -> str:
@@ -63,7 +72,9 @@ class Rule:
 
     def __str__(self) -> str:
         within = f" ± {self.tolerance:g}" if self.kind == "target" else ""
-        return f"{self.kind} = {self.value:g}{within}"
+        against = f" against {self.against}" if self.against else ""
+        unless = ", passes unless broken" if self.pass_unless_broken else ""
+        return f"{self.kind} = {self.value:g}{within}{against}{unless}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,14 +204,17 @@ def _rules(table: Any, position: int) -> list[Rule]:
     _known(table, _RULE_KEYS, where)
     metric, ideal = _metric(table.get("metric"), where)
     tier = _choice(table, "tier", where, TIERS, "blocking")
+    unless = table.get("pass_unless_broken", False)
+    if not isinstance(unless, bool):
+        raise ConfigError(f"{where}: pass_unless_broken = {unless!r}, expected true or false")
     rules = [
-        Rule(metric, kind, _number(table, kind, where), tier=tier, ideal=ideal)
+        Rule(metric, kind, _number(table, kind, where), 0.0, tier, ideal, unless)
         for kind in _BOUNDS
         if kind in table
     ]
     if "target" in table:
         value, tolerance = (_number(table, name, where) for name in ("target", "tolerance"))
-        rules.append(Rule(metric, "target", value, tolerance, tier, ideal))
+        rules.append(Rule(metric, "target", value, tolerance, tier, ideal, unless))
     elif "tolerance" in table:
         raise ConfigError(f"{where}: tolerance without target", "Add target = VALUE.")
     if not rules:
@@ -225,7 +239,7 @@ def _metric(text: Any, where: str) -> tuple[str, float | None]:
 def _check_values(rules: Iterable[Rule], where: str) -> None:
     for rule in rules:
         least = rule.tolerance if rule.kind == "target" else rule.value
-        if rule.kind in (*DROPS, "target") and least < 0:
+        if rule.kind in _NOT_NEGATIVE and least < 0:
             name = "tolerance" if rule.kind == "target" else rule.kind
             raise ConfigError(f"{where}: {name} = {least:g}, expected at least 0")
         if rule.kind == "max_relative_drop" and rule.value >= 1:
@@ -242,15 +256,16 @@ def _check_values(rules: Iterable[Rule], where: str) -> None:
 
 def _of_distance(rule: Rule, where: str) -> Rule:
     """A rule on a distance: ``max`` on it is a target with a tolerance."""
-    if rule.ideal is None or rule.kind == "max_drop":
+    if rule.ideal is None or rule.kind in ("max_drop", "min_gain"):
         return rule
     if rule.kind == "max":
         if rule.value < 0:
             raise ConfigError(f"{where}: max = {rule.value:g}, and a distance is at least 0")
-        return Rule(rule.metric, "target", rule.ideal, rule.value, rule.tier)
+        return replace(rule, kind="target", value=rule.ideal, tolerance=rule.value, ideal=None)
     raise ConfigError(
         f"{where}: {rule.kind} does not apply to {rule.name}, a distance to {rule.ideal:g}",
-        "Use max_drop (how much further from it than the baseline) or max (how far from it).",
+        "Use max_drop (how much further from it than the baseline), min_gain (how much nearer) or "
+        "max (how far from it).",
     )
 
 

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 
+from harness.comparison import measure
 from harness.comparison.measure import CannotCompare, MetricsOfTask
 from harness.comparison.metric_kinds import needs_resampling
 from harness.errors import ConfigError
 from harness.gating.config import DROPS, TIERS, GateConfig, Rule
-from harness.gating.judging import Judge, Judged
+from harness.gating.judging import Judge, Judged, judge_change
 from harness.gating.names import check_rules
 from harness.gating.sentences import explain
-from harness.gating.verdict import Evidence, GateVerdict, RuleVerdict, blocked, overall
+from harness.gating.verdict import blocked, conclude
 from harness.results.baseline import ScoredRun
+from harness.stats import compare as paired
 from harness.stats import resampling
 from harness.stats.compare import holm
+from harness.types import Evidence, GateVerdict, RuleVerdict
 
 ENOUGH = 50
 """Samples from which on every method was found to cover; see docs/statistics.md."""
@@ -47,7 +52,27 @@ def evaluate_fixed(
     used = {
         name: candidate.result.tasks[name].n for name in candidate.result.tasks if name in tasks
     }
-    return GateVerdict(overall(rules), rules, config, samples_used=used, samples_planned=dict(used))
+    return conclude(rules, config, used=used, planned=used)
+
+
+def evaluate_scores(
+    config: GateConfig,
+    before: Sequence[float],
+    after: Sequence[float],
+    clusters: Sequence[str | None] | None,
+) -> GateVerdict:
+    """Judges the one rule of ``config``, on a change, by paired scores that no run holds."""
+    (rule,) = config.rules
+    try:
+        inference = measure.checked(paired.infer_paired(before, after, clusters), rule.name)
+        values = (sum(before) / len(before), sum(after) / len(after))
+        judged = judge_change(rule, inference, 1.0, values, len(before), config.alpha)
+        unit = all(0 <= each <= 1 for each in (*before, *after))
+        judged = replace(judged, evidence=replace(judged.evidence, points=unit))
+        found = decide(rule, judged, config, judged.p_block)
+    except CannotCompare as reason:
+        found = blocked(rule, str(reason))
+    return conclude([found], config)
 
 
 def _judge_family(rules: list[Rule], judge: Judge) -> dict[Rule, RuleVerdict]:
@@ -96,6 +121,8 @@ def decide(rule: Rule, judged: Judged, config: GateConfig, p_block: float) -> Ru
         because += _enough(rule, judged.evidence, config.alpha)
     if p_block <= config.alpha_to_block:
         return explain(rule, "block", judged.evidence)
+    if rule.pass_unless_broken and not judged.doubt:
+        return explain(rule, "pass", judged.evidence)
     if judged.p_block <= config.alpha:
         spent = config.series if judged.p_block > config.alpha_to_block else None
         return explain(rule, "inconclusive", judged.evidence, after=because, corrected=True,

@@ -17,15 +17,17 @@ from harness.comparison.measure import (
     Unbounded,
 )
 from harness.comparison.metric_kinds import MeanScores
-from harness.gating.config import DROPS, GateConfig, Rule
+from harness.gating.config import CHANGES, DROPS, GateConfig, Rule
 from harness.gating.names import direction, ideal_of, reported
-from harness.gating.verdict import Evidence
 from harness.results.baseline import ScoredRun, ScoredSample
 from harness.stats import resampling
 from harness.stats.inference import Inference
-from harness.types import MetricResult, Score, TaskResult, Unscored
+from harness.types import Evidence, MetricResult, Score, TaskResult, Unscored
 
 Found = TypeVar("Found")
+NEGLIGIBLE = 1e-4
+"""The least gain that counts, as a share of the metric: below it lie rounding errors and trainings
+that do nothing, which can move all samples the same way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,8 @@ class Judge:
         if ref is None:
             raise CannotCompare("the run did not evaluate its task")
         task, name = ref.task, ref.metric
-        if rule.kind in DROPS:
-            return self._drop(rule, task, name, alpha, resamples)
+        if rule.kind in CHANGES:
+            return self._changed(rule, task, name, alpha, resamples)
         judged = self._level(rule, task, name, alpha, resamples)
         return replace(judged, doubt=judged.doubt or self._too_few(task, name))
 
@@ -129,45 +131,34 @@ class Judge:
             return ""
         return f"{failed} of {n + failed} samples could not be scored"
 
-    # ----------------------------------------------------------------- drops
+    # ----------------------------------------------------------------- changes
 
-    def _drop(self, rule: Rule, task: str, name: str, alpha: float, resamples: int) -> Judged:
+    def _changed(self, rule: Rule, task: str, name: str, alpha: float, resamples: int) -> Judged:
         assert self.baseline is not None  # check_rules
         pairs = self._pairs(task, name, resamples)
         runs = [self.candidate, self.baseline]
         ideal = ideal_of(rule, runs, self.metrics)
-        # Better is up: what is negative where the rule is broken, and its value at the margin.
         sign = 1.0 if direction(rule.metric, runs, self.metrics) is not False else -1.0
         if ideal is not None:
             sign = -1.0
-        bound = sign * -rule.value if rule.kind == "max_drop" else 0.0
         inference, doubt = _cautiously(
-            lambda whole: _worsening(rule, replace(pairs, whole=whole), ideal, sign)
+            lambda whole: _change(rule, replace(pairs, whole=whole), ideal, sign)
         )
-        if sign > 0:
-            p_block, p_pass = inference.below(bound), inference.above(bound)
-        else:
-            p_block, p_pass = inference.above(bound), inference.below(bound)
-        before, after = pairs.values()
-        low, high = inference.interval(1 - 2 * alpha)
-        value = inference.value
-        if sign > 0:
-            value, low, high = -value, -high, -low
-        if rule.kind == "max_relative_drop":
-            check_share(rule, pairs.metric.level(pairs.pairs.baseline, pairs.resamples))
-            value, low, high = (rule.value + each / abs(before) for each in (value, low, high))
         rows = pairs.pairs
         n = len(rows.baseline)
-        shown = rule.kind == "max_drop" and in_points(pairs, reported(self.candidate, rule.metric))
-        evidence = Evidence(
-            value, low, high, 1 - 2 * alpha, n, inference.method, before, after,
-            higher_is_better=sign > 0, missing=rows.left_out, ideal=ideal,
-            points=shown,
-        )  # fmt: skip
+        if rule.kind == "max_relative_drop":
+            check_share(rule, pairs.metric.level(rows.baseline, pairs.resamples))
+        judged = judge_change(rule, inference, sign, pairs.values(), n, alpha)
+        evidence = replace(
+            judged.evidence,
+            missing=rows.left_out,
+            ideal=ideal,
+            points=in_points(pairs, reported(self.candidate, rule.metric)),
+        )
         doubt = doubt or self._too_unscored(rows.candidate_unscored, n)
         of = n + rows.candidate_unscored + rows.missing
         doubt = doubt or too_many_missing(rows.missing, of, self.config.max_missing)
-        return Judged(evidence, p_block, p_pass, doubt)
+        return replace(judged, evidence=evidence, doubt=doubt)
 
     def _pairs(self, task: str, name: str, resamples: int) -> PairedMetric:
         assert self.baseline is not None
@@ -212,7 +203,48 @@ def _failed_on(sample: ScoredSample, name: str, baseline: Mapping[str, ScoredSam
     return isinstance(value, Unscored) or sample.error is not None
 
 
-def _worsening(rule: Rule, pairs: PairedMetric, ideal: float | None, sign: float) -> Inference:
+def judge_change(
+    rule: Rule,
+    inference: Inference,
+    sign: float,
+    values: tuple[float, float],
+    n: int,
+    alpha: float,
+) -> Judged:
+    """The evidence for and against a rule on a change.
+
+    Args:
+        rule: One of the kinds in ``CHANGES``.
+        inference: What is known of candidate − baseline, or of what ``_change`` says.
+        sign: 1 where higher is better, else −1.
+        values: The metric before and after.
+        n: Samples that it rests on.
+        alpha: The interval shown has coverage 1 − 2·alpha.
+    """
+    before, after = values
+    least = enough = 0.0  # the changes, better positive, that break the rule and that keep it
+    if rule.kind == "max_drop":
+        least = enough = -rule.value
+    elif rule.kind == "min_gain":
+        least, enough = rule.value, max(rule.value, NEGLIGIBLE * max(map(abs, values)))
+    if sign > 0:
+        p_block, p_pass = inference.below(least), inference.above(enough)
+    else:
+        p_block, p_pass = inference.above(-least), inference.below(-enough)
+    low, high = inference.interval(1 - 2 * alpha)
+    value = inference.value
+    if (sign > 0) == (rule.kind in DROPS):
+        value, low, high = -value, -high, -low
+    if rule.kind == "max_relative_drop":
+        value, low, high = (rule.value + each / abs(before) for each in (value, low, high))
+    evidence = Evidence(
+        value, low, high, 1 - 2 * alpha, n, inference.method, before, after,
+        higher_is_better=sign > 0, stderr=inference.stderr,
+    )  # fmt: skip
+    return Judged(evidence, p_block, p_pass)
+
+
+def _change(rule: Rule, pairs: PairedMetric, ideal: float | None, sign: float) -> Inference:
     if ideal is not None:
         return pairs.distance_change(ideal)
     if rule.kind == "max_relative_drop":

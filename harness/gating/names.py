@@ -9,7 +9,7 @@ from harness.authoring.metrics import MetricRef
 from harness.comparison import measure
 from harness.comparison.measure import MetricsOfTask
 from harness.errors import ConfigError, UnknownNameError
-from harness.gating.config import DROPS, Rule
+from harness.gating.config import CHANGES, Rule
 from harness.protocols import Metric
 from harness.results.baseline import ScoredRun
 from harness.types import MetricResult, TaskResult
@@ -45,8 +45,8 @@ def check_rules(
         probed = pending is not None and pending.is_probe_measure
         if rule.metric not in known and not probed:
             raise UnknownNameError("metric in [[gate.rule]]", rule.metric, known)
-        if rule.kind in DROPS:
-            _check_drop(rule, present, len(present) < len(runs), metrics, probed)
+        if rule.kind in CHANGES:
+            _check_change(rule, present, len(present) < len(runs), metrics, probed)
         if not probed:
             _check_scale(rule, present, metrics)
 
@@ -59,6 +59,7 @@ def _check_scale(rule: Rule, present: list[ScoredRun], metrics: MetricsOfTask) -
     low, high = bounds
     outside = {
         "max_drop": rule.value > high - low,
+        "min_gain": rule.value > high - low,
         "min": not low <= rule.value <= high,
         "max": not low <= rule.value <= high,
     }
@@ -70,7 +71,7 @@ def _check_scale(rule: Rule, present: list[ScoredRun], metrics: MetricsOfTask) -
         )
 
 
-def _check_drop(
+def _check_change(
     rule: Rule,
     present: list[ScoredRun],
     no_baseline: bool,

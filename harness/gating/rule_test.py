@@ -10,9 +10,9 @@ from dataclasses import replace
 
 from harness.gating.config import Rule
 from harness.gating.sentences import explain
-from harness.gating.verdict import Decision, Evidence, RuleVerdict, blocked
+from harness.gating.verdict import blocked
 from harness.stats.sequential import SequentialTest, confidence_sequence, shrunken
-from harness.types import ScoreValue, Unscored
+from harness.types import Decision, Evidence, RuleVerdict, ScoreValue, Unscored
 
 
 class Unsuited(Exception):  # noqa: N818 — an outcome, turned into words by the gate
@@ -85,7 +85,7 @@ class RuleTest:
         least = most = 0.0 if rule.kind == "max_relative_drop" else rule.value
         share = 1.0
         if rule.kind == "max_drop":
-            least = most = -rule.value
+            least = most = -rule.value  # a gain's bound is the rule's value itself
         elif rule.kind == "target":
             # Either side of a target can block, so each gets half of α.
             least, most, share = least - rule.tolerance, most + rule.tolerance, 0.5
@@ -164,13 +164,15 @@ class RuleTest:
         """The verdict; inconclusive while undecided, and block where nothing was scored."""
         if self.verdict is None and self._used and self._unscored == len(self._used):
             return blocked(self.rule, f"none of {len(self._used)} samples could be scored")
-        return self.verdict or self._explained("inconclusive")
+        kept = self.rule.pass_unless_broken and self._least and not self._doubt
+        return self.verdict or self._explained("pass" if kept else "inconclusive")
 
     def _explained(self, verdict: Decision) -> RuleVerdict:
         used, planned = len(self._used), len(self._units)
         if not self._least:
             sentence = f"{self.rule.name}: no samples were judged: {verdict}"
-            return RuleVerdict(self.rule, verdict, sentence, None, 0, planned)
+            rule = self.rule
+            return RuleVerdict(rule.name, str(rule), rule.tier, verdict, sentence, None, 0, planned)
         evidence = self._evidence(used)
         after = f" after {used} of {planned} samples"
         if self._doubt and verdict == "inconclusive":
@@ -196,12 +198,12 @@ class RuleTest:
             used - self._unscored,
             f"betting confidence sequence, {of}{clusters}",
             missing=self._unscored,
-            points=self.rule.kind == "max_drop",
+            points=self.rule.kind in ("max_drop", "min_gain"),
         )
         if self._before is None:
             return evidence
         before = sum(self._before[each] for each in self._used) / used
-        sizes = (-value, -high, -low)
+        sizes = (value, low, high) if self.rule.kind == "min_gain" else (-value, -high, -low)
         if self.rule.kind == "max_relative_drop":
             sizes = tuple(self.rule.value + each / before for each in sizes)  # type: ignore[assignment]
         return replace(

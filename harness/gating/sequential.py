@@ -18,13 +18,13 @@ from harness.comparison.comparability import TaskIdentity
 from harness.comparison.measure import CannotCompare, MetricsOfTask
 from harness.errors import ConfigError
 from harness.gating import fixed, names
-from harness.gating.config import DROPS, GateConfig, Rule
+from harness.gating.config import CHANGES, GateConfig, Rule
 from harness.gating.judging import Judge, check_share, too_many_missing
 from harness.gating.rule_test import RuleTest, Unsuited
-from harness.gating.verdict import GateVerdict, RuleVerdict, blocked, overall
+from harness.gating.verdict import blocked, conclude
 from harness.results.baseline import ScoredRun
 from harness.stats import estimates
-from harness.types import ScoreValue
+from harness.types import GateVerdict, RuleVerdict, ScoreValue
 
 
 def committed_order(clusters: Mapping[str, str | None], seed: int) -> list[str]:
@@ -135,10 +135,7 @@ class SequentialGate:
     def blocked(self) -> bool:
         """Whether some rule blocks already, so that no other can change the overall verdict."""
         rules = [*self._settled.values(), *(track.verdict for track in self._tests.values())]
-        return any(
-            each is not None and each.verdict == "block" and each.rule.tier == "blocking"
-            for each in rules
-        )
+        return any(each is not None and each.verdict == "block" and each.decides for each in rules)
 
     @property
     def open_tasks(self) -> frozenset[str]:
@@ -165,14 +162,8 @@ class SequentialGate:
                 rules.append(self._tests[rule].conclude())
             else:
                 rules.append(self._at_the_end(rule, candidate))
-        return GateVerdict(
-            overall(rules),
-            tuple(rules),
-            config,
-            self._seed,
-            dict(self._positions),
-            {task: len(order) for task, order in self._orders.items()},
-        )
+        planned = {task: len(order) for task, order in self._orders.items()}
+        return conclude(rules, config, self._seed, self._positions, planned)
 
     # ----------------------------------------------------------------- inside
 
@@ -185,7 +176,7 @@ class SequentialGate:
                 track.consume(sample_id, scores)
             except Unsuited as reason:
                 del self._tests[rule]
-                if rule.kind in DROPS:
+                if rule.kind in CHANGES:
                     self._settled[rule] = blocked(rule, f"sample {sample_id} {reason}")
 
     def _track(
@@ -208,7 +199,7 @@ class SequentialGate:
         share = 1 / len(config.of_tier(rule.tier))
         alphas = (share * config.alpha, share * config.alpha_to_block)
         whole = config.population == "benchmark"
-        if rule.kind not in DROPS:
+        if rule.kind not in CHANGES:
             if not isinstance(measure.metric_object(self._metrics, task, name), Mean):
                 return None
             doubt = self._too_few(task, name, planned[task])

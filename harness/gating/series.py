@@ -21,9 +21,10 @@ from typing import Any
 
 from harness import regular_files
 from harness.authoring.io import files
+from harness.authoring.readers import text_files
 from harness.errors import ConfigError, DataError
 from harness.gating.config import GateConfig
-from harness.gating.verdict import GateVerdict
+from harness.types import GateVerdict
 
 SCHEMA = 1
 
@@ -131,14 +132,15 @@ def _state(config: GateConfig) -> Iterator[list[dict[str, Any]]]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        document = json.loads(regular_files.read_text(path))
+        document = text_files.parse_json(regular_files.read_text(path), path)
         sound = all(
-            isinstance(entry, dict) and {"key", "run", "verdict"} <= entry.keys()
+            entry.keys() >= {"key", "run", "verdict"}
+            and all(isinstance(value, str | None) for value in entry.values())
             for entry in document["entries"]
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (DataError, ValueError, KeyError, TypeError, AttributeError):
         sound = False
-    if not sound:
+    if not sound or not isinstance(document["entries"], list):
         raise DataError(
             "is no state of a series",
             path=path,

@@ -60,6 +60,7 @@ from harness.protocols.options import (
 from harness.protocols.probes import (
     Answers,
     Ask,
+    AskModel,
     HasTasks,
     Preparing,
     Probe,
@@ -72,6 +73,13 @@ from harness.protocols.reporters import (
     ComparisonReporter,
     Reporter,
     ReporterSpec,
+)
+from harness.protocols.rounds import (
+    BoundsRounds,
+    FollowUp,
+    NeedsRoles,
+    RoleModel,
+    ScoresRounds,
 )
 from harness.protocols.tasks import (
     DeclaresScoring,
@@ -91,8 +99,10 @@ __all__ = [
     "Answers",
     "AnswersBySample",
     "Ask",
+    "AskModel",
     "BackendOptions",
     "BackendSpec",
+    "BoundsRounds",
     "CanCheck",
     "CanDetail",
     "CanDoubt",
@@ -108,6 +118,7 @@ __all__ = [
     "Executor",
     "ExecutorOptions",
     "ExecutorSpec",
+    "FollowUp",
     "HasBounds",
     "HasIdeal",
     "HasNotes",
@@ -120,6 +131,7 @@ __all__ = [
     "Metric",
     "ModelBackend",
     "ModelSource",
+    "NeedsRoles",
     "Options",
     "Preparing",
     "Probe",
@@ -127,7 +139,9 @@ __all__ = [
     "ProbeSpec",
     "Reporter",
     "ReporterSpec",
+    "RoleModel",
     "SamplesAnswers",
+    "ScoresRounds",
     "Task",
     "TaskOptions",
     "TaskSpec",

@@ -71,7 +71,7 @@ class Answers:
     responses: tuple[Response | None, ...]
 
 
-class Ask(Protocol):
+class AskModel(Protocol):
     """Asks another model than the one evaluated."""
 
     def __call__(
@@ -86,11 +86,15 @@ class Ask(Protocol):
         """
 
 
+Ask = AskModel
+"""The name of ``AskModel`` until version 0.3, which removes it; see ``harness.types.Ask``."""
+
+
 @runtime_checkable
 class Preparing(Protocol):
     """A probe that needs all samples first, to have a model write their variants."""
 
-    def prepared(self, samples: Sequence[Sample], ask: Ask) -> Probe:
+    def prepared(self, samples: Sequence[Sample], ask: AskModel) -> Probe:
         """The probe that makes the variants; called once a task, before any is made."""
 
 

@@ -17,10 +17,8 @@ class Reporter(Protocol):
     def render(self, result: RunResult, out: Path) -> Path | None:
         """Writes into the run folder ``out`` and returns the file; None when it only printed.
 
-        Where the run was judged, ``result.gate`` holds the verdict: ``verdict``, ``sentence``,
-        ``exit_code``, ``rules`` (each with ``metric``, ``rule``, ``verdict``, ``sentence``) and
-        ``notes``, as results.json has it. ``harness gate --format NAME`` calls this too.
-        ``harness.read_samples(out, task)`` streams the sample records.
+        Where the run was judged, ``result.gate`` holds the verdict; ``harness gate --format NAME``
+        calls this too. ``harness.read_samples(out, task)`` streams the sample records.
         """
         ...
 

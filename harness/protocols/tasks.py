@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 
 from harness.protocols.metrics import Metric
 from harness.protocols.options import Options
+from harness.protocols.rounds import RoleModel
 from harness.types import DataSource, HubDataset, Request, Response, Sample, ScoreValue
 
 
@@ -17,7 +18,8 @@ class Task(Protocol):
     """Samples, what to ask about each, and how to score the answers.
 
     ``version`` changes whenever a score could. A task may also be ``HasSettings``,
-    ``DeclaresScoring`` and ``HasRemarks``.
+    ``DeclaresScoring``, ``HasRemarks`` and ``FollowUp``, with ``NeedsRoles``, ``ScoresRounds`` and
+    ``BoundsRounds``.
     """
 
     @property
@@ -101,12 +103,15 @@ class TaskOptions:
             several ways picks one of these. Empty when no backend is open yet.
         templates: The user's own templates for the task, name → Jinja2 source.
         seed: The run's seed.
+        roles: Role → its model, ``model`` among them; a role's model is opened when it is looked
+            up. Empty when no backend is open yet.
     """
 
     values: Mapping[str, str] = field(default_factory=dict)
     supports: frozenset[type] = frozenset()
     templates: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
+    roles: Mapping[str, RoleModel] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

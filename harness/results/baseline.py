@@ -13,7 +13,7 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,10 +23,7 @@ from harness.authoring.io import files, serialization
 from harness.authoring.measures.predictions import prompt_text, response_text
 from harness.errors import DataError
 from harness.results import manifest, result_json, runfolder
-from harness.types import (
-    RunResult,
-    ScoreValue,
-)
+from harness.types import RunResult, SampleRecord, ScoreValue
 
 FORMAT = "evalign-baseline"
 SCHEMA = 1
@@ -122,23 +119,28 @@ def _scored(folder: Path, task: str, texts: bool) -> dict[str, ScoredSample]:
     Only texts need them.
     """
     if texts:
-        return {
-            record.sample.id: ScoredSample(
-                record.sample.id,
-                record.scores,
-                record.sample.cluster,
-                record.sample.groups,
-                record.error,
-                prompt_text(record),
-                response_text(record),
-            )
-            for record in runfolder.read_samples(folder, task)
-            if record.probe is None
-        }
+        return scored_samples(runfolder.read_samples(folder, task), texts=True)
     return {
         row["id"]: _sample_back(row, texts)
         for row in runfolder.read_scores(folder, task)
         if row["probe"] is None
+    }
+
+
+def scored_samples(records: Iterable[SampleRecord], texts: bool = False) -> dict[str, ScoredSample]:
+    """Sample id → scores of the original samples among the records, as their file keeps them."""
+    return {
+        record.sample.id: ScoredSample(
+            record.sample.id,
+            {name: serialization.kept_score(value) for name, value in record.scores.items()},
+            record.sample.cluster,
+            record.sample.groups,
+            record.error,
+            prompt_text(record) if texts else None,
+            response_text(record) if texts else None,
+        )
+        for record in records
+        if record.probe is None
     }
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 
+from harness.authoring.io.gate_json import gate_from_json, gate_to_json
 from harness.authoring.io.serialization import (
     JSON,
     estimate_from_json,
@@ -16,6 +18,7 @@ from harness.types import (
     DataSource,
     HubDataset,
     MetricResult,
+    RoleResult,
     RunResult,
     TaskResult,
     Usage,
@@ -151,9 +154,17 @@ def result_to_json(result: RunResult) -> JSON:
         "status": result.status,
         "model": dict(result.model),
         "tasks": {name: _task(task) for name, task in result.tasks.items()},
-        "gate": None if result.gate is None else dict(result.gate),
+        "gate": None if result.gate is None else gate_to_json(result.gate),
         "timing": dict(result.timing),
         "usage": dataclasses.asdict(result.usage),
+        **({"roles": _roles(result.roles)} if result.roles else {}),
+    }
+
+
+def _roles(roles: Mapping[str, RoleResult]) -> JSON:
+    return {
+        role: {"model": dict(each.model), "usage": dataclasses.asdict(each.usage)}
+        for role, each in roles.items()
     }
 
 
@@ -172,5 +183,9 @@ def result_from_json(data: JSON) -> RunResult:
         tasks={name: _task_back(name, task) for name, task in data["tasks"].items()},
         timing=data["timing"],
         usage=Usage(**data["usage"]),
-        gate=data["gate"],
+        gate=None if data["gate"] is None else gate_from_json(data["gate"]),
+        roles={
+            role: RoleResult(each["model"], Usage(**each["usage"]))
+            for role, each in data.get("roles", {}).items()
+        },
     )

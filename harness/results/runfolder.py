@@ -39,8 +39,9 @@ def spec_to_json(spec: RunSpec) -> dict[str, Any]:
     """The spec as run.json holds it, secrets masked; where the run goes is not part of it."""
     fields = {each.name: getattr(spec, each.name) for each in dataclasses.fields(spec)}
     del fields["out"], fields["formats"]
-    if not spec.declared:  # run folders of earlier versions are without it
-        del fields["declared"]
+    for name in ("declared", "system", "roles"):  # run folders of earlier versions lack them
+        if not fields[name]:
+            del fields[name]
     plain = json.loads(json.dumps(fields, default=str))
     return secrets.redact_value(plain)  # type: ignore[no-any-return]
 
@@ -139,7 +140,10 @@ def _refuse_other(folder: Path, spec: Mapping[str, Any]) -> None:
 def _decisive(spec: Mapping[str, Any]) -> dict[str, Any]:
     """What of a spec can change a result; where and at what price it is computed cannot."""
     indifferent = ("batch_size", "cache", "executor", "prices")
-    return {name: value for name, value in spec.items() if name not in indifferent}
+    found = {name: value for name, value in spec.items() if name not in indifferent}
+    if "roles" in spec:
+        found["roles"] = {role: _decisive(table) for role, table in spec["roles"].items()}
+    return found
 
 
 def write_samples(folder: Path, task: str, records: Iterable[SampleRecord]) -> Path:

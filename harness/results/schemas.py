@@ -106,31 +106,78 @@ class Usage(_Exact):
     cost: float | None = None
 
 
-class GateChange(_Strict):
-    """A metric in both runs, as a gate saw it."""
+class Rule(_Strict):
+    """The verdict on one rule; value to missing are null where there was nothing to judge by."""
+
+    metric: str | None = None
+    rule: str | None = None
+    tier: Literal["blocking", "supporting", "advisory"] | None = None
+    verdict: str | None = None
+    sentence: str | None = None
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    confidence: float | None = None
+    n: NonNegativeInt | None = None
+    method: str | None = None
+    baseline: float | None = None
+    candidate: float | None = None
+    missing: NonNegativeInt | None = None
+    samples_used: NonNegativeInt | None = None
+    samples_planned: NonNegativeInt | None = None
+
+
+class Role(_Strict):
+    """Who answered for another role than the evaluated model's, and at what price."""
+
+    model: dict[str, Any]
+    usage: Usage
+
+
+class MetricChange(_Strict):
+    """A metric in the baseline and in the candidate."""
 
     metric: str
     baseline: float | None
     candidate: float | None
     difference: Estimate
-    higher_is_better: bool | None = None
-    ideal: float | None = None
     verdict: str
     ruled: bool
+    higher_is_better: bool | None = None
+    ideal: float | None = None
+
+
+class BaselineRun(_Exact):
+    """Which run a candidate was compared with."""
+
+    run_id: str
+    path: str | None = None
+    started: str | None = None
+    git_commit: str | None = None
+    age_days: int | None = None
 
 
 class Gate(_Strict):
-    """The verdict, as far as it is read again."""
+    """The verdict on a run."""
 
     verdict: str | None = None
     sentence: str | None = None
     exit_code: int | None = None
+    mode: str | None = None
+    alpha: float | None = None
+    alpha_to_block: float | None = None
+    series: str | None = None
+    population: str | None = None
+    inconclusive: str | None = None
+    baseline: str | None = None
+    seed: int | None = None
+    config_sha256: str | None = None
     samples_used: dict[str, NonNegativeInt] = {}
     samples_planned: dict[str, NonNegativeInt] = {}
-    rules: list[dict[str, Any]] = []
+    rules: list[Rule] = []
     notes: list[str] = []
-    baseline_run: dict[str, str | int | None] | None = None
-    changes: list[GateChange] = []
+    baseline_run: BaselineRun | None = None
+    changes: list[MetricChange] = []
 
 
 class Results(_Strict):
@@ -144,6 +191,7 @@ class Results(_Strict):
     gate: Gate | None
     timing: dict[str, float | str]
     usage: Usage
+    roles: dict[str, Role] = {}
 
 
 class RunJson(_Strict):
@@ -241,6 +289,15 @@ class ScoresRow(TypedDict):
 
 
 @with_config(_STRICT)
+class RoundRow(TypedDict):
+    """What was asked at one time after the first answers; lists of equal length."""
+
+    roles: list[str]
+    requests: list[dict[str, Any]]
+    responses: list[AnyResponse]
+
+
+@with_config(_STRICT)
 class SampleRow(ScoresRow):
     """A whole line of samples; requests are checked as they are read."""
 
@@ -251,6 +308,7 @@ class SampleRow(ScoresRow):
     variant: int
     requests: list[dict[str, Any]]
     responses: list[AnyResponse]
+    later_rounds: NotRequired[list[RoundRow]]
 
 
 @with_config(_STRICT)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from harness.planned import Plan, TaskPlan
-from harness.protocols import ModelBackend, forecast_basis_of, forecast_of
-from harness.run import scheduler
+from harness.protocols import FollowUp, ModelBackend, forecast_basis_of, forecast_of
+from harness.run import later_rounds, scheduler
 from harness.run.cache import ResponseStore
+from harness.run.roles import Roles
+from harness.run.usage import spent as spent_by
 from harness.types import KeyedRequest, Usage
 
 ROUND_SECONDS = 4.0
@@ -40,6 +42,25 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
+class Later:
+    """The most that a role is asked in a later round, where every answer is as long as it may be.
+
+    Attributes:
+        round: Its number, from 2 (1 where a task has no first request).
+        role: Who is asked.
+        model: What the user calls its model.
+        requests: Requests, equal ones included.
+        usage: What they cost; None where the backend cannot say.
+    """
+
+    round: int
+    role: str
+    model: str
+    requests: int
+    usage: Usage | None
+
+
+@dataclass(frozen=True, slots=True)
 class Forecast:
     """All that a run asks.
 
@@ -52,6 +73,8 @@ class Forecast:
         plain: The same without the probes' variants; None without probes.
         basis: How tokens are counted, where that is an estimate.
         pace: How long it takes; None where that was not measured.
+        later: What rounds after the first ask at most, by round and role; ``requests``, ``usage``
+            and ``pace`` are of the first alone.
     """
 
     shares: tuple[Share, ...]
@@ -62,6 +85,7 @@ class Forecast:
     plain: Usage | None
     basis: str | None = None
     pace: Pace | None = None
+    later: tuple[Later, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +105,10 @@ class Pace:
     rest: float
 
 
-def of(plan: Plan, backend: ModelBackend, store: ResponseStore) -> Forecast:
-    """Counts without asking anything."""
+def of(
+    plan: Plan, backend: ModelBackend, store: ResponseStore, roles: Roles | None = None
+) -> Forecast:
+    """Counts without asking anything; ``roles`` are those of whom later rounds ask."""
     every = list(plan.requests())
     pending, stored = _pending(every, backend, store)
     originals = [
@@ -101,7 +127,27 @@ def of(plan: Plan, backend: ModelBackend, store: ResponseStore) -> Forecast:
         usage=_usage(backend, pending),
         plain=_usage(backend, _pending(originals, backend, store)[0]) if probed else None,
         basis=forecast_basis_of(backend),
+        later=() if roles is None else tuple(_later(plan, roles)),
     )
+
+
+def _later(plan: Plan, roles: Roles) -> Iterator[Later]:
+    asked: dict[tuple[int, str], list[KeyedRequest]] = {}
+    for task in plan.tasks:
+        for planned in task.planned if isinstance(task.task, FollowUp) else ():
+            rounds = later_rounds.bound(planned)
+            before = 1 if planned.requests else 0
+            for number, each in enumerate(rounds[before:], start=before + 1):
+                for ask in each.asks:
+                    of_role = asked.setdefault((number, ask.role), [])
+                    key = f"{number}.{len(of_role)}"
+                    of_role.append(
+                        KeyedRequest(key, ask.request, task.task.name, planned.sample.id)
+                    )
+    for (number, role), requests in sorted(asked.items()):
+        answerer = roles.answerer(role)
+        usage = _usage(answerer.backend, requests)
+        yield Later(number, role, answerer.config.model, len(requests), usage)
 
 
 def measure_pace(plan: Plan, backend: ModelBackend, store: ResponseStore, seed: int) -> Pace | None:
@@ -128,26 +174,14 @@ def measure_pace(plan: Plan, backend: ModelBackend, store: ResponseStore, seed: 
         for _ in scheduler.answers(batch, backend, store):
             pass
         seconds = time.perf_counter() - round_started
-        per_unit = seconds / _work(_spent(round_before, backend.usage), len(batch))
+        per_unit = seconds / _work(spent_by(round_before, backend.usage), len(batch))
         asked, size = asked + len(batch), size * 2
         warm = asked > FIRST_ROUND
         if warm and (seconds >= ROUND_SECONDS or asked >= max(_LEAST, MOST * len(pending))):
             break
-    spent = _spent(before, backend.usage)
+    spent = spent_by(before, backend.usage)
     rest = _expected_work(backend, pending[asked:], spent, asked)
     return Pace(asked, time.perf_counter() - started, spent, per_unit * rest)
-
-
-def _spent(before: Usage, after: Usage) -> Usage:
-    cost = None if after.cost is None else after.cost - (before.cost or 0.0)
-    return Usage(
-        requests=after.requests - before.requests,
-        prompt_tokens=after.prompt_tokens - before.prompt_tokens,
-        completion_tokens=after.completion_tokens - before.completion_tokens,
-        computed_tokens=after.computed_tokens - before.computed_tokens,
-        reused_tokens=after.reused_tokens - before.reused_tokens,
-        cost=cost,
-    )
 
 
 def _work(usage: Usage, requests: int) -> float:

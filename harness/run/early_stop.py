@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -80,10 +81,9 @@ class EarlyStop:
         )
 
     def judge(
-        self, folder: Path, plan: Plan, seed: int, stepping: SequentialGate | None
+        self, candidate: ScoredRun, plan: Plan, seed: int, stepping: SequentialGate | None
     ) -> GateVerdict:
-        """The verdict on the run that is written in ``folder``."""
-        candidate = load_run(folder)
+        """The verdict on the run."""
         if stepping is None:
             found = gating.evaluate(self.config, candidate, self.baseline, metrics_of(plan), seed)
         else:
@@ -121,15 +121,48 @@ def ask_until_decided(session: RunSession, stepping: SequentialGate) -> None:
             if task.task.name in stepping.open_tasks
             for group in next(rounds[task.task.name])
         ]
-        session.ask((task, planned) for task, group in batch for planned in group)
-        for task, group in batch:
-            if task.task.name not in stepping.open_tasks:
-                continue  # decided within the round: what follows is no part of the verdict
-            record = session.record(task, group[0])
-            assert record is not None
-            stepping.update(task.task.name, record.sample.id, record.scores)
+        looks = _Looks(session, stepping, batch)
+        session.ask(
+            ((task, planned) for task, group in batch for planned in group), looks.still_open
+        )
+        looks.take()
     rest = [task for task in session.plan.tasks if task.task.name not in judged]
     session.ask((task, planned) for task in rest for planned in task.planned)
+
+
+class _Looks:
+    """The gate's looks at a batch: at its end, and before each later round of its tasks.
+
+    A sample counts as soon as it and all before it are scored, so that what a conversation or a
+    judge would still say is not asked once the task is decided.
+    """
+
+    def __init__(
+        self,
+        session: RunSession,
+        stepping: SequentialGate,
+        batch: Sequence[tuple[TaskPlan, Sequence[PlannedSample]]],
+    ) -> None:
+        self._session, self._stepping = session, stepping
+        self._left: dict[str, deque[tuple[TaskPlan, PlannedSample]]] = {}
+        for task, group in batch:
+            self._left.setdefault(task.task.name, deque()).append((task, group[0]))
+
+    def still_open(self, task: TaskPlan) -> bool:
+        """Whether the task's samples are still wanted."""
+        self.take()
+        name = task.task.name
+        return name in self._stepping.open_tasks or name not in self._left
+
+    def take(self) -> None:
+        """Shows the gate the samples that are scored by now."""
+        for name, left in self._left.items():
+            while left and name in self._stepping.open_tasks:
+                record = self._session.record(*left[0])
+                if record is None:
+                    break
+                self._stepping.update(name, record.sample.id, record.scores)
+                left.popleft()
 
 
 def _rounds(task: TaskPlan, stepping: SequentialGate) -> Iterator[list[list[PlannedSample]]]:

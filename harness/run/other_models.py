@@ -47,7 +47,7 @@ class OtherModels:
         settings: Mapping[str, str],
         requests: Sequence[tuple[str, Request]],
     ) -> Answers:
-        """Asks a model about samples of ``task``; see ``harness.protocols.Ask``.
+        """Asks a model about samples of ``task``; see ``harness.protocols.AskModel``.
 
         Raises:
             UnknownNameError: There is no such backend, or it lacks one of the settings.

@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 
 from harness.authoring.readers import rows, sources
 from harness.config import RunSpec
 from harness.errors import DataError, UnknownNameError, UsageError, plugin_call
-from harness.planned import Plan, PlannedSample, TaskPlan
+from harness.planned import AS_IT_IS, Plan, PlannedSample, Prompting, TaskPlan
 from harness.plugins import Registry
 from harness.protocols import (
     CanCheck,
@@ -30,11 +31,12 @@ from harness.protocols import (
     settings_of,
     tasks_of,
 )
-from harness.run import datasets, fewshot, sampling, scheduler
+from harness.run import datasets, fewshot, later_rounds, sampling, scheduler
 from harness.run.other_models import OtherModels
 from harness.run.phases import OnPhase, Phase
+from harness.run.roles import Roles
 from harness.stats.seeding import seeded
-from harness.types import DataSource, Generate, Request, Sample, Skipped
+from harness.types import DataSource, Sample, Skipped
 
 COMMON_OPTIONS = {
     "template": "name of the prompt template",
@@ -43,6 +45,8 @@ COMMON_OPTIONS = {
     "shots": "file with few-shot examples, in the task's own format",
     "columns": "the data's names for the task's fields: FIELD:COLUMN, separated by commas",
     "thinking_tokens": "further tokens of each generated answer, for what a model thinks before it",
+    "system": "what the system says before every prompt, for this task",
+    "prefill": "what the assistant's answer begins with",
 }
 """Options that every task has: ``--set TASK.KEY=VALUE``."""
 
@@ -55,6 +59,7 @@ def build(
     registry: Registry,
     backend: ModelBackend,
     stored_only: bool = False,
+    roles: Roles | None = None,
     on_phase: OnPhase = lambda _: None,
 ) -> Plan:
     """Reads the data and makes every request of a run.
@@ -64,6 +69,7 @@ def build(
         registry: The loaded plugins.
         backend: The run's model.
         stored_only: Do not run other models for probes' variants; take only stored ones.
+        roles: The models of other roles; None closes those that tasks look at when it returns.
         on_phase: Called as tasks are read and their probes prepared.
 
     Raises:
@@ -82,24 +88,40 @@ def build(
     datasets.check_names(spec.task_settings, [*specs, *probes], "--set")
     datasets.check_names(spec.templates, specs, "[tasks]")
     located = [(each, sources.resolve(each, spec.data)) for each in specs]
-    with OtherModels(spec.model_config, registry, backend, stored_only) as others:
+    with (
+        OtherModels(spec.model_config, registry, backend, stored_only) as others,
+        ExitStack() as own,
+    ):
+        if roles is None:
+            roles = own.enter_context(Roles(spec, registry, backend))
         tasks: list[TaskPlan] = []
         for each, source in located:
             on_phase(Phase("reading", len(tasks), len(located), each.name))
-            tasks.append(_plan_task(spec, each, source, probes, backend, others, on_phase))
-    tasks = _with_notes_on_groups(tasks, spec.group_by)
-    plan = Plan(tuple(replace(each, notes=each.notes + left_out) for each in tasks))
-    if isinstance(backend, CanMatch):
-        notes = backend.match({each.task.name: each.every for each in tasks}, list(plan.requests()))
-        plan = Plan(
-            tuple(
-                replace(each, notes=(*each.notes, *notes.get(each.task.name, ())))
-                for each in plan.tasks
-            )
-        )
+            tasks.append(_plan_task(spec, each, source, probes, backend, others, roles, on_phase))
+        tasks = _with_notes_on_groups(tasks, spec.group_by)
+        plan = Plan(tuple(replace(each, notes=each.notes + left_out) for each in tasks))
+        plan = later_rounds.prepared(matched(plan, backend), roles)
     if isinstance(backend, CanCheck):
         backend.check([keyed.request for keyed in plan.requests()])
     return plan
+
+
+def matched(plan: Plan, backend: ModelBackend) -> Plan:
+    """The plan with what a backend that answers by sample says of how its answers fit.
+
+    Raises:
+        HarnessError: They do not fit.
+    """
+    if not isinstance(backend, CanMatch):
+        return plan
+    every = {each.task.name: each.every for each in plan.tasks}
+    notes = backend.match(every, list(plan.requests()))
+    return Plan(
+        tuple(
+            replace(each, notes=(*each.notes, *notes.get(each.task.name, ())))
+            for each in plan.tasks
+        )
+    )
 
 
 def _plan_task(
@@ -109,11 +131,12 @@ def _plan_task(
     probe_specs: Sequence[ProbeSpec],
     backend: ModelBackend,
     others: OtherModels,
+    roles: Roles,
     on_phase: OnPhase,
 ) -> TaskPlan:
     known = (*option_names(task_spec.options), *COMMON_OPTIONS)
     options = {**task_spec.defaults, **_checked_options(spec, task_spec.name, known)}
-    task, probes = _opened(spec, task_spec, options, probe_specs, backend)
+    task, probes = _opened(spec, task_spec, options, probe_specs, backend, roles)
     source = _with_columns(source, options.get("columns"))
     with plugin_call(task, f"task {task.name!r} failed to read its data"):
         read = list(task.samples(source))
@@ -124,15 +147,13 @@ def _plan_task(
         on_phase(Phase("preparing probes", 0, len(samples), task.name))
     probes = {name: _prepared(probe, samples, task, others) for name, probe in probes.items()}
     shots = _ShotDrawer(spec, task_spec, task, source, options, samples)
-    thinking_tokens = _whole_number(task_spec.name, options, "thinking_tokens", 0)
+    prompting = _prompting(spec, task_spec.name, options)
     planned: list[PlannedSample] = []
     skipped: dict[str, Counter[str]] = {name: Counter() for name in probes}
     for done, sample in enumerate(samples):
         if probes:
             on_phase(Phase("preparing probes", done, len(samples), task.name))
-        asking = partial(
-            ask, shots=shots.draw(sample), backend=backend, thinking_tokens=thinking_tokens
-        )
+        asking = partial(ask, shots=shots.draw(sample), backend=backend, prompting=prompting)
         original = asking(task, sample)
         planned += (original, *_asked_variants(spec, task, original, probes, asking, skipped))
     stated = settings_of(task)
@@ -140,8 +161,7 @@ def _plan_task(
     settings = {**stated, **shots.settings}
     if len(samples) < len(every):
         settings["samples"] = chosen
-    if thinking_tokens:
-        settings["thinking_tokens"] = str(thinking_tokens)
+    settings |= prompting.settings
     for name, probe in probes.items():
         settings |= {f"{name}.{key}": value for key, value in settings_of(probe).items()}
     notes = (datasets.SAMPLE_NOTE,) if source.kind == "sample" else ()
@@ -169,14 +189,16 @@ def _opened(
     options: Mapping[str, str],
     probe_specs: Sequence[ProbeSpec],
     backend: ModelBackend,
+    roles: Roles,
 ) -> tuple[Task, dict[str, Probe]]:
     """The task and the probes, with what the user set for each."""
     own = {key: value for key, value in options.items() if key not in COMMON_OPTIONS}
     if "template" in options:
         own["template"] = options["template"]
     templates = spec.templates.get(task_spec.name, {})
-    task_options = TaskOptions(own, backend.supports, templates, spec.seed)
+    task_options = TaskOptions(own, backend.supports, templates, spec.seed, roles)
     task = task_spec.open(task_options)
+    later_rounds.open_roles(task, roles)
     probes: dict[str, Probe] = {}
     for each in probe_specs:
         values = _checked_options(spec, each.name, option_names(each.options))
@@ -236,7 +258,7 @@ def ask(
     sample: Sample,
     shots: Sequence[Sample],
     backend: ModelBackend,
-    thinking_tokens: int = 0,
+    prompting: Prompting = AS_IT_IS,
 ) -> PlannedSample:
     """What a task asks about a sample, each request with its key.
 
@@ -245,29 +267,27 @@ def ask(
         sample: What they are about.
         shots: Solved examples before it.
         backend: Who is to answer.
-        thinking_tokens: How many more each generated text may have than the task says.
+        prompting: What the user has put around every prompt.
 
     Raises:
         UsageError: The backend cannot answer one.
     """
     with plugin_call(task, f"task {task.name!r} failed to ask about sample {sample.id!r}"):
-        requests = tuple(
-            _with_room(request, thinking_tokens) for request in task.requests(sample, shots)
-        )
+        requests = tuple(map(prompting.applied, task.requests(sample, shots)))
     scheduler.check_supported(backend, requests, task.name)
     keys = tuple(
         scheduler.key_of(backend, task.name, sample.id, index, request)
         for index, request in enumerate(requests)
     )
-    return PlannedSample(task, sample, requests, keys, shots=tuple(shots))
+    return PlannedSample(task, sample, requests, keys, shots=tuple(shots), prompting=prompting)
 
 
-def _with_room(request: Request, thinking_tokens: int) -> Request:
-    if not thinking_tokens or not isinstance(request, Generate):
-        return request
-    sampling = request.sampling
-    longer = replace(sampling, max_tokens=sampling.max_tokens + thinking_tokens)
-    return replace(request, sampling=longer)
+def _prompting(spec: RunSpec, task: str, options: Mapping[str, str]) -> Prompting:
+    return Prompting(
+        _whole_number(task, options, "thinking_tokens", 0),
+        options.get("system", spec.system),
+        options.get("prefill"),
+    )
 
 
 def _checked_options(spec: RunSpec, name: str, known: Collection[str]) -> dict[str, str]:

@@ -22,16 +22,18 @@ from harness.errors import (
     RunInterruptedError,
     place_of,
 )
-from harness.gating import GateVerdict, SequentialGate
+from harness.gating import SequentialGate
 from harness.planned import Plan
 from harness.plugins import Registry
 from harness.protocols import ModelBackend, notes_of
 from harness.results import provenance, runfolder, secrets
+from harness.results.baseline import ScoredRun, scored_samples
 from harness.run import early_stop, models
 from harness.run import planner as planning
 from harness.run.cache import ResponseStore, store_path
 from harness.run.early_stop import EarlyStop
 from harness.run.phases import OnPhase, Phase
+from harness.run.roles import Roles
 from harness.run.session import Progress, RunSession
 from harness.scoring import aggregation
 from harness.types import RunResult, TaskResult
@@ -39,11 +41,10 @@ from harness.types import RunResult, TaskResult
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A finished run, the folder it was written to, and its gate's verdict if it has a gate."""
+    """A finished run, and the folder it was written to."""
 
     result: RunResult
     folder: Path
-    verdict: GateVerdict | None = None
 
 
 def run(
@@ -80,7 +81,8 @@ def run(
     on_phase(Phase("opening the model"))
     with ExitStack() as opened:
         backend = opened.enter_context(closing(models.open_backend(spec.model_config, registry)))
-        plan = planning.build(spec, registry, backend, on_phase=on_phase)
+        roles = opened.enter_context(Roles(spec, registry, backend))
+        plan = planning.build(spec, registry, backend, roles=roles, on_phase=on_phase)
         stepping = None if gate is None else gate.begin(plan, spec.seed)
         store = opened.enter_context(ResponseStore(store_path(spec.cache, backend)))
         folder = opened.enter_context(
@@ -94,18 +96,18 @@ def run(
             on_planned(plan)
         registry.notify("harness_run_started", plan=plan)
         store.name_model(backend.fingerprint, secrets.redact(spec.model))
-        session = RunSession(plan, backend, store, registry, on_progress)
+        session = RunSession(plan, backend, store, registry, on_progress, roles)
         stopped = _ask(session, stepping)
         record.rejected = store.rejected
-        for task in plan.tasks:
+        for task in plan.tasks:  # before anything is made of them: a metric may raise
             runfolder.write_samples(folder, task.task.name, session.records(task))
         result = _result(session, record, stopped is None, on_phase)
-        record.write(result.status)
-        runfolder.write_result(folder, result)
-        verdict = None
-        if gate is not None and stopped is None:
-            verdict = gate.judge(folder, plan, spec.seed, stepping)
-            result = dataclasses.replace(result, gate=verdict.to_json())
+        try:
+            if gate is not None and stopped is None:
+                judged = gate.judge(_scored(session, result), plan, spec.seed, stepping)
+                result = dataclasses.replace(result, gate=judged)
+        finally:  # what is scored is kept, whatever judging meets
+            record.write(result.status)
             runfolder.write_result(folder, result)
     registry.notify("harness_run_finished", result=result)
     if stopped is not None:
@@ -115,7 +117,13 @@ def run(
     failures = {task.name: task.failure for task in result.tasks.values() if task.failure}
     if failures:
         raise NothingScoredError(failures, folder)
-    return Run(result, folder, verdict)
+    return Run(result, folder)
+
+
+def _scored(session: RunSession, result: RunResult) -> ScoredRun:
+    """The run as it will be read again, from the records at hand."""
+    samples = {task.task.name: scored_samples(session.records(task)) for task in session.plan.tasks}
+    return ScoredRun(result, samples)
 
 
 def _ask(session: RunSession, stepping: SequentialGate | None) -> BaseException | None:
@@ -228,6 +236,7 @@ def _result(
             "seconds": round((finished - record.started).total_seconds(), 3),
         },
         usage=dataclasses.replace(session.usage, requests=session.done, cached=session.cached),
+        roles=session.results_of_roles,
     )
 
 

@@ -1,48 +1,92 @@
-"""Getting a plan's answers, and scoring each sample as soon as its last answer is there."""
+"""Getting a plan's answers, round by round, and scoring each sample once its last one is there."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from harness.planned import Plan, PlannedSample, TaskPlan
 from harness.plugins import Registry
-from harness.protocols import ModelBackend, doubts_of
-from harness.run import scheduler
+from harness.protocols import FollowUp, ModelBackend, doubts_of
+from harness.run import later_rounds, scheduler
 from harness.run.cache import ResponseStore
+from harness.run.roles import Roles, missing
+from harness.run.usage import added, spent
 from harness.scoring import aggregation
-from harness.types import Estimate, Failed, KeyedRequest, Response, SampleRecord, Usage
+from harness.types import (
+    MODEL,
+    Ask,
+    Estimate,
+    Failed,
+    KeyedRequest,
+    Response,
+    RoleResult,
+    Round,
+    SampleRecord,
+    Usage,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is; a request that several samples share is counted once."""
+    """How far a round is; a request that several samples share is counted once.
+
+    ``role`` is who is asked; ``total`` counts what is known of the round so far; ``usage`` is the
+    evaluated model's.
+    """
 
     done: int
     total: int
     cached: int
     usage: Usage
+    round: int = 1
+    role: str = MODEL
 
 
-@dataclass(slots=True)
-class _Open:
-    """A sample that still waits for ``missing`` answers."""
+@dataclass(slots=True, eq=False)
+class _Round:
+    """One round of a sample; ``missing`` answers are still to come.
+
+    ``slots`` name the responses: see ``_slot``. ``asks`` is None for the first round.
+    """
+
+    sample: _Sample
+    number: int
+    slots: tuple[str, ...]
+    asks: tuple[Ask, ...] | None = None
+    missing: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class _Sample:
+    """A planned sample and its rounds so far."""
 
     task: TaskPlan
     planned: PlannedSample
-    missing: int
+    rounds: list[_Round] = field(default_factory=list)
+
+
+def _slot(role: str, key: str) -> str:
+    """Where a response is kept: two roles may be asked the same."""
+    return key if role == MODEL else f"{role}\0{key}"
+
+
+def _role(slot: str) -> str:
+    role, found, _ = slot.partition("\0")
+    return role if found else MODEL
 
 
 class RunSession:
     """The answers of one run so far.
 
     Args:
-        plan: All requests of the run.
-        backend: Who answers.
-        store: Where answers are kept.
+        plan: All requests of the run's first round.
+        backend: Who answers for the evaluated model.
+        store: Where its answers are kept.
         registry: Whose plugins hear of every score.
         on_progress: Called after every answer.
+        roles: Who answers for others; None where no task asks any.
     """
 
     def __init__(
@@ -52,29 +96,50 @@ class RunSession:
         store: ResponseStore,
         registry: Registry,
         on_progress: Callable[[Progress], None] | None = None,
+        roles: Roles | None = None,
     ) -> None:
         self.plan, self._backend, self._store = plan, backend, store
-        self._registry, self._on_progress = registry, on_progress
+        self._registry, self._on_progress, self._roles = registry, on_progress, roles
         self._responses: dict[str, Response] = {}
-        self._waiting: dict[str, list[_Open]] = defaultdict(list)
-        self._users: dict[str, list[tuple[TaskPlan, PlannedSample]]] = defaultdict(list)
+        self._waiting: dict[str, list[_Round]] = defaultdict(list)
+        self._users: dict[str, list[_Round]] = {}
         self._records: dict[tuple[str, str | None, str, int], SampleRecord] = {}
         self._cached: set[str] = set()
+        self._samples: dict[tuple[str, str | None, str, int], _Sample] = {}
+        self._next: dict[int, tuple[_Sample, tuple[Ask, ...]]] = {}
+        """What the next round is made of."""
+        self._later: dict[str, KeyedRequest] = {}
+        """Requests of later rounds, by slot."""
+        self._round_of: dict[str, int] = {}
+        """Slots of later rounds → the round that they were first asked in."""
+        self._role = MODEL
+        self._done: Counter[int] = Counter()
+        self._from_store: Counter[int] = Counter()
+        self._known: Counter[int] = Counter()
+        self._spent: dict[str, Usage] = defaultdict(Usage)
         for task, planned in self._planned():
-            entry = _Open(task, planned, len(set(planned.keys)))
+            sample = _Sample(task, planned)
+            self._samples[_identity(task, planned)] = sample
+            first = _Round(sample, 1, planned.keys, None, len(set(planned.keys)))
+            sample.rounds.append(first)
             for key in set(planned.keys):
-                self._waiting[key].append(entry)
-        self.total = len(self._waiting)
+                self._waiting[key].append(first)
+        self._known[1] = len(self._waiting)
+
+    @property
+    def total(self) -> int:
+        """Distinct requests known so far, of all rounds."""
+        return sum(self._known.values())
 
     @property
     def done(self) -> int:
-        """Distinct requests answered."""
-        return len(self._responses)
+        """Distinct requests that the evaluated model answered."""
+        return sum(_role(slot) == MODEL for slot in self._responses)
 
     @property
     def cached(self) -> int:
-        """Distinct requests whose answer was in the store."""
-        return len(self._cached)
+        """Those of them whose answer was in the store."""
+        return sum(_role(slot) == MODEL for slot in self._cached)
 
     @property
     def answered(self) -> int:
@@ -83,24 +148,101 @@ class RunSession:
 
     @property
     def usage(self) -> Usage:
-        """What the backend spent so far."""
-        return self._backend.usage
+        """What the evaluated model spent so far, in that role."""
+        found = self._backend.usage
+        if self._roles is not None:
+            for role, answerer in self._roles.opened.items():
+                if answerer.backend is self._backend:
+                    found = spent(self._spent[role], found)
+        return found
 
-    def ask(self, samples: Iterable[tuple[TaskPlan, PlannedSample]]) -> None:
-        """Gets what is still unanswered of these samples."""
-        requests = [each for each in _requests(samples) if each.key not in self._responses]
-        while requests:
-            before = doubts_of(self._backend)
-            for answer in scheduler.answers(requests, self._backend, self._store):
-                self._take(answer)
-            if doubts_of(self._backend) == before:
+    @property
+    def results_of_roles(self) -> Mapping[str, RoleResult]:
+        """Each other role that was asked: its model, and what that spent."""
+        counts: dict[str, Usage] = defaultdict(Usage)
+        for slot in self._responses:
+            one = Usage(requests=1, cached=int(slot in self._cached))
+            counts[_role(slot)] = added(counts[_role(slot)], one)
+        opened = self._roles.opened if self._roles is not None else {}
+        return {
+            role: RoleResult(
+                answerer.description,
+                replace(
+                    self._spent[role], requests=counts[role].requests, cached=counts[role].cached
+                ),
+            )
+            for role, answerer in opened.items()
+        }
+
+    def ask(
+        self,
+        samples: Iterable[tuple[TaskPlan, PlannedSample]],
+        wanted: Callable[[TaskPlan], bool] = lambda _: True,
+    ) -> None:
+        """Gets what is still unanswered of these samples, one round of all after the other.
+
+        Args:
+            samples: Which.
+            wanted: Asked before every later round whether a task's samples still are.
+        """
+        chosen = list(samples)
+        for task, planned in chosen:
+            if not planned.requests and isinstance(planned.task, FollowUp):
+                self._begin_without_requests(self._samples[_identity(task, planned)])
+        self._ask_role(
+            MODEL, [each for each in _requests(chosen) if each.key not in self._responses]
+        )
+        while self._next:
+            batch, self._next = list(self._next.values()), {}
+            tasks = {id(sample.task): sample.task for sample, _ in batch}
+            kept = {name for name, task in tasks.items() if wanted(task)}
+            begun = self._begin_round([each for each in batch if id(each[0].task) in kept])
+            for role, requests in begun.items():
+                self._ask_role(role, requests)
+
+    def _ask_role(self, role: str, requests: list[KeyedRequest]) -> None:
+        """Gets answers of one role; where its model doubts earlier ones, those as well."""
+        backend, store = self._answerer(role)
+        pending = {role: requests} if requests else {}
+        while pending:
+            before = doubts_of(backend)
+            for self._role, work in pending.items():
+                self._take_all(work, backend, store)
+            if doubts_of(backend) == before:
                 return
-            asked = {each.key for each in requests}  # these were asked again, earlier ones not
-            requests = [
-                each
-                for each in _requests(self._planned())
-                if each.key in self._responses and each.key not in asked
-            ]
+            asked = {_slot(role, each.key) for role, work in pending.items() for each in work}
+            pending = defaultdict(list)  # these were asked again, earlier ones not
+            for role, each in self._asked_of(backend):
+                slot = _slot(role, each.key)
+                if slot in self._responses and slot not in asked:
+                    pending[role].append(each)
+
+    def _take_all(
+        self, requests: Sequence[KeyedRequest], backend: ModelBackend, store: ResponseStore
+    ) -> None:
+        used = backend.usage
+        try:
+            for answer in scheduler.answers(requests, backend, store):
+                self._take(_slot(self._role, answer.key), answer)
+        finally:
+            if self._role != MODEL:
+                self._spent[self._role] = added(self._spent[self._role], spent(used, backend.usage))
+
+    def _answerer(self, role: str) -> tuple[ModelBackend, ResponseStore]:
+        if role == MODEL:
+            return self._backend, self._store
+        if self._roles is None:
+            raise missing(role)
+        found = self._roles.answerer(role)
+        return found.backend, found.store
+
+    def _asked_of(self, backend: ModelBackend) -> Iterator[tuple[str, KeyedRequest]]:
+        """(role, request) of all that a model was or will be asked."""
+        if backend is self._backend:
+            yield from ((MODEL, each) for each in _requests(self._planned()))
+        for slot, each in self._later.items():
+            if self._answerer(_role(slot))[0] is backend:
+                yield _role(slot), each
 
     def ask_everything(self) -> None:
         """Gets all answers of the plan."""
@@ -133,44 +275,142 @@ class RunSession:
             found |= more or {}
         return found
 
-    def _take(self, answer: scheduler.Answer) -> None:
-        again = answer.key in self._responses
-        self._responses[answer.key] = answer.response
-        if answer.cached:
-            self._cached.add(answer.key)
-        else:
-            self._cached.discard(answer.key)
-        for entry in () if again else self._waiting.pop(answer.key):
-            entry.missing -= 1
-            if entry.missing == 0:
-                self._score(entry.task, entry.planned)
-        if again:
-            self._correct(answer.key)
-        if self._on_progress is not None:
-            self._on_progress(Progress(self.done, self.total, self.cached, self.usage))
+    # ---- rounds
 
-    def _correct(self, key: str) -> None:
-        """Scores the samples anew that a key's first answer was used for."""
+    def _begin_without_requests(self, sample: _Sample) -> None:
+        if len(sample.rounds) == 1 and _identity(sample.task, sample.planned) not in self._records:
+            self._go_on(sample)
+
+    def _begin_round(
+        self, batch: Sequence[tuple[_Sample, tuple[Ask, ...]]]
+    ) -> dict[str, list[KeyedRequest]]:
+        """Makes the next round of each sample; role → what is still to be asked."""
+        requests: dict[str, dict[str, KeyedRequest]] = defaultdict(dict)
+        for sample, asks in batch:
+            before = self._answered_rounds(sample)
+            keyed = [
+                self._keyed(sample, each, place)
+                for each, place in zip(asks, later_rounds.places(asks, before), strict=True)
+            ]
+            slots = tuple(_slot(ask.role, each.key) for ask, each in zip(asks, keyed, strict=True))
+            begun = _Round(sample, len(sample.rounds) + 1, slots, asks)
+            sample.rounds.append(begun)
+            for ask, each, slot in zip(asks, keyed, slots, strict=True):
+                if slot not in self._responses:
+                    requests[ask.role].setdefault(slot, each)
+                    self._register(begun, slot, each)
+            for slot in set(slots) if self._users else ():
+                self._users.setdefault(slot, []).append(begun)
+            if begun.missing == 0:
+                self._go_on(sample)
+        return {role: list(each.values()) for role, each in requests.items()}
+
+    def _register(self, begun: _Round, slot: str, request: KeyedRequest) -> None:
+        """Notes that a round waits for an answer, once a slot."""
+        if slot not in self._waiting:
+            self._known[begun.number] += 1
+            self._round_of[slot] = begun.number
+        self._later.setdefault(slot, request)
+        waiting = self._waiting[slot]
+        if not waiting or waiting[-1] is not begun:
+            waiting.append(begun)
+            begun.missing += 1
+
+    def _keyed(self, sample: _Sample, ask: Ask, place: int) -> KeyedRequest:
+        task, identifier = sample.planned.task.name, sample.planned.sample.id
+        if self._roles is not None:
+            later_rounds.check_answers(ask, self._roles, task)
+        backend, _ = self._answerer(ask.role)
+        key = scheduler.key_of(backend, task, identifier, place, ask.request)
+        return KeyedRequest(key, ask.request, task, identifier, place, more=True)
+
+    def _answered_rounds(self, sample: _Sample) -> tuple[Round, ...]:
+        """The rounds of a sample, all of whose answers are there."""
+        first, *later = sample.rounds
+        rounds = later_rounds.first_round(sample.planned, [self._responses[s] for s in first.slots])
+        return rounds + tuple(
+            Round(each.asks or (), tuple(self._responses[slot] for slot in each.slots))
+            for each in later
+        )
+
+    def _go_on(self, sample: _Sample) -> None:
+        """Scores a sample whose rounds are answered, unless its task has more to ask."""
+        if isinstance(sample.planned.task, FollowUp):
+            asks = later_rounds.asks_after(sample.planned, self._answered_rounds(sample))
+            if asks:
+                self._next[id(sample)] = (sample, asks)
+                return
+        self._score(sample)
+
+    # ---- answers
+
+    def _take(self, slot: str, answer: scheduler.Answer) -> None:
+        earlier = self._responses.get(slot)
+        self._responses[slot] = answer.response
+        number = self._round_of.get(slot, 1)
+        self._from_store[number] += int(answer.cached) - int(slot in self._cached)
+        if answer.cached:
+            self._cached.add(slot)
+        else:
+            self._cached.discard(slot)
+        if earlier is None:
+            self._done[number] += 1
+            for each in self._waiting.pop(slot):
+                each.missing -= 1
+                if each.missing == 0 and each is each.sample.rounds[-1]:
+                    self._go_on(each.sample)
+        else:
+            self._correct(slot, answer.response != earlier)
+        if self._on_progress is not None:
+            self._on_progress(self._progress(number))
+
+    def _progress(self, number: int) -> Progress:
+        return Progress(
+            self._done[number],
+            self._known[number],
+            self._from_store[number],
+            self._backend.usage,
+            number,
+            self._role,
+        )
+
+    def _correct(self, slot: str, changed: bool) -> None:
+        """Scores the samples anew that a key's first answer was used for.
+
+        What was asked about an answer that changed is asked again.
+        """
         if not self._users:
-            for task, planned in self._planned():
-                for each in set(planned.keys):
-                    self._users[each].append((task, planned))
-        for task, planned in self._users[key]:
-            if _identity(task, planned) in self._records:
-                self._score(task, planned)
+            for sample in self._samples.values():
+                for each in sample.rounds:
+                    for one in set(each.slots):
+                        self._users.setdefault(one, []).append(each)
+        for each in self._users[slot]:
+            sample = each.sample
+            if each.number > len(sample.rounds) or sample.rounds[each.number - 1] is not each:
+                continue  # a round that is no longer part of the sample
+            if changed and isinstance(sample.planned.task, FollowUp) and each.missing == 0:
+                del sample.rounds[each.number :]
+                self._records.pop(_identity(sample.task, sample.planned), None)
+                self._next.pop(id(sample), None)
+                self._go_on(sample)
+            elif _identity(sample.task, sample.planned) in self._records:
+                self._score(sample)
 
     def _planned(self) -> Iterator[tuple[TaskPlan, PlannedSample]]:
         return ((task, planned) for task in self.plan.tasks for planned in task.planned)
 
-    def _score(self, plan: TaskPlan, planned: PlannedSample) -> None:
+    def _score(self, sample: _Sample) -> None:
+        plan, planned = sample.task, sample.planned
         responses = tuple(self._responses[key] for key in planned.keys)
+        rounds = self._answered_rounds(sample) if isinstance(planned.task, FollowUp) else ()
         record = SampleRecord(
             planned.sample,
             planned.requests,
             responses,
-            aggregation.score(planned.task, planned.sample, responses),
+            aggregation.score(planned.task, planned.sample, responses, rounds),
             planned.probe,
             planned.variant,
+            rounds[1:] if planned.requests else rounds,
         )
         self._records[_identity(plan, planned)] = record
         for score in aggregation.scores_of(record):
@@ -180,9 +420,8 @@ class RunSession:
 def _requests(
     samples: Iterable[tuple[TaskPlan, PlannedSample]],
 ) -> Iterator[KeyedRequest]:
-    for task, planned in samples:
-        for key, request in zip(planned.keys, planned.requests, strict=True):
-            yield KeyedRequest(key, request, task.task.name, planned.sample.id)
+    for _, planned in samples:
+        yield from planned.keyed
 
 
 def _identity(task: TaskPlan, planned: PlannedSample) -> tuple[str, str | None, str, int]:

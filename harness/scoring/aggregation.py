@@ -10,15 +10,26 @@ from typing import TYPE_CHECKING, TypeAlias
 from harness.authoring.measures import fairness, predictions
 from harness.authoring.metrics import kind_of
 from harness.errors import PluginError, plugin_call
-from harness.protocols import HasRemarks, Metric, Task, bounds_of, ideal_of, signature_of
+from harness.protocols import (
+    FollowUp,
+    HasRemarks,
+    Metric,
+    ScoresRounds,
+    Task,
+    bounds_of,
+    ideal_of,
+    signature_of,
+)
 from harness.scoring import validity
 from harness.types import (
+    MODEL,
     Completion,
     Estimate,
     Failed,
     MetricResult,
     MetricResults,
     Response,
+    Round,
     Sample,
     SampleRecord,
     Score,
@@ -37,18 +48,31 @@ GroupMeasures: TypeAlias = Callable[
 ]
 
 
-def score(task: Task, sample: Sample, responses: Sequence[Response]) -> Mapping[str, ScoreValue]:
+def score(
+    task: Task, sample: Sample, responses: Sequence[Response], rounds: Sequence[Round] = ()
+) -> Mapping[str, ScoreValue]:
     """The task's scores of one sample; every metric is unscored when a request failed.
+
+    Args:
+        task: Whose scores.
+        sample: What was asked about.
+        responses: Of the first round.
+        rounds: All rounds, where the task asks in rounds.
 
     Raises:
         PluginError: The task raised, or named a metric it does not declare.
     """
     names = [metric.name for metric in task.metrics]
+    if rounds:
+        responses = [response for each in rounds for response in each.responses]
     for response in responses:
         if isinstance(response, Failed):
             return dict.fromkeys(names, Unscored(response.reason))
     with plugin_call(task, f"task {task.name!r} failed to score sample {sample.id!r}"):
-        given = task.score(sample, responses)
+        if isinstance(task, FollowUp) and isinstance(task, ScoresRounds):
+            given = task.score_rounds(sample, rounds)
+        else:
+            given = task.score(sample, responses)
     for name in given:
         if name not in names:
             raise PluginError(f"task {task.name!r} scored {name!r}, which is not among its metrics")
@@ -127,7 +151,11 @@ def summarize(
 def _cut_off(task: str, records: Sequence[SampleRecord]) -> Iterator[str]:
     """How many samples' answers ended before they began, and what helps."""
     count = sum(
-        any(isinstance(each, Completion) and each.cut_off for each in record.responses)
+        any(
+            isinstance(each, Completion) and each.cut_off
+            for asked in record.rounds
+            for each in asked.of(MODEL)
+        )
         for record in records
     )
     if count:

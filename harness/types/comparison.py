@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from harness.types.evaluation import Estimate
+from harness.types.estimate import Estimate
 
 ALPHA = 0.05
 """The level at which a difference counts as shown."""

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from harness.types.estimate import Estimate
+from harness.types.gate import GateVerdict
+
 # --------------------------------------------------------------------------- prompts
 
 
@@ -136,13 +139,17 @@ class KeyedRequest:
     """A request with the key its response is stored and returned under.
 
     ``task`` and ``sample_id`` say where it comes from (the first of them, when samples
-    share a request); backends that answer by sample, such as replay, read them.
+    share a request); backends that answer by sample, such as replay, read them. ``place`` counts
+    the sample's requests to this model from 0, over all rounds; None where they stand in the order
+    of the call. ``more``: later rounds may ask it about the sample again.
     """
 
     key: str
     request: Request
     task: str
     sample_id: str
+    place: int | None = None
+    more: bool = False
 
 
 # --------------------------------------------------------------------------- responses
@@ -239,23 +246,6 @@ class Score:
     variant: int = 0
     cluster: str | None = None
     prediction: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A number with its uncertainty.
-
-    ``stderr`` is the standard error; ``low`` and ``high`` bound the confidence interval
-    (95 % unless ``method`` says otherwise); ``n`` counts scored samples; ``method`` names
-    how the interval was made. ``stderr``, ``low`` and ``high`` are NaN where n is too small.
-    """
-
-    value: float
-    stderr: float
-    low: float
-    high: float
-    n: int
-    method: str
 
 
 # --------------------------------------------------------------------------- data
@@ -375,8 +365,19 @@ class TaskResult:
 
 
 @dataclass(frozen=True, slots=True)
+class RoleResult:
+    """A model that took part in a run beside the evaluated one: what it is, and what it cost."""
+
+    model: Mapping[str, object]
+    usage: Usage = Usage()
+
+
+@dataclass(frozen=True, slots=True)
 class RunResult:
-    """What ``results.json`` holds; see ARCHITECTURE for the schema."""
+    """What ``results.json`` holds; see ARCHITECTURE for the schema.
+
+    ``model`` and ``usage`` are those of the evaluated model; ``roles`` has the others, by role.
+    """
 
     run_id: str
     status: Literal["complete", "incomplete"]
@@ -384,33 +385,5 @@ class RunResult:
     tasks: Mapping[str, TaskResult]
     timing: Mapping[str, float | str] = field(default_factory=dict)
     usage: Usage = Usage()
-    gate: Mapping[str, object] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SampleRecord:
-    """One line of ``samples/<task>.jsonl``: all that is needed to score again without a model."""
-
-    sample: Sample
-    requests: tuple[Request, ...]
-    responses: tuple[Response, ...]
-    scores: Mapping[str, ScoreValue]
-    probe: str | None = None
-    variant: int = 0
-
-    @property
-    def unread(self) -> bool:
-        """Whether an answer names none of the options, and so counts as wrong."""
-        share = self.scores.get("unread")
-        return isinstance(share, float) and share > 0
-
-    @property
-    def error(self) -> str | None:
-        """Why a request failed or an answer could not be scored; None where all went well."""
-        for response in self.responses:
-            if isinstance(response, Failed):
-                return response.reason
-        for value in self.scores.values():
-            if isinstance(value, Unscored):
-                return value.reason
-        return None
+    gate: GateVerdict | None = None
+    roles: Mapping[str, RoleResult] = field(default_factory=dict)

@@ -9,15 +9,12 @@ out/align.json  everything that was found         out/report.html
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Any
-
-import numpy as np
 
 from harness import (
     GateVerdict,
@@ -27,27 +24,21 @@ from harness import (
     compare,
     evaluate,
     gate,
+    join_verdicts,
     load_run,
     parse_gate,
 )
 from harness.authoring.io.comparison_json import comparison_to_json
+from harness.authoring.io.gate_json import gate_to_json
 from harness.authoring.metrics import MetricRef, split_ideal
 from harness.errors import NothingScoredError, RunFailedError
 from harness.protocols import Aligner, AlignerSpec, LeavesReward, TrainingEvent
-from harness.stats import compare as paired_tests
 from harness.types import RunComparison, Sampling
 from harness_align import event_log, progress, search
 from harness_align.dataset.training_rows import Rows
 from harness_align.evaluation import held_out_evaluation, reward_quality
-from harness_align.evaluation.held_out_evaluation import HeldOutEvaluation, Paired, Probing
-from harness_align.evaluation.verdict import (
-    AlignVerdict,
-    Judgement,
-    judge,
-    judgement,
-    named,
-    standing,
-)
+from harness_align.evaluation import verdict as judging
+from harness_align.evaluation.held_out_evaluation import HeldOutEvaluation, Probing
 from harness_align.event_log import EventLog
 from harness_align.job import AlignJob, aligner_named, names_of_settings
 from harness_align.preparation import name_checks, preparing
@@ -67,7 +58,8 @@ class AlignResult:
         job: What was asked for.
         prepared: The data.
         checkpoint: The trained model.
-        verdict: The decision.
+        aims: The verdict on targets and guards.
+        gate: The verdict on the rules under [gate]; None where there are none.
         effects: What changed on held-out prompts.
         comparison: Base against candidate on the suite; None where no task was named.
         curves: Stage → step → what the trainer logged.
@@ -79,13 +71,20 @@ class AlignResult:
     job: AlignJob
     prepared: Prepared
     checkpoint: Path
-    verdict: AlignVerdict
+    aims: GateVerdict
+    gate: GateVerdict | None
     effects: HeldOutEvaluation
     comparison: RunComparison | None
     curves: Mapping[str, Mapping[int, Mapping[str, float]]]
     metrics: tuple[tuple[int, str, float], ...] = ()
     kept_step: int | None = None
     search: Found | None = None
+
+    @property
+    def verdict(self) -> GateVerdict:
+        """The decision, over all rules."""
+        judged = [each for each in (self.aims, self.gate) if each is not None and each.rules]
+        return join_verdicts(judged)
 
 
 def run(
@@ -140,11 +139,16 @@ def run(
     say("Comparing")
     reward = trainer.reward_of(job.out / "train") if isinstance(trainer, LeavesReward) else None
     changed = _effects(job, registry, checkpoint, prepared.development, untrained, reward)
-    verdict, comparison = _decide(job, registry, (before, after, fresh), aims, changed)
+    judged = _decide(registry, (before, after, fresh), aims, changed)
+    ruled = comparison = None
+    if before is not None and after is not None:
+        ruled = _gate(job, registry, before, after)
+        comparison = compare(before, after, registry=registry)
     curves, stopping, kept = training_curves(job.out / "train", events)
     return AlignResult(
-        job, prepared, checkpoint, verdict, changed, comparison, curves, stopping, kept, found
-    )
+        job, prepared, checkpoint, judged, ruled, changed, comparison, curves, stopping, kept,
+        found,
+    )  # fmt: skip
 
 
 def _watching(job: AlignJob, aligner: AlignerSpec) -> dict[str, Any]:
@@ -172,29 +176,27 @@ def _searched(
 
 
 def _decide(
-    job: AlignJob,
     registry: Registry,
     runs: tuple[ScoredRun | None, ScoredRun | None, ScoredRun | None],
     aims: tuple[Sequence[MetricRef], Sequence[MetricRef]],
     changed: HeldOutEvaluation,
-) -> tuple[AlignVerdict, RunComparison | None]:
-    """The verdict; without a target it rests on held-out prompts.
+) -> GateVerdict:
+    """The verdict on targets and guards; without a target it rests on held-out prompts.
 
-    ``runs`` are the base's, the candidate's, and that of new virtual tokens before training, of
-    which a target must get better, too: as they stand they already change what a model says.
+    ``runs`` are the base's, the candidate's, and that of new virtual tokens before training, which
+    a target must be better than, too: untrained they already change what a model says.
     """
-    verdict, comparison = AlignVerdict(()), None
+    targets, guards = aims
+    verdicts: list[GateVerdict] = []
+    if not targets:
+        shown = (each for each in changed.default_targets if each.before)
+        verdicts += map(judging.judge_held_out, shown)
     before, after, fresh = runs
-    if before is not None and after is not None:
-        comparison = compare(before, after, registry=registry)
-        verdict = judge(before, after, *aims, registry, _gate(job, registry, before, after))
-        if fresh is not None:
-            beyond = judge(fresh, after, aims[0], (), registry, reference=UNTRAINED_TOKENS)
-            verdict = replace(verdict, judgements=(*verdict.judgements, *beyond.judgements))
-    if not aims[0]:
-        own = map(_default, changed.default_targets)
-        verdict = replace(verdict, judgements=(*own, *verdict.judgements))
-    return verdict, comparison
+    if before is not None and after is not None and (targets or guards):
+        verdicts.append(judging.judge(before, after, targets, guards, registry))
+    if fresh is not None and after is not None:
+        verdicts.append(judging.judge(fresh, after, targets, (), registry, UNTRAINED_TOKENS))
+    return join_verdicts(verdicts)
 
 
 def _task_names(job: AlignJob, registry: Registry) -> list[str]:
@@ -305,27 +307,11 @@ def _worth(registry: Registry, job: AlignJob, checkpoint: Path, held_out: Rows) 
         given = {**job.evaluation, "data": spec.data, "limit": spec.limit, "cache": False}
         mine = replace(job, evaluation=given, out=checkpoint.parent / "development")
         result = measure(mine, registry, str(checkpoint), [aim.task], "run").result
-        return standing(named(aim, result), result)[1]
+        return judging.standing(judging.named(aim, result), result)[1]
     found = _effects(job, registry, checkpoint, held_out)
     if not found.default_targets or not found.default_targets[0].after:
         raise RunFailedError("the trial cannot be judged: no held-out row has a known answer")
     return fmean(found.default_targets[0].after)
-
-
-def _default(target: Paired) -> Judgement:
-    inference = paired_tests.infer_paired(target.before, target.after, target.clusters)
-    old, new = (
-        float(np.mean(side)) if side else math.nan for side in (target.before, target.after)
-    )
-    return judgement(
-        MetricRef(target.name),
-        "target",
-        inference,
-        (old, new),
-        inference.below(0.0),
-        len(target.before),
-        target.reference,
-    )
 
 
 def training_curves(
@@ -374,10 +360,10 @@ def to_json(result: AlignResult) -> dict[str, Any]:
         },
         "settings": {key: value for key, value in job.training.items() if value not in ("", ())},
         "verdict": {
-            "decision": result.verdict.decision,
+            "decision": result.verdict.verdict,
             "sentence": result.verdict.sentence,
-            "judgements": [each.to_json() for each in result.verdict.judgements],
-            "gate": None if result.verdict.gate is None else result.verdict.gate.to_json(),
+            "judgements": [judging.to_json(each) for each in result.aims.rules],
+            "gate": None if result.gate is None else gate_to_json(result.gate),
         },
         "effects": result.effects.to_json(),
         "comparison": None if result.comparison is None else comparison_to_json(result.comparison),

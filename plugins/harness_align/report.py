@@ -12,6 +12,7 @@ from harness.authoring.io import files
 from harness.authoring.literal import one_line
 from harness.types import Estimate
 from harness_align import loop
+from harness_align.evaluation import verdict
 from harness_align.loop import AlignResult
 from harness_align.search import Found
 
@@ -56,6 +57,7 @@ def html(result: AlignResult) -> str:
         result=result,
         job=result.job,
         verdict=result.verdict,
+        role=verdict.role,
         interval=interval,
         kept_weights=kept_weights,
         setting=setting,
@@ -240,9 +242,9 @@ def show(result: AlignResult, console: Console) -> None:
         console.print(effects)
     if result.kept_step is not None:
         console.print(kept_weights(result.kept_step))
-    for each in result.verdict.judgements:
-        colour = COLOURS[each.decision]
-        console.print(f"[{colour}]{each.decision:<13}[/] {each.role}: ", end="")
+    for each in result.aims.rules:
+        colour = COLOURS[each.verdict]
+        console.print(f"[{colour}]{each.verdict:<13}[/] {verdict.role(each)}: ", end="")
         console.print(one_line(each.sentence), markup=False, highlight=False)
-    decision = result.verdict.decision
+    decision = result.verdict.verdict
     console.print(f"[bold {COLOURS[decision]}]{decision.upper()}[/]")

@@ -289,32 +289,32 @@ class ModelReward:
             )
 
         logging.disable_progress_bar()
-        try:
+        with checkpoint.reading(
+            f"the reward model {folder}", "Expected a checkpoint folder with safetensors weights."
+        ):
             if local:
                 checkpoint.check_files(Path(folder))
             self._tokenizer = AutoTokenizer.from_pretrained(folder)
             self._model = _untrained(base, seed) if base else _classifier(folder)
-        except (OSError, ValueError) as error:
-            raise ModelError(
-                f"the reward model {folder} cannot be read: {checkpoint.reason(error)}",
-                "Expected a checkpoint folder with safetensors weights.",
-            ) from error
+            self._check(folder)
+            if base:
+                self._model.config.pad_token_id = self._tokenizer.pad_token_id
+            self._model.eval().to("cuda" if torch.cuda.is_available() else "cpu")
+            limit = int(getattr(self._model.config, "max_position_embeddings", 0) or 1024)
+            # What it reads ends as its tokenizer ends it.
+            self._encoder = Encoder(self._tokenizer, limit, chat=False, ends=True)
+            self._template = ChatTemplate.of(self._tokenizer)
+
+    def _check(self, folder: str) -> None:
         name = f"the reward model {folder}"
         checkpoint.check_values(name, self._model.named_parameters())
-        if base:
-            self._model.config.pad_token_id = self._tokenizer.pad_token_id
         rows = self._model.get_input_embeddings().weight.shape[0]
         checkpoint.check_vocabulary(name, self._tokenizer, rows)
-        self._model.eval().to("cuda" if torch.cuda.is_available() else "cpu")
         if self._model.config.num_labels != 1:
             raise ModelError(
                 f"{folder} has {self._model.config.num_labels} outputs, a reward model has one",
                 "Train one with --method reward.",
             )
-        limit = int(getattr(self._model.config, "max_position_embeddings", 0) or 1024)
-        # What it reads ends as its tokenizer ends it.
-        self._encoder = Encoder(self._tokenizer, limit, chat=False, ends=True)
-        self._template = ChatTemplate.of(self._tokenizer)
 
     def __call__(
         self,

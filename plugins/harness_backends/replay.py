@@ -99,7 +99,7 @@ class Replay:
             self._without += sum((task, each) not in found for each in counts)
         for request in requests:
             output = found.get((request.task, request.sample_id))
-            if output is not None:
+            if output is not None and not request.more:
                 _check_count(output, request, asked[request.task][request.sample_id])
         return notes
 
@@ -146,7 +146,7 @@ class Replay:
         places: Counter[tuple[str, str]] = Counter()
         for request in requests:
             sample = (request.task, request.sample_id)
-            index = places[sample]
+            index = places[sample] if request.place is None else request.place
             places[sample] += 1
             output = self._of_sample.get(sample)
             if output is None:
@@ -186,12 +186,15 @@ def _text(output: Output, index: int) -> Response:
     """The text; null, which logs hold where a model gave none, is the empty answer."""
     if output.texts is None:
         return Failed(f"no answer saved ({output.where})")
+    if index >= len(output.texts):
+        return Failed(f"{len(output.texts)} answers saved, and one more is needed ({output.where})")
     text = output.texts[index]
     return Completion("", finish_reason=MISSING) if text is None else Completion(text)
 
 
 def _number(output: Output, index: int) -> Response:
-    value = None if output.numbers is None else output.numbers[index]
+    numbers = output.numbers
+    value = None if numbers is None or index >= len(numbers) else numbers[index]
     if value is None:
         return Failed(f"no log-likelihood saved ({output.where})")
     if math.isnan(value) or value == math.inf:

@@ -1,20 +1,24 @@
-"""The verdict of a gate in words: this module alone reads the gate's block of results.json."""
+"""The verdict of a gate in words: this module alone reads it for the reports."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
 
-from harness.authoring.io.serialization import estimate_from_json
 from harness.authoring.reporting import numbers
 from harness.authoring.reporting.numbers import Number
-from harness.types import Estimate
+from harness.types import (
+    BaselineRun,
+    Decision,
+    Estimate,
+    Evidence,
+    GateVerdict,
+    MetricChange,
+    RuleVerdict,
+)
 
-Verdict = Literal["pass", "block", "inconclusive"]
-
-HEADLINES: Mapping[Verdict, str] = {
+HEADLINES: Mapping[Decision, str] = {
     "pass": "Passed",
     "block": "Blocked",
     "inconclusive": "Inconclusive",
@@ -45,7 +49,7 @@ class RuleView:
 
     metric: str
     rule: str
-    verdict: Verdict
+    verdict: Decision
     headline: str
     sentence: str
     decides: bool = True
@@ -79,12 +83,12 @@ class BaselineView:
 
 @dataclass(frozen=True, slots=True)
 class GateView:
-    """The verdict; an unknown one counts as inconclusive, never as a pass.
+    """The verdict.
 
     ``exit_code`` is what ``harness gate`` ends with.
     """
 
-    verdict: Verdict
+    verdict: Decision
     headline: str
     sentence: str
     rules: tuple[RuleView, ...]
@@ -120,99 +124,84 @@ class GateView:
         return f"Fell, but no rule covers it: {told}{more}."
 
 
-def gate_view(gate: Mapping[str, object] | None) -> GateView | None:
-    """The gate's block of results.json in words; None without one."""
+def gate_view(gate: GateVerdict | None) -> GateView | None:
+    """The verdict in words; None without one."""
     if gate is None:
         return None
-    verdict = _verdict(gate.get("verdict"))
-    changes = tuple(_change(each) for each in _mappings(gate.get("changes")))
-    rules, notes = gate.get("rules"), gate.get("notes")
-    code = gate.get("exit_code")
     return GateView(
-        verdict=verdict,
-        headline=HEADLINES[verdict],
-        sentence=str(gate.get("sentence") or ""),
-        rules=tuple(_rule(each) for each in (rules if isinstance(rules, list | tuple) else ())),
-        exit_code=code if isinstance(code, int) else {"pass": 0, "block": 1}.get(verdict, 4),
-        baseline=_baseline(gate.get("baseline_run")),
-        changes=changes,
-        notes=tuple(map(str, notes)) if isinstance(notes, list | tuple) else (),
+        verdict=gate.verdict,
+        headline=HEADLINES[gate.verdict],
+        sentence=gate.sentence,
+        rules=tuple(map(_rule, gate.rules)),
+        exit_code=gate.exit_code,
+        baseline=None if gate.baseline_run is None else _baseline(gate.baseline_run),
+        changes=tuple(map(_change, gate.changes)),
+        notes=gate.notes,
     )
 
 
-def _rule(rule: object) -> RuleView:
-    data = rule if isinstance(rule, Mapping) else {"sentence": str(rule)}
-    verdict = _verdict(data.get("verdict"))
-    tier = str(data.get("tier") or "blocking")
-    rule = str(data.get("rule") or "")
-    metric = str(data.get("metric") or "")
-    before, after, change, interval = _values(data)
-    confidence = _number(data.get("confidence"))
+def _rule(rule: RuleVerdict) -> RuleView:
+    before, after, change, interval = _values(rule.evidence)
     return RuleView(
-        metric=metric,
-        rule=rule if tier == "blocking" else f"{rule} ({tier})".strip(),
-        verdict=verdict,
-        headline=HEADLINES[verdict],
-        sentence=str(data.get("sentence") or ""),
-        decides=tier == "blocking",
+        metric=rule.metric,
+        rule=rule.rule if rule.decides else f"{rule.rule} ({rule.tier})".strip(),
+        verdict=rule.verdict,
+        headline=HEADLINES[rule.verdict],
+        sentence=rule.sentence,
+        decides=rule.decides,
         before=before,
         after=after,
         change=change,
         interval=interval,
-        confidence="" if confidence is None else f"{100 * confidence:.4g} %",
+        confidence=""
+        if rule.evidence is None or not math.isfinite(rule.evidence.confidence)
+        else f"{100 * rule.evidence.confidence:.4g} %",
     )
 
 
-def _values(rule: Mapping[str, object]) -> tuple[str, str, str, str]:
+def _values(found: Evidence | None) -> tuple[str, str, str, str]:
     """Before, after, change and interval of a rule; the change is candidate − baseline."""
-    before, after = _number(rule.get("baseline")), _number(rule.get("candidate"))
-    value, low, high = (_number(rule.get(name)) for name in ("value", "low", "high"))
+    if found is None:
+        return "", "", "", ""
+    before, after = found.baseline, found.candidate
     if before is None or after is None:
-        if value is None:
-            return "", "", "", ""
-        number = numbers.number(_estimate(value, low, high))
+        number = numbers.number(_estimate(found.value, found.low, found.high))
         return "", number.value, "", number.interval
     difference = after - before
-    turned = value is not None and math.isclose(difference, -value, abs_tol=1e-12)
-    if turned:  # a rule counts what got worse
-        low, high = (None if end is None else -end for end in (high, low))
-    elif value is None or not math.isclose(difference, value, abs_tol=1e-12):
-        low = high = None
+    low, high = found.low, found.high
+    if math.isclose(difference, -found.value, abs_tol=1e-12):  # a rule counts what got worse
+        low, high = -found.high, -found.low
+    elif not math.isclose(difference, found.value, abs_tol=1e-12):
+        low = high = math.nan
     number = numbers.number(_estimate(difference, low, high), signed=True)
-    digits = numbers.digits_for([_estimate(each, None, None) for each in (before, after)])
+    digits = numbers.digits_for([_estimate(each) for each in (before, after)])
     old, new = (numbers.decimal(each, digits) for each in (before, after))
     return old, new, number.value, number.interval
 
 
-def _change(data: Mapping[str, Any]) -> Change:
-    estimate = estimate_from_json(data["difference"])
-    before, after = (_or_nan(data.get(name)) for name in ("baseline", "candidate"))
-    values = [_estimate(each, None, None) for each in (before, after)]
-    digits = numbers.digits_for([estimate, *values])
-    metric = str(data["metric"])
+def _change(change: MetricChange) -> Change:
+    ends = [_estimate(change.baseline), _estimate(change.candidate)]
+    digits = numbers.digits_for([change.difference, *ends])
     return Change(
-        metric=metric,
-        label=numbers.label(metric, data.get("higher_is_better"), data.get("ideal")),
-        before=numbers.decimal(before, digits),
-        after=numbers.decimal(after, digits),
-        number=numbers.number(estimate, digits, signed=True),
-        estimate=estimate,
-        verdict=str(data.get("verdict") or ""),
-        ruled=bool(data.get("ruled")),
+        metric=change.metric,
+        label=numbers.label(change.metric, change.higher_is_better, change.ideal),
+        before=numbers.decimal(change.baseline, digits),
+        after=numbers.decimal(change.candidate, digits),
+        number=numbers.number(change.difference, digits, signed=True),
+        estimate=change.difference,
+        verdict=change.verdict,
+        ruled=change.ruled,
     )
 
 
-def _baseline(data: object) -> BaselineView | None:
-    if not isinstance(data, Mapping):
-        return None
-    days = data.get("age_days")
+def _baseline(run: BaselineRun) -> BaselineView:
     return BaselineView(
-        run_id=str(data.get("run_id") or "baseline"),
-        path=str(data.get("path") or ""),
-        started=numbers.moment(str(data.get("started") or "")),
-        commit=str(data.get("git_commit") or "")[:12],
-        age=_age(days) if isinstance(days, int) else "",
-        renew=str(data.get("renewal") or ""),
+        run_id=run.run_id,
+        path=run.path or "",
+        started=numbers.moment(run.started or ""),
+        commit=(run.git_commit or "")[:12],
+        age="" if run.age_days is None else _age(run.age_days),
+        renew=run.renewal or "",
     )
 
 
@@ -222,27 +211,5 @@ def _age(days: int) -> str:
     return "less than a day old" if days == 0 else f"{days} day{'' if days == 1 else 's'} old"
 
 
-def _verdict(value: object) -> Verdict:
-    if value == "pass":
-        return "pass"
-    return "block" if value == "block" else "inconclusive"
-
-
-def _estimate(value: float, low: float | None, high: float | None) -> Estimate:
-    bounds = [math.nan if each is None else each for each in (low, high)]
-    return Estimate(value, math.nan, bounds[0], bounds[1], 0, "")
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, float | int) and math.isfinite(value) else None
-
-
-def _or_nan(value: object) -> float:
-    found = _number(value)
-    return math.nan if found is None else found
-
-
-def _mappings(value: object) -> Sequence[Mapping[str, Any]]:
-    if not isinstance(value, list | tuple):
-        return ()
-    return [each for each in value if isinstance(each, Mapping) and "difference" in each]
+def _estimate(value: float, low: float = math.nan, high: float = math.nan) -> Estimate:
+    return Estimate(value, math.nan, low, high, 0, "")

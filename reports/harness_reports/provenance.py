@@ -42,7 +42,7 @@ def read(folder: Path) -> Provenance:
     """Reads ``run.json`` of a run folder."""
     try:
         data = json.loads(files.read_text(folder / "run.json"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return Provenance()
     if not isinstance(data, Mapping):
         return Provenance()

@@ -35,16 +35,16 @@ def effects(result):
 
 def test_a_bias_is_trained_away_and_nothing_else_is_lost(example, tmp_path):
     result = example("debias").debias(tmp_path)
-    target, *guards = result.verdict.judgements
-    assert target.gain.low > 0
-    assert [each.decision for each in guards] == ["pass", "pass"]
+    target, *guards = result.aims.rules
+    assert target.evidence.low > 0
+    assert [each.verdict for each in guards] == ["pass", "pass"]
     assert result.verdict.exit_code == 0
 
 
 def test_overdoing_it_is_blocked_for_what_a_guard_lost(example, tmp_path):
     result = example("debias").debias(tmp_path, overdo=True)
-    guards = [each for each in result.verdict.judgements if each.role == "guard"]
-    assert "block" in [each.decision for each in guards]
+    guards = [each for each in result.aims.rules if each.kind == "max_drop"]
+    assert "block" in [each.verdict for each in guards]
     assert result.verdict.exit_code == 1
 
 
@@ -79,7 +79,7 @@ def test_a_healthy_training_ends_at_its_best_by_a_real_task(example, tmp_path):
     result = example("hacking").tell(tmp_path)
     perplexities = looks(result)
     assert perplexities[0] > perplexities[1] > perplexities[2]
-    assert result.verdict.judgements[0].gain.low > 0
+    assert result.aims.rules[0].evidence.low > 0
     assert result.verdict.exit_code == 0
 
 
@@ -92,10 +92,10 @@ def test_a_gamed_reward_is_stopped_by_a_real_task(example, tmp_path):
     last = max(steps)
     assert steps[last]["reward"] > steps[1]["reward"] + 0.2
     assert steps[last]["rewards/held_out/mean"] < steps[1]["rewards/held_out/mean"] - 0.1
-    guard = result.verdict.judgements[-1]
-    assert guard.decision == "pass"
+    guard = result.aims.rules[-1]
+    assert guard.verdict == "pass"
     assert result.kept_step == 0
-    assert guard.candidate == guard.baseline
+    assert guard.evidence.candidate == guard.evidence.baseline
     assert "kept the weights of the base" in (result.job.out / "report.html").read_text()
 
 
@@ -105,7 +105,7 @@ def test_a_gamed_reward_that_nobody_watches_is_blocked_and_its_gap_shown(example
     assert found["reward change"].low > 0
     assert found["held-out reward change"].high < 0
     assert found["reward gap"].low > 0
-    assert result.verdict.judgements[-1].decision == "block"
+    assert result.aims.rules[-1].verdict == "block"
     assert result.verdict.exit_code == 1
     page = (result.job.out / "report.html").read_text()
     assert "reward gap" in page
@@ -114,5 +114,5 @@ def test_a_gamed_reward_that_nobody_watches_is_blocked_and_its_gap_shown(example
 
 def test_a_weak_model_learns_from_a_strong_one(example, tmp_path):
     result = example("contrastive").contrast(tmp_path)
-    assert result.verdict.judgements[0].gain.low > 0
+    assert result.aims.rules[0].evidence.low > 0
     assert result.verdict.exit_code == 0

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
+import io
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -175,3 +177,85 @@ def packed(content: st.SearchStrategy[bytes]) -> st.SearchStrategy[bytes]:
     """As a gzip file, whole or damaged once more."""
     whole = content.map(lambda each: gzip.compress(each, compresslevel=1, mtime=0))
     return whole | whole.flatmap(damaged)
+
+
+# --------------------------------------------------------------------------- tables
+
+
+def table(found: Sequence[Mapping[str, Any]], delimiter: str) -> bytes:
+    """The rows as a table of text; lists and objects as JSON."""
+    file = io.StringIO(newline="")
+    names = list(dict.fromkeys(name for row in found for name in row))
+    writer = csv.DictWriter(file, names, delimiter=delimiter, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(
+        {
+            name: json.dumps(value) if isinstance(value, dict | list) else value
+            for name, value in row.items()
+        }
+        for row in found
+    )
+    return file.getvalue().encode()
+
+
+def parquet(found: Sequence[Any], suffix: str) -> bytes:
+    """The rows as a Parquet file, or as an Arrow stream."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.Table.from_pylist(list(found))
+    sink = pa.BufferOutputStream()
+    if suffix == ".parquet":
+        pq.write_table(table, sink)
+    else:
+        with pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table)
+    return sink.getvalue().to_pybytes()
+
+
+@st.composite
+def odd_parquet(draw: st.DrawFn, found: Sequence[Any], suffix: str) -> bytes:
+    """A sound file whose values are of other types; unchanged where Arrow has no such column."""
+    name = draw(st.sampled_from(sorted(found[0])))
+    value = draw(st.sampled_from(WRONG))
+    try:
+        return parquet([{**row, name: value} for row in found], suffix)
+    except Exception:  # what Arrow cannot hold cannot be in a file
+        return parquet(found, suffix)
+
+
+def tabular(found: Sequence[Any], suffix: str) -> st.SearchStrategy[bytes]:
+    """The rows as a damaged ``.csv``, ``.tsv``, ``.parquet`` or ``.arrow`` file."""
+    if suffix in (".csv", ".tsv"):
+        return damaged(table(found, "\t" if suffix == ".tsv" else ","))
+    return damaged(parquet(found, suffix)) | odd_parquet(found, suffix)
+
+
+# --------------------------------------------------------------------------- checkpoints
+
+TEMPLATE = "{% for m in messages %}<s>{{ m.role }}: {{ m.content }}</s>{% endfor %}"
+ODD_TEMPLATES = (
+    *("", "{{ x", "{% for %}", "{{ messages[9].content }}", "{{ raise_exception('no') }}"),
+    *("{{ ''.__class__.__mro__ }}", "{{ 'x' * 10**9 }}", "{% include '/etc/passwd' %}"),
+    *("{% for i in range(10**9) %}{{ i }}{% endfor %}", "{{ messages | tojson }}", "{{ 1 / 0 }}"),
+    *("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "\udcff", "{{ strftime_now('%Y') }}"),
+)
+
+
+@st.composite
+def checkpoint_files(
+    draw: st.DrawFn, seeds: Mapping[str, Any], weights: bytes
+) -> tuple[str, bytes]:
+    """(the name of a checkpoint's file, its damaged content); ``seeds``: name → its JSON."""
+    name = draw(st.sampled_from([*seeds, *seeds, "model.safetensors", "chat_template.jinja"]))
+    if name == "model.safetensors":
+        length = int.from_bytes(weights[:8], "little")
+        header = draw(
+            damaged(weights[8 : 8 + length]) | json_texts(json.loads(weights[8 : 8 + length]))
+        )
+        size = len(header).to_bytes(8, "little")
+        return name, draw(st.just(size + header + weights[8 + length :]) | damaged(weights))
+    if name == "chat_template.jinja":
+        odd = st.sampled_from(ODD_TEMPLATES).map(lambda text: text.encode("utf-8", "replace"))
+        return name, draw(odd | damaged(TEMPLATE.encode()))
+    return name, draw(json_texts(seeds[name]) | damaged(json.dumps(seeds[name]).encode()))

@@ -5,24 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 import warnings
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import strategies as st
 
-from .mutations import damaged, json_texts
+from .mutations import checkpoint_files, damaged, json_texts
 from .oracle import LONG, SHORT, campaign, run, told
 
 INDEX = {"metadata": {"total_size": 1}, "weight_map": {"lm_head.weight": "model.safetensors"}}
-TEMPLATE = "{% for m in messages %}<s>{{ m.role }}: {{ m.content }}</s>{% endfor %}"
-ODD_TEMPLATES = (
-    *("", "{{ x", "{% for %}", "{{ messages[9].content }}", "{{ raise_exception('no') }}"),
-    *("{{ ''.__class__.__mro__ }}", "{{ 'x' * 10**9 }}", "{% include '/etc/passwd' %}"),
-    *("{% for i in range(10**9) %}{{ i }}{% endfor %}", "{{ messages | tojson }}", "{{ 1 / 0 }}"),
-    *("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "\udcff", "{{ strftime_now('%Y') }}"),
-)
 ASKED = ("--tasks", "sst2", "--data", "sample", "--limit", "1", "--no-cache", "--format", "json")
 
 
@@ -47,23 +38,6 @@ def _seeds(folder: Path) -> dict[str, Any]:
     return {**found, "model.safetensors.index.json": INDEX}
 
 
-@st.composite
-def files(draw: st.DrawFn, seeds: Mapping[str, Any], weights: bytes) -> tuple[str, bytes]:
-    """(a file's name, its damaged content)."""
-    name = draw(st.sampled_from([*seeds, *seeds, "model.safetensors", "chat_template.jinja"]))
-    if name == "model.safetensors":
-        length = int.from_bytes(weights[:8], "little")
-        header = draw(
-            damaged(weights[8 : 8 + length]) | json_texts(json.loads(weights[8 : 8 + length]))
-        )
-        size = len(header).to_bytes(8, "little")
-        return name, draw(st.just(size + header + weights[8 + length :]) | damaged(weights))
-    if name == "chat_template.jinja":
-        odd = st.sampled_from(ODD_TEMPLATES).map(lambda text: text.encode("utf-8", "replace"))
-        return name, draw(odd | damaged(TEMPLATE.encode()))
-    return name, draw(json_texts(seeds[name]) | damaged(json.dumps(seeds[name]).encode()))
-
-
 @pytest.mark.parametrize("amount", [SHORT, LONG])
 def test_checkpoints(amount: int, work: Path, checkpoint: Path) -> None:
     assert run("run", "--model", checkpoint, *ASKED, "--out", "sound").code == 0
@@ -78,7 +52,7 @@ def test_checkpoints(amount: int, work: Path, checkpoint: Path) -> None:
         told("run", "--model", copy, *ASKED, "--out", work / "run", seconds=60)
 
     weights = (checkpoint / "model.safetensors").read_bytes()
-    campaign((6, 500)[amount], files(_seeds(checkpoint), weights), check)
+    campaign((6, 500)[amount], checkpoint_files(_seeds(checkpoint), weights), check)
 
 
 @pytest.mark.parametrize("amount", [SHORT, LONG])

@@ -22,6 +22,7 @@ from .oracle import LONG, SHORT, Ended, campaign, replayed, run, told
 
 FILES = ("results.json", "manifest.json", "run.json", "samples/sst2.jsonl")
 GATE = '[[gate.rule]]\nmetric = "sst2.accuracy"\nmax_drop = 0.3\n'
+SERIES = '[gate]\nseries = "main"\nbuilds = 20\n'
 Content = bytes | None
 
 
@@ -152,6 +153,27 @@ def test_a_damaged_baseline_never_gets_another_verdict(amount: int, runs: Runs) 
         _same_or_refused(told("gate", "good", "--baseline", file, "--quiet"), 0)
 
     campaign((12, 400)[amount], inputs, check)
+
+
+@pytest.mark.parametrize("amount", [SHORT, LONG])
+def test_a_damaged_series_gives_the_same_verdict_or_none(amount: int, runs: Runs) -> None:
+    config, state = runs.folder / "series.toml", runs.folder / "gate-series" / "main.json"
+    config.write_text(SERIES + GATE, "utf-8")
+    gates = {
+        name: ("gate", name, "--baseline", "good", "--config", config, "--quiet")
+        for name in ("good", "bad")
+    }
+    assert [run(*gates[name]).code for name in ("good", "bad")] == [0, 1]
+    whole = state.read_bytes()
+    document = json.loads(whole)
+
+    def check(content: bytes) -> None:
+        for name, code in (("bad", 1), ("good", 0)):
+            state.write_bytes(content)
+            _same_or_refused(told(*gates[name]), code)
+
+    campaign((12, 300)[amount], json_texts(document) | damaged(whole), check)
+    state.unlink()
 
 
 def test_an_edited_figure_is_refused(runs: Runs) -> None:

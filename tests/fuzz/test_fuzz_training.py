@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from harness.errors import RunFailedError
 
-from .mutations import damaged, json_lines, json_texts, packed
+from .mutations import checkpoint_files, damaged, json_lines, json_texts, packed, tabular
 from .oracle import LONG, SHORT, campaign, run, told
 
 BEGUN = "the training would begin here"
@@ -70,7 +70,10 @@ def training_files(draw: st.DrawFn) -> tuple[str, str, bytes]:
     method = draw(st.sampled_from(sorted(FORMS)))
     form = draw(st.sampled_from(FORMS[method]))
     found = [_numbered(form, number) for number in range(8)]
-    if draw(st.booleans()):
+    suffix = draw(st.sampled_from([".json", ".jsonl", ".json", ".jsonl", ".csv", ".parquet"]))
+    if suffix in (".csv", ".parquet"):
+        return method, f"rows{suffix}", draw(tabular(found, suffix))
+    if suffix == ".json":
         name, whole = "rows.json", json.dumps(found).encode()
         content = draw(json_texts(found) | damaged(whole))
     else:
@@ -125,3 +128,64 @@ def test_training_data(amount: int, work: Path, tiny_model: Path) -> None:
         shutil.rmtree(work / f"out{next(numbers) - 1}", ignore_errors=True)
 
     campaign((6, 700)[amount], training_files(), check)
+
+
+@pytest.mark.parametrize("amount", [SHORT, LONG])
+def test_prompts_of_pairs(amount: int, work: Path, plugin: Path) -> None:
+    found = [{"prompt": f"say it {number}"} for number in range(4)]
+    chats = [{"prompt": [{"role": "user", "content": each["prompt"]}]} for each in found]
+    lines = "".join(json.dumps(row) + "\n" for row in found).encode()
+
+    def check(given: tuple[str, bytes]) -> None:
+        suffix, content = given
+        path = work / f"prompts{suffix}"
+        path.write_bytes(content)
+        told(
+            *("--plugin", plugin, "pairs", "--strong", "anything:1", "--weak", "anything:2"),
+            *("--prompts", path, "--out", work / "pairs.jsonl"),
+        )
+
+    inputs = (
+        st.tuples(st.just(".jsonl"), json_lines(found) | json_lines(chats) | damaged(lines))
+        | st.tuples(st.just(".json"), json_texts(found) | json_texts(chats))
+        | st.tuples(st.just(".csv"), tabular(found, ".csv"))
+        | st.tuples(st.just(".parquet"), tabular(found, ".parquet"))
+    )
+    campaign((6, 300)[amount], inputs, check)
+
+
+@pytest.mark.parametrize("amount", [SHORT, LONG])
+@pytest.mark.usefixtures("_not_trained")
+def test_reward_models(amount: int, work: Path, tiny_model: Path) -> None:
+    import torch
+    from transformers import AutoModelForSequenceClassification
+
+    torch.manual_seed(0)
+    whole, copy = work / "whole", work / "reward"
+    shutil.copytree(tiny_model, whole)
+    scorer = AutoModelForSequenceClassification.from_pretrained(whole, num_labels=1)
+    scorer.save_pretrained(whole)
+    rows = [json.dumps({"prompt": f"say it {number}"}) + "\n" for number in range(40)]
+    (work / "prompts.jsonl").write_text("".join(rows), "utf-8")
+    align = (
+        *("align", "--method", "rlhf", "--model", tiny_model, "--data", work / "prompts.jsonl"),
+        *("--set", "steps=1", "--reward", copy, "--out", work / "out"),
+    )
+    shutil.copytree(whole, copy)
+    ended = run(*align)
+    assert BEGUN in ended.errors, str(ended)
+
+    def check(given: tuple[str, bytes]) -> None:
+        name, content = given
+        for folder in (copy, work / "out"):
+            shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(whole, copy)
+        (copy / name).write_bytes(content)
+        told(*align)
+
+    weights = (whole / "model.safetensors").read_bytes()
+    seeds = {
+        name: json.loads((whole / name).read_text("utf-8"))
+        for name in ("config.json", "tokenizer_config.json", "tokenizer.json")
+    }
+    campaign((4, 200)[amount], checkpoint_files(seeds, weights), check)

@@ -18,6 +18,7 @@ from harness.types import (
     Completion,
     DataSource,
     Estimate,
+    GateVerdict,
     Generate,
     RunResult,
     Sample,
@@ -81,7 +82,7 @@ def run_maker(root: Path) -> MakeRun:
         settings: Mapping[str, str] | None = None,
         scored_by: tuple[str, ...] = (),
         probes: Mapping[str, Mapping[str, Mapping[str, Estimate]]] | None = None,
-        gate: Mapping[str, object] | None = None,
+        gate: GateVerdict | None = None,
         samples: bool = True,
         known: Sequence[Metric] | None = None,
     ) -> Path:

@@ -89,6 +89,29 @@ _RUN_OPTIONS = (
         help="An option of the backend or executor, or of the task or probe NAME; "
         "`harness ls NAME` lists them.",
     ),
+    click.option("--system", metavar="TEXT", help="What the system says before every prompt."),
+    click.option(
+        "--judge",
+        "judges",
+        multiple=True,
+        metavar="MODEL",
+        help="The model that grades answers; several make a panel. Its settings stand in the "
+        "[judge] table of harness.toml, or in --judge-set.",
+    ),
+    click.option(
+        "--judge-set",
+        "judge_settings",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="An option of the judge's backend.",
+    ),
+    click.option(
+        "--role",
+        "other_roles",
+        multiple=True,
+        metavar="NAME=MODEL",
+        help="The model of another role that a task asks, such as retriever.",
+    ),
     click.option("--config", type=click.Path(path_type=Path), help="harness.toml to start from."),
     click.option("--out", type=click.Path(path_type=Path), help="Run folder. [runs/TIME-MODEL]"),
     click.option("--baseline", help="Run folder or baseline file to gate against."),
@@ -115,6 +138,8 @@ def run_spec(given: Mapping[str, Any]) -> RunSpec:
     backend, tasks = config.parse_settings(values.pop("settings"))
     values["backend_settings"], values["task_settings"] = backend, tasks
     values["data"] = config.parse_data(values["data"])
+    judges, settings = values.pop("judges"), values.pop("judge_settings")
+    values["roles"] = config.parse_roles(judges, settings, values.pop("other_roles"))
     if values["batch_size"] == "auto":
         values["batch_size"] = None
     if values.pop("no_cache"):

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.types import (
+    Ask,
     Classify,
     ClassProbs,
     Completion,
@@ -25,6 +26,7 @@ from harness.types import (
     Request,
     Response,
     RollingLoglikelihood,
+    Round,
     Sample,
     SampleRecord,
     Sampling,
@@ -195,6 +197,11 @@ def score_from_json(data: JSON) -> ScoreValue:
     return tuple(data) if isinstance(data, list) else float(data)
 
 
+def kept_score(value: ScoreValue) -> ScoreValue:
+    """The score as a run's files keep it: no infinities, and numbers are floats."""
+    return score_from_json(score_to_json(value))
+
+
 def sample_to_json(sample: Sample) -> JSON:
     """The sample's fields."""
     return {
@@ -229,6 +236,7 @@ def record_to_json(record: SampleRecord) -> JSON:
         "variant": record.variant,
         "requests": [request_to_json(request) for request in record.requests],
         "responses": [response_to_json(response) for response in record.responses],
+        **({"later_rounds": list(map(_round, record.later_rounds))} if record.later_rounds else {}),
         "scores": {name: score_to_json(value) for name, value in record.scores.items()},
         "error": record.error,
     }
@@ -243,7 +251,25 @@ def record_from_json(data: JSON) -> SampleRecord:
         {name: score_from_json(value) for name, value in data["scores"].items()},
         data["probe"],
         data["variant"],
+        tuple(map(_round_back, data.get("later_rounds", ()))),
     )
+
+
+def _round(each: Round) -> JSON:
+    return {
+        "roles": [ask.role for ask in each.asks],
+        "requests": [request_to_json(ask.request) for ask in each.asks],
+        "responses": [response_to_json(response) for response in each.responses],
+    }
+
+
+def _round_back(data: JSON) -> Round:
+    pairs = zip(data["roles"], data["requests"], strict=True)
+    asks = tuple(Ask(role, request_from_json(request)) for role, request in pairs)
+    responses = tuple(map(response_from_json, data["responses"]))
+    if len(responses) != len(asks):
+        raise ValueError(f"{len(asks)} requests and {len(responses)} responses in a round")
+    return Round(asks, responses)
 
 
 # --------------------------------------------------------------------------- estimates

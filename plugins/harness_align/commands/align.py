@@ -74,7 +74,7 @@ def command(context: click.Context, /, config: Path | None, quiet: bool, **given
     result = api.run(job, registry, quiet)
     path = report.write(result)
     if quiet:
-        click.echo(f"{result.verdict.decision}: {result.verdict.sentence}")
+        click.echo(f"{result.verdict.verdict}: {result.verdict.sentence}")
         return result.verdict.exit_code
     from rich.console import Console
 

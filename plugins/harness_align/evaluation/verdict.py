@@ -1,90 +1,31 @@
-"""The decision: a shown gain on every target, and no shown loss on any guard."""
+"""The rules that targets and guards are short for, and the verdict on them.
+
+A target is ``min_gain = 0``: a gain must be shown. A guard is ``max_drop = 0`` that passes unless
+it is broken: no loss may be shown.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from harness import GateVerdict, Registry, ScoredRun, gain
+from harness import (
+    GateConfig,
+    GateVerdict,
+    Registry,
+    Rule,
+    ScoredRun,
+    gate,
+    gate_scores,
+    join_verdicts,
+)
 from harness.authoring.io.serialization import estimate_to_json, number
-from harness.authoring.metrics import MetricRef
-from harness.stats import compare as paired
-from harness.stats.inference import Inference, estimate
-from harness.types import Estimate, RunResult
+from harness.authoring.metrics import MetricRef, split_ideal
+from harness.types import Estimate, RuleVerdict, RunResult
+from harness_align.evaluation.held_out_evaluation import Paired
 
-Decision = Literal["pass", "block", "inconclusive"]
-Role = Literal["target", "guard"]
-ALPHA = 0.05
-NEGLIGIBLE = 1e-4
-"""The least gain that counts, as a share of the metric: below it lie rounding errors and trainings
-that do nothing, which can move all samples the same way."""
-_EXIT_CODES: Mapping[Decision, int] = {"pass": 0, "block": 1, "inconclusive": 4}
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """One aim: what changed, and what follows from it.
-
-    ``gain`` is positive where the model got better; ``baseline`` and ``candidate`` are the
-    metric on the samples that both runs scored.
-    """
-
-    aim: MetricRef
-    role: Role
-    decision: Decision
-    sentence: str
-    gain: Estimate
-    baseline: float
-    candidate: float
-    detectable: float
-
-    def to_json(self) -> dict[str, Any]:
-        """An entry of align.json."""
-        return {
-            "metric": self.aim.name,
-            "ideal": self.aim.ideal,
-            "role": self.role,
-            "decision": self.decision,
-            "sentence": self.sentence,
-            "gain": estimate_to_json(self.gain),
-            "baseline": number(self.baseline),
-            "candidate": number(self.candidate),
-            "minimum_detectable": number(self.detectable),
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class AlignVerdict:
-    """The decision over all aims, and the gate's own where [gate] has rules."""
-
-    judgements: tuple[Judgement, ...]
-    gate: GateVerdict | None = None
-
-    @property
-    def decision(self) -> Decision:
-        """Block if anything blocks, else inconclusive if anything is or nothing was judged."""
-        decisions: list[Decision] = [each.decision for each in self.judgements]
-        if self.gate is not None:
-            decisions.append(self.gate.verdict)
-        if "block" in decisions:
-            return "block"
-        return "inconclusive" if "inconclusive" in decisions or not decisions else "pass"
-
-    @property
-    def sentence(self) -> str:
-        """The reason: the judgements that decided it."""
-        deciding = [each.sentence for each in self.judgements if each.decision == self.decision]
-        if self.gate is not None and self.gate.verdict == self.decision:
-            deciding.append(self.gate.sentence)
-        return " ".join(deciding) or "Nothing was judged."
-
-    @property
-    def exit_code(self) -> int:
-        """0 pass, 1 block, 4 inconclusive."""
-        if self.gate is not None and self.gate.verdict == self.decision == "inconclusive":
-            return self.gate.exit_code
-        return _EXIT_CODES[self.decision]
+ALPHA = 0.025
+"""Of either side, so that the 95 % interval excludes what is not shown."""
 
 
 def judge(
@@ -93,36 +34,49 @@ def judge(
     targets: Sequence[MetricRef],
     guards: Sequence[MetricRef],
     registry: Registry,
-    gate: GateVerdict | None = None,
     reference: str = "",
-) -> AlignVerdict:
-    """Judges every aim at α = 5 %; losses of guards with Holm–Bonferroni over all guards.
+) -> GateVerdict:
+    """Judges a run by targets and guards.
 
-    All targets must show a gain, so they need no correction (an intersection–union test).
-    ``reference`` says what ``baseline`` is, where it is not the base.
+    All targets must show a gain, so they need no correction (an intersection–union test); losses of
+    guards are corrected by Holm–Bonferroni over all guards.
+
+    Args:
+        baseline: The run before the training.
+        candidate: The run after it.
+        targets: What must get better.
+        guards: What must not get worse.
+        registry: The loaded plugins.
+        reference: What ``baseline`` is, where it is not the base.
 
     Raises:
-        UsageError: An aim's metric does not exist, or nothing can be said about it.
+        UnknownNameError: A task has no such metric.
+        UsageError: No direction of a metric is better, and there is no ideal.
     """
-    roles: list[tuple[Role, MetricRef]] = [
-        *(("target", named(aim, candidate.result)) for aim in targets),
-        *(("guard", named(aim, candidate.result)) for aim in guards),
+    families = [[target(named(aim, candidate.result), reference)] for aim in targets]
+    families.append([guard(named(aim, candidate.result)) for aim in guards])
+    verdicts = [
+        gate(candidate, baseline, config=GateConfig(tuple(rules), ALPHA), registry=registry)
+        for rules in families
+        if rules
     ]
-    measured = [(role, aim, gain(baseline, candidate, aim, registry)) for role, aim in roles]
-    losses = paired.holm(
-        [inference.below(0.0) for role, _, inference in measured if role == "guard"]
-    )
-    remaining = iter(losses)
-    judgements = []
-    for role, aim, inference in measured:
-        loss = inference.below(0.0) if role == "target" else next(remaining)
-        n = len(candidate.samples.get(aim.task, {}))
-        old, new = (
-            run.result.tasks[aim.task].metrics[aim.metric].estimate.value
-            for run in (baseline, candidate)
-        )
-        judgements.append(judgement(aim, role, inference, (old, new), loss, n, reference))
-    return AlignVerdict(tuple(judgements), gate)
+    return join_verdicts(verdicts)
+
+
+def judge_held_out(target: Paired) -> GateVerdict:
+    """Judges what was measured on held-out rows as a target."""
+    rule = Rule(target.name, "min_gain", 0.0, against=target.reference)
+    return gate_scores(target.before, target.after, rule, clusters=target.clusters, alpha=ALPHA)
+
+
+def target(aim: MetricRef, reference: str = "") -> Rule:
+    """The rule that a target is short for."""
+    return Rule(aim.name, "min_gain", 0.0, ideal=aim.ideal, against=reference)
+
+
+def guard(aim: MetricRef) -> Rule:
+    """The rule that a guard is short for."""
+    return Rule(aim.name, "max_drop", 0.0, ideal=aim.ideal, pass_unless_broken=True)
 
 
 def named(aim: MetricRef, result: RunResult) -> MetricRef:
@@ -144,50 +98,36 @@ def standing(aim: MetricRef, result: RunResult) -> tuple[float, float]:
     return value, -value if metric.higher_is_better is False else value
 
 
-def judgement(
-    aim: MetricRef,
-    role: Role,
-    inference: Inference,
-    values: tuple[float, float],
-    loss: float,
-    n: int,
-    reference: str = "",
-) -> Judgement:
-    """What follows from one aim's gain.
+def role(judged: RuleVerdict) -> str:
+    """What the rule is in an alignment's report."""
+    return "target" if judged.kind == "min_gain" else "guard"
 
-    Args:
-        aim: What was judged.
-        role: Target or guard.
-        inference: What is known of the gain, positive where better.
-        values: The metric before and after.
-        loss: p-value of "no loss", corrected for other guards.
-        n: Samples it rests on.
-        reference: What the first value is of, where it is not the base.
-    """
-    least = NEGLIGIBLE * max(map(abs, values))
-    gained = inference.above(least) <= ALPHA / 2  # the 95 % interval excludes such gains
-    lost = loss <= ALPHA / 2
-    decision: Decision
-    if lost:
-        decision = "block"
-    elif role == "guard" or gained:
-        decision = "pass"
-    else:
-        decision = "inconclusive"
-    gain = estimate(inference, n)
-    detectable = paired.minimum_detectable_effect(inference)
-    old, new = values
-    toward = f" (best at {aim.ideal:g})" if aim.ideal is not None else ""
-    went = f"{aim.name}{toward} went from {old:.4g} to {new:.4g}"
-    if reference:
-        went = f"{aim.name} is {new:.4g}, and {old:.4g} by {reference}"
-    interval = f"gain {gain.value:+.4g} [{gain.low:+.4g}, {gain.high:+.4g}]"
-    verdicts = {
-        ("target", "pass"): "a gain is shown",
-        ("target", "block"): "a loss is shown on the target",
-        ("target", "inconclusive"): "no gain is shown",
-        ("guard", "pass"): f"no loss is shown (one of {detectable:.2g} would be)",
-        ("guard", "block"): "a loss is shown on a guard metric: the alignment tax is too high",
+
+def gain_of(judged: RuleVerdict) -> Estimate | None:
+    """How much better the candidate is; None where there was nothing to judge by."""
+    found = judged.evidence
+    if found is None:
+        return None
+    value, low, high = found.value, found.low, found.high
+    if judged.kind != "min_gain":
+        value, low, high = -value, -high, -low
+    return Estimate(value, found.stderr, low, high, found.n, found.method)
+
+
+def to_json(judged: RuleVerdict) -> Mapping[str, Any]:
+    """An entry of align.json's ``judgements``."""
+    found, gain = judged.evidence, gain_of(judged)
+    measured = (found.baseline, found.candidate, found.detectable) if found else (None, None, None)
+    old, new, detectable = (None if each is None else number(each) for each in measured)
+    metric, ideal = split_ideal(judged.metric)
+    return {
+        "metric": metric,
+        "ideal": ideal,
+        "role": role(judged),
+        "decision": judged.verdict,
+        "sentence": judged.sentence,
+        "gain": None if gain is None else estimate_to_json(gain),
+        "baseline": old,
+        "candidate": new,
+        "minimum_detectable": detectable,
     }
-    sentence = f"{went}, {interval}: {verdicts[role, decision]}."
-    return Judgement(aim, role, decision, sentence, gain, old, new, detectable)

@@ -21,6 +21,7 @@ from harness_align.training.setup import Setup
 
 logger = logging.getLogger(__name__)
 
+_EXPECTED = "Expected a checkpoint folder with config.json, tokenizer.json and model.safetensors."
 ENCODER_DECODER_METHODS = ("slic", "simpo")
 
 
@@ -34,13 +35,8 @@ def open_tokenizer(spec: AlignSpec, conversational: bool) -> Any:
     from transformers import AutoTokenizer
 
     checkpoint.check_regular(spec.model)
-    try:
+    with checkpoint.reading(f"the tokenizer of {spec.model}", _EXPECTED):
         tokenizer = AutoTokenizer.from_pretrained(spec.model)
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            f"the tokenizer of {spec.model} cannot be read: {checkpoint.reason(error)}",
-            "Expected a checkpoint folder with config.json, tokenizer.json and model.safetensors.",
-        ) from error
     if spec.pad_token is not None:
         if spec.pad_token not in tokenizer.get_vocab():
             raise ModelError(
@@ -167,13 +163,8 @@ def check_architecture(spec: AlignSpec) -> Any:
     """
     from transformers import AutoConfig
 
-    try:
+    with checkpoint.reading(spec.model, "Expected a checkpoint folder or hub id."):
         config = AutoConfig.from_pretrained(spec.model)
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            f"{spec.model} cannot be read: {checkpoint.reason(error)}",
-            "Expected a checkpoint folder or hub id.",
-        ) from error
     if config.is_encoder_decoder and spec.method not in ENCODER_DECODER_METHODS:
         raise ModelError(
             f"{spec.model} is an encoder-decoder model, which --method {spec.method} cannot train",
@@ -229,7 +220,7 @@ def open_model(
         options["quantization_config"] = quantized
     if Path(spec.model).is_dir():
         checkpoint.check_files(Path(spec.model))
-    try:
+    with checkpoint.reading(spec.model, _EXPECTED):
         # Weights stay in float32: mixed precision keeps master weights, and adapters need them.
         model, report = kind.from_pretrained(
             spec.model,
@@ -238,11 +229,6 @@ def open_model(
             output_loading_info=True,
             **options,
         )
-    except Exception as error:  # unreadable weights, unknown architecture, missing packages
-        raise ModelError(
-            f"{spec.model} cannot be read: {checkpoint.reason(error)}",
-            "Expected a checkpoint folder with config.json, tokenizer.json and model.safetensors.",
-        ) from error
     body = f"{model.base_model_prefix}."
     # A reward model's head is what is trained.
     head = {key for key in report["missing_keys"] if classifier and not key.startswith(body)}

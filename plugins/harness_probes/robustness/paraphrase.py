@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from harness.authoring.readers import rows
 from harness.errors import UsageError
-from harness.protocols import Ask, Metric, Probe, ProbeOptions
+from harness.protocols import AskModel, Metric, Probe, ProbeOptions
 from harness.types import Estimate, Sample, Score, Skipped
 from harness_probes.robustness.paraphrasing import PROMPT, Writer
 
@@ -34,7 +34,7 @@ class Paraphrase:
     settings: Mapping[str, str] = field(default_factory=dict)
     name: str = "paraphrase"
 
-    def prepared(self, samples: Sequence[Sample], ask: Ask) -> Paraphrase:
+    def prepared(self, samples: Sequence[Sample], ask: AskModel) -> Paraphrase:
         """Has the writer paraphrase all samples in one call; see ``harness.protocols``."""
         if self.writer is None:
             return self

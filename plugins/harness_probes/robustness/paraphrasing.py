@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from harness.protocols import Ask
+from harness.protocols import AskModel
 from harness.types import Completion, Generate, Response, Sample, Sampling, Skipped
 from harness_probes.text import mention
 
@@ -45,7 +45,7 @@ class Writer:
     seed: int = 0
 
     def write(
-        self, samples: Sequence[Sample], ask: Ask
+        self, samples: Sequence[Sample], ask: AskModel
     ) -> tuple[dict[str, tuple[str | Skipped, ...]], str]:
         """Sample id → paraphrases, or why there is none; and the model's fingerprint."""
         texts = [sample for sample in samples if sample.input.strip()]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from contextlib import closing
@@ -91,10 +92,26 @@ def test_gain_is_positive_where_better(make_run) -> None:
         make_run(name, {f"{n}": {"accuracy": float(n % 4 > wrong)} for n in range(200)})
         for name, wrong in (("main", 0), ("candidate", 1))
     )
-    assert harness.gain(main, candidate, "quiz.accuracy").value == pytest.approx(-0.25)
-    assert harness.gain(candidate, main, "quiz").interval(0.95)[0] > 0
-    toward = harness.gain(main, candidate, "quiz.accuracy@0.5")  # from 0.75 to 0.5
-    assert toward.value == pytest.approx(0.25)
+    for before, after, metric, gain in (
+        (main, candidate, "quiz.accuracy", -0.25),
+        (candidate, main, "quiz.accuracy", 0.25),
+        (main, candidate, "quiz.accuracy@0.5", 0.25),  # from 0.75 to 0.5
+    ):
+        verdict = harness.gate(after, before, rules=[{"metric": metric, "min_gain": 0}])
+        assert verdict.rules[0].evidence.value == pytest.approx(gain)
+        assert verdict.verdict == ("pass" if gain > 0 else "block")
+
+
+def test_scores_of_no_run_are_judged_by_the_same_rules() -> None:
+    before, after = [0.0] * 40 + [1.0] * 10, [0.0] * 10 + [1.0] * 40
+    gained = harness.Rule("wins on held-out prompts", "min_gain", 0.0, against="the base")
+    verdict = harness.gate_scores(before, after, gained)
+    assert (verdict.verdict, verdict.exit_code) == ("pass", 0)
+    assert "is 60.0 points higher than that of the base" in verdict.sentence
+    assert harness.gate_scores(after, before, gained).verdict == "block"
+    assert harness.gate_scores(before, before, gained).verdict == "inconclusive"
+    for broken in ([], [math.nan] * 50):
+        assert harness.gate_scores(broken, broken, gained).verdict == "block"
 
 
 def test_samples_of_a_run_are_read(make_run) -> None:

@@ -172,3 +172,78 @@ def test_the_command_line_s_choice_of_rows_replaces_the_file_s(name: str) -> Non
     other = {"limit": "sample", "sample": "limit"}[name]
     spec = config.merge({"model": "m", "tasks": ("t",), other: 5}, {name: 7})
     assert (getattr(spec, name), getattr(spec, other)) == (7, None)
+
+
+ROLES = """
+[judge]
+model = "openai:good"
+device = "cpu"
+[judge.set]
+base_url = "http://localhost:1/v1"
+
+[roles.retriever]
+model = "demo"
+"""
+
+
+def test_roles_have_tables_and_inherit_what_these_leave_out(tmp_path: Path) -> None:
+    file = config.read_config(written(tmp_path, FULL + ROLES))
+    spec = config.merge(file, {"seed": 7, "batch_size": 3, "dtype": "bfloat16"})
+    judge = spec.role_configs["judge"]
+    assert (judge.model, judge.device, judge.batch_size, judge.dtype, judge.seed) == (
+        "openai:good",
+        "cpu",
+        3,
+        "bfloat16",
+        7,
+    )
+    assert judge.settings == {"base_url": "http://localhost:1/v1"}
+    assert spec.role_configs["retriever"].settings == {}
+
+
+def test_the_command_line_names_judges(tmp_path: Path) -> None:
+    file = config.read_config(written(tmp_path, FULL + ROLES))
+    given = config.parse_roles(("a",), ("key=v=w",), ("x.y=b",))
+    spec = config.merge(file, {"roles": given})
+    assert spec.roles["judge"] == {
+        "model": "a",
+        "device": "cpu",
+        "set": {"base_url": "http://localhost:1/v1", "key": "v=w"},
+    }
+    assert (spec.roles["x.y"], spec.roles["retriever"]) == ({"model": "b"}, {"model": "demo"})
+    panel = config.merge(file, {"roles": config.parse_roles(("a", "b"), (), ())})
+    assert [panel.roles[role]["model"] for role in ("judge", "judge.2")] == ["a", "b"]
+    assert panel.roles["judge.2"]["set"] == {"base_url": "http://localhost:1/v1"}
+
+
+def test_a_panel_in_the_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    text = FULL + '[[judge]]\nmodel = "a"\n[[judge]]\nmodel = "b"\n'
+    file = config.read_config(written(tmp_path, text))
+    assert list(config.merge(file, {}).roles) == ["judge", "judge.2"]
+    alone = config.merge(file, {"roles": config.parse_roles(("c",), (), ())})
+    assert alone.roles == {"judge": {"model": "c"}}
+
+
+@pytest.mark.parametrize(
+    ("judges", "settings", "others", "message"),
+    [
+        ((), (), ("retriever",), "--role 'retriever'"),
+        ((), (), ("=m",), "--role '=m'"),
+        (("a",), ("b",), (), "--judge-set 'b'"),
+    ],
+)
+def test_malformed_roles_are_named(judges, settings, others, message) -> None:
+    with pytest.raises(UsageError, match=message):
+        config.parse_roles(judges, settings, others)
+
+
+@pytest.mark.parametrize("role", ["model", "", "Judge", "a b"])
+def test_names_of_roles(role: str) -> None:
+    with pytest.raises(UsageError, match="the role"):
+        RunSpec("m", ("t",), roles={role: "x"})
+
+
+def test_settings_of_no_judge_are_refused() -> None:
+    given = {"model": "m", "tasks": ("t",), "roles": config.parse_roles((), ("a=b",), ())}
+    with pytest.raises(UsageError, match="no model is named for the role 'judge'"):
+        config.merge({}, given)

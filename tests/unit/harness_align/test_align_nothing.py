@@ -95,10 +95,10 @@ def aligned(model, rows, out, method, targets, data, seed=0, reward="", **settin
 
 
 def check(result):
-    judgements = result.verdict.judgements
-    assert judgements
-    assert result.verdict.decision != "pass"
-    return [each.sentence for each in judgements if each.decision == "pass"]
+    judged = result.aims.rules
+    assert judged
+    assert result.verdict.verdict != "pass"
+    return [each.sentence for each in judged if each.verdict == "pass"]
 
 
 @pytest.fixture
@@ -159,8 +159,8 @@ def test_new_virtual_tokens_are_no_training(model, rows, data, tmp_path, adapter
     )
     assert not check(result)
     # As they stand they change the answers, by luck for the better: they are compared with.
-    beyond = [each for each in result.verdict.judgements if "before training" in each.sentence]
+    beyond = [each.evidence for each in result.aims.rules if "before training" in each.sentence]
     assert len(beyond) == (len(targets) or 1)
-    assert all(abs(each.gain.value) < 1e-6 * abs(each.candidate) for each in beyond)
-    others = [each for each in result.verdict.judgements if each not in beyond]
-    assert not targets or any(abs(each.gain.value) > 1e-5 * abs(each.candidate) for each in others)
+    assert all(abs(each.value) < 1e-6 * abs(each.candidate) for each in beyond)
+    others = [each.evidence for each in result.aims.rules if each.evidence not in beyond]
+    assert not targets or any(abs(each.value) > 1e-5 * abs(each.candidate) for each in others)

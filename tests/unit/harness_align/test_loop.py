@@ -69,9 +69,9 @@ def test_the_loop_measures_trains_measures_and_decides(tiny_model, pairs_file, j
         samples=6,
     )
     result = loop.run(asked, plugins.load(), InProcess("dpo"))
-    roles = {each.role: each for each in result.verdict.judgements}
-    assert roles["target"].aim.name == "preference for the chosen answer on held-out pairs"
-    assert roles["guard"].aim.name == "sst2.accuracy"
+    kinds = {each.kind: each for each in result.aims.rules}
+    assert kinds["min_gain"].metric == "preference for the chosen answer on held-out pairs"
+    assert kinds["max_drop"].metric == "sst2.accuracy"
     effects = {each.name: each.estimate for each in result.effects.estimates}
     assert effects["reward margin"].low > 0
     assert effects["reward accuracy"].value == 1
@@ -83,7 +83,7 @@ def test_the_loop_measures_trains_measures_and_decides(tiny_model, pairs_file, j
     assert "<polyline" in page
     assert "sst2.accuracy" in page
     content = json.loads((tmp_path / "out/align.json").read_text())
-    assert content["verdict"]["decision"] == result.verdict.decision
+    assert content["verdict"]["decision"] == result.verdict.verdict
     assert len(content["curves"]["training"]) == 12
     assert (tmp_path / "out/after/results.json").exists()
 
@@ -162,7 +162,7 @@ def test_a_reward_model_is_judged_by_held_out_pairs(tiny_model, jsonl, tmp_path)
     effects = {each.name: each.estimate for each in result.effects.estimates}
     assert effects["pairwise accuracy"].value > 0.95
     assert 0.3 < effects["accuracy of choosing the longer answer"].value < 0.7
-    assert result.verdict.decision == "pass"
+    assert result.verdict.verdict == "pass"
 
 
 def test_a_reward_that_a_simple_rule_equals_does_not_pass(tiny_model, pairs_file, tmp_path):
@@ -171,8 +171,9 @@ def test_a_reward_that_a_simple_rule_equals_does_not_pass(tiny_model, pairs_file
     effects = {each.name: each.estimate for each in result.effects.estimates}
     assert effects["pairwise accuracy"].value == 1
     assert effects["accuracy of choosing the longer answer"].value == 1
-    assert result.verdict.decision == "inconclusive"
-    assert "and 1 by choosing the longer answer (the best simple rule)" in result.verdict.sentence
+    assert result.verdict.verdict == "inconclusive"
+    said = "equals that of choosing the longer answer (the best simple rule)"
+    assert said in result.verdict.sentence
 
 
 @pytest.mark.parametrize("adapter", ["full", "lora"])
@@ -189,14 +190,14 @@ def test_an_untrained_head_never_passes(tiny_model, jsonl, tmp_path, seed, adapt
     assert effects["pairwise accuracy"] == effects["accuracy before training"]
     untrained, _ = result.effects.default_targets
     assert untrained.before == untrained.after
-    assert result.verdict.decision != "pass"
+    assert result.verdict.verdict != "pass"
 
 
 def test_labels_that_say_nothing_never_pass(tiny_model, jsonl, tmp_path):
     rows = jsonl(preferences(lambda count, rng: rng.random() < 0.5))
     asked = reward_job(tiny_model, rows, tmp_path / "out", steps=20, learning_rate=3e-3)
     result = loop.run(asked, plugins.load(), InProcess("reward"))
-    assert result.verdict.decision != "pass"
+    assert result.verdict.verdict != "pass"
 
 
 def test_a_task_is_data_and_reward(tiny_model, jsonl, tmp_path):

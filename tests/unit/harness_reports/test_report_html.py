@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from harness.authoring.reporting.page import embedded_json
 from harness.results import runfolder
-from harness.types import DataSource, RunResult, TaskResult
+from harness.types import DataSource, GateVerdict, RuleVerdict, RunResult, TaskResult
 from harness_reports.html import HtmlReporter
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)> <!-- \"'> \u202e \x00"
@@ -135,11 +135,12 @@ def test_hostile_texts_stay_text_everywhere(tmp_path: Path) -> None:
         "complete",
         {"name": HOSTILE},
         {HOSTILE: task},
-        gate={
-            "verdict": "block",
-            "sentence": HOSTILE,
-            "rules": [{"metric": HOSTILE, "rule": HOSTILE, "sentence": HOSTILE}],
-        },
+        gate=GateVerdict(
+            "block",
+            HOSTILE,
+            1,
+            rules=(RuleVerdict(HOSTILE, HOSTILE, "blocking", "inconclusive", HOSTILE),),
+        ),
     )
     (tmp_path / "run.json").write_text(json.dumps({"command": HOSTILE, "spec": {HOSTILE: HOSTILE}}))
     text, page = render(result, tmp_path)

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 from junitparser import Error, Failure, JUnitXml, Skipped
 
-from harness.types import DataSource, RunResult, TaskResult
+from harness.types import DataSource, Decision, GateVerdict, RuleVerdict, RunResult, TaskResult
 from harness_reports.junit import JUnitReporter
 
 # What the schema of Jenkins' xUnit plug-in (junit-10.xsd) allows.
@@ -107,20 +107,20 @@ def test_a_task_without_a_score_and_an_incomplete_run_are_errors(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("verdict", "kind"), [("pass", None), ("block", Failure), ("odd", Skipped), (None, Skipped)]
+    ("verdict", "kind"), [("pass", None), ("block", Failure), ("inconclusive", Skipped)]
 )
 def test_a_gate_without_rules_is_one_test_case(
-    tmp_path: Path, verdict: str | None, kind: type | None
+    tmp_path: Path, verdict: Decision, kind: type | None
 ) -> None:
-    gate = {"verdict": verdict, "sentence": "because"}
+    gate = GateVerdict(verdict, "because", 0)
     (suite,) = render(RunResult("run", "complete", {}, {}, gate=gate), tmp_path)
     (case,) = suite
     assert [type(item) for item in case.result] == ([] if kind is None else [kind])
 
 
 def test_a_rule_that_does_not_decide_is_no_failure(tmp_path: Path) -> None:
-    rule = {"metric": "t.f1", "rule": "max_drop = 0.1", "verdict": "block", "sentence": "it fell"}
-    gate = {"verdict": "pass", "sentence": "", "rules": [rule | {"tier": "advisory"}]}
+    rule = RuleVerdict("t.f1", "max_drop = 0.1", "advisory", "block", "it fell")
+    gate = GateVerdict("pass", "", 0, rules=(rule,))
     parsed = render(RunResult("run", "complete", {}, {}, gate=gate), tmp_path)
     ((case,),) = parsed
     assert case.name == "t.f1 max_drop = 0.1 (advisory)"
@@ -130,11 +130,8 @@ def test_a_rule_that_does_not_decide_is_no_failure(tmp_path: Path) -> None:
 
 def test_characters_that_xml_forbids_are_named(tmp_path: Path) -> None:
     hostile = "nul \x00 <b> ]]> \ud800 \u202e \x1b"
-    gate = {
-        "verdict": "block",
-        "sentence": hostile,
-        "rules": [{"metric": hostile, "rule": "r", "verdict": "block", "sentence": hostile}],
-    }
+    rule = RuleVerdict(hostile, "r", "blocking", "block", hostile)
+    gate = GateVerdict("block", hostile, 1, rules=(rule,))
     (suite,) = render(RunResult(hostile, "complete", {"name": hostile}, {}, gate=gate), tmp_path)
     (case,) = suite
     assert "⟨U+0000⟩ <b> ]]> ⟨U+D800⟩ ⟨U+202E⟩ ⟨U+001B⟩" in case.name

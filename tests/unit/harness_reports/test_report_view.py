@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.authoring.io.gate_json import gate_from_json
 from harness.types import DataSource, Estimate, MetricResult, RunResult, TaskResult
 from harness_reports.groups import worst_first
 from harness_reports.view import GateView, RunView, gate_view, metric_row, view
@@ -101,7 +102,7 @@ def test_fairness_is_listed_by_attribute_with_what_it_measures() -> None:
 
 def test_a_gate_is_read_tolerantly_but_never_passes_by_mistake() -> None:
     assert gate_view(None) is None
-    gate = gate_view({"verdict": "PASS", "rules": [{"verdict": None}, "odd"]})
+    gate = gate_view(gate_from_json({"verdict": "PASS", "rules": [{"verdict": None}, {}]}))
     assert isinstance(gate, GateView)
     assert gate.verdict == "inconclusive"
     assert [rule.verdict for rule in gate.rules] == ["inconclusive", "inconclusive"]

@@ -11,7 +11,7 @@ from harness.authoring.metrics import Corpus
 from harness.comparison.metric_kinds import CannotCompare, SummedRows
 from harness.comparison.run_comparison import FLIPS_KEPT, compare
 from harness.errors import DataError, HarnessError
-from harness.types import Estimate, MetricComparison, Score
+from harness.types import Estimate, GateVerdict, MetricComparison, Score
 from harness_reports.comparison import markdown
 from support.scored_runs import METRICS, binary, numbers, unscored
 
@@ -192,7 +192,8 @@ def test_json_and_markdown(scored) -> None:
 
 def test_a_run_that_its_gate_ended_early_is_said_to_be_one(scored) -> None:
     whole = scored("main", binary(100, range(50)))
-    early = scored("new", binary(40, range(10)), gate={"samples_planned": {"quiz": 100}})
+    ended = GateVerdict("block", "", 1, samples_planned={"quiz": 100})
+    early = scored("new", binary(40, range(10)), gate=ended)
     (note,) = compare(whole, early).notes
     assert "the candidate's gate ended quiz after 40 of 100 samples" in note
     assert compare(whole, whole).notes == ()

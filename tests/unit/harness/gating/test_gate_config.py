@@ -20,6 +20,8 @@ def test_a_full_table() -> None:
                 {"metric": "bbq.ambiguous_bias", "max": 0.1},
                 {"metric": "crows_pairs.stereotype_share", "target": 0.5, "tolerance": 0.05},
                 {"metric": "sst2.accuracy", "min": 0.8, "max_drop": 0},
+                {"metric": "sst2.mcc", "min_gain": 0.1, "pass_unless_broken": True},
+                {"metric": "winobias.gap@0", "min_gain": 0},
             ],
         }
     )
@@ -30,6 +32,8 @@ def test_a_full_table() -> None:
             Rule("crows_pairs.stereotype_share", "target", 0.5, 0.05),
             Rule("sst2.accuracy", "min", 0.8),
             Rule("sst2.accuracy", "max_drop", 0.0),
+            Rule("sst2.mcc", "min_gain", 0.1, pass_unless_broken=True),
+            Rule("winobias.gap", "min_gain", 0.0, ideal=0.0),
         ),
         0.1,
         "sequential",
@@ -75,6 +79,9 @@ def test_the_defaults() -> None:
         ({"rule": [{"metric": "a.b@x", "max_drop": 0.1}]}, "'x' in 'a.b@x' is not a number"),
         ({"rule": [{"metric": "a.b@0", "min": 0.1}]}, "min does not apply to a.b@0"),
         ({"max_unscored": 2, "rule": [RULE]}, "max_unscored = 2"),
+        ({"rule": [{"metric": "a.b@0", "max_relative_drop": 0.1}]}, "min_gain"),
+        ({"rule": [{"metric": "a.b", "min_gain": -0.1}]}, "min_gain = -0.1, expected at least 0"),
+        ({"rule": [RULE | {"pass_unless_broken": 1}]}, "expected true or false"),
         ({"rule": [{"metric": "squad.f1"}]}, "has no condition"),
         ({"rule": [{"max_drop": 0.1}]}, "expected TASK.METRIC"),
         ({"rule": [{"metric": "f1", "max_drop": 0.1}]}, "expected TASK.METRIC"),

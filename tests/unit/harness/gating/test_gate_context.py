@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from harness import gating
+from harness.authoring.io.gate_json import gate_from_json, gate_to_json
 from harness.gating.config import GateConfig, Rule
-from harness.gating.context import STALE_DAYS, context
 from harness.results.baseline import ScoredRun, load_run, save_baseline
-from harness.types import RunResult
+from harness.types import GateVerdict, RunResult
+from harness.types.gate import STALE_DAYS
 from support.scored_runs import MakeRun
 
 
@@ -37,35 +38,36 @@ def fallen(make_run: MakeRun) -> ScoredRun:
 RULE = Rule("quiz.accuracy", "max_drop", 0.2)
 
 
+def judged(
+    rules: list[Rule], candidate: ScoredRun, baseline: ScoredRun, path: str | None = None
+) -> GateVerdict:
+    bare = gating.evaluate(GateConfig(tuple(rules), baseline=path), candidate, baseline)
+    return gating.in_context(bare, candidate, baseline, {})
+
+
 def started(run: ScoredRun, moment: str) -> ScoredRun:
     result: RunResult = dataclasses.replace(run.result, timing={"started": moment})
     return dataclasses.replace(run, result=result)
 
 
 def test_a_metric_that_fell_without_a_rule_is_named(main: ScoredRun, fallen: ScoredRun) -> None:
-    found = context([RULE], fallen, main, {})
-    assert [f"{each.task}.{each.comparison.metric}" for each in found.unruled_falls] == ["quiz.f1"]
-    ruled = context([RULE, Rule("quiz.f1", "min", 0.1)], fallen, main, {})
+    found = judged([RULE], fallen, main)
+    assert [each.metric for each in found.unruled_falls] == ["quiz.f1"]
+    ruled = judged([RULE, Rule("quiz.f1", "min", 0.1)], fallen, main)
     assert ruled.unruled_falls == ()
     assert [each.ruled for each in ruled.changes] == [True, True]
-    better = context([RULE], main, fallen, {})
+    better = judged([RULE], main, fallen)
     assert better.unruled_falls == (), "what got better is no fall"
-
-
-def test_a_rule_on_a_task_alone_is_about_its_first_metric(
-    main: ScoredRun, fallen: ScoredRun
-) -> None:
-    first = context([Rule("quiz", "max_drop", 0.2)], fallen, main, {})
-    assert {each.comparison.metric: each.ruled for each in first.changes} == {
-        "accuracy": True,
-        "f1": False,
-    }
 
 
 def test_a_task_that_ended_early_is_left_out_and_said_so(
     main: ScoredRun, fallen: ScoredRun
 ) -> None:
-    found = context([RULE], fallen, main, {}, ended_early=["quiz"])
+    bare = judged([RULE], fallen, main)
+    early = dataclasses.replace(
+        bare, samples_used={"quiz": 50}, samples_planned={"quiz": 200}, notes=()
+    )
+    found = gating.in_context(early, fallen, main, {})
     assert found.changes == ()
     assert found.notes[0] == "quiz ended early, so its other metrics are not compared"
 
@@ -74,7 +76,8 @@ def test_runs_that_are_not_comparable_give_a_note_and_no_changes(
     main: ScoredRun, make_run: MakeRun
 ) -> None:
     other = load_run(make_run("other", both(10, 10), data_sha256="e" * 64))
-    found = context([RULE], other, main, {})
+    absolute = gating.evaluate(GateConfig((Rule("quiz.accuracy", "min", 0.2),)), other, main)
+    found = gating.in_context(absolute, other, main, {})
     assert found.changes == ()
     assert "not compared as a whole: the runs cannot be compared" in found.notes[0]
 
@@ -87,7 +90,7 @@ def test_an_old_baseline_says_how_to_renew_it(
 
     first = datetime(2026, 1, 2, tzinfo=UTC)
     candidate = started(fallen, (first + timedelta(days=days, hours=3)).isoformat())
-    facts = context([RULE], candidate, started(main, first.isoformat()), {}, "m.baseline").baseline
+    facts = judged([RULE], candidate, started(main, first.isoformat()), "m.baseline").baseline_run
     assert facts.age_days == days
     assert (facts.renewal is not None) == old
     if facts.renewal:
@@ -98,7 +101,7 @@ def test_an_old_baseline_says_how_to_renew_it(
 @pytest.mark.parametrize("moment", ["", "yesterday", "2026-01-02T00:00:00"])
 def test_odd_times_have_no_age(main: ScoredRun, fallen: ScoredRun, moment: str) -> None:
     later = started(fallen, "2026-05-02T00:00:00+00:00")
-    assert context([RULE], later, started(main, moment), {}).baseline.age_days is None
+    assert judged([RULE], later, started(main, moment)).baseline_run.age_days is None
 
 
 def test_the_verdict_does_not_depend_on_it_and_results_json_holds_it(
@@ -111,7 +114,9 @@ def test_the_verdict_does_not_depend_on_it_and_results_json_holds_it(
         bare.exit_code,
         bare.rules,
     )
-    data = json.loads(json.dumps(found.to_json(), allow_nan=False))
+    data = json.loads(json.dumps(gate_to_json(found), allow_nan=False))
+    back = gate_from_json(data)
+    assert (back.baseline_run, back.changes) == (found.baseline_run, found.changes)
     assert data["baseline_run"]["run_id"] == main.result.run_id
     changes = {each["metric"]: each for each in data["changes"]}
     assert changes["quiz.f1"]["verdict"] == "worse"

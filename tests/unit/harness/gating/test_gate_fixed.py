@@ -1,10 +1,13 @@
 """Verdicts on whole runs: what passes, what blocks, and that nothing passes in silence."""
 
+import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from harness.authoring.io.gate_json import gate_from_json, gate_to_json
 from harness.errors import ConfigError, UnknownNameError
 from harness.gating import GateConfig, GateVerdict, Rule, evaluate
 from harness.types import Estimate
@@ -66,6 +69,83 @@ def test_a_rise_is_worse_where_lower_is_better(scored) -> None:
 
 
 @pytest.mark.parametrize(
+    ("wanted", "right", "expected", "words"),
+    [
+        (0.0, 840, "pass", "1000 samples), a gain is shown: passed"),
+        (0.02, 840, "pass", "more than the gain of 2 asked for: passed"),
+        (0.04, 840, "inconclusive", "too close to the gain of 4 asked for to tell"),
+        (0.0, 800, "inconclusive", "did not change (90 % interval"),
+        (0.0, 780, "block", "1000 samples), a loss is shown: blocked"),
+        (0.2, 840, "block", "less than the gain of 20 asked for: blocked"),
+    ],
+)
+def test_a_gain_must_be_shown(scored, wanted, right, expected, words) -> None:
+    baseline, candidate = scored("main", binary(1000, range(800))), binary(1000, range(right))
+    rule = Rule("quiz.accuracy", "min_gain", wanted)
+    verdict = gate(scored("new", candidate), baseline, rule)
+    assert (verdict.verdict, verdict.rules[0].kind) == (expected, "min_gain")
+    assert words in verdict.sentence
+    moved = {840: "rose by 4.0 points", 800: "did not change", 780: "fell by 2.0 points"}
+    assert moved[right] in verdict.sentence
+    assert "inf" not in verdict.sentence and "nan" not in verdict.sentence
+
+
+def test_a_gain_is_a_fall_where_lower_is_better_and_a_drop_turned_round(scored) -> None:
+    before = np.random.default_rng(0).uniform(0.2, 0.6, 400)
+    baseline = scored("main", numbers(before, "brier"))
+    better = scored("better", numbers(before * 0.5, "brier"))
+    gained = gate(better, baseline, Rule("quiz.brier", "min_gain", 0.0)).rules[0]
+    dropped = gate(better, baseline, Rule("quiz.brier", "max_drop", 0.0)).rules[0]
+    assert gained.verdict == dropped.verdict == "pass"
+    assert "quiz.brier fell by" in gained.sentence
+    assert gained.evidence.value == -dropped.evidence.value > 0
+    assert (gained.evidence.low, gained.evidence.high) == (
+        -dropped.evidence.high,
+        -dropped.evidence.low,
+    )
+    assert gate(baseline, better, Rule("quiz.brier", "min_gain", 0.0)).verdict == "block"
+
+
+def test_a_change_of_rounding_errors_is_no_gain(scored) -> None:
+    before = np.full(400, 0.5)
+    baseline = scored("main", numbers(before, "accuracy"))
+    nudged = scored("new", numbers(before + 1e-7, "accuracy"))
+    verdict = gate(nudged, baseline, Rule("quiz.accuracy", "min_gain", 0.0))
+    assert verdict.verdict == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    ("rule", "right", "expected", "words"),
+    [
+        (Rule("quiz.accuracy", "max_drop", 0.0), 798, "pass", "no loss is shown (one of "),
+        (Rule("quiz.accuracy", "max_drop", 0.01), 792, "pass", "no loss beyond the 1 allowed"),
+        (Rule("quiz.accuracy", "max_drop", 0.0), 700, "block", "more than the 0 allowed"),
+        (Rule("quiz.accuracy", "max_drop", 0.1), 798, "pass", "less than the drop of 10 allowed"),
+        (Rule("quiz.accuracy", "min_gain", 0.01), 810, "pass", "not shown to be less than"),
+        (Rule("quiz.accuracy", "min", 0.8), 798, "pass", "not shown to break the minimum of 0.8"),
+        (Rule("quiz.accuracy", "min", 0.5), 798, "pass", "above the minimum of 0.5"),
+        (Rule("quiz.accuracy", "target", 0.8, 0.001), 798, "pass", "not shown to break 0.8"),
+        (Rule("quiz.accuracy", "target", 0.1, 0.01), 798, "block", "outside 0.1"),
+    ],
+)
+def test_a_rule_may_pass_unless_it_is_broken(scored, rule, right, expected, words) -> None:
+    rule = replace(rule, pass_unless_broken=True)
+    baseline, candidate = scored("main", binary(1000, range(800))), binary(1000, range(right))
+    verdict = gate(scored("new", candidate), baseline, rule)
+    assert verdict.verdict == expected
+    assert words in verdict.sentence
+    assert str(rule).endswith(", passes unless broken")
+
+
+def test_a_rule_that_passes_unless_broken_still_wants_its_samples(scored) -> None:
+    rule = Rule("quiz.accuracy", "max_drop", 0.0, pass_unless_broken=True)
+    baseline = scored("main", binary(1000, range(800)))
+    verdict = gate(scored("new", binary(900, range(800))), baseline, rule)
+    assert verdict.verdict == "inconclusive"
+    assert "did not run 100 of the baseline's 1000 samples" in verdict.sentence
+
+
+@pytest.mark.parametrize(
     ("rule", "right", "expected", "words"),
     [
         (Rule("quiz.accuracy", "min", 0.7), 800, "pass", "above the minimum of 0.7"),
@@ -122,7 +202,7 @@ def test_corpus_metrics_are_resampled_in_pairs(scored) -> None:
     rule = Rule("quiz.recall_macro", "max_drop", 0.03)
     verdict = gate(candidate, baseline, rule)
     assert verdict.verdict == "block"
-    assert "paired bootstrap" in verdict.rules[0].to_json()["method"]
+    assert "paired bootstrap" in verdict.rules[0].evidence.method
     assert gate(baseline, baseline, rule).verdict == "pass"
     # Without the task's metric there is no honest number, and that is no pass.
     missing = evaluate(GateConfig((rule,)), candidate, baseline, {})
@@ -253,23 +333,35 @@ def test_what_a_probe_measured_can_be_bounded(scored) -> None:
 def test_the_verdict_as_json(scored) -> None:
     baseline = scored("main", binary(1000, range(800)))
     candidate = scored("new", binary(1000, range(740)))
-    verdict = gate(candidate, baseline, DROP, Rule("quiz.accuracy", "min", 0.5))
-    data = verdict.to_json()
+    rules = DROP, Rule("quiz.accuracy", "min", 0.5)
+    verdict = gate(candidate, baseline, *rules)
+    data = json.loads(json.dumps(gate_to_json(verdict)))
     assert data["verdict"] == "block"
     assert data["samples_used"] == data["samples_planned"] == {"quiz": 1000}
-    assert data["config_sha256"] == verdict.config.sha256({"quiz": 1000})
+    assert data["config_sha256"] == GateConfig(rules).sha256({"quiz": 1000})
     first = data["rules"][0]
     assert (first["metric"], first["rule"]) == ("quiz.accuracy", "max_drop = 0.02")
     assert first["value"] == pytest.approx(0.06)
     assert first["low"] < 0.06 < first["high"]
     assert first["confidence"] == pytest.approx(0.9)
     assert data["rules"][1]["verdict"] == "pass"
+    back = gate_from_json(data)
+    assert gate_to_json(back) == data
+    assert (back.sentence, back.exit_code) == (verdict.sentence, 1)
+    assert back.rules[0].evidence.low == verdict.rules[0].evidence.low
+
+
+@pytest.mark.parametrize("verdict", ["odd", "", None])
+def test_an_unknown_verdict_is_read_as_inconclusive_never_as_a_pass(verdict) -> None:
+    back = gate_from_json({"verdict": verdict, "rules": [{"verdict": verdict}]})
+    assert (back.verdict, back.exit_code, back.sentence) == ("inconclusive", 4, "")
+    assert back.rules[0].verdict == "inconclusive"
 
 
 def test_settings_that_differ_from_the_baselines_gate_are_said(scored) -> None:
     good = binary(1000, range(800))
     first = gate(scored("main", good), scored("older", good), DROP)
-    gated = scored("gated", good, gate=first.to_json())
+    gated = scored("gated", good, gate=first)
     same = gate(scored("new", good), gated, DROP)
     assert same.notes == ()
     looser = gate(scored("new2", good), gated, Rule("quiz.accuracy", "max_drop", 0.1), alpha=0.2)
@@ -279,6 +371,6 @@ def test_settings_that_differ_from_the_baselines_gate_are_said(scored) -> None:
     fewer = gate(scored("new3", binary(900, range(720))), gated, DROP)
     assert fewer.notes == ("quiz: 900 samples planned, 1000 for the baseline's gate",)
     half = {name: good[name] for name in sorted(good)[:500]}
-    ended = scored("ended", half, gate=first.to_json())
+    ended = scored("ended", half, gate=first)
     late = gate(scored("new4", good), ended, DROP)
     assert any("ended early by its own gate, after 500 of 1000" in note for note in late.notes)

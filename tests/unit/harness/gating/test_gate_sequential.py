@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from harness.authoring.io.gate_json import gate_to_json
 from harness.comparison.comparability import TaskIdentity
 from harness.errors import ConfigError, UnknownNameError
 from harness.gating import (
@@ -116,6 +117,31 @@ def test_the_same_model_never_blocks(scored) -> None:
             assert gate.conclude(baseline).verdict == expected
 
 
+@pytest.mark.parametrize(
+    ("rule", "right", "expected"),
+    [
+        (Rule("quiz.accuracy", "min_gain", 0.0), 950, "pass"),
+        (Rule("quiz.accuracy", "min_gain", 0.0), 800, "inconclusive"),
+        (Rule("quiz.accuracy", "min_gain", 0.0), 600, "block"),
+        (Rule("quiz.accuracy", "min_gain", 0.3), 850, "block"),
+        (Rule("quiz.accuracy", "max_drop", 0.0, pass_unless_broken=True), 800, "pass"),
+        (Rule("quiz.accuracy", "max_drop", 0.0, pass_unless_broken=True), 600, "block"),
+    ],
+)
+def test_gains_are_tested_sample_by_sample(scored, rule, right, expected) -> None:
+    baseline = scored("main", binary(1000, range(800)))
+    gate = SequentialGate(config(rule), alone(binary(1000, [])), baseline, {"quiz": METRICS})
+    candidate = binary(1000, range(right))
+    feed(gate, candidate)
+    verdict = gate.conclude(scored("new", candidate))
+    assert verdict.verdict == expected
+    evidence = verdict.rules[0].evidence
+    assert evidence is not None
+    if rule.kind == "min_gain" and expected == "pass":
+        assert evidence.low > 0
+        assert "a gain is shown" in verdict.sentence
+
+
 def test_completion_order_does_not_matter(scored) -> None:
     baseline = scored("main", binary(400, range(300)))
     after = binary(400, range(240))
@@ -167,7 +193,7 @@ def test_clusters_are_the_units(scored) -> None:
     assert used % 10 == 0  # decided only when a cluster is complete
     verdict = gate.conclude(baseline)
     assert verdict.verdict == "block"
-    assert "40 clusters" in verdict.rules[0].to_json()["method"]
+    assert "40 clusters" in verdict.rules[0].evidence.method
     singly = SequentialGate(config(DROP), alone(after), baseline, {}, 3)
     assert feed(singly, after) < used
 
@@ -260,7 +286,7 @@ def test_a_metric_that_only_some_samples_have_waits_for_the_end(scored) -> None:
     assert feed(gate, scores) == 90
     verdict = gate.conclude(scored("new", scores))
     assert verdict.verdict == "pass"
-    assert verdict.rules[0].to_json()["n"] == 60
+    assert verdict.rules[0].evidence.n == 60
 
 
 # ----------------------------------------------------------------- what is missing or broken
@@ -355,10 +381,10 @@ def test_a_finished_run_gives_the_verdict_that_the_run_would_have_ended_with(sco
     used = feed(live, after)
     early = {name: after[name] for name in live.order("quiz")[:used]}
     ended = live.conclude(scored("ended", early))
-    stopped = scored("stopped", early, gate=ended.to_json())
+    stopped = scored("stopped", early, gate=ended)
     for run in (scored("whole", after), stopped):
         replayed = evaluate(config(DROP), run, baseline, {"quiz": METRICS}, 3)
-        assert replayed.to_json() == ended.to_json()
+        assert gate_to_json(replayed) == gate_to_json(ended)
     with pytest.raises(ConfigError, match="ended early by its sequential gate"):
         evaluate(GateConfig((DROP,)), stopped, baseline, {"quiz": METRICS})
 
@@ -370,7 +396,7 @@ def test_an_early_end_is_not_judged_again_as_if_it_were_the_whole(scored) -> Non
     used = feed(gate, scores)
     early = {name: scores[name] for name in gate.order("quiz")[:used]}
     ended = gate.conclude(scored("ended", early))
-    stopped = scored("stopped", early, gate=ended.to_json())
+    stopped = scored("stopped", early, gate=ended)
     with pytest.raises(ConfigError, match=f"{used} of 400 samples"):
         evaluate(rule, stopped, None, {"quiz": METRICS}, 3)
     whole = scored("whole", scores)

@@ -16,6 +16,7 @@ from harness.types import (
     ClassProbs,
     Completion,
     Failed,
+    GateVerdict,
     Generate,
     Loglikelihood,
     Logprob,
@@ -30,9 +31,9 @@ from support.scored_runs import binary, numbers, unscored
 def test_a_saved_run_reads_back_as_it_was(make_run, tmp_path: Path) -> None:
     scores = unscored(binary(30, range(20)), ["s0004"])
     scores["s0001"] = {"accuracy": 0.0, "recall_macro": (1.0, 2.0, 0.0, 1.0)}
-    folder = make_run(
-        "main", scores, clusters={"s0002": "a"}, groups={"s0003": "Age"}, gate={"verdict": "pass"}
-    )
+    clusters, groups = {"s0002": "a"}, {"s0003": "Age"}
+    gate = GateVerdict("pass", "nothing fell", 0)
+    folder = make_run("main", scores, clusters=clusters, groups=groups, gate=gate)
     file = tmp_path / "main.baseline"
     saved = save_baseline(folder, file)
     loaded = load_run(file)

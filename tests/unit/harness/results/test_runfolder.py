@@ -101,6 +101,9 @@ def test_a_newer_schema_is_named(folder) -> None:
         (("usage", "requests"), None),
         (("status",), "done"),
         (("gate",), 3),
+        (("gate",), {"rules": [3]}),
+        (("gate",), {"rules": [{"value": "low"}]}),
+        (("gate",), {"alpha": "0.05"}),
     ],
 )
 def test_a_wrong_type_is_named_with_its_place(folder, place, value) -> None:

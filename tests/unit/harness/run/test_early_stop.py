@@ -2,21 +2,34 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import harness
+from harness.authoring.io.gate_json import gate_to_json
 from harness.config import RunSpec
 from harness.errors import ConfigError, UnknownNameError
 from harness.plugins import Registry
-from harness.protocols import BackendSpec
+from harness.protocols import BackendSpec, TaskSpec
 from harness.results import runfolder
-from harness.run import runner
+from harness.run import early_stop, runner
 from harness.stats.estimates import mean
 from harness.testing import FakeBackend
-from harness.types import Completion
+from harness.types import (
+    MODEL,
+    Ask,
+    Completion,
+    Generate,
+    Response,
+    Round,
+    Sample,
+    ScoreValue,
+)
+from support.echo import Echo
 
 N = 400
 
@@ -61,12 +74,15 @@ def baseline(registry, rows, tmp_path) -> Path:
 @pytest.mark.parametrize("mode", ["fixed", "sequential"])
 def test_the_verdict_and_its_exit_code(registry, rows, tmp_path, baseline, mode) -> None:
     same, _ = run(registry, rows, tmp_path / "same", 0.1, drop_rule(baseline, mode))
-    assert (same.verdict.verdict, same.verdict.exit_code) == ("pass", 0)
+    assert (same.result.gate.verdict, same.result.gate.exit_code) == ("pass", 0)
     worse, _ = run(registry, rows, tmp_path / "worse", 0.6, drop_rule(baseline, mode))
-    assert (worse.verdict.verdict, worse.verdict.exit_code) == ("block", 1)
+    assert (worse.result.gate.verdict, worse.result.gate.exit_code) == ("block", 1)
     written = runfolder.read_result(tmp_path / "worse").gate
-    assert written["verdict"] == "block"
-    assert written["rules"][0]["metric"] == "echo.match"
+    assert written.verdict == "block"
+    assert written.rules[0].metric == "echo.match"
+    # What was judged at the end of the run is what its files say.
+    again = harness.gate(tmp_path / "worse", config=drop_rule(baseline, mode), registry=registry)
+    assert gate_to_json(again) == gate_to_json(written)
 
 
 def test_a_sequential_gate_saves_model_calls(registry, rows, tmp_path, baseline) -> None:
@@ -74,7 +90,7 @@ def test_a_sequential_gate_saves_model_calls(registry, rows, tmp_path, baseline)
         registry, rows, tmp_path / "worse", 0.6, drop_rule(baseline, "sequential"), cache=False
     )
     assert asked < N / 2
-    used = finished.verdict.samples_used["echo"]
+    used = finished.result.gate.samples_used["echo"]
     assert 0 < used <= asked
     task = finished.result.tasks["echo"]
     assert task.n == asked
@@ -98,8 +114,8 @@ def test_a_run_is_gated_again_alike_from_its_folder(registry, rows, tmp_path, ba
     again = gating.evaluate(
         gating.parse_gate(config), load_run(tmp_path / "worse"), load_run(baseline)
     )
-    assert again.verdict == finished.verdict.verdict
-    assert again.samples_used == finished.verdict.samples_used
+    assert again.verdict == finished.result.gate.verdict
+    assert again.samples_used == finished.result.gate.samples_used
 
 
 def test_what_can_never_block_is_refused_before_the_model_is_asked(
@@ -137,3 +153,45 @@ def test_a_rule_that_no_answers_could_decide_is_refused_before_the_first(
     with pytest.raises(ConfigError, match="3 samples planned, and it takes at least 4"):
         run(registry, rows, tmp_path / "few", 0.1, rules, limit=3)
     assert not (tmp_path / "few").exists()
+
+
+class Later(Echo):
+    """Asks about the answers of some samples again."""
+
+    late: frozenset[str] = frozenset()
+
+    def follow_up(self, sample: Sample, rounds: Sequence[Round]) -> Sequence[Ask]:
+        if len(rounds) == 2 or sample.id not in self.late:
+            return ()
+        return [Ask(MODEL, Generate(f"again, say {sample.input}"))]
+
+    def score(self, sample: Sample, responses: Sequence[Response]) -> Mapping[str, ScoreValue]:
+        return super().score(sample, responses[-1:])
+
+
+def test_a_gate_decides_between_rounds(registry, rows, tmp_path, baseline, monkeypatch) -> None:
+    """What later rounds would ask about further samples is not asked once a task is decided."""
+    orders: list[Sequence[str]] = []
+    begin = early_stop.EarlyStop.begin
+
+    def spied(gate, plan, seed):
+        stepping = begin(gate, plan, seed)
+        orders.append(stepping.order("echo"))
+        return stepping
+
+    monkeypatch.setattr(early_stop.EarlyStop, "begin", spied)
+    registry.tasks["echo"] = TaskSpec("echo", "", Later)
+    gate = drop_rule(baseline, "sequential")
+    plain, asked = run(registry, rows, tmp_path / "plain", 1.0, gate, cache=False)
+    used = plain.verdict.samples_used["echo"]
+    assert (asked, plain.verdict.exit_code) == (32, 1)
+    assert used < 20
+
+    monkeypatch.setattr(Later, "late", frozenset(orders[0][used:]))
+    found, asked = run(registry, rows, tmp_path / "late", 1.0, gate, cache=False)
+    assert (asked, found.verdict.samples_used["echo"]) == (32, used)
+    assert found.result.tasks["echo"].n == used
+
+    monkeypatch.setattr(Later, "late", frozenset(orders[0][used - 1 :]))
+    found, asked = run(registry, rows, tmp_path / "needed", 1.0, gate, cache=False)
+    assert (asked, found.verdict.samples_used["echo"]) == (32 + 32 - used + 1, used)

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
 
 import pytest
 
-from harness import load_plugins
+from harness import join_verdicts, load_plugins
 from harness.authoring import metrics
 from harness.authoring.metrics import MetricRef
 from harness.errors import UnknownNameError, UsageError
 from harness.protocols import TaskSpec
 from harness.results.baseline import ScoredRun, ScoredSample
 from harness.stats import estimates
-from harness.types import DataSource, MetricResult, RunResult, TaskResult
-from harness_align.evaluation.verdict import AlignVerdict, judge, named, standing
+from harness.types import DataSource, MetricResult, RunResult, TaskResult, Unscored
+from harness_align.evaluation import verdict as judging
+from harness_align.evaluation.verdict import judge, named, standing
 
 
 def scored(values, higher=True):
     """A run of tasks, each with a metric ``acc``; task → values."""
     tasks, samples = {}, {}
     for task, numbers in values.items():
+        known = [each for each in numbers if not isinstance(each, Unscored)]
         tasks[task] = TaskResult(
             task,
             "1",
@@ -28,7 +31,7 @@ def scored(values, higher=True):
             0,
             DataSource("sample", "x"),
             "0",
-            {"acc": MetricResult(estimates.mean(numbers), higher)},
+            {"acc": MetricResult(estimates.mean(known), higher)},
         )
         samples[task] = {
             str(i): ScoredSample(str(i), {"acc": value}) for i, value in enumerate(numbers)
@@ -53,13 +56,14 @@ def decide(before, after, targets=TARGET, guards=(), higher=True):
 
 def test_a_shown_gain_passes():
     verdict = decide({"t": BAD}, {"t": GOOD})
-    assert (verdict.decision, verdict.exit_code) == ("pass", 0)
-    assert "t.acc went from 0.2 to 0.8" in verdict.sentence
+    assert (verdict.verdict, verdict.exit_code) == ("pass", 0)
+    assert "t.acc rose by 60.0 points" in verdict.sentence
+    assert "a gain is shown" in verdict.sentence
 
 
 def test_no_change_is_inconclusive():
     verdict = decide({"t": MIXED}, {"t": MIXED})
-    assert (verdict.decision, verdict.exit_code) == ("inconclusive", 4)
+    assert (verdict.verdict, verdict.exit_code) == ("inconclusive", 4)
 
 
 def test_a_loss_on_the_target_blocks():
@@ -68,27 +72,30 @@ def test_a_loss_on_the_target_blocks():
 
 def test_a_loss_on_a_guard_blocks_whatever_was_gained():
     verdict = decide({"t": BAD, "g": GOOD}, {"t": GOOD, "g": BAD}, guards=(MetricRef("g", "acc"),))
-    assert (verdict.decision, verdict.exit_code) == ("block", 1)
-    assert "alignment tax" in verdict.sentence
+    assert (verdict.verdict, verdict.exit_code) == ("block", 1)
+    assert "g.acc fell by 60.0 points" in verdict.sentence
+    assert "more than the 0 allowed: blocked" in verdict.sentence
 
 
 def test_a_guard_without_a_shown_loss_passes_and_says_what_would_have_been_seen():
     verdict = decide({"t": BAD, "g": MIXED}, {"t": GOOD, "g": MIXED}, guards=(MetricRef("g"),))
-    assert verdict.decision == "pass"
-    assert "would be" in verdict.judgements[1].sentence
+    assert verdict.verdict == "pass"
+    guard = verdict.rules[1]
+    assert "no loss is shown (one of " in guard.sentence
+    assert guard.evidence.detectable > guard.evidence.high > 0
 
 
 def test_lower_is_better_turns_gains_round():
-    assert decide({"t": GOOD}, {"t": BAD}, higher=False).decision == "pass"
-    assert decide({"t": BAD}, {"t": GOOD}, higher=False).decision == "block"
+    assert decide({"t": GOOD}, {"t": BAD}, higher=False).verdict == "pass"
+    assert decide({"t": BAD}, {"t": GOOD}, higher=False).verdict == "block"
 
 
 def test_closer_to_an_ideal_is_a_gain_from_either_side():
     half = (MetricRef("t", "acc", 0.5),)
-    assert decide({"t": GOOD}, {"t": MIXED}, half, higher=None).decision == "pass"
-    assert decide({"t": BAD}, {"t": MIXED}, half, higher=None).decision == "pass"
-    assert decide({"t": MIXED}, {"t": BAD}, half, higher=None).decision == "block"
-    assert decide({"t": GOOD}, {"t": BAD}, half, higher=None).decision == "inconclusive"
+    assert decide({"t": GOOD}, {"t": MIXED}, half, higher=None).verdict == "pass"
+    assert decide({"t": BAD}, {"t": MIXED}, half, higher=None).verdict == "pass"
+    assert decide({"t": MIXED}, {"t": BAD}, half, higher=None).verdict == "block"
+    assert decide({"t": GOOD}, {"t": BAD}, half, higher=None).verdict == "inconclusive"
 
 
 def test_a_metric_without_direction_needs_an_ideal():
@@ -103,13 +110,14 @@ def test_losses_of_many_guards_are_corrected():
     after = {"t": GOOD, **{f"g{i}": MIXED for i in range(20)}, "g0": slightly}
     alone = decide(before, after, guards=(MetricRef("g0"),))
     among = decide(before, after, guards=tuple(MetricRef(f"g{i}") for i in range(20)))
-    assert alone.decision == "block"
-    assert among.decision == "pass"
+    assert alone.verdict == "block"
+    assert among.verdict == "pass"
 
 
 def test_nothing_judged_is_inconclusive():
-    verdict = AlignVerdict(())
-    assert (verdict.decision, verdict.sentence) == ("inconclusive", "Nothing was judged.")
+    verdict = join_verdicts([])
+    assert (verdict.verdict, verdict.exit_code) == ("inconclusive", 4)
+    assert verdict.sentence == "nothing was judged"
 
 
 def test_aims_are_read_with_metric_and_ideal():
@@ -142,3 +150,35 @@ def test_how_good_a_value_is_goes_by_its_direction_or_its_ideal(higher, ideal, e
 def test_a_metric_without_a_direction_needs_an_ideal():
     with pytest.raises(UsageError, match="neither better high nor low"):
         named(MetricRef("t"), scored({"t": BAD}, None).result)
+
+
+def test_a_metric_that_is_nan_blocks_rather_than_passes():
+    values = {"t": BAD, "g": GOOD}
+    verdict = decide(values, {"t": GOOD, "g": [math.nan] * 100}, guards=(MetricRef("g"),))
+    assert (verdict.verdict, verdict.exit_code) == ("block", 1)
+    assert "nan" in verdict.sentence
+
+
+def test_a_guard_whose_samples_cannot_be_scored_does_not_pass_in_silence():
+    failed = [*GOOD[:90], *[Unscored("no answer")] * 10]
+    verdict = decide({"t": BAD, "g": GOOD}, {"t": GOOD, "g": failed}, guards=(MetricRef("g"),))
+    assert [each.verdict for each in verdict.rules] == ["pass", "inconclusive"]
+    assert "10 of 100 samples could not be scored" in verdict.rules[1].sentence
+
+
+def test_entries_of_the_record_say_what_was_measured():
+    verdict = decide({"t": BAD, "g": GOOD}, {"t": GOOD, "g": BAD}, guards=(MetricRef("g"),))
+    target, guard = map(judging.to_json, verdict.rules)
+    assert (target["role"], guard["role"]) == ("target", "guard")
+    assert target["gain"]["value"] == -guard["gain"]["value"] == pytest.approx(0.6)
+    assert target["gain"]["low"] == pytest.approx(-guard["gain"]["high"])
+    assert (target["baseline"], target["candidate"]) == pytest.approx((0.2, 0.8))
+    assert 0 < target["minimum_detectable"] < 1
+
+
+def test_joined_verdicts_end_as_the_worst_does():
+    passed, blocked = decide({"t": BAD}, {"t": GOOD}), decide({"t": GOOD}, {"t": BAD})
+    unclear = decide({"t": MIXED}, {"t": MIXED})
+    assert join_verdicts([passed, unclear]).exit_code == 4
+    assert join_verdicts([passed, unclear, blocked]).exit_code == 1
+    assert len(join_verdicts([passed, unclear]).rules) == 2

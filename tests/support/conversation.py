@@ -1,0 +1,89 @@
+"""A task that asks in rounds: the model answers, is asked why, and a judge grades both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from harness.authoring.metrics import Mean
+from harness.authoring.readers import text_files
+from harness.protocols import TaskOptions
+from harness.types import (
+    JUDGE,
+    MODEL,
+    Ask,
+    Completion,
+    DataSource,
+    Generate,
+    Message,
+    Response,
+    Round,
+    Sample,
+    Sampling,
+    ScoreValue,
+)
+
+SHORT = Sampling(max_tokens=4)
+
+
+def text_of(response: Response) -> str:
+    assert isinstance(response, Completion)
+    return response.text
+
+
+class Graded:
+    """Two turns with the model, then a judge; a sample whose input is ``stop`` ends at once."""
+
+    name = "graded"
+    version = "1"
+    metrics = (Mean("grade"), Mean("rounds"))
+    roles: Sequence[str] = (JUDGE,)
+
+    def __init__(self, options: TaskOptions) -> None:
+        self.options = options
+
+    def samples(self, data_source: DataSource) -> Iterator[Sample]:
+        for line, row in text_files.read_jsonl(data_source.paths[0]):
+            yield Sample(str(row.get("id", line)), str(row["text"]), (str(row["text"]),))
+
+    def requests(self, sample: Sample, shots: Sequence[Sample]) -> Sequence[Generate]:
+        return [Generate((Message("user", f"say {sample.input}"),), SHORT)]
+
+    def follow_up(self, sample: Sample, rounds: Sequence[Round]) -> Sequence[Ask]:
+        if sample.input == "stop" or len(rounds) == 3:
+            return ()
+        asked = rounds[-1].asks[0].request
+        assert isinstance(asked, Generate)
+        assert not isinstance(asked.prompt, str)
+        answer = text_of(rounds[-1].responses[0])
+        if len(rounds) == 1:
+            turns = (*asked.prompt, Message("assistant", answer), Message("user", "why?"))
+            return [Ask(MODEL, Generate(turns, SHORT))]
+        return [Ask(JUDGE, Generate(f"grade {text_of(rounds[0].responses[0])} / {answer}", SHORT))]
+
+    def score_rounds(self, sample: Sample, rounds: Sequence[Round]) -> Mapping[str, ScoreValue]:
+        grades = [text_of(each) for one in rounds for each in one.of(JUDGE)]
+        return {"grade": float(grades[0]) if grades else 0.0, "rounds": float(len(rounds))}
+
+    def score(self, sample: Sample, responses: Sequence[Response]) -> Mapping[str, ScoreValue]:
+        raise AssertionError("a task that scores rounds is never asked for this")
+
+
+def talk(request: object) -> Completion:
+    """The evaluated model: repeats the first turn, and says because to the second."""
+    assert isinstance(request, Generate)
+    assert not isinstance(request.prompt, str)
+    first = request.prompt[0].content.removeprefix("say ")
+    return Completion(first if len(request.prompt) == 1 else f"because {first}")
+
+
+def grader(grade: Callable[[str], float]) -> Callable[[object], Completion]:
+    """A judge that grades what the model said first."""
+
+    def answer(request: object) -> Completion:
+        assert isinstance(request, Generate)
+        assert isinstance(request.prompt, str)
+        first, because = request.prompt.removeprefix("grade ").split(" / ")
+        assert because == f"because {first}"
+        return Completion(str(grade(first)))
+
+    return answer
