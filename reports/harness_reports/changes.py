@@ -18,8 +18,8 @@ from harness.types import (
     RunComparison,
     TaskComparison,
 )
-from harness_reports.browser import Clipper
-from harness_reports.text_diff import Pieces, difference
+from harness_reports.records.browser import Clipper
+from harness_reports.records.text_diff import Pieces, difference
 from harness_reports.view import model_name
 
 VERDICTS = ("worse", "better", "changed", "no difference shown")

@@ -6,12 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.authoring.io.files import write_atomically
+from harness.authoring.reporting import forest
 from harness.authoring.reporting.page import page
 from harness.types import RunResult
-from harness_reports import browser, changes, provenance
-from harness_reports.calibration import CalibrationCollector
-from harness_reports.flips import FlipCollector
-from harness_reports.view import view
+from harness_reports import changes, ci, plots, provenance
+from harness_reports.headline import run_sentence
+from harness_reports.heatmap import heat_map
+from harness_reports.links import Footnotes, SampleLinks
+from harness_reports.records import browser
+from harness_reports.records.calibration import CalibrationCollector
+from harness_reports.records.flips import FlipCollector
+from harness_reports.view import notes, task_groups, view
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,22 +32,35 @@ class HtmlReporter:
     def render(self, result: RunResult, out: Path) -> Path:
         """Writes the page into the run folder ``out``."""
         clip = browser.Clipper()
-        payloads, flips, reliability = [], [], []
+        payloads, flips, diagrams = [], [], []
         for task in result.tasks.values():
             turned, calibration = FlipCollector(task, clip), CalibrationCollector()
             payloads.append(browser.payload(out, task, clip, (turned, calibration)))
             flips.append(turned.found())
-            reliability.append(calibration.found())
+            if (reliability := calibration.found()) is not None:
+                diagrams.append((task.name, reliability))
+        data = [payload for payload in payloads if payload is not None]
+        run, samples = view(result), SampleLinks([payload["task"] for payload in data])
+        changed = () if run.gate is None else run.gate.changes
         text = page(
             "harness_reports",
             "report.html",
-            styles=("base.css", "report.css", "probes.css", "samples.css"),
-            scripts=("base.js", "report.js"),
-            data=[payload for payload in payloads if payload is not None],
-            run=view(result),
+            styles=("base.css", "forest.css", "report.css", "probes.css", "samples.css"),
+            scripts=("base.js", "forest.js", "browsing.js", "report.js"),
+            data=data,
+            run=run,
+            sentence=run_sentence(run),
+            notes=notes(run.tasks),
+            forests=forest.values(list(plots.metric_items(run, samples))),
+            changes=forest.changes(list(plots.change_items(changed, samples))),
+            gaps=task_groups(run),
+            heat=heat_map(run),
             flips=flips,
-            reliability=reliability,
+            diagrams=diagrams,
             made=provenance.read(out),
+            samples=samples,
+            footnotes=Footnotes(),
+            commit_link=ci.commit_link(run.gate),
             clipped=clip.clipped,
             record_limit=browser.RECORD_LIMIT,
         )

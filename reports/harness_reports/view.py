@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.authoring.reporting import numbers
-from harness.authoring.reporting.drawing import Mark, Scale, full_axis, mark
+from harness.authoring.reporting.drawing import Mark, MeasureRow, Scale, full_axis, mark
 from harness.authoring.reporting.numbers import Number
 from harness.types import Estimate, MetricResult, RunResult, TaskResult
 from harness_reports.gate import GateView, gate_view
@@ -35,6 +35,13 @@ class MetricRow:
     estimate: Estimate
     higher_is_better: bool | None
     ideal: float | None
+
+    @property
+    def worst_first(self) -> str | None:
+        """The order of samples, as the browser's links write it, that puts the worst first."""
+        if self.higher_is_better is None:
+            return None
+        return f"{self.metric}:{'lowest' if self.higher_is_better else 'highest'}"
 
     @property
     def badness(self) -> float | None:
@@ -132,6 +139,29 @@ def _named(names: Sequence[str], total: int) -> str:
         return "all tasks"
     more = len(names) - 3
     return ", ".join(names) if more <= 1 else f"{', '.join(names[:3])} and {more} more tasks"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskGroups:
+    """All tables of one attribute of one task; ``gap`` is the largest gap that is shown."""
+
+    task: TaskView
+    attribute: str
+    groups: int
+    tables: tuple[GroupTable, ...]
+    gap: MeasureRow | None
+
+
+def task_groups(run: RunView) -> list[TaskGroups]:
+    """The attributes of all tasks: the largest shown gap first, then those without one."""
+    found = []
+    for task in run.tasks:
+        gaps = {table.attribute: table.largest_shown for table in task.fairness}
+        for attribute in dict.fromkeys(table.attribute for table in task.groups):
+            tables = tuple(each for each in task.groups if each.attribute == attribute)
+            groups = max(len(table.rows) for table in tables)
+            found.append(TaskGroups(task, attribute, groups, tables, gaps.get(attribute)))
+    return sorted(found, key=lambda each: 1.0 if each.gap is None else -each.gap.estimate.value)
 
 
 def model_name(model: Mapping[str, object]) -> str:

@@ -12,6 +12,7 @@ from harness.types import Estimate
 MISSING = "—"
 _MINUS = "−"
 _DEFAULT_DIGITS = 3
+_LARGE = 1e7
 _ARROWS = {True: "↑", False: "↓", None: ""}
 
 
@@ -76,10 +77,14 @@ def digits_for(estimates: Iterable[Estimate]) -> int:
 
 
 def decimal(value: float, digits: int, sign: str = "") -> str:
-    """``value`` with ``digits`` decimals, a true minus sign and commas between thousands."""
+    """``value`` with ``digits`` decimals, a true minus sign and commas between thousands.
+
+    From ten million on it is written with a power of ten.
+    """
     if not math.isfinite(value):
         return MISSING
-    text = f"{abs(value):,.{digits}f}"
+    size = abs(value)
+    text = f"{size:.3g}" if size >= _LARGE else f"{size:,.{digits}f}"
     if not text.strip("0.,"):
         return text
     return (_MINUS if value < 0 else sign) + text

@@ -32,7 +32,7 @@ from harness.types import (
     TaskResult,
     Unscored,
 )
-from harness_reports import browser
+from harness_reports.records import browser
 
 SAMPLE = Sample("s", "the input", ("b",), ("a", "b"))
 GENERATED = (Generate("the prompt"),)

@@ -13,8 +13,8 @@ import pytest
 
 from harness.types import RunComparison
 from harness_reports import changes
-from harness_reports.browser import Clipper
 from harness_reports.html import HtmlReporter
+from harness_reports.records.browser import Clipper
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
