@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime
 
 from harness.authoring.metrics import MetricRef
 from harness.comparison import run_comparison
 from harness.comparison.measure import MetricsOfTask
 from harness.errors import HarnessError
-from harness.results.baseline import ScoredRun
-from harness.types import BaselineRun, GateVerdict, MetricChange, RuleVerdict, TaskResult
+from harness.results.baseline import ScoredRun, described
+from harness.types import GateVerdict, MetricChange, RuleVerdict, TaskResult
 
 
 def in_context(
@@ -33,14 +32,7 @@ def in_context(
     """
     if baseline is None:
         return verdict
-    started = baseline.result.timing.get("started")
-    run = BaselineRun(
-        baseline.result.run_id,
-        verdict.baseline,
-        started if isinstance(started, str) else None,
-        baseline.git_commit,
-        _days(started, candidate.result.timing.get("started")),
-    )
+    run = described(baseline, verdict.baseline, candidate)
     early = [
         task
         for task, planned in verdict.samples_planned.items()
@@ -78,14 +70,6 @@ def _changes(
         for task in compared.tasks
         for metric in task.metrics
     )
-
-
-def _days(earlier: object, later: object) -> int | None:
-    """Whole days between two ISO 8601 times."""
-    try:
-        return (datetime.fromisoformat(str(later)) - datetime.fromisoformat(str(earlier))).days
-    except (TypeError, ValueError):
-        return None
 
 
 def _ruled(rules: Iterable[RuleVerdict], tasks: Mapping[str, TaskResult]) -> set[tuple[str, str]]:

@@ -15,6 +15,7 @@ import json
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from harness.authoring.io import files, serialization
 from harness.authoring.measures.predictions import prompt_text, response_text
 from harness.errors import DataError
 from harness.results import manifest, result_json, runfolder
-from harness.types import RunResult, SampleRecord, ScoreValue
+from harness.types import BaselineRun, RunResult, SampleRecord, ScoreValue
 
 FORMAT = "evalign-baseline"
 SCHEMA = 1
@@ -33,7 +34,7 @@ _LARGEST = 2 << 30  # bytes after decompression; a small file could otherwise fi
 
 @dataclass(frozen=True, slots=True)
 class ScoredSample:
-    """One sample's scores; ``prompt`` and ``response`` where texts are wanted and kept."""
+    """One sample's scores; its texts (``prompt`` and below) where they are wanted and kept."""
 
     id: str
     scores: Mapping[str, ScoreValue]
@@ -42,6 +43,8 @@ class ScoredSample:
     error: str | None = None
     prompt: str | None = None
     response: str | None = None
+    input: str | None = None
+    targets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,28 @@ class ScoredRun:
     samples: Mapping[str, Mapping[str, ScoredSample]]
     spec: Mapping[str, Any] = field(default_factory=dict)
     git_commit: str | None = None
+
+
+def described(
+    run: ScoredRun, path: str | None = None, later: ScoredRun | None = None
+) -> BaselineRun:
+    """When and of which commit a run is; its age where ``later`` is the run compared with it."""
+    started = run.result.timing.get("started")
+    return BaselineRun(
+        run.result.run_id,
+        path,
+        started if isinstance(started, str) else None,
+        run.git_commit,
+        None if later is None else _days(started, later.result.timing.get("started")),
+    )
+
+
+def _days(earlier: object, later: object) -> int | None:
+    """Whole days between two ISO 8601 times."""
+    try:
+        return (datetime.fromisoformat(str(later)) - datetime.fromisoformat(str(earlier))).days
+    except (TypeError, ValueError):
+        return None
 
 
 # --------------------------------------------------------------------------- reading
@@ -138,6 +163,8 @@ def scored_samples(records: Iterable[SampleRecord], texts: bool = False) -> dict
             record.error,
             prompt_text(record) if texts else None,
             response_text(record) if texts else None,
+            record.sample.input if texts else None,
+            record.sample.targets if texts else (),
         )
         for record in records
         if record.probe is None
@@ -240,6 +267,8 @@ def _sample_to_json(sample: ScoredSample) -> dict[str, Any]:
         "error": sample.error,
         "prompt": sample.prompt,
         "response": sample.response,
+        "input": sample.input,
+        "targets": list(sample.targets) or None,
     }
     return row | {key: value for key, value in optional.items() if value is not None}
 
@@ -253,4 +282,6 @@ def _sample_back(row: Mapping[str, Any], texts: bool) -> ScoredSample:
         row.get("error"),
         row.get("prompt") if texts else None,
         row.get("response") if texts else None,
+        row.get("input") if texts else None,
+        tuple(row.get("targets", ())) if texts else (),
     )

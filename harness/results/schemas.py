@@ -322,6 +322,8 @@ class BaselineRow(TypedDict):
     error: NotRequired[str | None]
     prompt: NotRequired[str | None]
     response: NotRequired[str | None]
+    input: NotRequired[str | None]
+    targets: NotRequired[list[str]]
 
 
 class BaselineContent(_Strict):

@@ -134,7 +134,7 @@ def gate_view(gate: GateVerdict | None) -> GateView | None:
         sentence=gate.sentence,
         rules=tuple(map(_rule, gate.rules)),
         exit_code=gate.exit_code,
-        baseline=None if gate.baseline_run is None else _baseline(gate.baseline_run),
+        baseline=None if gate.baseline_run is None else baseline_view(gate.baseline_run),
         changes=tuple(map(_change, gate.changes)),
         notes=gate.notes,
     )
@@ -194,7 +194,8 @@ def _change(change: MetricChange) -> Change:
     )
 
 
-def _baseline(run: BaselineRun) -> BaselineView:
+def baseline_view(run: BaselineRun) -> BaselineView:
+    """A run that was compared with, in words."""
     return BaselineView(
         run_id=run.run_id,
         path=run.path or "",

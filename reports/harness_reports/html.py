@@ -76,10 +76,12 @@ class HtmlReporter:
         text = page(
             "harness_reports",
             "comparison.html",
-            styles=("base.css", "samples.css", "comparison.css"),
-            scripts=("base.js", "comparison.js"),
+            styles=("base.css", "forest.css", "samples.css", "comparison.css"),
+            scripts=("base.js", "forest.js", "browsing.js", "comparison.js"),
             data=flips,
             view=changes.view(comparisons),
+            commit_address=ci.commit_address,
+            artifacts=ci.artifacts_address(),
             clipped=clip.clipped,
         )
         out.parent.mkdir(parents=True, exist_ok=True)

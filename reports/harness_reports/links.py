@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from urllib.parse import quote
+
+
+def permalink(wanted: Mapping[str, str | None]) -> str:
+    """A link into the browser of samples, which reads what is not None."""
+    return "#samples?" + "&".join(
+        f"{name}={quote(value, safe='', errors='replace')}"
+        for name, value in wanted.items()
+        if value is not None
+    )
 
 
 class SampleLinks:
@@ -22,12 +31,7 @@ class SampleLinks:
         """
         if task not in self._tasks:
             return ""
-        pairs = {"task": task, **wanted}
-        return "#samples?" + "&".join(
-            f"{name}={quote(value, safe='', errors='replace')}"
-            for name, value in pairs.items()
-            if value is not None
-        )
+        return permalink({"task": task, **wanted})
 
 
 class Footnotes:
