@@ -146,9 +146,8 @@ def test_the_answer_and_the_baseline_come_first(compared: Compared, tmp_path: Pa
         baseline=BaselineRun("main", None, "2025-11-01T00:00:00+00:00", "0123456789abcdef", 62),
     )
     text = shown_text(write([run], tmp_path))
-    assert (
-        "against the baseline main, 2025-11-01 00:00 UTC, commit 0123456789ab, 62 days old" in text
-    )
+    told = "main, 2025-11-01 00:00 UTC, commit 0123456789ab, 62 days old"
+    assert f"against the baseline {told}" in text
     assert "The baseline is 62 days older than the candidate. Renew it" in text
     said = answers.sentence(run)
     assert said in text
@@ -169,10 +168,8 @@ def test_every_sample_of_a_scatter_is_counted(compared: Compared) -> None:
         counted = sum(int(each.told.split(" ")[0].replace(",", "")) for each in row.scatter.points)
         assert counted == len(metric.scores) == metric.difference.n
         for point in row.scatter.points:
-            below = point.y > 100 - point.x
-            assert point.state == (
-                "worse" if below else "same" if point.x == 100 - point.y else "better"
-            )
+            rise = (100 - point.y) - point.x
+            assert point.state == ("worse" if rise < 0 else "better" if rise > 0 else "same")
 
 
 def test_nothing_changed_makes_a_page_without_a_browser(compared: Compared, tmp_path: Path) -> None:
