@@ -86,6 +86,12 @@ def close_axis(estimates: Iterable[Estimate], include: Iterable[float] = ()) -> 
     return _rounded(min(numbers), max(numbers))
 
 
+def axis_over(values: Iterable[float]) -> Axis:
+    """A range that just holds the finite ones of ``values``."""
+    known = [value for value in values if math.isfinite(value)]
+    return _rounded(min(known), max(known)) if known else Axis(0.0, 1.0)
+
+
 def around_zero(estimates: Iterable[Estimate]) -> Axis:
     """A range that holds the values with no change in its middle."""
     size = max((abs(value) for value in _numbers(estimates)), default=0.0)

@@ -104,7 +104,7 @@ def values(items: Sequence[Item]) -> list[Forest]:
     ]
 
 
-def changes(items: Sequence[Item]) -> list[Forest]:
+def changes(items: Sequence[Item], title: str = "Change, candidate − baseline") -> list[Forest]:
     """Plots of changes around 0: changes of shares share an axis, the others stand alone.
 
     What has no value gets a row without a mark.
@@ -114,7 +114,7 @@ def changes(items: Sequence[Item]) -> list[Forest]:
     made = []
     if shares:
         axis = around_zero(item.estimate for item in shares)
-        made.append(_forest("Change, candidate − baseline", shares, axis, 0.0))
+        made.append(_forest(title, shares, axis, 0.0))
     return made + [
         _forest(item.label, [item], around_zero([item.estimate]), 0.0) for item in others
     ]

@@ -96,6 +96,11 @@ def trimmed(value: float) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def significant(value: float) -> str:
+    """Four significant digits with a true minus sign; a dash for what is not known."""
+    return MISSING if not math.isfinite(value) else f"{value:.4g}".replace("-", _MINUS)
+
+
 def p_value(value: float) -> str:
     """``0.031``, ``< 0.001``; never rounded to 0."""
     return "< 0.001" if value < 0.001 else decimal(value, 3)
