@@ -19,7 +19,7 @@ from harness.comparison.measure import CannotCompare, MetricsOfTask, PairedMetri
 from harness.comparison.metric_kinds import MeanScores
 from harness.errors import DataError, HarnessError
 from harness.protocols import UNCALIBRATED, Metric
-from harness.results.baseline import ScoredRun, ScoredSample
+from harness.results.baseline import ScoredRun, ScoredSample, described
 from harness.stats import compare as paired
 from harness.stats.bounded import BoundedMean
 from harness.stats.inference import estimate
@@ -33,7 +33,6 @@ from harness.types import (
     TaskResult,
 )
 
-FLIPS_KEPT = 50
 Samples: TypeAlias = Mapping[str, ScoredSample]
 
 # --------------------------------------------------------------------------- comparing
@@ -77,7 +76,8 @@ def compare(
         raise HarnessError(
             f"the runs cannot be compared:\n{listed}",
             "Run both on the same task version, data, few-shot setting, template and scoring, or "
-            "compare anyway with --force; the report then says so.",
+            "compare anyway with --force; the report then says so. An old baseline is renewed by a "
+            "run of what is shipped today and `harness baseline save RUN FILE`.",
         )
     compared = RunComparison(
         baseline.result.run_id,
@@ -89,6 +89,8 @@ def compare(
             for name in shared
         ),
         tuple(_notes(baseline, candidate)),
+        described(baseline, later=candidate),
+        described(candidate),
     )
     return adjusted([compared])[0]
 
@@ -127,9 +129,9 @@ def adjusted(comparisons: Sequence[RunComparison]) -> list[RunComparison]:
 def _notes(baseline: ScoredRun, candidate: ScoredRun) -> Iterator[str]:
     """What the reader of a comparison has to know beside its numbers."""
     for role, run, other in (("baseline", baseline, candidate), ("candidate", candidate, baseline)):
-        for name in run.result.tasks:
-            if name not in other.result.tasks:
-                yield f"only the {role} ran {name}"
+        alone = [name for name in run.result.tasks if name not in other.result.tasks]
+        if alone:
+            yield f"only the {role} ran {', '.join(alone)}"
         if run.result.status != "complete":
             yield f"the {role} is incomplete"
         yield from _ended_early(role, run)
@@ -233,8 +235,14 @@ def _compare_metric(
         improved=sum(flip.worse is False for flip in flips),
         worsened=sum(flip.worse is True for flip in flips),
         changed=len(flips),
-        flips=tuple(flips[:FLIPS_KEPT]),
+        flips=tuple(flips),
+        scores=_scores(pairs) if single else (),
     )
+
+
+def _scores(pairs: Pairs) -> tuple[tuple[float, float], ...]:
+    both = zip(values_of(pairs.baseline), values_of(pairs.candidate), strict=True)
+    return tuple((float(old), float(new)) for old, new in both)
 
 
 def _randomization(pairs: Pairs, metric: Metric | None) -> float | None:
@@ -279,6 +287,8 @@ def _flips(
                 one.prompt if one.prompt is not None else other.prompt,
                 one.response,
                 other.response,
+                one.input if one.input is not None else other.input,
+                one.targets or other.targets,
             )
         )
     return flips

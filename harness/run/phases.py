@@ -1,28 +1,29 @@
-"""Where a run's time goes before and after its first answer."""
+"""The parts of a run before and after the asking, as whoever watches hears of them."""
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Name: TypeAlias = Literal["opening the model", "reading", "preparing probes", "judging"]
 
 
-class Phases:
-    """Seconds by phase, of the wall clock and of the processor.
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """How far a part of a run other than the asking is.
 
-    ``found`` is JSON-ready, in order. The first one, ``start``, is all that the process did
-    before: Python, imports, plugins. Of that the processor's time alone is known.
+    Attributes:
+        name: What is done.
+        done: Steps that are done.
+        total: How many there are; None where that is not known.
+        about: What the step in hand is about: a task, a probe.
     """
 
-    def __init__(self) -> None:
-        self._last = time.perf_counter(), time.process_time()
-        self.found: dict[str, dict[str, float]] = {"start": {"processor": round(self._last[1], 3)}}
+    name: Name
+    done: int = 0
+    total: int | None = None
+    about: str = ""
 
-    def end(self, name: str) -> None:
-        """Ends the phase that began when the last one ended; a second end of a name is none."""
-        if name in self.found:
-            return
-        now = time.perf_counter(), time.process_time()
-        self.found[name] = {
-            "seconds": round(now[0] - self._last[0], 3),
-            "processor": round(now[1] - self._last[1], 3),
-        }
-        self._last = now
+
+OnPhase: TypeAlias = Callable[[Phase], None]

@@ -12,10 +12,10 @@ from harness.types.comparison import (
     RunComparison,
     TaskComparison,
 )
+from harness.types.estimate import Estimate
 from harness.types.evaluation import (
     Comparisons,
     DataSource,
-    Estimate,
     HubDataset,
     MetricKind,
     MetricResult,
@@ -30,7 +30,15 @@ from harness.types.evaluation import (
     Unscored,
     Usage,
 )
-from harness.types.gate import Decision, Evidence, GateVerdict, RuleVerdict, Tier
+from harness.types.gate import (
+    BaselineRun,
+    Decision,
+    Evidence,
+    GateVerdict,
+    MetricChange,
+    RuleVerdict,
+    Tier,
+)
 from harness.types.requests import (
     Classify,
     ClassProbs,
@@ -58,6 +66,7 @@ __all__ = [
     "MODEL",
     "RETRIEVER",
     "Ask",
+    "BaselineRun",
     "ClassProbs",
     "Classify",
     "Comparisons",
@@ -77,6 +86,7 @@ __all__ = [
     "Loglikelihood",
     "Logprob",
     "Message",
+    "MetricChange",
     "MetricComparison",
     "MetricKind",
     "MetricResult",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from harness.types.estimate import Estimate
 from harness.types.gate import GateVerdict
 
 # --------------------------------------------------------------------------- samples
@@ -81,23 +82,6 @@ class Score:
     cluster: str | None = None
     prediction: str | None = None
     repeat: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A number with its uncertainty.
-
-    ``stderr`` is the standard error; ``low`` and ``high`` bound the confidence interval
-    (95 % unless ``method`` says otherwise); ``n`` counts scored samples; ``method`` names
-    how the interval was made. ``stderr``, ``low`` and ``high`` are NaN where n is too small.
-    """
-
-    value: float
-    stderr: float
-    low: float
-    high: float
-    n: int
-    method: str
 
 
 # --------------------------------------------------------------------------- data

@@ -59,8 +59,9 @@ def align(
         plugin_files=tuple(map(Path, plugin_files)),
         **further,
     )
-    result = run(job, load_plugins(plugin_files), quiet)
-    report.write(result)
+    registry = load_plugins(plugin_files)
+    result = run(job, registry, quiet)
+    report.write(result, registry)
     return result
 
 

@@ -119,7 +119,7 @@ def run(
     before = after = fresh = None
     if names:
         say(f"Measuring the base on {', '.join(names)}")
-        before = measure(job, registry, preparing.asked_base(job), names, "before")
+        before = measure(job, registry, preparing.asked_base(job), names, "before", quiet)
     found = None
     if job.search is not None:
         say("Searching for settings, on a part of the training rows")
@@ -133,9 +133,9 @@ def run(
     untrained = _untrained(checkpoint)
     if names:
         say("Measuring the result")
-        after = _measure_trained(job, registry, checkpoint, names)
+        after = _measure_trained(job, registry, checkpoint, names, quiet)
         if untrained is not None and aims[0]:
-            fresh = measure(job, registry, str(untrained), names, "untrained")
+            fresh = measure(job, registry, str(untrained), names, "untrained", quiet)
     say("Comparing")
     reward = trainer.reward_of(job.out / "train") if isinstance(trainer, LeavesReward) else None
     changed = _effects(job, registry, checkpoint, prepared.development, untrained, reward)
@@ -224,18 +224,24 @@ def _aims(texts: Sequence[str], registry: Registry, names: Sequence[str]) -> lis
 
 
 def measure(
-    job: AlignJob, registry: Registry, model: str, tasks: Sequence[str], place: str
+    job: AlignJob,
+    registry: Registry,
+    model: str,
+    tasks: Sequence[str],
+    place: str,
+    quiet: bool = True,
 ) -> ScoredRun:
     """Runs the frozen suite, and reads the run folder back."""
-    evaluate(_without_gate(job, model, tasks, job.out / place), registry=registry)
+    spec = _without_gate(job, model, tasks, job.out / place)
+    evaluate(spec, registry=registry, progress=not quiet)
     return load_run(job.out / place, texts=True)
 
 
 def _measure_trained(
-    job: AlignJob, registry: Registry, checkpoint: Path, names: Sequence[str]
+    job: AlignJob, registry: Registry, checkpoint: Path, names: Sequence[str], quiet: bool
 ) -> ScoredRun:
     try:
-        return measure(job, registry, str(checkpoint), names, "after")
+        return measure(job, registry, str(checkpoint), names, "after", quiet)
     except NothingScoredError as error:
         raise RunFailedError(
             f"the trained model cannot be judged: {error.message}",

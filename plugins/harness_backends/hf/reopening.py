@@ -22,7 +22,6 @@ import harness
 from harness import types
 from harness.authoring.chat import encoding
 from harness.authoring.io import files
-from harness.authoring.io.file_hashes import cache_folder
 from harness.authoring.io.serialization import canonical_hash, request_key
 from harness.authoring.readers.text_files import parse_json
 from harness.errors import HarnessError, ModelError
@@ -201,7 +200,7 @@ def _place(options: BackendOptions) -> Path | None:
                 ],
             }
         )
-        return cache_folder() / "opened" / f"{name}.json"
+        return files.cache_folder() / "opened" / f"{name}.json"
     except (OSError, HarnessError):
         return None
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, Field
 
-from harness.authoring import option_models, templates
+from harness.authoring import option_models
+from harness.authoring.chat import prompt_templates as templates
 from harness.authoring.metrics import Resamplable, clusters_of, statistics_of, values_of
 from harness.errors import UsageError
 from harness.protocols import Ask, Metric, Probe, ProbeOptions, bounds_of

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 
-from harness.authoring import option_models, templates
+from harness.authoring import option_models
+from harness.authoring.chat import prompt_templates as templates
 from harness.authoring.metrics import Corpus, Mean
 from harness.errors import UsageError
 from harness.protocols import UNCALIBRATED, Metric, RoleModel, TaskOptions

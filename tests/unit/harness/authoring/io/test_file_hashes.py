@@ -34,7 +34,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 def settled(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if every change so far had been a minute ago."""
     now = time.time_ns
-    monkeypatch.setattr(file_hashes.time, "time_ns", lambda: now() + 60 * 10**9)
+    monkeypatch.setattr(time, "time_ns", lambda: now() + 60 * 10**9)
 
 
 def large(path: Path, byte: bytes = b"a") -> Path:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 
-from harness.run.phases import Phases
+from harness.run.phase_times import PhaseTimes
 
 
 def test_each_phase_is_timed_once() -> None:
-    phases = Phases()
+    phases = PhaseTimes()
     time.sleep(0.05)
     phases.end("open")
     phases.end("plan")
