@@ -85,28 +85,6 @@ def replacing(path: Path, mode: int = 0o666) -> Iterator[TextIO]:
         partial.unlink(missing_ok=True)
 
 
-def cache_folder() -> Path:
-    """``$HARNESS_CACHE``, else the platform's cache folder; it may not be there yet.
-
-    Raises:
-        HarnessError: There is no home folder to keep it in.
-    """
-    folder = os.environ.get("HARNESS_CACHE")
-    if folder:
-        return Path(folder)
-    import platformdirs
-
-    try:
-        path = platformdirs.user_cache_path("evalign")
-    except RuntimeError:  # nobody knows the home folder; older versions leave the `~`
-        path = Path("~")
-    if not path.is_absolute():
-        raise HarnessError(
-            "there is no home folder to keep responses in",
-            "Set HARNESS_CACHE to a folder, or give --no-cache.",
-        )
-    return path
-
 
 def write_json(path: Path, value: Any, mode: int = 0o666) -> None:
     """Writes indented JSON atomically."""
