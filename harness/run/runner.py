@@ -78,9 +78,8 @@ def run(
         plan = planning.build(spec, registry, backend, roles=roles)
         stepping = None if gate is None else gate.begin(plan, spec.seed)
         store = opened.enter_context(ResponseStore(store_path(spec.cache, backend)))
-        folder = opened.enter_context(
-            runfolder.claimed(spec.out, started, _slug(spec), written_spec)
-        )
+        claim = runfolder.claimed(spec.out, started, _slug(spec), written_spec)
+        folder = opened.enter_context(claim)
         record = opened.enter_context(_RunRecord(folder, spec, command, started, plan, backend))
         if on_planned is not None:
             on_planned(plan)
