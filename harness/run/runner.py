@@ -86,9 +86,8 @@ def run(
         phases.end("plan")
         stepping = None if gate is None else gate.begin(plan, spec.seed)
         store = opened.enter_context(ResponseStore(store_path(spec.cache, backend)))
-        folder = opened.enter_context(
-            runfolder.claimed(spec.out, started, _slug(spec), written_spec)
-        )
+        claim = runfolder.claimed(spec.out, started, _slug(spec), written_spec)
+        folder = opened.enter_context(claim)
         suites = _suites(spec, registry, plan)
         record = opened.enter_context(
             _RunRecord(folder, spec, command, started, plan, backend, phases, suites)
