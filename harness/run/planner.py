@@ -107,6 +107,9 @@ def build(
         tasks = _with_notes_on_groups(tasks, spec.group_by)
         plan = Plan(tuple(replace(each, notes=each.notes + left_out) for each in tasks))
         plan = later_rounds.prepared(matched(plan, backend), roles)
+        unused = [role for role in spec.roles if role not in roles.opened]
+        notes = tuple(f"a model is named for the {role}, and no task asks it" for role in unused)
+        plan = Plan(tuple(replace(each, notes=each.notes + notes) for each in plan.tasks))
     if isinstance(backend, CanCheck):
         backend.check([keyed.request for keyed in plan.requests()])
     return plan

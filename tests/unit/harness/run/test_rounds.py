@@ -427,3 +427,27 @@ def test_a_conversation_is_replayed_turn_by_turn(registry, path, tmp_path) -> No
     task = runner.run(run, registry).result.tasks["graded"]
     assert task.errors == 0
     assert task.metrics["rounds"].estimate.value == pytest.approx(2.8)
+
+
+def test_a_role_that_nobody_asks_is_said_and_not_opened(
+    registry, judge, echo_rows, tmp_path
+) -> None:
+    opened: list[object] = []
+
+    def open_judge(options: object) -> Counting:
+        opened.append(options)
+        return judge  # type: ignore[no-any-return]
+
+    registry.backends["other"] = BackendSpec("other", "", open_judge)
+    echo = FakeBackend(lambda request: Completion(str(request.prompt).rsplit("say ", 1)[1]))
+    registry.backends["fake"] = BackendSpec("fake", "", lambda options: echo)
+    run = RunSpec(
+        "fake:",
+        ("echo",),
+        {"echo": str(echo_rows)},
+        out=tmp_path / "o",
+        roles={"judge": "other:"},
+    )
+    result = runner.run(run, registry).result
+    assert result.tasks["echo"].notes == ("a model is named for the judge, and no task asks it",)
+    assert (result.roles, opened) == ({}, [])
