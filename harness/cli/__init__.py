@@ -38,8 +38,8 @@ COMMANDS = {
     "init": "Write a commented harness.toml, and a CI workflow on request.",
 }
 """The core's own commands → the line that ``harness --help`` shows for them."""
-MODULES = {"import": "import_results"}
-"""Modules that cannot be called as their commands, whose names Python keeps for itself."""
+MODULES = {"import": "exchange.import_results", "export": "exchange.export"}
+"""Modules that are not called as their commands."""
 
 
 class Commands(click.Group):

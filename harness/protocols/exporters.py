@@ -82,8 +82,12 @@ class Tracker(Protocol):
         """So many samples' scores are there, with the mean of each ``TASK.METRIC`` so far."""
         ...
 
-    def finished(self, run: ExportedRun) -> str:
-        """The run ended, complete or not; returns where it is to be seen, in a line."""
+    def finished(self, run: ExportedRun | None) -> str:
+        """The run ended, complete or not, or came to no result (None).
+
+        Returns:
+            Where it is to be seen, in a line.
+        """
         ...
 
 

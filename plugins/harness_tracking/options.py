@@ -12,3 +12,14 @@ HUGGING_FACE = {
     "source_url": "where the evaluation can be seen",
     "source_name": "what that is called (needs source_url)",
 }
+MLFLOW = {
+    "uri": "the tracking server or store, such as http://host:5000 or sqlite:///runs.db (default "
+    "$MLFLOW_TRACKING_URI, else MLflow's own)",
+    "experiment": "the experiment's name (default evalign)",
+}
+WANDB = {
+    "project": "the project (default evalign)",
+    "entity": "the user or team that owns it",
+    "mode": "offline (files that `wandb sync` uploads) or online (default offline)",
+    "dir": "where offline files go (default the working folder)",
+}

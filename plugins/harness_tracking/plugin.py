@@ -6,13 +6,19 @@ from collections.abc import Iterable
 from importlib import import_module
 
 import harness
-from harness.protocols import Exporter, ExporterSpec, ExportOptions
+from harness.protocols import Exporter, ExporterSpec, ExportOptions, Tracker
 from harness_tracking import options
 
 
 def _open(module: str, options_: ExportOptions) -> Exporter:
     made = import_module(f"harness_tracking.{module}").open_exporter(options_)
     assert isinstance(made, Exporter)
+    return made
+
+
+def _follow(module: str, options_: ExportOptions) -> Tracker:
+    made = import_module(f"harness_tracking.{module}").open_exporter(options_)
+    assert isinstance(made, Tracker)
     return made
 
 
@@ -39,5 +45,19 @@ def harness_register_exporters() -> Iterable[ExporterSpec]:
             lambda chosen: _open("hugging_face", chosen),
             options=options.HUGGING_FACE,
             suffix=".hf",
+        ),
+        ExporterSpec(
+            "mlflow",
+            "MLflow: metrics with their intervals, settings, and progress",
+            lambda chosen: _open("mlflow_tracking", chosen),
+            options=options.MLFLOW,
+            track=lambda chosen: _follow("mlflow_tracking", chosen),
+        ),
+        ExporterSpec(
+            "wandb",
+            "Weights & Biases: the same, offline where not said otherwise",
+            lambda chosen: _open("wandb_tracking", chosen),
+            options=options.WANDB,
+            track=lambda chosen: _follow("wandb_tracking", chosen),
         ),
     ]

@@ -98,7 +98,8 @@ def test_a_share_without_an_error_has_the_widest_that_it_can() -> None:
     assert found.high > 0.45
     rng = np.random.default_rng(0)
     for _ in range(50):  # no scores from 0 to 1 with that mean have a larger error
-        values = rng.beta(*rng.uniform(0.05, 5, 2), 1000)
+        a, b = rng.uniform(0.05, 5, 2).tolist()
+        values = rng.beta(a, b, 1000)
         mean = float(values.mean())
         most = published_estimate(ImportedMetric(mean, bounds=UNIT), 1000).stderr
         assert values.std() / math.sqrt(1000) <= most + 1e-12

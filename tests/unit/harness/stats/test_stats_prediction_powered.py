@@ -18,7 +18,9 @@ from harness.stats.prediction_powered import (
 )
 
 
-def calibration(right_ones: int, ones: int, right_zeros: int, zeros: int) -> list:
+def calibration(
+    right_ones: int, ones: int, right_zeros: int, zeros: int
+) -> list[tuple[float, float]]:
     return [
         *[(1.0, 1.0)] * right_ones,
         *[(0.0, 1.0)] * (ones - right_ones),
