@@ -34,7 +34,7 @@ from harness.run.cache import ResponseStore, store_path
 from harness.run.early_stop import EarlyStop
 from harness.run.phase_times import PhaseTimes
 from harness.run.phases import OnPhase, Phase
-from harness.run.roles import Roles
+from harness.run.rounds.roles import Roles
 from harness.run.session import Progress, RunSession
 from harness.scoring import aggregation
 from harness.types import RunResult, TaskResult
