@@ -284,3 +284,14 @@ def test_preferences_are_turned_towards_the_run(tmp_path):
     figures = found.figures["win_rate"]
     assert figures["agreement"].value == 1 and figures["kappa"].value == 1
     assert figures["consistency"].value == 1 and figures["first_position"].value == 0.5
+
+
+def test_a_scale_of_a_hundred_values_is_one_of_numbers(tmp_path):
+    said = [str(n) for n in range(0, 90)]
+    run, _ = judged(tmp_path / "r", said, scale="0-100")
+    found = calibrate(
+        run, labelled(tmp_path / "labels.jsonl", [min(100, n + 3) for n in range(90)])
+    )
+    figures = found.figures["quality"]
+    assert figures["alpha_interval"].value > 0.99 and figures["bias"].value == pytest.approx(-3)
+    assert "kappa" not in figures
