@@ -287,7 +287,7 @@ def test_preferences_are_turned_towards_the_run(tmp_path):
 
 
 def test_a_scale_of_a_hundred_values_is_one_of_numbers(tmp_path):
-    said = [str(n) for n in range(0, 90)]
+    said = [str(n) for n in range(90)]
     run, _ = judged(tmp_path / "r", said, scale="0-100")
     found = calibrate(
         run, labelled(tmp_path / "labels.jsonl", [min(100, n + 3) for n in range(90)])
