@@ -206,7 +206,7 @@ def make(definition: Definition) -> Any:
         SCALAR[0] = Value(text)
         try:
             return documents.construct(definition, stub(definition.config))
-        except ImportError:
+        except (ImportError, TimeoutError):
             raise
         except Exception as error:
             first = first or error
@@ -219,7 +219,7 @@ def reason_of(error: BaseException) -> str:
     text = f"{type(error).__name__}: {error}"
     cause = error.__cause__ or error
     if isinstance(cause, ImportError) or isinstance(error, ImportError):
-        package = getattr(cause, "name", None) or getattr(error, "name", None) or "?"
+        package = getattr(cause, "name", None) or getattr(error, "name", None) or "that it names"
         return f"needs the package {str(package).partition('.')[0]}"
     if isinstance(cause, TimeoutError):
         return "the stub's row does not fit its code or template"
