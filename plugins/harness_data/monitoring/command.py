@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 _PROMISE = (
     "Where nothing has changed an alarm is ever raised in at most {:g} % of cases, over all "
-    "signals and however often one looks, if exchanges come independently of each other. No alarm is no "
-    "proof that nothing changed: the intervals say what may have."
+    "signals and however often one looks, if exchanges come independently of each other. "
+    "No alarm is no proof that nothing changed: the intervals say what may have."
 )
 EPILOG = """\b
 Examples:
