@@ -125,7 +125,7 @@ def run_spec(given: Mapping[str, Any]) -> RunSpec:
     backend, tasks = config.parse_settings(values.pop("settings"))
     values["backend_settings"], values["task_settings"] = backend, tasks
     values["data"] = config.parse_data(values["data"])
-    corpus = values.pop("retrieve")
+    corpus = values.pop("retrieve", None)
     if corpus is not None:
         values["probes"] = (*(values["probes"] or ()), "retrieval")
         tasks.setdefault("retrieval", {})["corpus"] = corpus
