@@ -95,7 +95,12 @@ def test_without_samples_it_is_unpaired_and_says_so(
     config.write_text(GATE.format("acc"))
     # The same values: with pairs it passes, without them the difference is not known so well.
     assert harness("gate", before, "--baseline", before, "--config", config) == 0
+    capsys.readouterr()
     assert harness("gate", after, "--baseline", before, "--config", config) == 4
+    assert "400 samples, unpaired)" in capsys.readouterr().out
+    config.write_text('[gate]\nmode = "sequential"\n' + GATE.format("acc"))
+    assert harness("gate", after, "--baseline", before, "--config", config) == 2
+    assert "and mode is sequential" in capsys.readouterr().err
     rule = {"metric": "quiz.acc", "max_drop": 0.2}
     verdict = gate(after, before, rules=[rule])
     assert verdict.verdict == "pass"
