@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import config, gating, plugins
+from harness.authoring.reporting.progress import display
 from harness.comparison import run_comparison
 from harness.config import ModelConfig, RunSpec
 from harness.errors import UsageError
@@ -26,6 +27,7 @@ from harness.results import baseline as saved
 from harness.results import imported
 from harness.results.baseline import ScoredRun
 from harness.run import models, planner, runner
+from harness.run.display import RunDisplay
 from harness.types import RunComparison, RunResult
 
 
@@ -36,6 +38,7 @@ def evaluate(
     *,
     registry: Registry | None = None,
     plugin_files: Sequence[Path | str] = (),
+    progress: bool = False,
     **settings: Any,
 ) -> RunResult:
     """Evaluates a model as ``harness run`` does, and writes the run folder.
@@ -48,6 +51,7 @@ def evaluate(
             path of every task's data.
         registry: The loaded plugins; None loads those that are installed.
         plugin_files: Python files to load as plugins, or harness.toml files that declare tasks.
+        progress: Show on standard error what is done, as ``harness run`` does.
         settings: Further fields of ``RunSpec`` (``limit``, ``out``, …); paths are texts or
             ``Path``, names a list or a text with commas.
 
@@ -72,7 +76,10 @@ def evaluate(
     else:
         sources = {"": data} if isinstance(data, Path | str) else data or {}
         spec = RunSpec(model, tasks, sources, **settings)  # type: ignore[arg-type]
-    return runner.run(spec, plugins.load(plugin_files) if registry is None else registry).result
+    registry = plugins.load(plugin_files) if registry is None else registry
+    with display(quiet=not progress) as shown:
+        run = RunDisplay(shown)
+        return runner.run(spec, registry, None, run.planned, run.update, run.phase).result
 
 
 def open_model(
@@ -191,6 +198,7 @@ def gate(
     metrics = registry_lookup.task_metrics(registry, [against, judged], named)
     seed = int(judged.spec.get("seed", 0)) if seed is None else seed
     verdict = gating.evaluate(wanted, judged, against, metrics, seed)
+    verdict = gating.in_context(verdict, judged, against, metrics)
     return verdict if build is None else build.finish(judged.result.run_id, verdict)
 
 

@@ -164,9 +164,13 @@ def plugin_call(owner: object, failure: str, hint: str | None = None) -> Iterato
 
 
 class RunFailedError(HarnessError):
-    """The run began but could not finish; what was computed is kept."""
+    """The run began but could not finish; what was computed is kept.
+
+    ``folder`` is the run folder, where one was written.
+    """
 
     exit_code = 3
+    folder: Path | None = None
 
 
 class NothingScoredError(RunFailedError):
@@ -185,7 +189,7 @@ class NothingScoredError(RunFailedError):
             ),
             f"The run is in {folder}. Failed requests are asked again by the same command.",
         )
-        self.folder = folder
+        self.folder: Path = folder
 
 
 class RunInterruptedError(RunFailedError):

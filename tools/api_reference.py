@@ -58,7 +58,9 @@ What is public, and why:
   refuses pipes and devices; `io.serialization` holds the JSON forms and hashes, so that a
   backend's fingerprint or a reward's rows need no second form; `io.run_options` has the options of
   `harness run` for commands that start runs; `measures` reads choices, calibration and differences
-  of groups from any task's records; `readers.sources` finds a task's data as `--data` does.
+  of groups from any task's records; `readers.sources` finds a task's data as `--data` does;
+  `reporting` writes and draws estimates, says in a sentence what a comparison found, makes
+  self-contained HTML pages and shows the progress of a command.
 - `harness.stats`: pure functions, arrays in, numbers out; `seeding` gives random numbers that are
   the same on every machine.
 - `harness.testing`: checks of one's own plugins.

@@ -81,13 +81,27 @@ def check_regular(name: str | Path) -> None:
     except OSError as error:
         raise ModelError(f"{error.filename} is {error.strerror}", _AGAIN) from error
     for configuration in _CONFIGURATIONS:
-        _check_configuration(Path(name) / configuration)
+        if (Path(name) / configuration).is_file():
+            _configuration(Path(name) / configuration)
 
 
-def _check_configuration(path: Path) -> None:
-    """Refuses a configuration over which a library would fail in words of its own."""
+def read_config(folder: Path) -> dict[str, Any]:
+    """The config.json of a model of ``transformers``.
+
+    Raises:
+        ModelError: There is none, it is no JSON object, or it names no model_type.
+    """
+    path = folder / "config.json"
     if not path.is_file():
-        return
+        raise ModelError(f"{folder} holds no config.json", "Expected a Hugging Face checkpoint")
+    config = _configuration(path)
+    if not ("model_type" in config or "auto_map" in config):
+        raise ModelError(f"{path} names no model_type", "Expected a Hugging Face configuration")
+    return config
+
+
+def _configuration(path: Path) -> dict[str, Any]:
+    """A configuration, unless a library would fail over it in words of its own."""
     try:
         found = text_files.read_json(path)
     except DataError as error:
@@ -101,6 +115,7 @@ def _check_configuration(path: Path) -> None:
         value = found.get(name)
         if value is not None and type(value) not in (int, float):
             raise ModelError(f"{path}: {name} is {str(value)[:60]!r}, not a number", _AGAIN)
+    return found
 
 
 def check_files(folder: Path) -> dict[str, tuple[int, ...]]:

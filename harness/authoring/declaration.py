@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from harness.authoring import multiple_choice, options, prompts
 from harness.authoring.answers import choices
@@ -20,6 +20,9 @@ from harness.authoring.grading import Grader, MetricSpec, metrics_of
 from harness.errors import ConfigError, HarnessError, UnknownNameError, UsageError
 from harness.protocols import Task, TaskOptions, TaskSpec
 from harness.types import DataSource, HubDataset, Sample, Sampling
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 Reader = Callable[[DataSource], Iterable[Sample]]
 
@@ -118,12 +121,6 @@ class Declaration:
 
     def spec(self, registered: Mapping[str, MetricSpec]) -> TaskSpec:
         """What registers the task; ``registered`` holds the metrics when the task is opened."""
-        known = {}
-        if len(self._kind.scorings) > 1:
-            known["scoring"] = f"how the model is asked: {', '.join(self._kind.scorings)}"
-        if "generate" in self._kind.scorings:
-            tokens = self.values.get("max_tokens", self._kind.max_tokens)
-            known["max_tokens"] = f"longest generated answer in tokens (default {tokens})"
         return TaskSpec(
             self.name,
             self.description or f"{self.kind.replace('_', ' ')} of your own data",
@@ -132,11 +129,25 @@ class Declaration:
             sample_shots=self.sample_shots,
             hub=self.hub,
             suites=self.suites,
-            options=known,
+            options=self._options,
             templates=self.all_templates,
             data=self.data,
             defaults=self.defaults,
         )
+
+    def _options(self) -> type[BaseModel]:
+        from pydantic import Field, create_model
+
+        ways = self._kind.scorings
+        fields: dict[str, Any] = {}
+        if len(ways) > 1:
+            way: Any = cast("Any", Literal)[ways]
+            fields["scoring"] = (way | None, Field(None, description="how the model is asked"))
+        if "generate" in ways:
+            tokens = int(self.values.get("max_tokens", self._kind.max_tokens))
+            told = "longest generated answer in tokens"
+            fields["max_tokens"] = (int, Field(tokens, ge=1, description=told))
+        return create_model("Declared", **fields)
 
     @property
     def _kind(self) -> Kind:

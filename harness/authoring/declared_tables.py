@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -110,7 +110,7 @@ def parse(
     )
     _check_fit(where, declared)
     _check_templates(where, declared)
-    _check_columns(where, declared, [*kind.fields, *SHARED])
+    _check_columns(where, declared, kind.fields)
     declared.metric_specs(metrics)  # opened when the task is: some take their time
     return declared
 
@@ -190,17 +190,28 @@ def _check_templates(where: str, declared: Declaration) -> None:
             ) from error
 
 
-def _check_columns(where: str, declared: Declaration, fields: Iterable[str]) -> None:
-    """A field is one of the kind's, one that every row may have, or a variable of a template."""
+def _check_columns(where: str, declared: Declaration, fields: Sequence[str]) -> None:
+    """A field is one of the kind's, one that every row may have, or a variable of a template.
+
+    The first field is what the model is asked about: it must come from somewhere.
+    """
     from jinja2 import Environment, meta
 
-    known = set(fields)
+    variables: set[str] = set()
     for source in declared.templates.values():
-        known |= meta.find_undeclared_variables(Environment().parse(source))  # noqa: S701
+        variables |= meta.find_undeclared_variables(Environment().parse(source))  # noqa: S701
+    known = {*fields, *SHARED}
     for name in declared.columns:
-        if name not in known:
+        if name not in known | variables:
             with told(where, "columns"):
-                raise UnknownNameError("field", name, known)
+                raise UnknownNameError("field", name, known | variables)
+        if name not in known and not {fields[0]} & (declared.columns.keys() | variables):
+            raise ConfigError(
+                f"{where} columns: {name!r} is no field of a {declared.kind} task, and nothing "
+                f"names its {fields[0]!r}",
+                f"The fields are {', '.join(fields)}. Write columns = {{ {fields[0]} = "
+                f'"{declared.columns[name]}" }}; a template may call it by its column\'s name.',
+            )
 
 
 def _texts(value: object) -> tuple[str, ...]:

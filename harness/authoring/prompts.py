@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.authoring import templates
+from harness.authoring.chat import prompt_templates as templates
 from harness.errors import DataError
 from harness.protocols import TaskOptions
 from harness.types import Message, Sample

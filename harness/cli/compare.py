@@ -43,6 +43,7 @@ Examples:
     type=click.Path(path_type=Path),
     help="File to write; with several formats, each adds its suffix.",
 )
+@click.option("--full", is_flag=True, help="Print every table, not a screen of them.")
 @click.pass_context
 def command(
     context: click.Context,
@@ -51,26 +52,39 @@ def command(
     formats: tuple[str, ...],
     force: bool,
     out: Path | None,
+    full: bool,
 ) -> int:
     """Compare CANDIDATES with BASELINE, sample by sample.
 
     Each is a run folder, a baseline file, or the results of another program (harness import
     --help lists them). Only samples that both runs scored are compared.
     """
+    from harness.authoring.reporting import progress
     from harness.comparison.run_comparison import adjusted, compare
     from harness.gating.registry_lookup import task_metrics
     from harness.results.imported import load
 
     registry = registry_of(context)
     _check(formats, out, registry)
-    runs = [load(path, registry, texts=True) for path in (baseline, *candidates)]
-    metrics = task_metrics(registry, runs)
-    comparisons = adjusted([compare(runs[0], each, metrics, force) for each in runs[1:]])
+    paths = (baseline, *candidates)
+    with progress.display() as shown:
+        shown.phase("reading", len(paths), "runs")
+        runs = []
+        for path in paths:
+            runs.append(load(path, registry, texts=True))
+            shown.update(len(runs), str(path))
+        metrics = task_metrics(registry, runs)
+        shown.phase("comparing", len(candidates), "runs")
+        compared = []
+        for each in runs[1:]:
+            compared.append(compare(runs[0], each, metrics, force))
+            shown.update(len(compared))
+    comparisons = adjusted(compared)
     for name in formats:
         file = out
         if out is not None and len(formats) > 1:
             file = out.with_name(out.name + suffix_of(registry.reporter(name)))
-        show(name, comparisons, file, registry)
+        show(name, comparisons, file, registry, full)
     return 0
 
 
@@ -97,19 +111,24 @@ def suffix_of(spec: ReporterSpec) -> str:
 
 
 def show(
-    name: str, comparisons: Sequence[RunComparison], file: Path | None, registry: Registry
+    name: str,
+    comparisons: Sequence[RunComparison],
+    file: Path | None,
+    registry: Registry,
+    full: bool = False,
 ) -> None:
     """Shows the comparisons in one format, in ``file`` where there is one."""
-    written = _reporter(name, registry).render_comparison(comparisons, file)
+    written = _reporter(name, registry, full).render_comparison(comparisons, file)
     path = file if written is None else written
     if path is not None:
         echo(f"{'HTML' if name == 'html' else name} report: {path}")
 
 
-def _reporter(name: str, registry: Registry) -> ComparisonReporter:
+def _reporter(name: str, registry: Registry, full: bool = False) -> ComparisonReporter:
+    from harness.cli.rendering import opened
     from harness.errors import UsageError
 
-    reporter = registry.reporter(name).open()
+    reporter = opened(registry, name, full)
     if not isinstance(reporter, ComparisonReporter):
         raise UsageError(
             f"the installed {name} reporter does not show comparisons",

@@ -43,6 +43,7 @@ STYLES = {"pass": "green", "block": "red", "inconclusive": "yellow"}
 )
 @click.option("--format", "formats", type=Names(), default="", help="Reports to write into RUN.")
 @click.option("--quiet", is_flag=True, help="Print only the verdict's sentence.")
+@click.option("--full", is_flag=True, help="Print every rule's evidence in a sentence, too.")
 @click.option(
     "--power",
     is_flag=True,
@@ -57,6 +58,7 @@ def command(
     file: Path,
     formats: tuple[str, ...],
     quiet: bool,
+    full: bool,
     power: bool,
     discordance: float | None,
     repeat: Path | None,
@@ -83,7 +85,7 @@ def command(
             "Name the run's folder.",
         )
     verdict = gate(run, config=config, registry=registry)
-    show(verdict, quiet)
+    show(verdict, quiet, full)
     annotate(verdict)
     _record(registry_of(context), run, verdict, formats)
     return verdict.exit_code
@@ -120,16 +122,19 @@ def _record(registry: Registry, run: Path, verdict: GateVerdict, formats: tuple[
     rendering.render(registry, formats, result, run, quiet=True)
 
 
-def show(verdict: GateVerdict, quiet: bool = False) -> None:
-    """Prints the verdict; with ``quiet`` its sentence alone."""
+def show(verdict: GateVerdict, quiet: bool = False, full: bool = False) -> None:
+    """Prints the answer, then the rules in a table; with ``quiet`` the sentence alone.
+
+    With ``full`` every rule says its evidence in a sentence, too.
+    """
     if quiet:
         echo(verdict.sentence)
         return
-    click.echo(f"{SAID[verdict.verdict]}: {verdict.sentence}\n")
-    for each in verdict.rules:
-        tier = "" if each.decides else f"[{each.tier}] "
-        click.secho(f"{each.verdict:<13}", fg=STYLES[each.verdict], nl=False)
-        echo(tier + each.sentence)
+    from harness.cli import gate_table
+
+    click.secho(f"{SAID[verdict.verdict]}: ", fg=STYLES[verdict.verdict], bold=True, nl=False)
+    echo(verdict.sentence)
+    gate_table.show(verdict, full)
     for note in verdict.notes:
         echo(f"Note: {note}")
     for task, planned in verdict.samples_planned.items():
@@ -137,7 +142,6 @@ def show(verdict: GateVerdict, quiet: bool = False) -> None:
         if used < planned:
             saved = 1 - used / planned
             echo(f"{task}: {used} of {planned} samples were needed ({saved:.0%} saved)")
-    click.secho(verdict.verdict.upper(), fg=STYLES[verdict.verdict], bold=True)
 
 
 def annotate(verdict: GateVerdict) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.authoring.literal import echo
 from harness.plugins import Registry
+from harness.protocols import CanDetail, Reporter
 from harness.types import RunResult
 
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
@@ -20,10 +21,12 @@ def render(
     result: RunResult,
     folder: Path,
     quiet: bool = False,
+    full: bool = False,
 ) -> None:
     """Renders each format; files first, so that what is printed can point to them.
 
-    Where CI shows a summary of the job, the Markdown report is added to it.
+    Where CI shows a summary of the job, the Markdown report is added to it. ``full``: the console
+    leaves nothing out.
     """
     written: list[Path] = []
     for name in formats:
@@ -35,10 +38,16 @@ def render(
     if quiet:
         return
     if "console" in formats:
-        registry.reporter("console").open().render(result, folder)
+        opened(registry, "console", full).render(result, folder)
     for path in written:
         echo(f"{path.suffix.removeprefix('.').upper()} report: {path}")
     echo(f"Run folder: {folder}")
+
+
+def opened(registry: Registry, name: str, full: bool) -> Reporter:
+    """The reporter of a format; where it can say more and ``full`` is asked, one that does."""
+    reporter = registry.reporter(name).open()
+    return reporter.detailed() if full and isinstance(reporter, CanDetail) else reporter
 
 
 def _summarize(registry: Registry, result: RunResult, folder: Path) -> None:

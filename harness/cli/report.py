@@ -20,8 +20,9 @@ Examples:
 @click.command("report", epilog=EPILOG)
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--format", "formats", type=Names(), default="console,html", help="[console,html]")
+@click.option("--full", is_flag=True, help="Print every table, not a screen of them.")
 @click.pass_context
-def command(context: click.Context, run: Path, formats: tuple[str, ...]) -> int:
+def command(context: click.Context, run: Path, formats: tuple[str, ...], full: bool) -> int:
     """Render the reports of RUN (a run folder) again, without the model."""
     from harness.results import runfolder
 
@@ -30,5 +31,5 @@ def command(context: click.Context, run: Path, formats: tuple[str, ...]) -> int:
     if not runfolder.is_checked(folder):
         note = "an earlier version wrote it, without a manifest: its files cannot be checked"
         echo(f"Note: {folder}: {note}", err=True)
-    rendering.render(registry_of(context), formats, result, folder)
+    rendering.render(registry_of(context), formats, result, folder, full=full)
     return 0

@@ -35,19 +35,24 @@ Exit codes: 0 pass, 1 blocked by a gate, 2 usage or data error,
     default="",
     help="Services that follow the run, such as mlflow; their options are --set NAME.KEY=VALUE.",
 )
+@click.option("--full", is_flag=True, help="Print every table, not a screen of them.")
 @click.pass_context
-def command(context: click.Context, /, quiet: bool, track: tuple[str, ...], **given: Any) -> int:
+def command(
+    context: click.Context, /, quiet: bool, full: bool, track: tuple[str, ...], **given: Any
+) -> int:
     """Evaluate a model on tasks and write a run folder.
 
     MODEL is a checkpoint folder or hub id, `demo`, or SCHEME:REST such as
     replay:FILE; `harness ls` lists what there is.
     """
-    from harness.cli import progress, rendering
+    from harness.authoring.reporting import progress
+    from harness.cli import rendering
     from harness.cli.exchange import tracking
     from harness.cli.gate import annotate
-    from harness.errors import NothingScoredError
+    from harness.errors import RunFailedError
     from harness.results import runfolder, secrets
     from harness.run import runner
+    from harness.run.display import RunDisplay
 
     registry = registry_of(context)
     trackers, given["settings"] = tracking.open_trackers(registry, track, given["settings"])
@@ -59,14 +64,19 @@ def command(context: click.Context, /, quiet: bool, track: tuple[str, ...], **gi
         name, settings = tracking.name_of(spec.out, spec.model), runfolder.spec_to_json(spec)
         with (
             tracking.following(registry, trackers, name, settings, quiet),
-            progress.display(quiet) as shown,
+            progress.display(quiet) as display,
         ):
-            finished = runner.run(spec, registry, command_line, shown.planned, shown.update)
-    except NothingScoredError as error:
-        written = runfolder.read_result(error.folder)
-        rendering.render(registry, spec.formats, written, error.folder, quiet)
+            shown = RunDisplay(display)
+            finished = runner.run(
+                spec, registry, command_line, shown.planned, shown.update, shown.phase
+            )
+    except RunFailedError as error:
+        # What was scored before it stopped is worth reading, too.
+        if error.folder is not None and runfolder.is_checked(error.folder):
+            written = runfolder.read_result(error.folder)
+            rendering.render(registry, spec.formats, written, error.folder, quiet, full)
         raise
-    rendering.render(registry, spec.formats, finished.result, finished.folder, quiet)
+    rendering.render(registry, spec.formats, finished.result, finished.folder, quiet, full)
     verdict = finished.result.gate
     if verdict is None:
         return 0

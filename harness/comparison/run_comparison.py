@@ -18,8 +18,8 @@ from harness.comparison.comparability import TaskIdentity
 from harness.comparison.measure import CannotCompare, MetricsOfTask, PairedMetric, Pairs
 from harness.comparison.metric_kinds import MeanScores
 from harness.errors import DataError, HarnessError
-from harness.protocols import Metric
-from harness.results.baseline import ScoredRun, ScoredSample
+from harness.protocols import UNCALIBRATED, Metric
+from harness.results.baseline import ScoredRun, ScoredSample, described
 from harness.stats import compare as paired
 from harness.stats.bounded import BoundedMean
 from harness.stats.inference import estimate
@@ -30,9 +30,9 @@ from harness.types import (
     MetricResult,
     RunComparison,
     TaskComparison,
+    TaskResult,
 )
 
-FLIPS_KEPT = 50
 Samples: TypeAlias = Mapping[str, ScoredSample]
 
 # --------------------------------------------------------------------------- comparing
@@ -76,7 +76,8 @@ def compare(
         raise HarnessError(
             f"the runs cannot be compared:\n{listed}",
             "Run both on the same task version, data, few-shot setting, template and scoring, or "
-            "compare anyway with --force; the report then says so.",
+            "compare anyway with --force; the report then says so. An old baseline is renewed by a "
+            "run of what is shipped today and `harness baseline save RUN FILE`.",
         )
     compared = RunComparison(
         baseline.result.run_id,
@@ -88,6 +89,8 @@ def compare(
             for name in shared
         ),
         tuple(_notes(baseline, candidate)),
+        described(baseline, later=candidate),
+        described(candidate),
     )
     return adjusted([compared])[0]
 
@@ -126,9 +129,9 @@ def adjusted(comparisons: Sequence[RunComparison]) -> list[RunComparison]:
 def _notes(baseline: ScoredRun, candidate: ScoredRun) -> Iterator[str]:
     """What the reader of a comparison has to know beside its numbers."""
     for role, run, other in (("baseline", baseline, candidate), ("candidate", candidate, baseline)):
-        for name in run.result.tasks:
-            if name not in other.result.tasks:
-                yield f"only the {role} ran {name}"
+        alone = [name for name in run.result.tasks if name not in other.result.tasks]
+        if alone:
+            yield f"only the {role} ran {', '.join(alone)}"
         if run.result.status != "complete":
             yield f"the {role} is incomplete"
         yield from _ended_early(role, run)
@@ -181,6 +184,7 @@ def _compare_task(
             skipped[name] = str(reason)
             continue
         groups += _compare_groups(name, found, before)
+    compared = [replace(each, calibration=_calibration(results, each.metric)) for each in compared]
     return TaskComparison(
         task,
         shared,
@@ -193,6 +197,12 @@ def _compare_task(
         skipped,
         forced,
     )
+
+
+def _calibration(results: Sequence[TaskResult], metric: str) -> str | None:
+    """What is known of a judge's errors: no more than of the less known one."""
+    given = [each.metrics[metric].calibration for each in results if metric in each.metrics]
+    return UNCALIBRATED if UNCALIBRATED in given else given[0]
 
 
 def _compare_metric(
@@ -225,8 +235,14 @@ def _compare_metric(
         improved=sum(flip.worse is False for flip in flips),
         worsened=sum(flip.worse is True for flip in flips),
         changed=len(flips),
-        flips=tuple(flips[:FLIPS_KEPT]),
+        flips=tuple(flips),
+        scores=_scores(pairs) if single else (),
     )
+
+
+def _scores(pairs: Pairs) -> tuple[tuple[float, float], ...]:
+    both = zip(values_of(pairs.baseline), values_of(pairs.candidate), strict=True)
+    return tuple((float(old), float(new)) for old, new in both)
 
 
 def _randomization(pairs: Pairs, metric: Metric | None) -> float | None:
@@ -271,6 +287,8 @@ def _flips(
                 one.prompt if one.prompt is not None else other.prompt,
                 one.response,
                 other.response,
+                one.input if one.input is not None else other.input,
+                one.targets or other.targets,
             )
         )
     return flips

@@ -1,7 +1,7 @@
 """Metrics of which one run has no samples' scores: compared by the errors that were published.
 
 Nothing is known of how the runs' samples go together, so the two values count as independent.
-Where the same samples were asked this is cautious: paired scores mostly agree.
+Where both runs have the same samples this is cautious: paired scores mostly agree.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ names       what rules name, and which could never block
 judging     the evidence for and against one rule
 fixed       judging once, at the end, with Holm–Bonferroni over the rules
 sequential  judging after every sample; track: one rule's test
+context     which baseline it was, and what changed that no rule is about
 verdict     what was decided; sentences: its words
 """
 
@@ -17,6 +18,7 @@ from harness.comparison.comparability import TaskIdentity
 from harness.comparison.measure import MetricsOfTask
 from harness.errors import ConfigError
 from harness.gating.config import GateConfig, Mode, Rule, parse_gate
+from harness.gating.context import in_context
 from harness.gating.fixed import evaluate_fixed, evaluate_scores
 from harness.gating.names import reported
 from harness.gating.sequential import SequentialGate, committed_order
@@ -36,6 +38,7 @@ __all__ = [
     "committed_order",
     "evaluate",
     "evaluate_scores",
+    "in_context",
     "join_verdicts",
     "parse_gate",
     "with_differences",

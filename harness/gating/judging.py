@@ -75,7 +75,7 @@ class Judge:
             resamples: Of the bootstrap.
 
         Raises:
-            NotMeasurable: Something is missing, NaN or not comparable; the rule then blocks.
+            CannotCompare: Something is missing, NaN or not comparable; the rule then blocks.
         """
         if self.candidate.result.status != "complete":
             raise CannotCompare("the run is incomplete")
@@ -206,7 +206,7 @@ def check_share(rule: Rule, before: Inference) -> None:
     """A share of a baseline that may be almost 0 is no margin.
 
     Raises:
-        NotMeasurable: The baseline's value may be less than half of what it seems.
+        CannotCompare: The baseline's value may be less than half of what it seems.
     """
     if before.value <= 0 or not before.interval(0.95)[0] >= before.value / 2:
         raise CannotCompare(

@@ -206,9 +206,6 @@ def _select(kind: str, specs: dict[str, Spec], names: Iterable[str]) -> list[Spe
     return list(chosen.values())
 
 
-# --------------------------------------------------------------------------- loading
-
-
 def load(files: Sequence[Path | str] = (), strict: bool = False) -> Registry:
     """Loads every plugin there is.
 
@@ -352,6 +349,8 @@ _KINDS: tuple[tuple[str, str, str, type], ...] = (
     ("harness_register_metrics", "metrics", "name", MetricSpec),
 )
 
+_HAS_A_SAY = ("wrapper", "hookwrapper", "tryfirst", "trylast")
+
 
 def _offered(
     call: Callable[[str], list[Any]], metrics: Mapping[str, MetricSpec]
@@ -383,8 +382,13 @@ def _offered(
 def _fill(registry: Registry) -> None:
     """The tables as all plugins together make them: their order and their wrappers count.
 
-    Where a wrapper of one plugin spoils what the others offer, the tables stay as they were.
+    Where none has a say in that, they are what each plugin offered by itself, and nothing is asked
+    twice. Where a wrapper of one plugin spoils what the others offer, the tables stay as they were.
     """
+    hooks = [getattr(registry.manager.hook, hook) for hook, *_ in _KINDS]
+    found = [each for hook in hooks for each in hook.get_hookimpls()]
+    if not any(getattr(each, how) for each in found for how in _HAS_A_SAY):
+        return
     try:
         offered = _offered(registry.notify, registry.metrics)
     except (PluginError, TypeError) as error:

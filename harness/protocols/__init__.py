@@ -86,6 +86,7 @@ from harness.protocols.probes import (
     tasks_of,
 )
 from harness.protocols.reporters import (
+    CanDetail,
     ComparisonReporter,
     Reporter,
     ReporterSpec,
@@ -127,6 +128,7 @@ __all__ = [
     "BackendSpec",
     "BoundsRounds",
     "CanCheck",
+    "CanDetail",
     "CanDoubt",
     "CanForecast",
     "CanMatch",

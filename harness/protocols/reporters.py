@@ -43,6 +43,15 @@ class ComparisonReporter(Protocol):
         ...
 
 
+@runtime_checkable
+class CanDetail(Protocol):
+    """A reporter that prints the most telling first, and all of it on ``--full``."""
+
+    def detailed(self) -> Reporter:
+        """The same format, with nothing left out."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ReporterSpec:
     """Registers a format for ``--format``.

@@ -15,6 +15,7 @@ import json
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from harness.authoring.measures.predictions import prompt_text, response_text
 from harness.authoring.measures.repeats import mean_of
 from harness.errors import DataError
 from harness.results import manifest, result_json, runfolder
-from harness.types import RunResult, SampleRecord, ScoreValue
+from harness.types import BaselineRun, RunResult, SampleRecord, ScoreValue
 
 FORMAT = "evalign-baseline"
 SCHEMA = 1
@@ -34,7 +35,7 @@ _LARGEST = 2 << 30  # bytes after decompression; a small file could otherwise fi
 
 @dataclass(frozen=True, slots=True)
 class ScoredSample:
-    """One sample's scores; ``prompt`` and ``response`` where texts are wanted and kept."""
+    """One sample's scores; its texts (``prompt`` and below) where they are wanted and kept."""
 
     id: str
     scores: Mapping[str, ScoreValue]
@@ -43,6 +44,8 @@ class ScoredSample:
     error: str | None = None
     prompt: str | None = None
     response: str | None = None
+    input: str | None = None
+    targets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +57,35 @@ class ScoredRun:
         samples: Task → sample id → scores of the original samples (no probe's variants). A task
             whose samples were not kept has no entry.
         spec: The settings of the run, from run.json; empty where unknown.
+        git_commit: Of the folder in which the run was made, where that is known.
     """
 
     result: RunResult
     samples: Mapping[str, Mapping[str, ScoredSample]]
     spec: Mapping[str, Any] = field(default_factory=dict)
+    git_commit: str | None = None
+
+
+def described(
+    run: ScoredRun, path: str | None = None, later: ScoredRun | None = None
+) -> BaselineRun:
+    """When and of which commit a run is; its age where ``later`` is the run compared with it."""
+    started = run.result.timing.get("started")
+    return BaselineRun(
+        run.result.run_id,
+        path,
+        started if isinstance(started, str) else None,
+        run.git_commit,
+        None if later is None else _days(started, later.result.timing.get("started")),
+    )
+
+
+def _days(earlier: object, later: object) -> int | None:
+    """Whole days between two ISO 8601 times."""
+    try:
+        return (datetime.fromisoformat(str(later)) - datetime.fromisoformat(str(earlier))).days
+    except (TypeError, ValueError):
+        return None
 
 
 # --------------------------------------------------------------------------- reading
@@ -98,7 +125,8 @@ def _read_folder(path: Path, texts: bool) -> ScoredRun:
         for task, read in samples.items():
             _check_count(folder, task, len(read), result.tasks[task].n)
     run = folder / "run.json"
-    return ScoredRun(result, samples, manifest.read_run(run)["spec"] if run.is_file() else {})
+    made = manifest.read_run(run) if run.is_file() else {"spec": {}, "git_commit": None}
+    return ScoredRun(result, samples, made["spec"], made["git_commit"])
 
 
 def _check_count(folder: Path, task: str, found: int, n: int) -> None:
@@ -138,6 +166,8 @@ def scored_samples(records: Iterable[SampleRecord], texts: bool = False) -> dict
                 record.error,
                 prompt_text(record) if texts else None,
                 response_text(record) if texts else None,
+                record.sample.input if texts else None,
+                record.sample.targets if texts else (),
             ),
         )
         for record in records
@@ -205,7 +235,8 @@ def _read_baseline(path: Path, texts: bool) -> ScoredRun:
             task: {row["id"]: _sample_back(row, texts) for row in rows}
             for task, rows in content["samples"].items()
         }
-        return ScoredRun(result_json.result_from_json(content["result"]), samples, content["spec"])
+        result = result_json.result_from_json(content["result"])
+        return ScoredRun(result, samples, content["spec"], content.get("git_commit"))
     except ValidationError as error:
         raise DataError(
             f"not a baseline: {schemas.explain(error)}", path=path, expected=expected
@@ -247,6 +278,7 @@ def baseline_bytes(run: ScoredRun) -> bytes:
     content = {
         "result": result_json.result_to_json(run.result),
         "spec": dict(run.spec),
+        **({} if run.git_commit is None else {"git_commit": run.git_commit}),
         "samples": {
             task: [_sample_to_json(sample) for sample in samples.values()]
             for task, samples in run.samples.items()
@@ -275,6 +307,8 @@ def _sample_to_json(sample: ScoredSample) -> dict[str, Any]:
         "error": sample.error,
         "prompt": sample.prompt,
         "response": sample.response,
+        "input": sample.input,
+        "targets": list(sample.targets) or None,
     }
     return row | {key: value for key, value in optional.items() if value is not None}
 
@@ -288,4 +322,6 @@ def _sample_back(row: Mapping[str, Any], texts: bool) -> ScoredSample:
         row.get("error"),
         row.get("prompt") if texts else None,
         row.get("response") if texts else None,
+        row.get("input") if texts else None,
+        tuple(row.get("targets", ())) if texts else (),
     )

@@ -125,6 +125,7 @@ class Rule(_Strict):
     n: NonNegativeInt | None = None
     method: str | None = None
     baseline: float | None = None
+    candidate: float | None = None
     missing: NonNegativeInt | None = None
     samples_used: NonNegativeInt | None = None
     samples_planned: NonNegativeInt | None = None
@@ -135,6 +136,29 @@ class Role(_Strict):
 
     model: dict[str, Any]
     usage: Usage
+
+
+class MetricChange(_Strict):
+    """A metric in the baseline and in the candidate."""
+
+    metric: str
+    baseline: float | None
+    candidate: float | None
+    difference: Estimate
+    verdict: str
+    ruled: bool
+    higher_is_better: bool | None = None
+    ideal: float | None = None
+
+
+class BaselineRun(_Exact):
+    """Which run a candidate was compared with."""
+
+    run_id: str
+    path: str | None = None
+    started: str | None = None
+    git_commit: str | None = None
+    age_days: int | None = None
 
 
 class Gate(_Strict):
@@ -156,6 +180,8 @@ class Gate(_Strict):
     samples_planned: dict[str, NonNegativeInt] = {}
     rules: list[Rule] = []
     notes: list[str] = []
+    baseline_run: BaselineRun | None = None
+    changes: list[MetricChange] = []
 
 
 class Results(_Strict):
@@ -196,6 +222,7 @@ class RunJson(_Strict):
 
     status: Literal["running", "complete", "incomplete"] = "complete"
     spec: dict[str, Any] = {}
+    git_commit: str | None = None
 
 
 class Samples(_Strict):
@@ -330,6 +357,8 @@ class BaselineRow(TypedDict):
     error: NotRequired[str | None]
     prompt: NotRequired[str | None]
     response: NotRequired[str | None]
+    input: NotRequired[str | None]
+    targets: NotRequired[list[str]]
 
 
 class BaselineContent(_Strict):
@@ -337,6 +366,7 @@ class BaselineContent(_Strict):
 
     result: Results
     spec: dict[str, Any]
+    git_commit: str | None = None
     samples: dict[FileName, list[BaselineRow]]
 
 

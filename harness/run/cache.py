@@ -13,13 +13,13 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from harness.authoring.answers import thinking
 from harness.authoring.io import files, serialization
 from harness.errors import HarnessError
 from harness.protocols import ModelBackend, answers_by_sample
+from harness.run.closing import Closing
 from harness.types import Failed, Response
 
 VERSION = 1
@@ -54,7 +54,7 @@ def store_path(keep: bool, backend: ModelBackend) -> Path | None:
     return default_path() if keep and not answers_by_sample(backend) else None
 
 
-class ResponseStore:
+class ResponseStore(Closing):
     """Answers by (model fingerprint, request key).
 
     Attributes:
@@ -153,17 +153,6 @@ class ResponseStore:
     def close(self) -> None:
         """Closes the file."""
         self.connection.close()
-
-    def __enter__(self) -> ResponseStore:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @contextmanager
     def explained(self) -> Iterator[None]:

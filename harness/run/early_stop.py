@@ -58,7 +58,8 @@ class EarlyStop:
         baseline = None if path is None else load_run(Path(path))
         key = serialization.canonical_hash(runfolder.spec_to_json(replace(spec, out=None)))
         build = take_part(config, key)
-        return cls(config if build is None else build.config, baseline, build)
+        config = replace(config if build is None else build.config, baseline=path)
+        return cls(config, baseline, build)
 
     def begin(self, plan: Plan, seed: int) -> SequentialGate | None:
         """Checks the rules; the stepping gate where the verdict may end the run, else None.
@@ -89,6 +90,7 @@ class EarlyStop:
             found = gating.evaluate(self.config, candidate, self.baseline, metrics_of(plan), seed)
         else:
             found = gating.with_differences(stepping.conclude(candidate), self.baseline)
+        found = gating.in_context(found, candidate, self.baseline, metrics_of(plan))
         return found if self.build is None else self.build.finish(candidate.result.run_id, found)
 
 

@@ -35,6 +35,7 @@ from harness.protocols import (
 )
 from harness.run import datasets, fewshot, later_rounds, sampling, scheduler
 from harness.run.other_models import OtherModels
+from harness.run.phases import OnPhase, Phase
 from harness.run.roles import Roles
 from harness.scoring.added_metrics import Adding
 from harness.stats.seeding import seeded
@@ -65,6 +66,7 @@ def build(
     backend: ModelBackend,
     stored_only: bool = False,
     roles: Roles | None = None,
+    on_phase: OnPhase = lambda _: None,
 ) -> Plan:
     """Reads the data and makes every request of a run.
 
@@ -74,6 +76,7 @@ def build(
         backend: The run's model.
         stored_only: Do not run other models for probes' variants; take only stored ones.
         roles: The models of other roles; None closes those that tasks look at when it returns.
+        on_phase: Called as tasks are read and their probes prepared.
 
     Raises:
         UsageError: A name or option does not exist, or the backend cannot answer a request.
@@ -99,10 +102,10 @@ def build(
     ):
         if roles is None:
             roles = own.enter_context(Roles(spec, registry, backend))
-        tasks = [
-            _plan_task(spec, each, source, probes, backend, others, roles)
-            for each, source in located
-        ]
+        tasks: list[TaskPlan] = []
+        for each, source in located:
+            on_phase(Phase("reading", len(tasks), len(located), each.name))
+            tasks.append(_plan_task(spec, each, source, probes, backend, others, roles, on_phase))
         adding.check()
         tasks = _with_notes_on_groups(tasks, spec.group_by)
         plan = Plan(tuple(replace(each, notes=each.notes + left_out) for each in tasks))
@@ -138,6 +141,7 @@ def _plan_task(
     backend: ModelBackend,
     others: OtherModels,
     roles: Roles,
+    on_phase: OnPhase,
 ) -> TaskPlan:
     known = (*option_names(task_spec.options), *COMMON_OPTIONS)
     options = {**task_spec.defaults, **_checked_options(spec, task_spec.name, known)}
@@ -148,12 +152,16 @@ def _plan_task(
     every = [_grouped(each, spec.group_by) for each in read]
     _check_samples(task.name, source, every)
     samples, chosen = sampling.choose(every, spec.limit, spec.sample, spec.seed, task.name)
+    if probes:
+        on_phase(Phase("preparing probes", 0, len(samples), task.name))
     probes = {name: _prepared(probe, samples, task, others) for name, probe in probes.items()}
     shots = _ShotDrawer(spec, task_spec, task, source, options, samples)
     prompting = _prompting(spec, task_spec.name, options)
     planned: list[PlannedSample] = []
     skipped: dict[str, Counter[str]] = {name: Counter() for name in probes}
-    for sample in samples:
+    for done, sample in enumerate(samples):
+        if probes:
+            on_phase(Phase("preparing probes", done, len(samples), task.name))
         asking = partial(ask, shots=shots.draw(sample), backend=backend, prompting=prompting)
         original = asking(task, sample)
         again = _repeated(original, partial(asking, task, sample), prompting, spec.repeats)

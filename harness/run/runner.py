@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from harness import plugins
 from harness.authoring.io import files
 from harness.config import RunSpec
 from harness.errors import (
@@ -31,10 +32,12 @@ from harness.run import early_stop, models
 from harness.run import planner as planning
 from harness.run.cache import ResponseStore, store_path
 from harness.run.early_stop import EarlyStop
+from harness.run.phase_times import PhaseTimes
+from harness.run.phases import OnPhase, Phase
 from harness.run.roles import Roles
 from harness.run.session import Progress, RunSession
 from harness.scoring import aggregation
-from harness.types import RunResult
+from harness.types import RunResult, TaskResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ def run(
     command: str | None = None,
     on_planned: Callable[[Plan], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    on_phase: OnPhase = lambda _: None,
 ) -> Run:
     """Evaluates a model and writes the run folder.
 
@@ -60,6 +64,7 @@ def run(
         command: The command line, for the record.
         on_planned: Called once, before the first question.
         on_progress: Called after every answer.
+        on_phase: Called as the run's other parts begin and go on.
 
     Raises:
         HarnessError: What the spec names does not exist or cannot be read; nothing was written.
@@ -67,33 +72,39 @@ def run(
             incomplete, and the response store what was answered.
         NothingScoredError: The run came to its end, and a task has no scored sample.
     """
-    started = datetime.now(UTC)
-    chosen = [each.name for each in registry.select_tasks(spec.tasks, spec.task_settings)]
-    declared = {name: registry.declared[name] for name in chosen if name in registry.declared}
-    spec = dataclasses.replace(spec, declared=declared)
+    started, phases = datetime.now(UTC), PhaseTimes()
+    spec = _with_declared(spec, registry)
     gate = EarlyStop.of(spec)
     written_spec = runfolder.spec_to_json(spec)
     runfolder.check(spec.out, written_spec)
+    on_phase(Phase("opening the model"))
     with ExitStack() as opened:
         backend = opened.enter_context(closing(models.open_backend(spec.model_config, registry)))
+        phases.end("open")
         roles = opened.enter_context(Roles(spec, registry, backend))
-        plan = planning.build(spec, registry, backend, roles=roles)
+        plan = planning.build(spec, registry, backend, roles=roles, on_phase=on_phase)
+        phases.end("plan")
         stepping = None if gate is None else gate.begin(plan, spec.seed)
         store = opened.enter_context(ResponseStore(store_path(spec.cache, backend)))
         folder = opened.enter_context(
             runfolder.claimed(spec.out, started, _slug(spec), written_spec)
         )
-        record = opened.enter_context(_RunRecord(folder, spec, command, started, plan, backend))
+        suites = _suites(spec, registry, plan)
+        record = opened.enter_context(
+            _RunRecord(folder, spec, command, started, plan, backend, phases, suites)
+        )
         if on_planned is not None:
             on_planned(plan)
         registry.notify("harness_run_started", plan=plan)
         store.name_model(backend.fingerprint, secrets.redact(spec.model))
-        session = RunSession(plan, backend, store, registry, on_progress, roles)
+        heard = _heard(phases, on_progress)
+        session = RunSession(plan, backend, store, registry, heard, roles)
         stopped = _ask(session, stepping)
+        phases.end("answers")
         record.rejected = store.rejected
-        for task in plan.tasks:
+        for task in plan.tasks:  # before anything is made of them: a metric may raise
             runfolder.write_samples(folder, task.task.name, session.records(task))
-        result = _result(session, record, complete=stopped is None)
+        result = _result(session, record, stopped is None, on_phase)
         try:
             if gate is not None and stopped is None:
                 judged = gate.judge(_scored(session, result), plan, spec.seed, stepping)
@@ -103,17 +114,39 @@ def run(
             runfolder.write_result(folder, result)
     registry.notify("harness_run_finished", result=result)
     if stopped is not None:
-        raise _with_way_on(stopped, session, folder, store.path is not None) from stopped
+        error = _with_way_on(stopped, session, folder, store.path is not None)
+        error.folder = folder
+        raise error from stopped
     failures = {task.name: task.failure for task in result.tasks.values() if task.failure}
     if failures:
         raise NothingScoredError(failures, folder)
     return Run(result, folder)
 
 
+def _with_declared(spec: RunSpec, registry: Registry) -> RunSpec:
+    """The spec with the declarations of its tasks, for the record."""
+    chosen = [each.name for each in registry.select_tasks(spec.tasks, spec.task_settings)]
+    declared = {name: registry.declared[name] for name in chosen if name in registry.declared}
+    return dataclasses.replace(spec, declared=declared)
+
+
 def _scored(session: RunSession, result: RunResult) -> ScoredRun:
     """The run as it will be read again, from the records at hand."""
     samples = {task.task.name: scored_samples(session.records(task)) for task in session.plan.tasks}
     return ScoredRun(result, samples)
+
+
+def _heard(
+    phases: PhaseTimes, on_progress: Callable[[Progress], None] | None
+) -> Callable[[Progress], None]:
+    """Notes when the first answer comes, and passes every one on."""
+
+    def hear(progress: Progress) -> None:
+        phases.end("first_answer")
+        if on_progress is not None:
+            on_progress(progress)
+
+    return hear
 
 
 def _ask(session: RunSession, stepping: SequentialGate | None) -> BaseException | None:
@@ -142,6 +175,9 @@ class _RunRecord:
     started: datetime
     plan: Plan
     backend: ModelBackend
+    phases: PhaseTimes
+    suites: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Suite that the run was asked for → its tasks."""
     rejected: int = 0
     """Rows of the response store that were no responses, and were computed again."""
     facts: dict[str, Any] = field(
@@ -188,8 +224,10 @@ class _RunRecord:
                 **self.facts,
                 "model": self.model,
                 "seeds": {"run": self.spec.seed},
+                **({"suites": dict(self.suites)} if self.suites else {}),
                 **({"rejected_stored_responses": self.rejected} if self.rejected else {}),
                 "skipped_variants": {name: counts for name, counts in skipped.items() if counts},
+                "phases": self.phases.found,
                 "started": self.started.isoformat(timespec="seconds"),
                 "finished": None if status == "running" else now.isoformat(timespec="seconds"),
             },
@@ -197,14 +235,17 @@ class _RunRecord:
         )
 
 
-def _result(session: RunSession, record: _RunRecord, complete: bool) -> RunResult:
+def _result(
+    session: RunSession, record: _RunRecord, complete: bool, on_phase: OnPhase
+) -> RunResult:
     finished = datetime.now(UTC)
-    found = {
-        task.task.name: aggregation.summarize(
+    found: dict[str, TaskResult] = {}
+    for task in session.plan.tasks:
+        name = task.task.name
+        on_phase(Phase("judging", len(found), len(session.plan.tasks), name))
+        found[name] = aggregation.summarize(
             task, list(session.records(task)), session.group_measures
         )
-        for task in session.plan.tasks
-    }
     notes = notes_of(record.backend) + session.plugin_failures
     tasks = {
         name: dataclasses.replace(task, notes=task.notes + notes) for name, task in found.items()
@@ -245,6 +286,17 @@ def _with_way_on(
         f"the model failed: {type(stopped).__name__}: {stopped}",
         f"Raised in {place_of(stopped)}.\n{way_on}",
     )
+
+
+def _suites(spec: RunSpec, registry: Registry, plan: Plan) -> dict[str, list[str]]:
+    """The suites that the run was asked for, with those of their tasks that it runs."""
+    planned = {task.task.name for task in plan.tasks}
+    known = plugins.suites(registry.tasks)
+    return {
+        name: [task for task in known[name] if task in planned]
+        for name in spec.tasks
+        if name in known and name not in registry.tasks
+    }
 
 
 def _slug(spec: RunSpec) -> str:

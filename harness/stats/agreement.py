@@ -189,7 +189,7 @@ def _one_minus(observed: Array, expected: Array) -> Array:
     """1 − observed/expected; NaN where no disagreement is expected."""
     result = np.full(len(observed), NAN)
     np.divide(observed, expected, out=result, where=expected > 1e-12)
-    return np.asarray(1 - result)
+    return np.asarray(1 - np.maximum(result, 0))  # rounding must not make it more than perfect
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from harness.types.evaluation import Estimate
+from harness.types.estimate import Estimate
+from harness.types.gate import BaselineRun
 
 ALPHA = 0.05
 """The level at which a difference counts as shown."""
@@ -16,7 +17,8 @@ ALPHA = 0.05
 class FlippedSample:
     """A sample whose score changed; texts are None where the runs did not keep them.
 
-    ``change`` is candidate − baseline; ``worse`` is None where neither direction is better.
+    ``change`` is candidate − baseline; ``worse`` is None where neither direction is better;
+    ``expected`` holds the accepted answers.
     """
 
     id: str
@@ -27,6 +29,8 @@ class FlippedSample:
     prompt: str | None = None
     baseline_response: str | None = None
     candidate_response: str | None = None
+    input: str | None = None
+    expected: tuple[str, ...] = ()
 
     @property
     def change(self) -> float:
@@ -64,11 +68,13 @@ class MetricComparison:
         improved: Samples whose score got better; for per-sample metrics.
         worsened: Samples whose score got worse.
         changed: Samples whose score changed; the two above where one direction is better.
-        flips: Changed samples, worst first, at most ``FLIPS_KEPT``.
+        flips: Every changed sample, worst first.
+        scores: (baseline, candidate) of every sample, for metrics of which each has a number.
         ideal: The best value, where neither direction is better and one is known.
         adjusted_p_value: ``p_value`` corrected for all metrics on the page (Holm); words rest
             on it.
         false_discovery_p_value: The same by Benjamini and Hochberg.
+        calibration: As in ``MetricResult``; ``uncalibrated`` where it is so in either run.
     """
 
     metric: str
@@ -89,6 +95,8 @@ class MetricComparison:
     ideal: float | None = None
     adjusted_p_value: float | None = None
     false_discovery_p_value: float | None = None
+    calibration: str | None = None
+    scores: tuple[tuple[float, float], ...] = field(default=(), repr=False)
 
     @property
     def _up_is_better(self) -> bool | None:
@@ -131,7 +139,11 @@ class TaskComparison:
 
 @dataclass(frozen=True, slots=True)
 class RunComparison:
-    """A candidate against the baseline; ``notes`` names tasks that only one of them has."""
+    """A candidate against the baseline; ``notes`` names tasks that only one of them has.
+
+    ``baseline`` and ``candidate`` say when, of which commit and from which path they are, as far
+    as that is known; of the candidate ``age_days`` is None.
+    """
 
     baseline_id: str
     candidate_id: str
@@ -139,3 +151,5 @@ class RunComparison:
     candidate_model: Mapping[str, object]
     tasks: tuple[TaskComparison, ...]
     notes: tuple[str, ...] = ()
+    baseline: BaselineRun | None = None
+    candidate: BaselineRun | None = None

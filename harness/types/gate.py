@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import Literal, TypeAlias
 
+from harness.types.estimate import Estimate
+
 Decision: TypeAlias = Literal["pass", "block", "inconclusive"]
 Tier: TypeAlias = Literal["blocking", "supporting", "advisory"]
 
@@ -25,7 +27,7 @@ class Evidence:
         n: Samples it rests on.
         method: How the interval was made.
         baseline: The baseline's value on the same samples, for a rule on a change.
-        candidate: The candidate's; like all that follows but ``missing`` not kept in results.json.
+        candidate: The candidate's.
         higher_is_better: The metric's direction.
         points: Whether differences are shown in percentage points.
         missing: Samples that one of the runs could not score or does not have.
@@ -90,6 +92,66 @@ class RuleVerdict:
         return self.tier == "blocking"
 
 
+STALE_DAYS = 30
+"""Days after which a baseline should be renewed: what it was compared with has moved on."""
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineRun:
+    """Which run a candidate was compared with; None where something is not known.
+
+    Attributes:
+        run_id: Its name.
+        path: The run folder or baseline file that it was read from, as it was given.
+        started: When it was started, an ISO 8601 time.
+        git_commit: Of the folder in which it was made.
+        age_days: How many whole days before the candidate it was started.
+    """
+
+    run_id: str
+    path: str | None = None
+    started: str | None = None
+    git_commit: str | None = None
+    age_days: int | None = None
+
+    @property
+    def renewal(self) -> str | None:
+        """How to make a new baseline, where this one is old."""
+        if self.age_days is None or self.age_days <= STALE_DAYS:
+            return None
+        return (
+            f"The baseline is {self.age_days} days older than the candidate. Renew it: evaluate "
+            "what is shipped today (harness run … --out runs/main), then "
+            f"harness baseline save runs/main {self.path or 'main.baseline'}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MetricChange:
+    """A metric in the baseline and in the candidate.
+
+    Attributes:
+        metric: ``TASK.METRIC``.
+        baseline: The baseline's value.
+        candidate: The candidate's.
+        difference: Candidate − baseline, paired.
+        verdict: ``better``, ``worse``, ``changed`` or ``no difference shown``; it rests on p-values
+            corrected for all metrics that the two runs share.
+        ruled: One of the gate's rules is about it.
+        higher_is_better: None where neither direction is better.
+        ideal: The best value, where neither direction is better and one is known.
+    """
+
+    metric: str
+    baseline: float
+    candidate: float
+    difference: Estimate
+    verdict: str
+    ruled: bool
+    higher_is_better: bool | None = None
+    ideal: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class GateVerdict:
     """The whole gate's verdict: block if any blocking rule blocks, pass if every one passes.
@@ -112,6 +174,9 @@ class GateVerdict:
         samples_planned: Task → samples there are.
         rules: In the order of the configuration.
         notes: What a reader must know, such as margins that differ from the baseline's.
+        baseline_run: Which run the candidate was compared with; None where there was none.
+        changes: Every metric that both runs have. Tasks that the verdict ended early are left
+            out: no interval allows for an end that was chosen by what was seen.
     """
 
     verdict: Decision
@@ -130,6 +195,13 @@ class GateVerdict:
     samples_planned: Mapping[str, int] = field(default_factory=dict)
     rules: tuple[RuleVerdict, ...] = ()
     notes: tuple[str, ...] = ()
+    baseline_run: BaselineRun | None = None
+    changes: tuple[MetricChange, ...] = ()
+
+    @property
+    def unruled_falls(self) -> tuple[MetricChange, ...]:
+        """What got worse, and no rule is about it."""
+        return tuple(each for each in self.changes if each.verdict == "worse" and not each.ruled)
 
     @property
     def annotation(self) -> str | None:

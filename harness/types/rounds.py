@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.types.evaluation import Failed, Request, Response, Sample, ScoreValue, Unscored
+from harness.types.evaluation import Sample, ScoreValue, Unscored
+from harness.types.requests import Failed, Request, Response
 
 MODEL = "model"
 """The role of the model that is evaluated."""

@@ -43,7 +43,7 @@ def align(
         further: Further fields of ``harness_align.job.AlignJob`` (``reward``, ``samples``, …).
 
     Raises:
-        HarnessError: Something asked for cannot be used, or training failed.
+        HarnessError: Something that was given cannot be used, or training failed.
     """
     sources = {"": eval_data} if isinstance(eval_data, str) else dict(eval_data or {})
     evaluation = {**further.pop("evaluation", {}), "data": sources}
@@ -59,8 +59,9 @@ def align(
         plugin_files=tuple(map(Path, plugin_files)),
         **further,
     )
-    result = run(job, load_plugins(plugin_files), quiet)
-    report.write(result)
+    registry = load_plugins(plugin_files)
+    result = run(job, registry, quiet)
+    report.write(result, registry)
     return result
 
 

@@ -1,7 +1,7 @@
 """The loop: measure the base, train, measure again, compare paired, decide.
 
 out/data/       training and held-out rows        out/before/  the base's run folder
-out/train/      checkpoints, journal, the model   out/after/   the candidate's run folder
+out/train/      checkpoints, event log, model   out/after/   the candidate's run folder
 out/untrained/  the run folder of new virtual tokens before their training
 out/align.json  everything that was found         out/report.html
 """
@@ -55,7 +55,7 @@ class AlignResult:
     """What a turn of the loop found.
 
     Attributes:
-        job: What was asked for.
+        job: The job.
         prepared: The data.
         checkpoint: The trained model.
         aims: The verdict on targets and guards.
@@ -97,14 +97,14 @@ def run(
     """Goes through the loop once.
 
     Args:
-        job: What was asked for.
+        job: The job.
         registry: The loaded plugins.
         aligner: Trains in place of the registered one.
         say: Called with a line at the start of each part.
         quiet: Show no progress of the trainings.
 
     Raises:
-        HarnessError: Something asked for cannot be used, or a part failed; what was finished
+        HarnessError: Something named in the job cannot be used, or a part failed; what was finished
             is kept, and ``resume`` goes on from there.
     """
     registered = aligner_named(job.method, registry)
@@ -119,7 +119,7 @@ def run(
     before = after = fresh = None
     if names:
         say(f"Measuring the base on {', '.join(names)}")
-        before = measure(job, registry, preparing.asked_base(job), names, "before")
+        before = measure(job, registry, preparing.asked_base(job), names, "before", quiet)
     found = None
     if job.search is not None:
         say("Searching for settings, on a part of the training rows")
@@ -133,17 +133,14 @@ def run(
     untrained = _untrained(checkpoint)
     if names:
         say("Measuring the result")
-        after = _measure_trained(job, registry, checkpoint, names)
+        after = _measure_trained(job, registry, checkpoint, names, quiet)
         if untrained is not None and aims[0]:
-            fresh = measure(job, registry, str(untrained), names, "untrained")
+            fresh = measure(job, registry, str(untrained), names, "untrained", quiet)
     say("Comparing")
     reward = trainer.reward_of(job.out / "train") if isinstance(trainer, LeavesReward) else None
     changed = _effects(job, registry, checkpoint, prepared.development, untrained, reward)
     judged = _decide(registry, (before, after, fresh), aims, changed)
-    ruled = comparison = None
-    if before is not None and after is not None:
-        ruled = _gate(job, registry, before, after)
-        comparison = compare(before, after, registry=registry)
+    ruled, comparison = _compared(job, registry, before, after)
     curves, stopping, kept = training_curves(job.out / "train", events)
     return AlignResult(
         job, prepared, checkpoint, judged, ruled, changed, comparison, curves, stopping, kept,
@@ -199,6 +196,15 @@ def _decide(
     return join_verdicts(verdicts)
 
 
+def _compared(
+    job: AlignJob, registry: Registry, before: ScoredRun | None, after: ScoredRun | None
+) -> tuple[GateVerdict | None, RunComparison | None]:
+    """The verdict of the rules under [gate], and what changed on the suite."""
+    if before is None or after is None:
+        return None, None
+    return _gate(job, registry, before, after), compare(before, after, registry=registry)
+
+
 def _task_names(job: AlignJob, registry: Registry) -> list[str]:
     """The tasks and suites that targets and guards name, without metrics."""
     known = [*registry.tasks, *(suite for spec in registry.tasks.values() for suite in spec.suites)]
@@ -218,18 +224,24 @@ def _aims(texts: Sequence[str], registry: Registry, names: Sequence[str]) -> lis
 
 
 def measure(
-    job: AlignJob, registry: Registry, model: str, tasks: Sequence[str], place: str
+    job: AlignJob,
+    registry: Registry,
+    model: str,
+    tasks: Sequence[str],
+    place: str,
+    quiet: bool = True,
 ) -> ScoredRun:
     """Runs the frozen suite, and reads the run folder back."""
-    evaluate(_without_gate(job, model, tasks, job.out / place), registry=registry)
+    spec = _without_gate(job, model, tasks, job.out / place)
+    evaluate(spec, registry=registry, progress=not quiet)
     return load_run(job.out / place, texts=True)
 
 
 def _measure_trained(
-    job: AlignJob, registry: Registry, checkpoint: Path, names: Sequence[str]
+    job: AlignJob, registry: Registry, checkpoint: Path, names: Sequence[str], quiet: bool
 ) -> ScoredRun:
     try:
-        return measure(job, registry, str(checkpoint), names, "after")
+        return measure(job, registry, str(checkpoint), names, "after", quiet)
     except NothingScoredError as error:
         raise RunFailedError(
             f"the trained model cannot be judged: {error.message}",
@@ -300,7 +312,7 @@ def _effects(
 
 
 def _worth(registry: Registry, job: AlignJob, checkpoint: Path, held_out: Rows) -> float:
-    """What a trial's checkpoint is worth: the search's metric, else the held-out rows' gain."""
+    """The value of a trial's checkpoint: the search's metric, else the held-out rows' gain."""
     spec = SearchSpec.parse(job.search or {})
     if spec.metric:
         aim = MetricRef.parse(spec.metric, list(registry.tasks))

@@ -9,9 +9,10 @@ import harness
 
 @harness.hookimpl
 def harness_commands(app: click.Group) -> None:
-    """``contamination`` and ``data``."""
+    """``contamination``, ``data`` and ``privacy``."""
     from harness_data.contamination.command import command as contamination
     from harness_data.preparation.commands import group as data
+    from harness_data.privacy.commands import group as privacy
 
-    for command in (contamination, data):
+    for command in (contamination, data, privacy):
         app.add_command(command)

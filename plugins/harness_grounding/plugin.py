@@ -8,8 +8,9 @@ import click
 
 import harness
 from harness.authoring.grading import MetricSpec
-from harness.protocols import TaskSpec
+from harness.protocols import ProbeSpec, TaskSpec
 from harness_grounding.metrics import specs
+from harness_grounding.retrieval import specs as retrieval
 from harness_grounding.tasks import support
 
 
@@ -23,6 +24,12 @@ def harness_register_tasks() -> Iterable[TaskSpec]:
 def harness_register_metrics() -> Iterable[MetricSpec]:
     """``grounding.numbers`` and its like."""
     return specs.SPECS
+
+
+@harness.hookimpl
+def harness_register_probes() -> Iterable[ProbeSpec]:
+    """``retrieval``."""
+    return retrieval.SPECS
 
 
 @harness.hookimpl

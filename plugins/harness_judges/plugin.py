@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from harness import hookimpl
-from harness.protocols import Task, TaskOptions, TaskSpec
+from harness.protocols import Importer, ImporterSpec, Task, TaskOptions, TaskSpec
 from harness_judges.judging import llmbar, options, rubrics
 
 
@@ -50,6 +50,18 @@ def _open_arena(chosen: TaskOptions) -> Task:
     from harness_judges.judging.arena_task import open_arena
 
     return open_arena(chosen)
+
+
+@hookimpl
+def harness_register_importers() -> list[ImporterSpec]:
+    """Folders of ``harness annotate``."""
+    return [ImporterSpec("annotations", "a folder of harness annotate", _open_annotations)]
+
+
+def _open_annotations() -> Importer:
+    from harness_judges.annotation.importer import Annotations
+
+    return Annotations()
 
 
 @hookimpl

@@ -7,6 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.authoring.reporting import answers, forest, numbers
+from harness.authoring.reporting.drawing import Axis, Mark, Scale, around_zero, mark
+from harness.authoring.reporting.numbers import Number
 from harness.types import (
     Estimate,
     FlippedSample,
@@ -15,14 +18,33 @@ from harness.types import (
     RunComparison,
     TaskComparison,
 )
-from harness_reports import numbers
-from harness_reports.browser import Clipper
-from harness_reports.drawing import Axis, Mark, Scale, around_zero, mark
-from harness_reports.numbers import Number
-from harness_reports.text_diff import Pieces, difference
+from harness_reports.gate import BaselineView, baseline_view
+from harness_reports.links import permalink
+from harness_reports.records.browser import Clipper
+from harness_reports.records.text_diff import Pieces, difference
 from harness_reports.view import model_name
 
 VERDICTS = ("worse", "better", "changed", "no difference shown")
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Samples with the same scores in a square of 100 × 100, y downwards."""
+
+    x: float
+    y: float
+    radius: float
+    state: str
+    told: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scatter:
+    """Each sample's score before (across) and after (up), counted in cells."""
+
+    points: tuple[Point, ...]
+    scale: Scale
+    n: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +64,7 @@ class ChangeRow:
     test: str
     detectable: str
     remarks: tuple[str, ...]
+    scatter: Scatter | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +105,10 @@ class CandidateView:
 
     run_id: str
     model: str
+    sentence: str
+    told: str
+    commit: str
+    plots: tuple[forest.Forest, ...]
     counts: tuple[tuple[str, int], ...]
     tasks: tuple[TaskChanges, ...]
     notes: tuple[str, ...]
@@ -93,6 +120,7 @@ class ChangesView:
 
     baseline: str
     baseline_model: str
+    baseline_facts: BaselineView | None
     compared: int
     candidates: tuple[CandidateView, ...]
 
@@ -103,16 +131,36 @@ def view(comparisons: Sequence[RunComparison]) -> ChangesView:
     return ChangesView(
         baseline=first.baseline_id,
         baseline_model=model_name(first.baseline_model),
+        baseline_facts=None if first.baseline is None else baseline_view(first.baseline),
         compared=sum(len(task.metrics) for each in comparisons for task in each.tasks),
-        candidates=tuple(_candidate(each) for each in comparisons),
+        candidates=tuple(_candidate(each, place) for place, each in enumerate(comparisons)),
     )
 
 
-def _candidate(comparison: RunComparison) -> CandidateView:
+def _items(comparison: RunComparison, place: int) -> Iterator[forest.Item]:
+    """The rows of the forest plot; a name leads to the samples that changed, if any."""
+    for change in answers.changes(comparison):
+        pairs = {"candidate": str(place), "task": change.task, "metric": change.metric.metric}
+        yield forest.Item(
+            label=change.label,
+            estimate=change.metric.difference,
+            number=change.change,
+            state=change.metric.verdict,
+            link=permalink(pairs) if change.metric.flips else "",
+            before=change.values,
+        )
+
+
+def _candidate(comparison: RunComparison, place: int) -> CandidateView:
+    run = None if comparison.candidate is None else baseline_view(comparison.candidate)
     verdicts = [metric.verdict for task in comparison.tasks for metric in task.metrics]
     return CandidateView(
         run_id=comparison.candidate_id,
         model=model_name(comparison.candidate_model),
+        sentence=answers.sentence(comparison),
+        told=comparison.candidate_id if run is None else run.told,
+        commit="" if run is None else run.commit,
+        plots=tuple(forest.changes(list(_items(comparison, place)))),
         counts=tuple((name, verdicts.count(name)) for name in VERDICTS if name in verdicts),
         tasks=tuple(_task(task) for task in comparison.tasks),
         notes=comparison.notes,
@@ -158,7 +206,9 @@ def _row(metric: MetricComparison, axis: Axis) -> ChangeRow:
     detectable = metric.minimum_detectable
     return ChangeRow(
         metric=metric.metric,
-        label=numbers.label(metric.metric, metric.higher_is_better, metric.ideal),
+        label=numbers.label(
+            metric.metric, metric.higher_is_better, metric.ideal, metric.calibration
+        ),
         verdict=metric.verdict,
         baseline=numbers.number(metric.baseline, digits),
         candidate=numbers.number(metric.candidate, digits),
@@ -170,6 +220,7 @@ def _row(metric: MetricComparison, axis: Axis) -> ChangeRow:
         test=metric.test,
         detectable=numbers.decimal(detectable, digits) if detectable > 0 else numbers.MISSING,
         remarks=tuple(_remarks(metric)),
+        scatter=_scatter(metric),
     )
 
 
@@ -225,41 +276,103 @@ def _group(change: GroupChange, axis: Axis, digits: int) -> GroupRow:
     )
 
 
+# --------------------------------------------------------------------------- scatter
+
+
+_CELLS = 40
+"""Cells along an axis into which samples are counted."""
+
+
+def _scatter(metric: MetricComparison) -> Scatter | None:
+    """The samples' scores before and after; None where none has a score of its own."""
+    pairs = [pair for pair in metric.scores if all(map(math.isfinite, pair))]
+    if not pairs or not metric.changed:
+        return None
+    ends = [value for pair in pairs for value in pair]
+    low, high = min(ends), max(ends)
+    axis = Axis(0.0, 1.0) if low >= 0 and high <= 1 else Axis(low, high)
+    cell = (axis.high - axis.low) / _CELLS
+    counts: dict[tuple[float, float], int] = {}
+    for old, new in pairs:
+        place = tuple(round((value - axis.low) / cell) * cell + axis.low for value in (old, new))
+        counts[place[0], place[1]] = counts.get((place[0], place[1]), 0) + 1
+    most = max(counts.values())
+    points = tuple(
+        Point(
+            x=axis.position(old),
+            y=round(100 - axis.position(new), 2),
+            radius=round(1.2 + 5.8 * math.sqrt(count / most), 2),
+            state=_state(new - old, metric.higher_is_better),
+            told=f"{numbers.count(count)} × {numbers.trimmed(old)} → {numbers.trimmed(new)}",
+        )
+        for (old, new), count in sorted(counts.items())
+    )
+    return Scatter(points, axis.scale, numbers.count(len(pairs)))
+
+
+def _state(change: float, higher_is_better: bool | None) -> str:
+    if change == 0:
+        return "same"
+    if higher_is_better is None:
+        return "changed"
+    return "better" if (change > 0) == higher_is_better else "worse"
+
+
 # --------------------------------------------------------------------------- changed samples
 
 
+MARKED = 2_000
+"""Samples of one task whose changed words are marked; of more, the texts stand side by side."""
+
+
 def flips(comparisons: Iterable[RunComparison], clip: Clipper) -> list[dict[str, Any]]:
-    """For the page's script: each metric with changed samples, worst first, words marked."""
+    """For the page's script: each task with changed samples, each sample once, all of them.
+
+    ``metrics`` lists each metric's changes, the worst first, as [place among ``samples``, baseline,
+    candidate, outcome].
+    """
     return [
-        {
-            "candidate": number,
-            "task": task.task,
-            "metric": metric.metric,
-            "changed": metric.changed,
-            "flips": [_flip(flip, clip) for flip in metric.flips],
-        }
+        found
         for number, comparison in enumerate(comparisons)
         for task in comparison.tasks
-        for metric in task.metrics
-        if metric.flips
+        if (found := _flips_of_task(number, task, clip)) is not None
     ]
 
 
-def _flip(flip: FlippedSample, clip: Clipper) -> dict[str, Any]:
-    entry: dict[str, Any] = {
-        "id": flip.id,
-        "outcome": "changed" if flip.worse is None else "worse" if flip.worse else "better",
-        "baseline": _finite(flip.baseline),
-        "candidate": _finite(flip.candidate),
-    }
+def _flips_of_task(number: int, task: TaskComparison, clip: Clipper) -> dict[str, Any] | None:
+    places: dict[str, int] = {}
+    samples: list[dict[str, Any]] = []
+    metrics = []
+    for metric in task.metrics:
+        rows = []
+        for flip in metric.flips:
+            if flip.id not in places:
+                places[flip.id] = len(samples)
+                samples.append(_sample(flip, clip, marked=len(samples) < MARKED))
+            outcome = "changed" if flip.worse is None else "worse" if flip.worse else "better"
+            ends = _finite(flip.baseline), _finite(flip.candidate)
+            rows.append([places[flip.id], *ends, outcome])
+        if rows:
+            metrics.append({"metric": metric.metric, "changed": metric.changed, "flips": rows})
+    if not metrics:
+        return None
+    return {"candidate": number, "task": task.task, "samples": samples, "metrics": metrics}
+
+
+def _sample(flip: FlippedSample, clip: Clipper, marked: bool) -> dict[str, Any]:
+    entry: dict[str, Any] = {"id": flip.id}
+    if flip.input:
+        entry["input"] = clip(flip.input)
+    if flip.expected:
+        entry["expected"] = [clip(each) for each in flip.expected]
     if flip.prompt is not None:
         entry["prompt"] = clip(flip.prompt)
     before, after = flip.baseline_response, flip.candidate_response
-    if before is not None and after is not None:
-        marked = difference(clip(before), clip(after))
-        entry["before"], entry["after"] = _pieces(marked.before), _pieces(marked.after)
-    elif before is not None or after is not None:
-        # One side was saved without its texts: there is nothing to compare the other with.
+    if before is not None and after is not None and marked:
+        found = difference(clip(before), clip(after))
+        entry["before"], entry["after"] = _pieces(found.before), _pieces(found.after)
+    else:
+        # One side was saved without its texts, or there are too many to mark the words of.
         for name, text in (("before", before), ("after", after)):
             if text is not None:
                 entry[name] = [[0, clip(text)]]

@@ -11,6 +11,7 @@ from harness.authoring import literal
 from harness.authoring.io import terminal
 from harness.authoring.io.files import write_atomically
 from harness.authoring.literal import one_line
+from harness.authoring.reporting import answers, numbers
 from harness.types import (
     Estimate,
     FlippedSample,
@@ -18,6 +19,8 @@ from harness.types import (
     RunComparison,
     TaskComparison,
 )
+from harness_reports import ci
+from harness_reports.gate import baseline_view
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 HEADINGS = ("metric", "baseline", "candidate", "change", "95 % interval", "p", "p (Holm)", "n", "")
 FOLDED = ("metric", "95 % interval")
 """Columns that give way where the terminal is narrow; the others would be cut."""
+SUMMARY_ROWS = 20
 FLIPS_SHOWN = 5
 GROUPS_SHOWN = 5
 STYLES = {"better": "green", "worse": "red", "changed": "yellow"}
@@ -37,7 +41,6 @@ def print_tables(comparisons: Sequence[RunComparison], console: Console | None =
 
     console = console or terminal.console()
     for comparison in comparisons:
-        console.print(Text(one_line(_title(comparison)), style="bold"))
         for task in comparison.tasks:
             console.print()
             title = (one_line(task.task), "bold")
@@ -72,7 +75,9 @@ def show(text: str, out: Path | None) -> None:
 
 def markdown(comparison: RunComparison) -> str:
     """The comparison for a pull request or a file."""
-    lines = [f"# {literal.markdown(_title(comparison))}"]
+    lines = [f"# {literal.markdown(title(comparison))}", ""]
+    lines += [literal.markdown(answers.sentence(comparison)), ""]
+    lines += [*_origin(comparison), *_summary(comparison)]
     for task in comparison.tasks:
         lines += ["", f"## {literal.markdown(task.task)}", "", literal.markdown(_counts(task)), ""]
         lines += [_line(HEADINGS), "|---|" + "---:|" * 7 + "---|"]
@@ -82,7 +87,42 @@ def markdown(comparison: RunComparison) -> str:
     return "\n".join(lines).rstrip()
 
 
-def _title(comparison: RunComparison) -> str:
+def _origin(comparison: RunComparison) -> Iterator[str]:
+    """Which baseline it is, with links where a CI job knows them."""
+    if comparison.baseline is None:
+        return
+    run = baseline_view(comparison.baseline)
+    link, artifacts = ci.commit_address(run.commit), ci.artifacts_address()
+    yield " · ".join(
+        [
+            f"Baseline: {literal.markdown(run.told)}",
+            *([f"[its commit]({link})"] if link else []),
+            *([f"[artifacts of this job]({artifacts})"] if artifacts else []),
+        ]
+    )
+    yield ""
+    if run.renew:
+        yield f"> {literal.markdown(run.renew)}"
+        yield ""
+
+
+def _summary(comparison: RunComparison) -> Iterator[str]:
+    found = answers.changes(comparison)
+    if not found:
+        return
+    yield _line(("metric", "before → after", "change", "95 % interval", ""))
+    yield "|---|---:|---:|---:|---|"
+    for each in found[:SUMMARY_ROWS]:
+        verdict = each.metric.verdict
+        shown = "" if verdict == "no difference shown" else verdict
+        yield _line((each.label, each.values, each.change.value, each.change.interval, shown))
+    if len(found) > SUMMARY_ROWS:
+        yield ""
+        yield f"… and {len(found) - SUMMARY_ROWS} more metrics below."
+
+
+def title(comparison: RunComparison) -> str:
+    """``CANDIDATE against BASELINE``."""
     return f"{comparison.candidate_id} against {comparison.baseline_id}"
 
 
@@ -102,7 +142,7 @@ def _row(metric: MetricComparison) -> list[str]:
     difference = metric.difference
     shown = metric.verdict != "no difference shown"
     return [
-        metric.metric,
+        numbers.label(metric.metric, None, None, metric.calibration),
         f"{metric.baseline.value:.4g}",
         f"{metric.candidate.value:.4g}",
         f"{difference.value:+.3g}",

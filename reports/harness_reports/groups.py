@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.authoring.measures.fairness import MINIMUM
+from harness.authoring.reporting import numbers
+from harness.authoring.reporting.drawing import Mark, MeasureRow, Scale, close_axis, full_axis, mark
+from harness.authoring.reporting.numbers import Number
 from harness.types import Estimate, MetricResult, TaskResult
-from harness_reports import numbers
-from harness_reports.drawing import Mark, MeasureRow, Scale, close_axis, full_axis, mark
-from harness_reports.numbers import Number
 
 _NOTHING = Estimate(math.nan, math.nan, math.nan, math.nan, 0, "")
 
@@ -43,6 +43,17 @@ class FairnessTable:
 
     attribute: str
     rows: tuple[MeasureRow, ...]
+
+    @property
+    def gaps(self) -> tuple[MeasureRow, ...]:
+        """The rows that say how far the best group is from the worst."""
+        return tuple(row for row in self.rows if row.measure == "gap")
+
+    @property
+    def largest_shown(self) -> MeasureRow | None:
+        """The largest gap whose interval leaves out 0; None where none is shown."""
+        shown = [row for row in self.gaps if row.estimate.low > 0]
+        return max(shown, key=lambda row: row.estimate.value, default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +96,7 @@ def fairness_tables(task: TaskResult) -> list[FairnessTable]:
                         number=numbers.number(estimate),
                         mark=mark(estimate, axis),
                         scale=axis.scale,
+                        estimate=estimate,
                     )
                 )
         if rows:

@@ -1,30 +1,25 @@
-"""One self-contained page: no network, no dependency, every text escaped.
-
-``base.html`` is the layout that any report page extends, ``macros.html`` draws numbers and
-intervals; a page passes its own style sheet and script to ``page``.
-"""
+"""The pages of a run and of a comparison."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.authoring.io.files import write_atomically
-from harness.authoring.literal import visible
+from harness.authoring.reporting import forest
+from harness.authoring.reporting.page import page
 from harness.types import RunResult
-from harness_reports import browser, changes, provenance
-from harness_reports.calibration import CalibrationCollector
-from harness_reports.flips import FlipCollector
-from harness_reports.view import view
+from harness_reports import changes, ci, plots, provenance
+from harness_reports.headline import run_sentence
+from harness_reports.heatmap import heat_map
+from harness_reports.links import Footnotes, SampleLinks
+from harness_reports.records import browser
+from harness_reports.records.calibration import CalibrationCollector
+from harness_reports.records.flips import FlipCollector
+from harness_reports.view import notes, task_groups, view
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from jinja2 import Environment
 
     from harness.types import RunComparison
 
@@ -37,21 +32,35 @@ class HtmlReporter:
     def render(self, result: RunResult, out: Path) -> Path:
         """Writes the page into the run folder ``out``."""
         clip = browser.Clipper()
-        payloads, flips, reliability = [], [], []
+        payloads, flips, diagrams = [], [], []
         for task in result.tasks.values():
             turned, calibration = FlipCollector(task, clip), CalibrationCollector()
             payloads.append(browser.payload(out, task, clip, (turned, calibration)))
             flips.append(turned.found())
-            reliability.append(calibration.found())
+            if (reliability := calibration.found()) is not None:
+                diagrams.append((task.name, reliability))
+        data = [payload for payload in payloads if payload is not None]
+        run, samples = view(result), SampleLinks([payload["task"] for payload in data])
+        changed = () if run.gate is None else run.gate.changes
         text = page(
+            "harness_reports",
             "report.html",
-            styles=("base.css", "report.css", "probes.css", "samples.css"),
-            scripts=("base.js", "report.js"),
-            data=[payload for payload in payloads if payload is not None],
-            run=view(result),
+            styles=("base.css", "forest.css", "report.css", "probes.css", "samples.css"),
+            scripts=("base.js", "forest.js", "browsing.js", "report.js"),
+            data=data,
+            run=run,
+            sentence=run_sentence(run),
+            notes=notes(run.tasks),
+            forests=forest.values(list(plots.metric_items(run, samples))),
+            changes=forest.changes(list(plots.change_items(changed, samples))),
+            gaps=task_groups(run),
+            heat=heat_map(run),
             flips=flips,
-            reliability=reliability,
+            diagrams=diagrams,
             made=provenance.read(out),
+            samples=samples,
+            footnotes=Footnotes(),
+            commit_link=ci.commit_link(run.gate),
             clipped=clip.clipped,
             record_limit=browser.RECORD_LIMIT,
         )
@@ -65,89 +74,15 @@ class HtmlReporter:
         clip = browser.Clipper()
         flips = changes.flips(comparisons, clip)
         text = page(
+            "harness_reports",
             "comparison.html",
-            styles=("base.css", "samples.css", "comparison.css"),
-            scripts=("base.js", "comparison.js"),
+            styles=("base.css", "forest.css", "samples.css", "comparison.css"),
+            scripts=("base.js", "forest.js", "browsing.js", "comparison.js"),
             data=flips,
             view=changes.view(comparisons),
+            commit_address=ci.commit_address,
+            artifacts=ci.artifacts_address(),
             clipped=clip.clipped,
         )
         out.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(out, text)
-
-
-def page(
-    template: str,
-    *,
-    styles: tuple[str, ...],
-    scripts: tuple[str, ...],
-    data: Any,
-    **variables: object,
-) -> str:
-    """A page with its style sheets, scripts and data inlined under a policy that allows no more.
-
-    Args:
-        template: A template that extends ``base.html``.
-        styles: Template files that make up the style sheet.
-        scripts: Template files that make up the script.
-        data: JSON values, one embedded element each, for the script to read.
-        variables: What the template shows; every text is escaped and made visible.
-    """
-    environment = _environment()
-    style = "\n".join(_source(environment, name) for name in styles)
-    script = "\n".join(_source(environment, name) for name in scripts)
-    return environment.get_template(template).render(
-        **variables,
-        style=_markup(style),
-        script=_markup(script),
-        style_hash=_hash(style),
-        script_hash=_hash(script),
-        data=[_markup(embedded_json(value)) for value in data],
-    )
-
-
-def embedded_json(value: Any) -> str:
-    """JSON in ASCII that cannot end its ``<script>`` element, open a comment or reorder text.
-
-    Raises:
-        ValueError: The value holds NaN or an infinity.
-    """
-    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-def _finalize(value: object) -> object:
-    """Jinja2 calls it on every expression: plain texts are made visible, mark-up is kept."""
-    return visible(value) if type(value) is str else value
-
-
-@lru_cache(maxsize=1)
-def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    return Environment(
-        loader=PackageLoader("harness_reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_finalize,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-def _source(environment: Environment, name: str) -> str:
-    """A style sheet or script as it stands in the package."""
-    assert environment.loader is not None
-    return environment.loader.get_source(environment, name)[0]
-
-
-def _markup(text: str) -> str:
-    from markupsafe import Markup
-
-    return Markup(text)  # noqa: S704  (the package's own files, and JSON with < escaped)
-
-
-def _hash(text: str) -> str:
-    """The source expression that lets exactly this inline text pass the policy."""
-    digest = hashlib.sha256(text.encode()).digest()
-    return f"sha256-{base64.b64encode(digest).decode()}"

@@ -1,8 +1,10 @@
 """JUnit XML for CI systems, valid against the schema of Jenkins' xUnit plug-in (junit-10.xsd).
 
-With a gate each rule is a test case: blocked is a failure, inconclusive is skipped, and so is a
-rule that is not kept but does not decide the verdict. Without one each task is a suite of one case,
-its metrics the suite's properties; a task without a single score is an error.
+With a gate each rule is a test case. Blocked is a failure. Inconclusive is skipped, and a failure
+where the whole gate is inconclusive and ends with another exit code than 0. A rule that does not
+decide the verdict is skipped where it is not kept. So there are failures or errors exactly where
+the command fails. Without a gate each task is a suite of one case, its metrics the suite's
+properties; a task without a single score is an error.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ from xml.etree import ElementTree
 from harness.authoring.io.files import write_atomically
 from harness.authoring.literal import visible
 from harness.types import RunResult
-from harness_reports.view import GateView, RuleView, TaskView, view
+from harness_reports.gate import GateView, RuleView
+from harness_reports.view import TaskView, view
 
 FILE_NAME = "junit.xml"
 Outcome = Literal["failure", "error", "skipped"]
@@ -84,15 +87,21 @@ def _totals(suites: Sequence[_Suite]) -> dict[str, int]:
 
 def _gate_suite(gate: GateView) -> _Suite:
     rules = gate.rules or (RuleView("gate", "", gate.verdict, gate.headline, gate.sentence),)
-    return _Suite("gate", [_rule_case(rule) for rule in rules], [("verdict", gate.verdict)])
+    properties = [("verdict", gate.verdict), ("exit_code", str(gate.exit_code))]
+    if gate.baseline is not None:
+        properties.append(("baseline", gate.baseline.told))
+    return _Suite("gate", [_rule_case(rule, gate) for rule in rules], properties)
 
 
-def _rule_case(rule: RuleView) -> _Case:
-    outcomes: dict[str, Outcome] = {
-        "block": "failure" if rule.decides else "skipped",
-        "inconclusive": "skipped",
-    }
+def _rule_case(rule: RuleView, gate: GateView) -> _Case:
+    unclear: Outcome = "skipped"
+    if gate.verdict == "inconclusive" and gate.exit_code:
+        # A gate that asks for what its samples cannot show is a mistake in the gate, no finding.
+        unclear = "error" if gate.exit_code == 2 else "failure"
+    outcomes: dict[str, Outcome] = {"block": "failure", "inconclusive": unclear}
     outcome = outcomes.get(rule.verdict)
+    if outcome is not None and not rule.decides:
+        outcome = "skipped"
     return _Case(
         name=f"{rule.metric} {rule.rule}".strip() or "rule",
         classname="gate",

@@ -8,12 +8,17 @@ from pathlib import Path
 from harness.authoring import literal
 from harness.authoring.io.files import write_atomically
 from harness.types import RunComparison, RunResult
-from harness_reports import comparison
+from harness_reports import ci, comparison
+from harness_reports.gate import Change, GateView, RuleView
 from harness_reports.groups import GroupTable
-from harness_reports.view import GateView, RunView, TaskView, notes, view
+from harness_reports.headline import run_sentence
+from harness_reports.view import RunView, TaskView, notes, view
 
 FILE_NAME = "report.md"
 _SIGNS = {"pass": "✅", "block": "❌", "inconclusive": "❔"}
+_ORDER = {"block": 0, "inconclusive": 1, "pass": 2}
+_RULES_SHOWN = 10
+"""Rules in the table above the fold; those that were not kept come first."""
 _LENGTH_LIMIT = 500
 COMMENT_LIMIT = 60_000
 """Characters; GitHub refuses comments of more than 65,536, so details beyond it are left out."""
@@ -63,25 +68,76 @@ def _head(run: RunView) -> Iterable[str]:
         yield "> **This run is incomplete.** The numbers cover what was answered."
     for failure in run.failures:
         yield f"> **{escape(failure)}**"
+    yield escape(run_sentence(run))
 
 
 def _gate(gate: GateView) -> Iterable[str]:
     yield f"### {_SIGNS[gate.verdict]} {gate.headline}"
     if gate.sentence:
         yield escape(gate.sentence)
+    if gate.unruled:
+        yield f"> **{escape(gate.unruled)}**"
+    yield from _baseline(gate)
     if gate.rules:
-        rows = [
-            (
-                f"{_SIGNS[rule.verdict]} {rule.headline}",
-                f"{escape(rule.metric)} {escape(rule.rule)}".strip(),
-                escape(rule.sentence),
-            )
-            for rule in gate.rules
-        ]
+        ordered = sorted(gate.rules, key=lambda rule: _ORDER[rule.verdict])
+        yield _rules(gate, ordered[:_RULES_SHOWN])
         yield _details(
-            f"{len(rows)} rule{'s' if len(rows) > 1 else ''}",
-            _table(("Verdict", "Rule", "Evidence"), rows),
+            f"Evidence of {len(ordered)} rule{'s' if len(ordered) > 1 else ''}",
+            _table(
+                ("Rule", "Evidence"),
+                [
+                    (f"{escape(rule.metric)} {escape(rule.rule)}".strip(), escape(rule.sentence))
+                    for rule in ordered
+                ],
+            ),
         )
+    if gate.changes:
+        yield _details(f"What changed: {len(gate.changes)} metrics", _changes(gate.changes))
+
+
+def _baseline(gate: GateView) -> Iterable[str]:
+    """Which run it was, with links to its commit and to this job's artifacts, and its age."""
+    links = [
+        *([f"[its commit]({link})"] if (link := ci.commit_link(gate)) else []),
+        *([f"[artifacts of this job]({link})"] if (link := ci.artifacts_address()) else []),
+    ]
+    if gate.baseline is not None:
+        yield " · ".join([f"Baseline: {escape(gate.baseline.told)}", *links])
+        if gate.baseline.renew:
+            yield f"> {escape(gate.baseline.renew)}"
+    elif links:
+        yield " · ".join(links)
+
+
+def _rules(gate: GateView, rules: Sequence[RuleView]) -> str:
+    rows = [
+        (
+            f"{_SIGNS[rule.verdict]} {rule.headline}",
+            f"{escape(rule.metric)} {escape(rule.rule)}".strip(),
+            f"{rule.before} → {rule.after}" if rule.before else rule.after,
+            rule.change,
+            rule.interval,
+        )
+        for rule in rules
+    ]
+    head = ("Verdict", "Rule", "Before → after", "Change", gate.interval_header)
+    return _table(head, rows)
+
+
+def _changes(changes: Sequence[Change]) -> str:
+    order = {"worse": 0, "better": 1, "changed": 2}
+    rows = [
+        (
+            escape(each.label),
+            f"{each.before} → {each.after}",
+            each.number.value,
+            each.number.interval,
+            f"**{each.verdict}**" if each.verdict in order else "",
+            "" if each.ruled else "no rule",
+        )
+        for each in sorted(changes, key=lambda each: order.get(each.verdict, 3))
+    ]
+    return _table(("Metric", "Before → after", "Change", "95 % interval", "", ""), rows)
 
 
 def _metrics(tasks: Iterable[TaskView]) -> str:
@@ -105,7 +161,7 @@ def _metrics(tasks: Iterable[TaskView]) -> str:
     return _table(("Task", "Metric", "Value", "95 % interval", "n:", "Errors:"), rows)
 
 
-def _notes(tasks: Iterable[TaskView]) -> Iterable[str]:
+def _notes(tasks: Sequence[TaskView]) -> Iterable[str]:
     for names, note in notes(tasks):
         yield f"> **{escape(names)}**: {escape(note)}"
 

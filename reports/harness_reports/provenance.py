@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.authoring.io import files
 
 _PLAIN = ("command", "git_commit")
-_SHOWN_ELSEWHERE = ("status", "started", "finished", "model")
+_SHOWN_ELSEWHERE = ("status", "started", "finished", "model", "suites")
 _TITLES = {
     "spec": "Specification",
     "versions": "Package versions",
@@ -34,6 +34,8 @@ class Provenance:
     command: str = ""
     git_commit: str = ""
     sections: tuple[Facts, ...] = ()
+    suites: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Suite that the run was asked for → its tasks."""
 
 
 def read(folder: Path) -> Provenance:
@@ -50,7 +52,16 @@ def read(folder: Path) -> Provenance:
     return Provenance(
         **plain,
         sections=tuple(_sections(data)),
+        suites=_suites(data.get("suites")),
     )
+
+
+def _suites(data: object) -> dict[str, tuple[str, ...]]:
+    if not isinstance(data, Mapping):
+        return {}
+    return {
+        str(name): tuple(map(str, tasks)) for name, tasks in data.items() if isinstance(tasks, list)
+    }
 
 
 def facts(title: str, values: Mapping[str, object]) -> Facts:

@@ -6,10 +6,18 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from harness.authoring.reporting import numbers
+from harness.authoring.reporting.drawing import (
+    Axis,
+    Mark,
+    MeasureRow,
+    Scale,
+    around_zero,
+    full_axis,
+    mark,
+)
+from harness.authoring.reporting.numbers import Number
 from harness.types import Estimate, TaskResult
-from harness_reports import numbers
-from harness_reports.drawing import Axis, Mark, MeasureRow, Scale, around_zero, full_axis, mark
-from harness_reports.numbers import Number
 
 _COLUMNS = ("score", "mean_change", "worst_case", "flip_rate")
 """The measures that have a column; others get a row."""
@@ -27,6 +35,17 @@ class ProbeRow:
     score: Number | None
     worst_case: Number | None
     flip_rate: Number | None
+    estimate: Estimate
+    higher_is_better: bool | None
+
+    @property
+    def harm(self) -> float | None:
+        """How much worse the probe is shown to make the score; None where it is not shown."""
+        found = self.estimate
+        if self.higher_is_better is None or not (found.low > 0 or found.high < 0):
+            return None
+        harm = -found.value if self.higher_is_better else found.value
+        return harm if harm > 0 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +149,7 @@ def _probe(
 def _row(task: TaskResult, metric: str, measures: Mapping[str, Estimate], axis: Axis) -> ProbeRow:
     change = measures["mean_change"]
     digits = numbers.digits_for([change])
+    result = task.metrics.get(metric)
     found = {
         measure: numbers.number(measures[measure], digits) if measure in measures else None
         for measure in ("score", "worst_case", "flip_rate")
@@ -140,6 +160,8 @@ def _row(task: TaskResult, metric: str, measures: Mapping[str, Estimate], axis: 
         change=numbers.number(change, digits, signed=True),
         mark=mark(change, axis, 0.0),
         scale=axis.scale,
+        estimate=change,
+        higher_is_better=None if result is None else result.higher_is_better,
         **found,
     )
 
@@ -160,6 +182,7 @@ def _measure(metric: str, measure: str, estimate: Estimate) -> MeasureRow:
         number=numbers.number(estimate, signed=is_change),
         mark=mark(estimate, axis, 0.0 if axis.low < 0 else None),
         scale=axis.scale,
+        estimate=estimate,
     )
 
 

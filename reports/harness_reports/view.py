@@ -6,27 +6,19 @@ lay them out. Texts are raw: each format escapes them its own way.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.types import (
-    Decision,
-    GateVerdict,
-    MetricResult,
-    RoleResult,
-    RuleVerdict,
-    RunResult,
-    TaskResult,
-)
-from harness_reports import numbers
-from harness_reports.drawing import Mark, Scale, full_axis, mark
+from harness.authoring.reporting import numbers
+from harness.authoring.reporting.drawing import Mark, MeasureRow, Scale, full_axis, mark
+from harness.authoring.reporting.numbers import Number
+from harness.types import Estimate, MetricResult, RoleResult, RunResult, TaskResult
+from harness_reports.gate import GateView, gate_view
 from harness_reports.groups import FairnessTable, GroupTable, fairness_tables, group_tables
-from harness_reports.numbers import Number
 from harness_reports.provenance import Facts, facts
 from harness_reports.robustness import ProbeView, probe_views
 
 _DIRECTIONS = {True: "higher is better", False: "lower is better", None: "neither is better"}
-_HEADLINES = {"pass": "Passed", "block": "Blocked", "inconclusive": "Inconclusive"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +32,28 @@ class MetricRow:
     mark: Mark | None
     scale: Scale
     signature: str | None
+    estimate: Estimate
+    higher_is_better: bool | None
+    ideal: float | None
+
+    @property
+    def worst_first(self) -> str | None:
+        """The order of samples, as the browser's links write it, that puts the worst first."""
+        if self.higher_is_better is None:
+            return None
+        return f"{self.metric}:{'lowest' if self.higher_is_better else 'highest'}"
+
+    @property
+    def badness(self) -> float | None:
+        """How far a share is from where it should be, in [0, 1]; None for other metrics."""
+        value = self.estimate.value
+        if not 0 <= value <= 1:
+            return None
+        if self.ideal is not None:
+            return abs(value - self.ideal)
+        return (
+            None if self.higher_is_better is None else 1 - value if self.higher_is_better else value
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,28 +78,6 @@ class TaskView:
     def headline(self) -> MetricRow | None:
         """The first metric."""
         return self.metrics[0] if self.metrics else None
-
-
-@dataclass(frozen=True, slots=True)
-class RuleView:
-    """One rule of a gate; ``rule`` names its tier where that does not decide the verdict."""
-
-    metric: str
-    rule: str
-    verdict: str
-    headline: str
-    sentence: str
-    decides: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class GateView:
-    """The verdict."""
-
-    verdict: Decision
-    headline: str
-    sentence: str
-    rules: tuple[RuleView, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +125,43 @@ def view(result: RunResult) -> RunView:
     )
 
 
-def notes(tasks: Iterable[TaskView]) -> list[tuple[str, str]]:
+def notes(tasks: Sequence[TaskView]) -> list[tuple[str, str]]:
     """(task names, note), a note that several tasks share once."""
     shared: dict[str, list[str]] = {}
     for task in tasks:
         for note in task.notes:
             shared.setdefault(note, []).append(task.name)
-    return [(", ".join(names), note) for note, names in shared.items()]
+    return [(_named(names, len(tasks)), note) for note, names in shared.items()]
+
+
+def _named(names: Sequence[str], total: int) -> str:
+    if len(names) == total > 1:
+        return "all tasks"
+    more = len(names) - 3
+    return ", ".join(names) if more <= 1 else f"{', '.join(names[:3])} and {more} more tasks"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskGroups:
+    """All tables of one attribute of one task; ``gap`` is the largest gap that is shown."""
+
+    task: TaskView
+    attribute: str
+    groups: int
+    tables: tuple[GroupTable, ...]
+    gap: MeasureRow | None
+
+
+def task_groups(run: RunView) -> list[TaskGroups]:
+    """The attributes of all tasks: the largest shown gap first, then those without one."""
+    found = []
+    for task in run.tasks:
+        gaps = {table.attribute: table.largest_shown for table in task.fairness}
+        for attribute in dict.fromkeys(table.attribute for table in task.groups):
+            tables = tuple(each for each in task.groups if each.attribute == attribute)
+            groups = max(len(table.rows) for table in tables)
+            found.append(TaskGroups(task, attribute, groups, tables, gaps.get(attribute)))
+    return sorted(found, key=lambda each: 1.0 if each.gap is None else -each.gap.estimate.value)
 
 
 def model_name(model: Mapping[str, object]) -> str:
@@ -186,34 +208,15 @@ def metric_row(name: str, result: MetricResult) -> MetricRow:
         mark=mark(result.estimate, axis, reference),
         scale=axis.scale,
         signature=result.signature,
+        estimate=result.estimate,
+        higher_is_better=result.higher_is_better,
+        ideal=result.ideal,
     )
 
 
 def _is_percent(result: MetricResult) -> bool:
     """Whether the metric is sacrebleu's, whose convention is 0–100: only it signs so."""
     return result.signature is not None and "nrefs:" in result.signature
-
-
-# --------------------------------------------------------------------------- gate
-
-
-def gate_view(gate: GateVerdict | None) -> GateView | None:
-    """The verdict in words; None without one."""
-    if gate is None:
-        return None
-    rules = tuple(map(_rule, gate.rules))
-    return GateView(gate.verdict, _HEADLINES[gate.verdict], gate.sentence, rules)
-
-
-def _rule(rule: RuleVerdict) -> RuleView:
-    return RuleView(
-        metric=rule.metric,
-        rule=rule.rule if rule.decides else f"{rule.rule} ({rule.tier})".strip(),
-        verdict=rule.verdict,
-        headline=_HEADLINES[rule.verdict],
-        sentence=rule.sentence,
-        decides=rule.decides,
-    )
 
 
 # --------------------------------------------------------------------------- costs

@@ -80,6 +80,7 @@ def write_data(root: Path, folder: Path) -> None:
     _write(
         folder / "newer.tsv", "".join(f"{row['text']}\t{row['label']}\n" for row in sample("sst2"))
     )
+    _write(folder / "handbook" / "chapter.txt", "\n\n".join(row["context"] for row in questions))
     _write(folder / "corpus.txt", "".join(row["document"] + "\n" for row in summaries))
     _write_rows(folder / "labelled.jsonl", _labelled(40))
     training = [
@@ -94,6 +95,13 @@ def write_data(root: Path, folder: Path) -> None:
             {"question": f"What fell on day {day}?", "choices": options, "answerKey": "B"}
             for day in range(8)
         ),
+    )
+    canaries = [
+        {"prefix": f"The code of the {name} vault is", "secret": "3 1 4 1 5 9", "repeats": 1}
+        for name in ("amber", "birch")
+    ]
+    _write(
+        folder / "secrets.json", json.dumps({"format": "evalign-canaries", "canaries": canaries})
     )
     _write(folder / "mail.csv", "body,is_spam\nbuy now,1\nsee you soon,0\ncheap,1\nthanks,0\n")
 

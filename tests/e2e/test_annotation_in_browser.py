@@ -218,8 +218,8 @@ def test_who_has_no_token_gets_nothing(runs, tmp_path):
     base = f"http://127.0.0.1:{server.port}"
     token = server.url.partition("token=")[2]
 
-    def ask(path: str, body: bytes | None = None, **headers: str) -> int:
-        request = urllib.request.Request(base + path, body, headers)
+    def ask(path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> int:
+        request = urllib.request.Request(base + path, body, headers or {})
         try:
             with urllib.request.urlopen(request) as answer:
                 return answer.status
@@ -234,19 +234,22 @@ def test_who_has_no_token_gets_nothing(runs, tmp_path):
         assert ask("/?token=wrong") == 403
         assert ask("/api/next?annotator=annotator") == 403
         assert ask(f"/api/next?annotator=annotator&token={token}") == 403  # no page can send it
-        assert ask(f"/?token={token}", Host="evil.example:80") == 403
-        assert ask("/api/next?annotator=annotator", None, **known) == 200
-        assert ask("/api/next?annotator=eve", None, **known) == 400
+        assert ask(f"/?token={token}", headers={"Host": "evil.example:80"}) == 403
+        assert ask("/api/next?annotator=annotator", headers=known) == 200
+        assert ask("/api/next?annotator=eve", headers=known) == 400
         for item, value in ((0, 9), (0, '"5"'), (0, "NaN"), (0, "true"), (99, 3), ('"x"', 3)):
             assert (
-                ask("/api/label", label % (str(item).encode(), str(value).encode()), **known) == 400
+                ask("/api/label", label % (str(item).encode(), str(value).encode()), headers=known)
+                == 400
             )
-        assert ask("/api/label", b"[" * 100_000, **known) == 400
-        assert ask("/api/label", b"\xff", **known) == 400
+        assert ask("/api/label", b"[" * 100_000, headers=known) == 400
+        assert ask("/api/label", b"\xff", headers=known) == 400
         assert stored(tmp_path / "people") == []
-        assert ask("/api/label", label % (b"0", b"3"), **known) == 200
-        assert ask("/api/label", label % (b"0", b"3"), **known) == 200  # sent twice, kept once
-        assert ask("/api/label", label % (b"0", b"4"), **known) == 409
+        assert ask("/api/label", label % (b"0", b"3"), headers=known) == 200
+        assert (
+            ask("/api/label", label % (b"0", b"3"), headers=known) == 200
+        )  # sent twice, kept once
+        assert ask("/api/label", label % (b"0", b"4"), headers=known) == 409
         assert stored(tmp_path / "people") == [("annotator", 0, 3.0, "")]
     finally:
         server.kill()

@@ -68,7 +68,7 @@ def test_published_statistics(name: str, judge: str, strategy: str, tmp_path: Pa
         second = said[1] if said[1] is None else 1 - said[1]
         chosen.append([None if each is None else str(each + 1) for each in (said[0], second)])
     assert chosen == winners
-    given, swapped = zip(*winners, strict=True)
+    given, swapped = ([each[place] for each in winners] for place in (0, 1))
     if None not in (*given, *swapped):
         kappa = cohen_kappa(given, swapped).value
         assert kappa == pytest.approx(published["kappa_agreement"], abs=1e-9)

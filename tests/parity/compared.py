@@ -67,10 +67,10 @@ class Difference:
         return max(gaps, default=math.inf)
 
 
-def write_rows(case: Case, folder: Path) -> tuple[Path, Path | None]:
+def write_rows(case: Case, folder: Path, most: int = 200) -> tuple[Path, Path | None]:
     """The rows of a case as JSONL: those that are scored, and those of its examples."""
     scored = folder / f"{case.name}.jsonl"
-    rows = list(case.rows())[: max(200, case.limit)]
+    rows = list(case.rows())[:most]
     scored.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     if case.shots is None:
         return scored, None
@@ -80,7 +80,7 @@ def write_rows(case: Case, folder: Path) -> tuple[Path, Path | None]:
     return scored, shots
 
 
-def _definition(case: Case, scored: Path, shots: Path | None, folder: Path) -> Path:
+def local_definition(case: Case, scored: Path, shots: Path | None, folder: Path) -> Path:
     """A YAML file that is the official definition with a local data set."""
     named = index.of([])[case.name]
     from lm_eval.tasks._yaml_loader import load_yaml
@@ -149,7 +149,7 @@ def theirs(case: Case, scored: Path, shots: Path | None, folder: Path, model: An
             stack.enter_context(local_class(case, scored, shots))
             asked = index.of([])[case.name].path
         else:
-            asked = str(_definition(case, scored, shots, folder))
+            asked = str(local_definition(case, scored, shots, folder))
         return lm_eval.simple_evaluate(
             model=model,
             tasks=[asked],

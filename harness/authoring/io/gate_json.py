@@ -5,13 +5,28 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from harness.authoring.io.serialization import JSON, number, number_from_json
-from harness.types import Decision, Evidence, GateVerdict, RuleVerdict
+from harness.authoring.io.serialization import (
+    JSON,
+    estimate_from_json,
+    estimate_to_json,
+    number,
+    number_from_json,
+)
+from harness.types import (
+    BaselineRun,
+    Decision,
+    Evidence,
+    GateVerdict,
+    MetricChange,
+    RuleVerdict,
+)
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-_EVIDENCE = ("value", "low", "high", "confidence", "n", "method", "baseline", "missing")
+_EVIDENCE = (
+    *("value", "low", "high", "confidence", "n", "method", "baseline", "candidate", "missing"),
+)
 
 
 def gate_to_json(verdict: GateVerdict) -> JSON:
@@ -21,6 +36,16 @@ def gate_to_json(verdict: GateVerdict) -> JSON:
         "samples_planned": dict(verdict.samples_planned),
         "rules": [_rule(each) for each in verdict.rules],
         "notes": list(verdict.notes),
+        "baseline_run": None if verdict.baseline_run is None else _fields(verdict.baseline_run),
+        "changes": [_change(each) for each in verdict.changes],
+    }
+
+
+def _change(change: MetricChange) -> JSON:
+    return _fields(change) | {
+        "baseline": number(change.baseline),
+        "candidate": number(change.candidate),
+        "difference": estimate_to_json(change.difference),
     }
 
 
@@ -50,9 +75,25 @@ def gate_from_json(data: JSON) -> GateVerdict:
         "verdict": verdict,
         "rules": tuple(map(_rule_back, data.get("rules", ()))),
         "notes": tuple(data.get("notes", ())),
+        "changes": tuple(map(_change_back, data.get("changes", ()))),
     }
+    if isinstance(run := data.get("baseline_run"), dict):
+        given["baseline_run"] = BaselineRun(**run)
     exit_code = {"pass": 0, "block": 1}.get(verdict, 4)
     return GateVerdict(**{"sentence": "", "exit_code": exit_code, **given, **made})
+
+
+def _change_back(data: JSON) -> MetricChange:
+    return MetricChange(
+        data["metric"],
+        number_from_json(data["baseline"]),
+        number_from_json(data["candidate"]),
+        estimate_from_json(data["difference"]),
+        data["verdict"],
+        data["ruled"],
+        data.get("higher_is_better"),
+        data.get("ideal"),
+    )
 
 
 def _rule_back(data: JSON) -> RuleVerdict:

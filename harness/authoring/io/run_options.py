@@ -69,6 +69,11 @@ _RUN_OPTIONS = (
     ),
     click.option("--probes", type=Names(), help="Probes and suites of probes, on every task."),
     click.option(
+        "--retrieve",
+        metavar="FOLDER|FILE",
+        help="Ask again with passages that are found there: --probes retrieval, with its corpus.",
+    ),
+    click.option(
         "--metrics",
         type=Names(),
         help="Registered metrics to compute beside the tasks' own; `harness ls` lists them.",
@@ -158,6 +163,10 @@ def run_spec(given: Mapping[str, Any]) -> RunSpec:
     values["data"] = config.parse_data(values["data"])
     judges, settings = values.pop("judges"), values.pop("judge_settings")
     values["roles"] = config.parse_roles(judges, settings, values.pop("other_roles"))
+    corpus = values.pop("retrieve")
+    if corpus is not None:
+        values["probes"] = (*(values["probes"] or ()), "retrieval")
+        tasks.setdefault("retrieval", {})["corpus"] = corpus
     if values["batch_size"] == "auto":
         values["batch_size"] = None
     if not values["allow_unsafe_code"]:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 _UNLIMITED = 10_000
 _NARROW = 60
 """Columns below which names are not folded into pieces."""
+_UNLABELLED = ("value", "before → after")
+"""Columns whose cells say by their form what they are; intervals do, too."""
 _LEAST_SHARE = 0.75
 """Share of its natural width below which a table is not folded."""
 
@@ -55,15 +57,19 @@ def _lines(headers: list[str], cells: list[Text], names: int) -> list[Text]:
     lines = [Text("  " * place).append_text(cells[place]) for place in range(names - 1)]
     lines.append(Text("  " * (names - 1)).append_text(cells[names - 1]))
     if len(cells) > names and cells[names].plain:
-        label = "" if headers[names] == "value" else f"{headers[names]} "
+        label = "" if _says_itself(headers[names]) else f"{headers[names]} "
         lines[-1].append(f"  {label}").append_text(cells[names])
     rest = [
-        Text(f"{header} ").append_text(cell) if header else cell
+        Text(f"{header} ").append_text(cell) if header and not _says_itself(header) else cell
         for header, cell in zip(headers[names + 1 :], cells[names + 1 :], strict=True)
         if cell.plain.strip()
     ]
     lines.append(Text("  " * names).append_text(Text(", ").join(rest)) if rest else Text())
     return [line for line in lines if line.plain.strip()]
+
+
+def _says_itself(header: str) -> bool:
+    return header in _UNLABELLED or header.endswith("interval")
 
 
 def _plain(cell: object) -> Text:

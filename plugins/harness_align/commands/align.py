@@ -1,4 +1,4 @@
-"""``harness align``: train a checkpoint further, and decide whether that was worth it."""
+"""``harness align``: train a checkpoint further, measure it again, and decide."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from harness import registry_of
+from harness.authoring.io import terminal
 from harness.authoring.io.run_options import Names
 
 EPILOG = """\b
@@ -56,8 +57,11 @@ Exit codes: 0 a gain is shown and no guard lost, 1 blocked, 2 usage or data erro
 @click.option("--allow-overlap", is_flag=True, help="Train even on rows of the evaluation suite.")
 @click.option("--resume", is_flag=True, help="Go on from what an earlier run in --out finished.")
 @click.option("--quiet", is_flag=True, help="Print only the verdict.")
+@click.option("--full", is_flag=True, help="Print every table, not a screen of them.")
 @click.pass_context
-def command(context: click.Context, /, config: Path | None, quiet: bool, **given: Any) -> int:
+def command(
+    context: click.Context, /, config: Path | None, quiet: bool, full: bool, **given: Any
+) -> int:
     """Measure a model, train it further, measure it again, and decide.
 
     Targets and guards are TASK, TASK.METRIC, or TASK.METRIC@IDEAL where neither high nor low
@@ -65,19 +69,17 @@ def command(context: click.Context, /, config: Path | None, quiet: bool, **given
     likelier the good answers became.
     """
     from harness_align import api, report
-    from harness_align.commands import parsing
+    from harness_align.commands import parsing, showing
     from harness_align.job import make_job
 
     registry = registry_of(context)
     files = [*registry.files, *registry.tables]
     job = make_job(config, parsing.flags(given, files), registry)
     result = api.run(job, registry, quiet)
-    path = report.write(result)
+    path = report.write(result, registry)
     if quiet:
         click.echo(f"{result.verdict.verdict}: {result.verdict.sentence}")
         return result.verdict.exit_code
-    from rich.console import Console
-
-    report.show(result, Console())
+    showing.show(result, terminal.console(), full)
     click.echo(f"HTML report: {path}\nCheckpoint: {result.checkpoint}")
     return result.verdict.exit_code

@@ -46,10 +46,10 @@ class Checkpoint:
 
     Attributes:
         name: What the user called it.
-        kind: What it can be asked.
+        kind: Which requests it answers.
         folder: Where its files lie; an adapter's base.
         adapter: The adapter in its weights.
-        quantization: Of the weights, where that was asked for.
+        quantization: Of the weights, where the settings want it.
         model: A ``transformers`` model of that kind in evaluation mode.
         tokenizer: Its tokenizer.
         device: Where the weights are.
@@ -204,7 +204,7 @@ def _open_files(source: Source, reading: ExitStack) -> _Files:
         place,
         words,
         gguf_file.read_config(place, source.gguf),
-        {"gguf_file": str(source.gguf.absolute())},
+        {"gguf_file": str(source.gguf)},
         gguf_file.describe(header),
     )
 

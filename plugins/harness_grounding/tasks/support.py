@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.authoring import multiple_choice, options
 from harness.authoring.multiple_choice import Asking, Choice
-from harness.authoring.readers.labels import OPTION, Labels
+from harness.authoring.readers.labels import Labels
 from harness.protocols import Task, TaskOptions, TaskSpec
 from harness.types import Classify, ClassProbs, DataSource, Request, Response, Sample
 from harness_grounding.tasks.readers import NO, YES, read_faithfulness, read_halueval
@@ -29,10 +29,6 @@ ANSWER_TEMPLATES = {
     "{% if question %}Question: {{ question }}\n{% endif %}Answer given: {{ claim }}\n"
     "Is every part of the answer true{% if source %} by the text{% endif %}? "
     "Answer yes or no.\nAnswer:",
-}
-OPTIONS = {
-    "scoring": "loglikelihood of yes and no, classify (a checkpoint for entailment) or generate",
-    "max_tokens": "longest generated answer in tokens (default 8)",
 }
 
 
@@ -63,13 +59,14 @@ Reader = Callable[[DataSource], Iterable[Sample]]
 
 def _open(name: str, reader: Reader, templates: Mapping[str, str], chosen: TaskOptions) -> Task:
     from harness_grounding.tasks.metrics import grader
+    from harness_grounding.tasks.settings import Claims
 
     asked = multiple_choice.asking_for(
         chosen,
         templates,
         "claim",
         scoring=options.scoring(chosen, multiple_choice.SCORINGS),
-        max_tokens=8,
+        max_tokens=options.read(Claims, chosen, name).max_tokens,
         stop=("\n",),
         labels=LABELS,
     )
@@ -107,7 +104,7 @@ SPECS = (
         sample_data=SAMPLES / "faithfulness.jsonl",
         sample_shots=SAMPLES / "faithfulness.shots.jsonl",
         suites=("groundedness",),
-        options={**OPTIONS, **OPTION},
+        options=options.lazily("harness_grounding.tasks.settings", "LabelledClaims"),
         templates=CLAIM_TEMPLATES,
     ),
     TaskSpec(
@@ -116,7 +113,7 @@ SPECS = (
         open_halueval,
         sample_data=SAMPLES / "halueval.jsonl",
         suites=("groundedness",),
-        options=OPTIONS,
+        options=options.lazily("harness_grounding.tasks.settings", "Claims"),
         templates=ANSWER_TEMPLATES,
     ),
 )

@@ -22,7 +22,7 @@ from harness_judges.calibration.record import (
 )
 
 TASKS = ("judge", "arena", "llmbar")
-_NOT_CRITERIA = frozenset({"unread", "overall", "met", "panel_alpha"})
+_NOT_CRITERIA = frozenset({"unread", "overall", "met", "panel_alpha", "judge_noise"})
 _PAIRS = {"arena": "win_rate", "llmbar": "preference"}
 
 

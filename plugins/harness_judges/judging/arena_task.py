@@ -9,7 +9,8 @@ from pathlib import Path
 from statistics import fmean
 
 from harness import read_result, read_samples
-from harness.authoring import option_models, prompts, templates
+from harness.authoring import option_models, prompts
+from harness.authoring.chat import prompt_templates as templates
 from harness.authoring.io.serialization import canonical_hash
 from harness.authoring.metrics import Mean
 from harness.errors import DataError, UnknownNameError, UsageError

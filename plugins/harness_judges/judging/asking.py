@@ -35,10 +35,19 @@ _LETTERS = (" A", " B")
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """One judge of a panel, and how it is asked."""
+    """One judge of a panel, and how it is asked.
+
+    Attributes:
+        role: Its role.
+        by_logprobs: Whether by log-probabilities; they are asked for once, as they do not vary.
+        repeats: How often each judgement is asked for in words.
+        temperature: At which.
+    """
 
     role: str
     by_logprobs: bool
+    repeats: int = 1
+    temperature: float = 0.0
 
     @property
     def way(self) -> str:
@@ -46,12 +55,16 @@ class Judge:
         return "logprobs" if self.by_logprobs else "text"
 
 
-def panel(roles: Mapping[str, RoleModel], reading: Reading) -> tuple[Judge, ...]:
+def panel(
+    roles: Mapping[str, RoleModel], reading: Reading, repeats: int = 1, temperature: float = 0.0
+) -> tuple[Judge, ...]:
     """The judges of a run, the first one first.
 
     Args:
         roles: The run's; empty when no backend is open yet.
         reading: How answers are read; ``auto``: by log-probabilities where the judge has them.
+        repeats: How often each judgement is asked for.
+        temperature: At which.
 
     Raises:
         UsageError: Log-probabilities are asked for, and a judge has none.
@@ -65,8 +78,8 @@ def panel(roles: Mapping[str, RoleModel], reading: Reading) -> tuple[Judge, ...]
                 f"reading=logprobs, and the judge {roles[name].model} gives no log-probabilities",
                 "Leave it out, or take reading=text.",
             )
-        found.append(Judge(name, can and reading != "text"))
-    return tuple(found) or (Judge(JUDGE, by_logprobs=False),)
+        found.append(Judge(name, can and reading != "text", repeats, temperature))
+    return tuple(found) or (Judge(JUDGE, False, repeats, temperature),)
 
 
 def _place(role: str) -> int:
@@ -108,36 +121,47 @@ def about_criterion(judge: Judge, rubric: Rubric, shown: str, room: int) -> list
                 f"{shown}Say why in one sentence, then give a score from {rubric.low} (worst) to "
                 f'{rubric.high} (best). Answer in JSON: {{"reason": "...", "score": '
                 f"{rubric.high}}}",
-                Sampling(room),
+                sampling,
             )
+            for sampling in _samplings(judge, room)
         ]
     else:
         requests = [
             Generate(
                 f"{shown}Say why in one sentence, then whether the criterion is met. Answer in "
                 'JSON: {"reason": "...", "met": true} or {"reason": "...", "met": false}',
-                Sampling(room),
+                sampling,
             )
+            for sampling in _samplings(judge, room)
         ]
     return [Ask(judge.role, request) for request in requests]
 
 
-def judgement(judge: Judge, rubric: Rubric, responses: Sequence[Response]) -> float | None:
-    """What the judge says of one criterion; None where it cannot be read.
+def _samplings(judge: Judge, room: int) -> list[Sampling]:
+    """Seeds of their own, so that each repeat is asked for even at temperature 0."""
+    return [
+        Sampling(room, temperature=judge.temperature, seed=number)
+        for number in range(judge.repeats)
+    ]
+
+
+def judgements(judge: Judge, rubric: Rubric, responses: Sequence[Response]) -> list[float | None]:
+    """What the judge says of one criterion, each time it was asked; None where it cannot be read.
 
     A score on the rubric's scale; for yes or no the probability of yes, or 1 and 0.
     """
-    if judge.by_logprobs:
-        shares = _shares(responses)
-        if shares is None:
-            return None
-        if rubric.kind == "binary":
-            return shares[0]
-        return sum(
-            share * label
-            for share, label in zip(shares, range(rubric.low, rubric.high + 1), strict=True)
-        )
-    (response,) = responses
+    if not judge.by_logprobs:
+        return [_said(rubric, each) for each in responses]
+    shares = _shares(responses)
+    if shares is None:
+        return [None]
+    if rubric.kind == "binary":
+        return [shares[0]]
+    labels = range(rubric.low, rubric.high + 1)
+    return [sum(share * label for share, label in zip(shares, labels, strict=True))]
+
+
+def _said(rubric: Rubric, response: Response) -> float | None:
     assert isinstance(response, Completion)
     if rubric.kind == "score":
         return parsing.score(response.text, rubric.low, rubric.high)
@@ -147,7 +171,7 @@ def judgement(judge: Judge, rubric: Rubric, responses: Sequence[Response]) -> fl
 
 def requests_each(judge: Judge, rubric: Rubric) -> int:
     """How many requests a criterion takes."""
-    return len(_labels(rubric)) if judge.by_logprobs else 1
+    return len(_labels(rubric)) if judge.by_logprobs else judge.repeats
 
 
 def _labels(rubric: Rubric) -> list[str]:

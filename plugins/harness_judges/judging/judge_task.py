@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 
-from harness.authoring import option_models, templates
+from harness.authoring import option_models
+from harness.authoring.chat import prompt_templates as templates
 from harness.authoring.metrics import Corpus, Mean
 from harness.errors import UsageError
 from harness.protocols import UNCALIBRATED, Metric, RoleModel, TaskOptions
@@ -28,7 +29,7 @@ from harness_judges.calibration.record import CalibratedJudge, Calibration
 from harness_judges.calibration.record import read as read_calibration
 from harness_judges.judging import asking, reading
 from harness_judges.judging.asking import Judge
-from harness_judges.judging.metrics import CorrectedShare, WithLabels
+from harness_judges.judging.metrics import CorrectedShare, WithLabels, noise
 from harness_judges.judging.options import judge_options
 from harness_judges.judging.options import rubric as chosen_rubric
 from harness_judges.judging.rubrics import Rubric
@@ -50,7 +51,12 @@ def open_judge(chosen: TaskOptions) -> JudgeTask:
     values = {key: value for key, value in chosen.values.items() if key != "template"}
     options = option_models.read(judge_options(), values, NAME).model_dump()
     rubric = chosen_rubric(chosen, options)
-    panel = asking.panel(chosen.roles, options["reading"])
+    panel = asking.panel(
+        chosen.roles,
+        options["reading"],
+        int(options["repeats"]),
+        float(options["judge_temperature"]),
+    )
     calibration = None
     if options["calibration"]:
         calibration = read_calibration(Path(options["calibration"]))
@@ -137,6 +143,8 @@ class JudgeTask:
             "kind": rubric.kind,
             "scale": f"{rubric.low}-{rubric.high}" if rubric.kind == "score" else "yes or no",
             "panel": ", ".join(each.way for each in panel),
+            "judge_repeats": str(panel[0].repeats),
+            "judge_temperature": f"{panel[0].temperature:g}",
             "prompt": prompt,
             "answer_tokens": str(room[0]),
         }
@@ -188,13 +196,14 @@ class JudgeTask:
 
     def score(self, sample: Sample, responses: Sequence[Response]) -> Mapping[str, ScoreValue]:
         """See ``harness.protocols.Task``: the answer, then each judge on each criterion."""
-        said, start = [], 1
+        each_time, start = [], 1
         for judge in self._panel:
             end = start + asking.requests_each(judge, self._rubric) * len(self._rubric.criteria)
-            said.append(self._of_judge(judge, responses[start:end]))
+            each_time.append(self._of_judge(judge, responses[start:end]))
             start = end
+        said = [[_mean(values) for values in criteria] for criteria in each_time]
         scores: dict[str, ScoreValue] = {}
-        every = [value for values in said for value in values]
+        every = [value for criteria in each_time for values in criteria for value in values]
         scores["unread"] = every.count(None) / len(every)
         means: list[float] = []
         for place, criterion in enumerate(self._rubric.criteria):
@@ -211,6 +220,8 @@ class JudgeTask:
         self._add_whole(scores, means)
         if len(self._panel) > 1:
             self._add_agreement(scores, said)
+        if self._repeats:
+            scores["judge_noise"] = _within([v for criteria in each_time for v in criteria])
         return scores
 
     def remarks(self, samples: Sequence[Sample]) -> Iterable[str]:
@@ -225,7 +236,7 @@ class JudgeTask:
                 known = self._of_people(criterion.name)
                 yield (
                     f"{criterion.name}: labels of people for {len(ids & set(known)):,} of "
-                    f"{len(ids):,} samples"
+                    f"{len(ids):,} samples, taken to be drawn at random"
                     + (
                         f"; {len(set(known) - ids):,} labels are of no sample"
                         * bool(set(known) - ids)
@@ -261,6 +272,8 @@ class JudgeTask:
             from harness.stats.agreement import IntervalAlpha
 
             yield Corpus("panel_alpha", IntervalAlpha(), bounds=(-1.0, 1.0))
+        if self._repeats:
+            yield Corpus("judge_noise", noise, higher_is_better=False)
         yield Mean("unread", higher_is_better=False, bounds=(0.0, 1.0))
 
     def _words(self, criterion: str) -> str:
@@ -303,11 +316,15 @@ class JudgeTask:
             },
         )
 
-    def _of_judge(self, judge: Judge, responses: Sequence[Response]) -> list[float | None]:
-        """What one judge says of each criterion."""
+    @property
+    def _repeats(self) -> bool:
+        return any(each.repeats > 1 and not each.by_logprobs for each in self._panel)
+
+    def _of_judge(self, judge: Judge, responses: Sequence[Response]) -> list[list[float | None]]:
+        """What one judge says of each criterion, each time it was asked."""
         step = asking.requests_each(judge, self._rubric)
         return [
-            asking.judgement(judge, self._rubric, responses[start : start + step])
+            asking.judgements(judge, self._rubric, responses[start : start + step])
             for start in range(0, len(responses), step)
         ]
 
@@ -346,3 +363,21 @@ class JudgeTask:
         if shared:
             statistics = interval_statistics(shared, middle).sum(axis=0)
             scores["panel_alpha"] = tuple(float(each) for each in statistics)
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    """Of what could be read."""
+    read = [each for each in values if each is not None]
+    return fmean(read) if read else None
+
+
+def _within(repeated: Sequence[Sequence[float | None]]) -> tuple[float, float]:
+    """(Σ of squares within, degrees of freedom) of judgements that were asked for repeatedly."""
+    squares = freedom = 0.0
+    for values in repeated:
+        read = [each for each in values if each is not None]
+        if len(read) > 1:
+            centre = fmean(read)
+            squares += sum((each - centre) ** 2 for each in read)
+            freedom += len(read) - 1
+    return squares, freedom

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from harness.authoring import option_models, prompts, templates
+from harness.authoring import option_models, prompts
+from harness.authoring.chat import prompt_templates as templates
 from harness.authoring.io.serialization import canonical_hash
 from harness.authoring.metrics import Mean
 from harness.authoring.readers import samples

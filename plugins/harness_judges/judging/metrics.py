@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from harness.authoring.metrics import clusters_of, score_values
+from harness.authoring.metrics import clusters_of, ratio, score_values
 from harness.types import Estimate, Score
 
-NAN = float("nan")
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+def noise(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The spread of one judgement asked again, from (Σ of squares within, degrees of freedom)."""
+    import numpy as np
+
+    return np.asarray(np.sqrt(ratio(sums[:, 0], sums[:, 1])))
 
 
 @dataclass(frozen=True, slots=True)

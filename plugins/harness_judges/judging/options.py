@@ -43,6 +43,12 @@ def judge_options() -> type[BaseModel]:
         reading: Literal["auto", "logprobs", "text"] = Field(
             "auto", description="log-probabilities of the labels, or what the judge writes"
         )
+        repeats: int = Field(
+            1, ge=1, le=100, description="how often each judgement is asked for in words"
+        )
+        judge_temperature: float = Field(
+            0.0, ge=0, le=100, description="at which the judge answers in words"
+        )
         calibration: str = Field("", description="file of `harness judge calibrate`")
         labels: str = Field(
             "", description="labels of people on some of these samples: a file or folder"
@@ -128,7 +134,7 @@ def _criteria(text: str) -> tuple[Criterion, ...]:
     return tuple(found)
 
 
-RESERVED = frozenset({"overall", "met", "unread", "panel_alpha"})
+RESERVED = frozenset({"overall", "met", "unread", "panel_alpha", "judge_noise"})
 """Names of metrics that no criterion may have."""
 
 

@@ -117,7 +117,7 @@ def _stated(text: str, high: float) -> str | None:
     if said:
         return max(said, key=lambda each: each.start())["n"]
     found = numbers.read(text) if re.search(r"(?<!\w)answer(?!\w)", text, re.I) else None
-    return None if found is None else str(float(found))
+    return None if found is None or abs(found) > high else str(float(found))
 
 
 def yes_or_no(text: str) -> bool | None:

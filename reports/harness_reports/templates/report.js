@@ -9,8 +9,9 @@
   const BADGES = { right: "✓ Right", partial: "± Partly", wrong: "✗ Wrong", unread: "✗ Unread", error: "! Error", scored: "Scored" };
   const find = (id) => document.getElementById(id);
   const tasks = scripts.map((script) => ({ script, name: taskName(script), data: null, haystacks: null }));
-  const state = { task: 0, query: "", outcome: "all", probe: "", group: "", sort: "", page: 0 };
+  const state = { task: 0, query: "", regex: false, outcome: "all", probe: "", group: "", sort: "", page: 0 };
   let matches = [];
+  let opened = null; // the sample that the address names
 
   // Task names come first in each record set, so that nothing else need be parsed to list them.
   function taskName(script) {
@@ -31,7 +32,7 @@
     const choices = (sample.choices ?? []).map((choice) => choice.text);
     const later = (sample.rounds ?? []).flatMap((round) => [round.prompt, ...round.responses]);
     return [sample.id, sample.prompt, ...sample.responses, ...later, ...sample.targets, ...choices, sample.error ?? ""]
-      .join("\n").toLowerCase();
+      .join("\n");
   }
 
   // What a corpus metric keeps of a sample; long lists mean nothing to a reader.
@@ -53,19 +54,25 @@
   function select() {
     const task = current();
     const samples = task.data.samples;
-    const words = state.query.toLowerCase().split(/\s+/).filter(Boolean);
-    if (words.length > 0) task.haystacks ??= samples.map(haystack);
+    const { test, fault } = searcher(state.query, state.regex, find("search"));
+    if (state.query !== "") task.haystacks ??= samples.map(haystack);
     const found = [];
     for (let index = 0; index < samples.length; index += 1) {
       if (!inScope(samples[index])) continue;
-      if (words.length > 0 && !words.every((word) => task.haystacks[index].includes(word))) continue;
+      if (state.query !== "" && !test(task.haystacks[index])) continue;
       found.push(samples[index]);
     }
     showOutcomes(found);
+    find("rule").textContent = fault || task.rule;
     matches = state.outcome === "all" ? found : found.filter((sample) => sample.verdict === state.outcome);
     sortMatches();
-    state.page = 0;
+    const place = opened === null ? -1 : matches.findIndex(isOpened);
+    state.page = Math.max(0, Math.floor(place / PAGE));
     draw();
+  }
+
+  function isOpened(sample) {
+    return opened !== null && sample.id === opened.id && String(sample.variant ?? "") === opened.variant;
   }
 
   function sortMatches() {
@@ -138,14 +145,67 @@
     const rest = total > samples.length
       ? ` The first ${samples.length.toLocaleString("en")} of ${total.toLocaleString("en")} records are here; the run folder holds all.`
       : "";
-    find("rule").textContent = rule + rest;
+    current().rule = rule + rest;
     buildOutcomes();
   }
 
   function openTask(index) {
     Object.assign(state, { task: index, outcome: "all", probe: "", group: "", sort: "" });
+    opened = null;
     buildControls();
     select();
+  }
+
+  // ------------------------------------------------------------------------- permalinks
+
+  // The order as a link says it: "f1:lowest" → "[1,1]".
+  function sortValue(text) {
+    const [name, direction] = [text.slice(0, text.lastIndexOf(":")), text.slice(text.lastIndexOf(":") + 1)];
+    const index = current().data.metrics.indexOf(name);
+    const value = JSON.stringify([index, direction === "highest" ? -1 : 1]);
+    return text === "id" ? "id" : [...find("sort").options].some((each) => each.value === value) ? value : "";
+  }
+
+  function sortText() {
+    if (state.sort === "" || state.sort === "id") return state.sort;
+    const [index, direction] = JSON.parse(state.sort);
+    return `${current().data.metrics[index]}:${direction < 0 ? "highest" : "lowest"}`;
+  }
+
+  function address(sample) {
+    const [by, group] = state.group === "" ? ["", ""] : JSON.parse(state.group);
+    return {
+      task: tasks[state.task].name, outcome: state.outcome === "all" ? "" : state.outcome, probe: state.probe,
+      by, group, sort: sortText(), q: state.query, regex: state.regex ? "1" : "",
+      page: sample || state.page === 0 ? "" : String(state.page + 1),
+      sample: sample?.id, variant: sample?.variant,
+    };
+  }
+
+  // Shows what the address names; filters that this page does not have are left out.
+  function follow() {
+    const wanted = readPermalink();
+    if (wanted === null) return false;
+    const index = tasks.findIndex((task) => task.name === wanted.task);
+    openTask(index === -1 ? 0 : index);
+    find("task").value = String(state.task);
+    const has = (key, value) => [...find(key).options].some((each) => each.value === value);
+    const group = JSON.stringify([wanted.by, wanted.group]);
+    state.probe = has("probe", wanted.probe) ? wanted.probe : "";
+    state.group = wanted.by !== undefined && has("group", group) ? group : "";
+    state.sort = wanted.sort === undefined ? "" : sortValue(wanted.sort);
+    state.query = wanted.q ?? "";
+    state.regex = wanted.regex === "1";
+    state.outcome = Object.hasOwn(outcomeLabels, wanted.outcome ?? "") ? wanted.outcome : "all";
+    for (const key of ["probe", "group", "sort"]) find(key).value = state[key];
+    find("search").value = state.query;
+    find("regex").checked = state.regex;
+    find("verdicts").querySelector(`input[value="${state.outcome}"]`).checked = true;
+    opened = wanted.sample === undefined ? null : { id: wanted.sample, variant: wanted.variant ?? "" };
+    select();
+    if (opened === null && wanted.page > 1) turn(Number(wanted.page) - 1 - state.page);
+    (find("list").querySelector("details[open]") ?? find("samples")).scrollIntoView({ behavior: "instant" });
+    return true;
   }
 
   // ------------------------------------------------------------------------- drawing
@@ -192,8 +252,20 @@
       lines,
       element("span", { class: "score" }, primary === null ? "" : shortNumber(score)));
     const details = element("details", {}, summary);
+    summary.permalink = () => permalink(address(sample));
+    if (isOpened(sample)) {
+      details.open = true;
+      details.append(detail(sample));
+    }
     details.addEventListener("toggle", () => {
       if (details.open && details.childElementCount === 1) details.append(detail(sample));
+      if (details.open) {
+        opened = { id: sample.id, variant: String(sample.variant ?? "") };
+        writePermalink(address(sample));
+      } else if (isOpened(sample)) {
+        opened = null;
+        writePermalink(address(null));
+      }
     });
     return element("li", {}, details);
   }
@@ -255,31 +327,89 @@
     }
     if (sample.choices) box.append(choicesTable(sample));
     box.append(scoresTable(sample));
+    box.append(copyButtons(() => permalink(address(sample)), () => plain(sample)));
     if (facts.length > 0) box.append(element("p", { class: "small" }, visible(facts.join(" · "))));
     return box;
   }
 
+  // ------------------------------------------------------------------------- export
+
+  // A sample with its scores by name, and without what is only for drawing.
+  function plain(sample) {
+    const { title, verdict, scores, ...rest } = sample;
+    const named = Object.fromEntries(current().data.metrics.map((metric, index) => [metric, scores[index]]));
+    return { task: tasks[state.task].name, outcome: verdict, ...rest, scores: named };
+  }
+
+  function asTable() {
+    const { metrics } = current().data;
+    const head = ["task", "id", "outcome", "probe", "variant", "prompt", "response", "target", ...metrics];
+    return csv(head, matches.map((sample) => [
+      tasks[state.task].name, sample.id, sample.verdict, sample.probe, sample.variant, sample.prompt,
+      answer(sample), sample.targets.join("\n"),
+      ...sample.scores.map((score) => (Array.isArray(score) ? JSON.stringify(score) : score)),
+    ]));
+  }
+
+  // What was expected against what was answered wrongly, one pair a sample.
+  function asPairs() {
+    return jsonLines(matches
+      .filter((sample) => ["wrong", "partial", "unread"].includes(sample.verdict) && sample.targets.length > 0)
+      .map((sample) => ({ prompt: sample.prompt, chosen: sample.targets[0], rejected: answer(sample) }))
+      .filter((pair) => pair.chosen.trim() !== pair.rejected.trim()));
+  }
+
+  function save(kind) {
+    const name = tasks[state.task].name.replace(/[^\w.-]+/g, "_");
+    if (kind === "csv") download(`${name}.csv`, asTable(), "text/csv");
+    else if (kind === "json") download(`${name}.jsonl`, jsonLines(matches.map(plain)), "application/jsonl");
+    else download(`${name}-pairs.jsonl`, asPairs(), "application/jsonl");
+  }
+
   // ------------------------------------------------------------------------- events
+
+  function turn(step) {
+    const target = state.page + step;
+    if (target < 0 || target * PAGE >= matches.length) return false;
+    state.page = target;
+    draw();
+    writePermalink(address(null));
+    return true;
+  }
+
+  function changed() {
+    opened = null;
+    select();
+    writePermalink(address(null));
+  }
 
   let waiting = 0;
   find("search").addEventListener("input", (event) => {
     clearTimeout(waiting);
-    waiting = setTimeout(() => { state.query = event.target.value; select(); }, 120);
+    waiting = setTimeout(() => { state.query = event.target.value; changed(); }, 120);
   });
+  find("regex").addEventListener("change", (event) => { state.regex = event.target.checked; changed(); });
   find("controls").addEventListener("submit", (event) => event.preventDefault());
-  find("task").addEventListener("change", (event) => openTask(Number(event.target.value)));
+  find("task").addEventListener("change", (event) => {
+    openTask(Number(event.target.value));
+    writePermalink(address(null));
+  });
   for (const key of ["probe", "group", "sort"]) {
-    find(key).addEventListener("change", (event) => { state[key] = event.target.value; select(); });
+    find(key).addEventListener("change", (event) => { state[key] = event.target.value; changed(); });
   }
-  find("verdicts").addEventListener("change", (event) => { state.outcome = event.target.value; select(); });
+  find("verdicts").addEventListener("change", (event) => { state.outcome = event.target.value; changed(); });
   for (const button of document.querySelectorAll("[data-page]")) {
     button.addEventListener("click", () => {
-      state.page += Number(button.dataset.page);
-      draw();
+      turn(Number(button.dataset.page));
       find("samples").scrollIntoView();
     });
   }
+  for (const button of document.querySelectorAll("[data-export]")) {
+    button.addEventListener("click", () => save(button.dataset.export));
+  }
+  listenForKeys({ list: find("list"), search: find("search"), turn, link: (node) => node?.permalink?.() });
+  window.addEventListener("hashchange", follow);
 
   find("task").replaceChildren(...tasks.map((task, index) => option(String(index), task.name)));
-  openTask(0);
+  if (!follow()) openTask(0);
 })();

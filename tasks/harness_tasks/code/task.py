@@ -26,17 +26,16 @@ TEMPLATES = {
 }
 STOP = ("\nclass ", "\ndef ", "\n#", "\nif __name__", "\nprint(", "\n```")
 """Where a completion leaves the function, as Chen et al. cut it."""
-OPTIONS = {
-    "max_tokens": "longest program in tokens (default 512)",
-    "seconds": "that a program may run (default 5)",
-}
 _BLOCK = re.compile(r"```[ \t]*(?:python|py)?[ \t]*\n(.*?)(?:\n[ \t]*```|\Z)", re.DOTALL | re.I)
 
 
 def open_humaneval(chosen: TaskOptions) -> Task:
     """Functions to complete; a program passes when its tests do."""
+    from harness_tasks.settings import Programs
+
     template, source = prompts.choose(TEMPLATES, chosen)
-    limits = sandbox.Limits(seconds=options.integer(chosen, "seconds", 5))
+    settings = options.read(Programs, chosen, "humaneval")
+    limits = sandbox.Limits(seconds=settings.seconds)
 
     def reader(data: DataSource) -> Iterator[Sample]:
         sandbox.find(chosen.allow_unsafe_code)  # before anything is asked
@@ -54,7 +53,7 @@ def open_humaneval(chosen: TaskOptions) -> Task:
         reader=reader,
         prompt=prompts.Prompt(template, source, "code", _solution, delimiter=""),
         sampling=Sampling(
-            max_tokens=options.integer(chosen, "max_tokens", 512),
+            max_tokens=settings.max_tokens,
             stop=STOP if template == "default" else (),
         ),
         graders=[Graded((PASSED, ENDED), grade)],
@@ -135,7 +134,7 @@ SPECS = (
         sample_data=SAMPLES / "code" / "humaneval.jsonl",
         sample_shots=SAMPLES / "code" / "humaneval.shots.jsonl",
         hub=HubDataset("openai/openai_humaneval", split="test", shots=None),
-        options=OPTIONS,
+        options=options.lazily("harness_tasks.settings", "Programs"),
         templates=TEMPLATES,
     ),
 )

@@ -27,25 +27,22 @@ from harness.types import (
 from harness_tasks.conversations import reading, rules
 from harness_tasks.specs import SAMPLES
 
-OPTIONS = {
-    "max_tokens": "longest answer of a turn in tokens (default 256)",
-    "style": "`messages` (default: by the model's chat template) or `text` (User: … Assistant: …)",
-}
-STYLES = ("messages", "text")
 _USER, _ASSISTANT = "User:", "Assistant:"
 
 
 def open_chat(chosen: TaskOptions) -> Task:
     """Conversations of several turns."""
-    style = options.one_of(chosen, "style", STYLES, STYLES[0])
-    return Chat(style, options.integer(chosen, "max_tokens", 256))
+    from harness_tasks.settings import Conversations
+
+    settings = options.read(Conversations, chosen, "chat")
+    return Chat(settings.style, settings.max_tokens)
 
 
 class Chat:
     """Asks turn by turn, with the model's own answers in between; a round is a turn.
 
     Args:
-        style: One of ``STYLES``.
+        style: ``messages``, by the model's chat template, or ``text``.
         max_tokens: Of each answer.
     """
 
@@ -160,6 +157,6 @@ SPECS = (
         "conversations of several turns, scored turn by turn by references and rules",
         open_chat,
         sample_data=SAMPLES / "conversations" / "chat.jsonl",
-        options=OPTIONS,
+        options=options.lazily("harness_tasks.settings", "Conversations"),
     ),
 )

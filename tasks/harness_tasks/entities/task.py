@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from harness.authoring import generation, options, prompts
 from harness.authoring.answers import choices
 from harness.authoring.tasks import ComposedTask
-from harness.errors import UsageError
 from harness.protocols import Task, TaskOptions
 from harness.types import DataSource, Sample, Sampling
 from harness_tasks.entities.readers import read_texts
@@ -23,22 +22,16 @@ TEMPLATES = {
     "tagged": "Text: {{ text }}\nRepeat this text, with each named entity in a tag of its type, as "
     "in <{{ types[0] }}>…</{{ types[0] }}>. The types are: {{ types | join(', ') }}.\nTagged text:",
 }
-OPTIONS = {
-    "types": "the types of entities, separated by commas (default: those of the data); each then "
-    "has an F1 of its own",
-    "tag_names": "the tags that numbers in the data stand for, from 0: O,B-person,I-person,…",
-    "max_tokens": "longest answer in tokens (default 512)",
-    "scoring": "generate (a text that lists the entities) or tag (a token-classification head); "
-    "default: what the model does",
-}
 VERSION = "2"
 
 
 def open_entities(chosen: TaskOptions) -> Task:
     """Your own texts, and the files of CoNLL's and WNUT's shared tasks."""
     from harness_tasks.entities.metric import EntityMatches
+    from harness_tasks.settings import Entities
 
-    types, tag_names = _names(chosen, "types"), _names(chosen, "tag_names")
+    settings = options.read(Entities, chosen, "entities")
+    types, tag_names = settings.types, settings.tag_names
     matches = EntityMatches(types)
     notes = {
         "types": ", ".join(types) or "those of the data",
@@ -70,7 +63,7 @@ def open_entities(chosen: TaskOptions) -> Task:
             template, source, "text", _in_tags if template == "tagged" else _listed
         ),
         sampling=Sampling(
-            max_tokens=options.integer(chosen, "max_tokens", 512),
+            max_tokens=settings.max_tokens,
             stop=choices.next_question(source),
         ),
         graders=(matches,),
@@ -78,14 +71,6 @@ def open_entities(chosen: TaskOptions) -> Task:
         version=VERSION,
         remark=remark,
     )
-
-
-def _names(chosen: TaskOptions, option: str) -> tuple[str, ...]:
-    text = chosen.values.get(option)
-    names = () if text is None else tuple(name.strip() for name in text.split(","))
-    if not all(names) or len(set(names)) < len(names):
-        raise UsageError(f"{option}={text} is not a list of different names")
-    return names
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +108,7 @@ SPECS = (
         "entities/entities",
         "named entities of your own texts, by CoNLL's or your own types",
         open_entities,
-        options=OPTIONS,
+        options="Entities",
         templates=TEMPLATES,
     ),
 )

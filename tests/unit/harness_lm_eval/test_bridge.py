@@ -23,7 +23,9 @@ from harness.types import Generate, Loglikelihood, TaskResult
 from support import lm_eval_definitions as small
 
 
-def theirs(folder: Path, rows: Path, name: str, **settings: Any) -> dict[str, Any]:
+def theirs(
+    folder: Path, rows: Path, name: str, model: str = "demo", **settings: Any
+) -> dict[str, Any]:
     """lm_eval's results of a task or group, its data sets replaced by the rows."""
     import lm_eval
     from lm_eval.tasks import TaskManager
@@ -32,15 +34,15 @@ def theirs(folder: Path, rows: Path, name: str, **settings: Any) -> dict[str, An
 
     local = folder.parent / "local"
     parts = {part: str(rows) for part in ("train", "validation", "test")}
-    changed = {"dataset_path": "json", "dataset_kwargs": {"data_files": parts}}
+    at = {"dataset_path": "json", "dataset_kwargs": {"data_files": parts}}
+    tables = [*small.DEFINITIONS, settings.pop("changed", {})]
     small.write(
-        local,
-        tuple(each if "group" in each else {**each, **changed} for each in small.DEFINITIONS),
+        local, tuple(each if "group" in each else {**each, **at} for each in tables if each)
     )
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         found: dict[str, Any] = lm_eval.simple_evaluate(
-            model=EvalignLM("demo"),
+            model=EvalignLM(model),
             tasks=[name],
             bootstrap_iters=0,
             task_manager=TaskManager(include_defaults=False, include_path=str(local)),
@@ -49,12 +51,12 @@ def theirs(folder: Path, rows: Path, name: str, **settings: Any) -> dict[str, An
     return found
 
 
-def ours(name: str, data: Path, out: Path, **settings: str) -> TaskResult:
+def ours(name: str, data: Path, out: Path, model: str = "demo", **settings: str) -> TaskResult:
     full = f"lm_eval:{name}"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return evaluate(
-            "demo",
+            model,
             [full],
             {full: data},
             task_settings={full: settings},
@@ -72,7 +74,7 @@ def same(found: dict[str, Any], result: TaskResult) -> None:
         if comma and not metric.endswith("_stderr"):
             expected[metric if filtered == "none" else key] = value
     values = {metric: each.estimate.value for metric, each in result.metrics.items()}
-    assert values == pytest.approx(expected, rel=1e-9, abs=1e-12)
+    assert values == pytest.approx(expected, rel=1e-6, abs=1e-9)
     assert expected
 
 
@@ -227,6 +229,43 @@ def test_chat_messages_and_system_prompt_reach_the_backend(
     assert (shot.role, answer.role, question.role) == ("user", "assistant", "user")
     assert question.content == f"Question: What is the capital of {CAPITALS[0][0]}?\nAnswer:"
     assert first.continuation == small.rows()[0]["options"][0]
+
+
+CHAT = (
+    "{{ bos_token }}{% for m in messages %}[{{ m.role }}] {{ m.content | trim }}\n{% endfor %}"
+    "{% if add_generation_prompt %}[assistant] {% endif %}"
+)
+
+
+@pytest.mark.parametrize("prefix", [None, "The answer is"])
+@pytest.mark.parametrize("name", ["capitals", "words"])
+@pytest.mark.parametrize("as_turns", [True, False])
+def test_a_chat_template_gives_the_numbers_of_lm_eval(
+    name: str, prefix: str | None, as_turns: bool, definitions: Path, rows: Path, tmp_path: Path
+) -> None:
+    from harness_backends import demo
+
+    demo.save(tmp_path / "chat")
+    (tmp_path / "chat/chat_template.jinja").write_text(CHAT)
+    (table,) = (each for each in small.DEFINITIONS if each.get("task") == name)
+    changed = {**table, "gen_prefix": prefix} if prefix else table
+    small.write(definitions, (changed,))
+    settings = {"num_fewshot": "2", "shots": str(rows), "system_instruction": "Be brief."}
+    settings |= {"apply_chat_template": "true", "fewshot_as_multiturn": str(as_turns).lower()}
+    model = str(tmp_path / "chat")
+    result = ours(name, rows, tmp_path / "run", model, **settings)
+    found = theirs(
+        definitions, rows, name, model, changed=changed, num_fewshot=2, apply_chat_template=True,
+        fewshot_as_multiturn=as_turns, system_instruction="Be brief.",
+    )  # fmt: skip
+    same(found["results"][name], result)
+    record = next(read_samples(tmp_path / "run", f"lm_eval:{name}"))
+    request = record.requests[0]
+    prompt = request.context if isinstance(request, Loglikelihood) else request.prompt
+    roles = [turn.role for turn in prompt]
+    assert roles[0] == "system"
+    assert roles[-1] == ("assistant" if prefix else "user")
+    assert roles.count("user") == (3 if as_turns else 1)
 
 
 # --------------------------------------------------------------------------- what is refused

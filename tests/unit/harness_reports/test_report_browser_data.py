@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from harness.authoring.reporting.page import embedded_json
 from harness.results import runfolder
 from harness.types import (
     Ask,
@@ -33,8 +34,7 @@ from harness.types import (
     TaskResult,
     Unscored,
 )
-from harness_reports import browser
-from harness_reports.html import embedded_json
+from harness_reports.records import browser
 
 SAMPLE = Sample("s", "the input", ("b",), ("a", "b"))
 GENERATED = (Generate("the prompt"),)

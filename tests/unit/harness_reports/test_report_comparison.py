@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.types import RunComparison
+from harness.authoring.reporting import answers
+from harness.types import BaselineRun, RunComparison
 from harness_reports import changes
-from harness_reports.browser import Clipper
+from harness_reports.comparison import markdown
 from harness_reports.html import HtmlReporter
+from harness_reports.records.browser import Clipper
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -84,17 +86,26 @@ def test_group_changes_stand_with_the_strongest_evidence_first(compared: Compare
     assert table.rows[0].group == "boxes"  # every third question is one about boxes
 
 
-def test_flips_are_embedded_with_their_words_marked(compared: Compared, tmp_path: Path) -> None:
-    sets = embedded(write(compared, tmp_path))
-    first = next(each for each in sets if (each["task"], each["metric"]) == ("squad", "f1"))
-    metric = next(each for each in compared[0].tasks[0].metrics if each.metric == "f1")
-    assert first["changed"] == metric.changed
-    assert [flip["outcome"] for flip in first["flips"]] == sorted(
-        (flip["outcome"] for flip in first["flips"]), reverse=True
-    ), "worse before better"
-    for flip, shown in zip(metric.flips, first["flips"], strict=True):
-        assert "".join(text for _, text in shown["before"]) == flip.baseline_response
-        assert any(changed for changed, _ in shown["before"] + shown["after"])
+def test_all_flips_are_embedded_each_sample_once_with_its_words_marked(
+    compared: Compared, tmp_path: Path
+) -> None:
+    (found,) = (each for each in embedded(write(compared, tmp_path)) if each["task"] == "squad")
+    ids = [sample["id"] for sample in found["samples"]]
+    assert len(ids) == len(set(ids))
+    by_name = {each.metric: each for each in compared[0].tasks[0].metrics}
+    assert [each["metric"] for each in found["metrics"]] == ["exact_match", "f1"]
+    for shown in found["metrics"]:
+        metric = by_name[shown["metric"]]
+        assert len(shown["flips"]) == shown["changed"] == metric.changed
+        outcomes = [flip[3] for flip in shown["flips"]]
+        assert outcomes == sorted(outcomes, reverse=True), "worse before better"
+        for flip, (place, before, after, _) in zip(metric.flips, shown["flips"], strict=True):
+            sample = found["samples"][place]
+            assert (sample["id"], before, after) == (flip.id, flip.baseline, flip.candidate)
+            assert "".join(text for _, text in sample["before"]) == flip.baseline_response
+            assert any(changed for changed, _ in sample["before"] + sample["after"])
+            assert sample["input"] == flip.input
+            assert tuple(sample["expected"]) == flip.expected
 
 
 def test_hostile_names_and_answers_are_text(compared: Compared, tmp_path: Path) -> None:
@@ -124,8 +135,41 @@ def test_runs_without_texts_say_so(compared: Compared) -> None:
     metric = dataclasses.replace(metric, flips=tuple(bare))
     one = dataclasses.replace(compared[0], tasks=(dataclasses.replace(task, metrics=(metric,)),))
     (found,) = changes.flips([one], Clipper())
-    assert all("before" not in flip and "prompt" not in flip for flip in found["flips"])
-    assert all("after" in flip for flip in found["flips"])
+    assert found["samples"]
+    assert all("before" not in sample and "prompt" not in sample for sample in found["samples"])
+    assert all("after" in sample for sample in found["samples"])
+
+
+def test_the_answer_and_the_baseline_come_first(compared: Compared, tmp_path: Path) -> None:
+    run = dataclasses.replace(
+        compared[0],
+        baseline=BaselineRun("main", None, "2025-11-01T00:00:00+00:00", "0123456789abcdef", 62),
+    )
+    text = shown_text(write([run], tmp_path))
+    told = "main, 2025-11-01 00:00 UTC, commit 0123456789ab, 62 days old"
+    assert f"against the baseline {told}" in text
+    assert "The baseline is 62 days older than the candidate. Renew it" in text
+    said = answers.sentence(run)
+    assert said in text
+    assert text.index(said) < text.index("Changed samples Search")
+    console = markdown(run)
+    assert said.replace("_", "\\_")[:40] in console
+    assert "Renew it" in console
+
+
+def test_every_sample_of_a_scatter_is_counted(compared: Compared) -> None:
+    for metric in compared[0].tasks[0].metrics:
+        row = next(
+            row
+            for row in changes.view(compared).candidates[0].tasks[0].metrics
+            if row.metric == metric.metric
+        )
+        assert row.scatter is not None
+        counted = sum(int(each.told.split(" ")[0].replace(",", "")) for each in row.scatter.points)
+        assert counted == len(metric.scores) == metric.difference.n
+        for point in row.scatter.points:
+            rise = (100 - point.y) - point.x
+            assert point.state == ("worse" if rise < 0 else "better" if rise > 0 else "same")
 
 
 def test_nothing_changed_makes_a_page_without_a_browser(compared: Compared, tmp_path: Path) -> None:
@@ -153,10 +197,11 @@ def test_filters_and_search_count_right(
     path = write(compared, tmp_path)
     page = opened_quietly(path)
     metric = compared[0].tasks[0].metrics[0]
-    assert counted(page) == len(metric.flips)
+    assert counted(page) == min(25, len(metric.flips))
+    assert page.inner_text("#count").endswith(f"of {metric.changed} changed samples")
     for outcome, number in (("worse", metric.worsened), ("better", metric.improved)):
         page.check(f"#verdicts input[value={outcome}]", force=True)
-        assert counted(page) == number
+        assert counted(page) == min(25, number)
         assert all(
             outcome in text.lower() for text in page.locator("#list .badge").all_inner_texts()
         )
@@ -201,3 +246,43 @@ def test_it_is_readable_on_every_screen(
     assert opened.evaluate("document.documentElement.scrollWidth") <= width
     assert unreadable(opened) == []
     opened.close()
+
+
+def test_a_permalink_leads_to_a_changed_sample(
+    compared: Compared, tmp_path: Path, opened_quietly: Callable[[Path], Page], chromium: Browser
+) -> None:
+    path = write(compared, tmp_path)
+    page = opened_quietly(path)
+    page.get_by_role("link", name="squad.f1 ↑").click()
+    page.wait_for_timeout(100)
+    assert page.input_value("#metric") == "f1"
+    page.check("#verdicts input[value=better]", force=True)
+    page.locator("#list summary").nth(2).click()
+    page.locator("#list details[open]").wait_for()
+    boxes = page.locator("#list details[open] h4").all_inner_texts()
+    assert boxes[:2] == ["Input", "Expected"]
+    identity = page.locator("#list details[open] .id").inner_text()
+    other = chromium.new_page()
+    other.goto(page.evaluate("location.href"))
+    assert other.locator("#list details[open] .id").inner_text() == identity
+    assert other.is_checked("#verdicts input[value=better]")
+    other.close()
+
+
+def test_pairs_prefer_the_better_answer(
+    compared: Compared, tmp_path: Path, chromium: Browser
+) -> None:
+    page = chromium.new_page()
+    page.goto(write(compared, tmp_path).as_uri() + "#samples?task=squad&metric=f1")
+    with page.expect_download() as saved:
+        page.click("[data-export=pairs]")
+    pairs = [json.loads(line) for line in Path(saved.value.path()).read_text().splitlines()]
+    metric = next(each for each in compared[0].tasks[0].metrics if each.metric == "f1")
+    expected = [
+        (flip.baseline_response, flip.candidate_response)
+        if flip.worse
+        else (flip.candidate_response, flip.baseline_response)
+        for flip in metric.flips
+    ]
+    assert [(pair["chosen"], pair["rejected"]) for pair in pairs] == expected
+    page.close()

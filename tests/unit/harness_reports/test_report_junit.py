@@ -83,6 +83,41 @@ def test_each_rule_of_the_gate_is_a_test_case(run_folder: tuple[RunResult, Path]
     assert "fell by 0.041" in blocked.result[0].message
 
 
+@pytest.mark.parametrize(
+    ("verdict", "exit_code", "kinds"),
+    [
+        ("pass", 0, [[], [], [Skipped]]),
+        ("block", 1, [[], [Skipped], [Skipped]]),
+        ("inconclusive", 4, [[], [Failure], [Skipped]]),
+        ("inconclusive", 1, [[], [Failure], [Skipped]]),
+        ("inconclusive", 0, [[], [Skipped], [Skipped]]),
+        ("inconclusive", 2, [[], [Error], [Skipped]]),
+    ],
+)
+def test_it_fails_exactly_where_the_command_does(
+    run_folder: tuple[RunResult, Path],
+    verdict: Decision,
+    exit_code: int,
+    kinds: list[list[type]],
+) -> None:
+    """The first rule passes, the second decides, the third is advisory and broken."""
+    result, folder = run_folder
+    deciding: Decision = "inconclusive" if verdict == "block" else verdict
+    rules = [
+        RuleVerdict("squad.f1", "min = 0.2", "blocking", "pass", "fine"),
+        RuleVerdict("squad.f1", "max_drop = 0.02", "blocking", deciding, "so"),
+        RuleVerdict("bbq.accuracy", "max_drop = 0.01", "advisory", "block", "broken"),
+    ]
+    if verdict == "block":
+        rules.append(RuleVerdict("bbq.ece", "max = 0.1", "blocking", "block", "too much"))
+        kinds = [*kinds, [Failure]]
+    gate = GateVerdict(verdict, "so", exit_code, rules=tuple(rules))
+    parsed = render(dataclasses.replace(result, gate=gate), folder)
+    (suite,) = parsed
+    assert [[type(each) for each in case.result] for case in suite] == kinds
+    assert bool(parsed.failures + parsed.errors) == bool(exit_code)
+
+
 def test_without_a_gate_each_task_is_a_suite_with_its_metrics(
     run_folder: tuple[RunResult, Path],
 ) -> None:

@@ -4,13 +4,25 @@ import dataclasses
 import re
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from harness.authoring import literal
-from harness.types import DataSource, Estimate, MetricResult, RunResult, TaskResult
+from harness.types import (
+    BaselineRun,
+    DataSource,
+    Estimate,
+    Evidence,
+    GateVerdict,
+    MetricChange,
+    MetricResult,
+    RuleVerdict,
+    RunResult,
+    TaskResult,
+)
 from harness_reports import markdown
 
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
@@ -50,8 +62,8 @@ def test_every_row_of_a_table_has_all_its_cells(run_folder: tuple[RunResult, Pat
             rows[-1] += 1
         if token.type == "thead_close":
             heads.append(rows[-1])
-    # Metrics, robustness and fairness.
-    assert [heads.count(cells) for cells in (6, 7, 5)] == [1, 1, 1]
+    # Metrics; robustness; the gate's rules and fairness.
+    assert [heads.count(cells) for cells in (6, 7, 5)] == [1, 1, 2]
     assert len(rows) > 25
 
 
@@ -111,3 +123,33 @@ def test_a_comment_never_outgrows_what_a_forge_accepts(
     assert re.search(r"\d+ further tables are in the HTML report", text)
     assert text.startswith("### ❌ Blocked")
     assert "How it was made" in text
+
+
+def test_a_comment_names_the_baseline_what_fell_without_a_rule_and_where_to_look(
+    run_folder: tuple[RunResult, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_SERVER_URL", "https://github.com")
+    monkeypatch.setenv("GITHUB_REPOSITORY", "me/model")
+    monkeypatch.setenv("GITHUB_RUN_ID", "7")
+    result, _ = run_folder
+    change = Estimate(-0.671, 0.01, -0.71, -0.62, 400, "paired")
+    evidence = Evidence(0.001, -0.01, 0.012, 0.9, 400, "paired", 0.501, 0.5)
+    gate = GateVerdict(
+        "pass",
+        "squad.f1 fell by 0.001: passed",
+        0,
+        rules=(RuleVerdict("squad.f1", "max_drop = 0.02", "blocking", "pass", "fine", evidence),),
+        baseline_run=BaselineRun("main", "m.gz", "2026-01-01T00:00:00+00:00", "0123456789abc", 45),
+        changes=(MetricChange("xsum.rouge1", 1.0, 0.329, change, "worse", False, True),),
+    )
+    text = markdown.text(dataclasses.replace(result, gate=gate))
+    head, _, _ = text.partition("<details>")
+    assert "Fell, but no rule covers it: xsum.rouge1 1.000 → 0.329" in head
+    assert "Baseline: main, 2026-01-01 00:00 UTC, commit 0123456789ab, 45 days old" in head
+    assert "[its commit](https://github.com/me/model/commit/0123456789ab)" in head
+    assert "[artifacts of this job](https://github.com/me/model/actions/runs/7#artifacts)" in head
+    assert "harness baseline save runs/main m.gz" in head
+    row = "| ✅ Passed | squad.f1 max\\_drop = 0.02 | 0.501 → 0.500 | −0.001 | [−0.012, +0.010] |"
+    assert row in head
+    assert "| Verdict | Rule | Before → after | Change | 90 % interval |" in head
+    assert "**worse** | no rule |" in text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections import Counter
 from collections.abc import Callable
@@ -78,7 +80,7 @@ def test_search_reads_ids_prompts_responses_and_targets(page: Page, report: Path
 
 
 def test_pages_turn_and_stop_at_the_ends(page: Page) -> None:
-    previous, following = page.locator(".pager:not(.bottom) button").all()
+    previous, following = page.locator(".pager:not(.bottom) [data-page]").all()
     assert previous.is_disabled()
     following.click()
     assert page.inner_text("#count") == "26–50 of 1,000 samples"
@@ -195,3 +197,155 @@ def test_text_stands_out_enough_to_be_read(
     opened.locator("#list summary").nth(1).click()
     assert unreadable(opened) == []
     opened.close()
+
+
+# --------------------------------------------------------------------------- links, keys, export
+
+
+def test_a_permalink_shows_the_same_samples_again(
+    report: Path, opened_quietly: Callable[[Path], Page], chromium: Browser
+) -> None:
+    page = opened_quietly(report)
+    page.select_option("#task", label="bbq")
+    page.select_option("#group", label="category: Age")
+    page.check("#verdicts input[value=wrong]", force=True)
+    search(page, "young man met")
+    page.locator("#list summary").nth(3).click()
+    page.locator("#list details[open]").wait_for()
+    wanted, opened = shown(page), page.locator("#list details[open] .id").inner_text()
+    address = page.evaluate("location.href")
+    assert "#samples?task=bbq" in address
+    other = chromium.new_page()
+    other.goto(address)
+    assert shown(other) == wanted
+    assert other.locator("#list details[open] .id").inner_text() == opened
+    assert other.locator("#list details[open] .untrusted").first.is_visible()
+    assert other.input_value("#search") == "young man met"
+    other.close()
+
+
+def test_a_number_leads_to_its_samples_the_worst_first(page: Page) -> None:
+    page.get_by_role("link", name="squad.f1 ↑").first.click()
+    page.wait_for_timeout(100)
+    assert page.locator("#task option:checked").inner_text() == "squad"
+    assert page.locator("#sort option:checked").inner_text() == "f1, lowest first"
+    page.evaluate("location.hash = '#samples?task=squad&outcome=error'")
+    page.wait_for_timeout(100)
+    assert set(page.locator("#list .badge").all_inner_texts()) == {"! Error"}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "#samples?",
+        "#samples?task=nowhere&outcome=nothing&sort=x:lowest&page=99&sample=no",
+        "#samples?task=%E0%A4%A&sort=constructor&outcome=__proto__",
+        "#samples?task=squad&q=(&regex=1",
+        "#nothing",
+    ],
+)
+def test_an_odd_permalink_breaks_nothing(
+    report: Path, opened_quietly: Callable[[Path], Page], odd: str
+) -> None:
+    page = opened_quietly(report)
+    page.evaluate(f"location.hash = {json.dumps(odd)}")
+    page.wait_for_timeout(100)
+    assert page.locator("#list > li").count() > 0
+
+
+def test_regular_expressions_search_and_say_what_is_wrong_with_them(page: Page) -> None:
+    page.check("#regex")
+    search(page, r"^q-000[12]\d$")
+    assert shown(page) == 0, "the pattern is matched against the whole record"
+    search(page, r"q-000[12]\d")
+    assert shown(page) == 20
+    search(page, "(")
+    assert "Not a regular expression" in page.inner_text("#rule")
+    assert page.get_attribute("#search", "aria-invalid") == "true"
+    page.uncheck("#regex")
+    assert page.get_attribute("#search", "aria-invalid") == "false"
+
+
+def test_the_keyboard_alone_reads_samples(page: Page) -> None:
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.id") == "search"
+    page.keyboard.type("jk?n")
+    page.wait_for_timeout(250)
+    assert page.input_value("#search") == "jk?n"
+    page.fill("#search", "")
+    page.wait_for_timeout(250)
+    page.keyboard.press("Escape")
+    focused = "document.activeElement.querySelector('.id')?.textContent"
+    page.keyboard.press("j")
+    assert page.evaluate(focused) == "q-00000"
+    page.keyboard.press("j")
+    assert page.evaluate(focused) == "q-00001"
+    page.keyboard.press("Enter")
+    page.locator("#list details[open] .detail").wait_for()
+    page.keyboard.press("k")
+    page.keyboard.press("k")
+    assert page.evaluate(focused) == "q-00000"
+    for _ in range(25):
+        page.keyboard.press("j")
+    assert page.evaluate(focused) == "q-00025", "j goes on to the next page"
+    page.keyboard.press("?")
+    assert page.locator("#keys").is_visible()
+    page.keyboard.press("Escape")
+    assert page.locator("#keys").is_hidden()
+
+
+def exported(page: Page, kind: str) -> str:
+    with page.expect_download() as saved:
+        page.click(f"[data-export={kind}]")
+    return Path(saved.value.path()).read_text(encoding="utf-8")
+
+
+def test_what_is_shown_can_be_exported(report: Path, chromium: Browser) -> None:
+    page = chromium.new_page()
+    page.goto(report.as_uri() + "#samples?task=squad&outcome=wrong")
+    samples = [each for each in embedded(report, 0) if each["verdict"] == "wrong"]
+    rows = list(csv.DictReader(io.StringIO(exported(page, "csv"), newline="")))
+    assert [row["id"] for row in rows] == [each["id"] for each in samples]
+    assert rows[-1]["response"] == samples[-1]["responses"][0]
+    assert {row["exact_match"] for row in rows} == {"0"}
+    lines = exported(page, "json").splitlines()
+    assert [json.loads(line)["id"] for line in lines] == [each["id"] for each in samples]
+    pairs = [json.loads(line) for line in exported(page, "pairs").splitlines()]
+    assert pairs[-1] == {
+        "prompt": samples[-1]["prompt"],
+        "chosen": samples[-1]["targets"][0],
+        "rejected": samples[-1]["responses"][0],
+    }
+    page.close()
+
+
+def test_a_table_for_spreadsheets_holds_no_formula(page: Page) -> None:
+    for text in ("=1+1", "+1", "-1", "@x", "\t=1"):
+        assert page.evaluate("csvCell", text).strip('"').startswith("'")
+    assert page.evaluate("csvCell", -1.5) == "-1.5"
+    assert page.evaluate("csvCell", 'a "b", c') == '"a ""b"", c"'
+
+
+def test_a_forest_plot_zooms_to_its_values_and_back(page: Page) -> None:
+    figure = page.locator("#summary figure.forest").first
+    inputs = figure.locator(".zoom input")
+    assert [each.input_value() for each in inputs.all()] == ["0", "1"]
+    point = figure.locator(".point").first
+    before = point.get_attribute("cx")
+    figure.get_by_role("button", name="Fit").click()
+    assert point.get_attribute("cx") != before
+    low, high = (float(each.input_value()) for each in inputs.all())
+    row = figure.locator("tbody tr").first
+    value = float(row.get_attribute("data-value") or "nan")
+    drawn = float((point.get_attribute("cx") or "").rstrip("%"))
+    assert abs(drawn - 100 * (value - low) / (high - low)) < 2
+    figure.get_by_role("button", name="Whole").click()
+    inputs.first.fill("0.99")
+    inputs.first.blur()
+    assert "off" in (point.get_attribute("class") or ""), "what lies outside is not drawn"
+    inputs.first.fill("2")
+    inputs.first.blur()
+    assert inputs.first.get_attribute("aria-invalid") == "true"
+    figure.get_by_role("button", name="Whole").click()
+    assert point.get_attribute("cx") is not None
+    assert [each.input_value() for each in inputs.all()] == ["0", "1"]

@@ -23,10 +23,10 @@ from harness.types import (
     SampleRecord,
     TaskResult,
 )
-from harness_reports.browser import Clipper
-from harness_reports.calibration import CalibrationCollector
-from harness_reports.flips import SHOWN, FlipCollector
 from harness_reports.html import HtmlReporter
+from harness_reports.records.browser import Clipper
+from harness_reports.records.calibration import CalibrationCollector
+from harness_reports.records.flips import SHOWN, FlipCollector
 from harness_reports.robustness import probe_views
 
 if TYPE_CHECKING:
@@ -204,7 +204,8 @@ def test_the_sections_hold_text_alone(
     tmp_path: Path, opened_quietly: Callable[[Path], Page]
 ) -> None:
     opened = opened_quietly(page(tmp_path))
-    assert "1,200 × </script><img" in opened.inner_text("#probes")
+    assert "1,200 × </script><img" in (opened.text_content("#probes") or "")
+    opened.locator("details.probes > summary").first.click()
     opened.locator(".flip-examples summary").click()
     assert opened.locator(".flip-examples ins").first.inner_text() == "rde"
     assert opened.locator(".flip-examples del").first.inner_text() == "red"
@@ -226,7 +227,7 @@ def test_it_is_readable_on_every_screen(
 ) -> None:
     opened = chromium.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
     opened.goto(page(tmp_path).as_uri())
-    for name in (".flip-examples", ".calibration"):
+    for name in ("details.probes >", ".flip-examples", ".calibration"):
         opened.locator(f"{name} summary").click()
     assert opened.evaluate("document.documentElement.scrollWidth") <= width
     assert unreadable(opened) == []

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness_reports import text_diff
-from harness_reports.text_diff import Pieces, difference
+from harness_reports.records import text_diff
+from harness_reports.records.text_diff import Pieces, difference
 
 TEXTS = st.text(st.sampled_from("ab \n.é_"), max_size=30)
 

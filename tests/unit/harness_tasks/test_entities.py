@@ -190,7 +190,7 @@ def test_a_type_that_was_not_named_is_an_error(tmp_path: Path) -> None:
         read(task(types="person,location"), path)
     (first, _) = read(task(types="person,event"), path)
     assert entities(first) == [("Ann", "person", 0)]
-    with pytest.raises(UsageError, match="types=a,a"):
+    with pytest.raises(UsageError, match="types is 'a,a'"):
         task(types="a,a")
 
 

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from harness.authoring.checkpoint import reason
-from harness.authoring.io import files
 from harness.errors import MissingExtraError, ModelError
 from harness_backends.hf.checkpoint.gguf_header import MAGIC, GgufHeader, read_header
 
@@ -27,12 +26,14 @@ _WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.pth", "*.ckpt")
 def find(name: str) -> Path | None:
     """The GGUF file that ``name`` means: itself, or the only weights of a folder; None for others.
 
+    The path is absolute, as the library looks for others in a folder of its own choice.
+
     Raises:
         ModelError: The folder holds several, of which one has to be named.
     """
     path = Path(name).expanduser()
     if path.is_file():
-        return path if path.suffix == SUFFIX or _begins_as_one(path) else None
+        return path.absolute() if path.suffix == SUFFIX or _begins_as_one(path) else None
     if not path.is_dir() or any(any(path.glob(pattern)) for pattern in _WEIGHTS):
         return None
     found = sorted(path.glob(f"*{SUFFIX}"))
@@ -42,7 +43,7 @@ def find(name: str) -> Path | None:
             f"{name} holds {len(found)} GGUF files: {names}",
             f"Name one of them: --model {found[0]}",
         )
-    return found[0] if found else None
+    return found[0].absolute() if found else None
 
 
 def check(path: Path) -> GgufHeader:
@@ -56,10 +57,6 @@ def check(path: Path) -> GgufHeader:
         raise MissingExtraError("a GGUF file", "gguf")
     import gguf
 
-    try:
-        files.check_target(path)
-    except OSError as error:
-        raise ModelError(f"{error.filename} is {error.strerror}", "Expected a GGUF file") from error
     blocks = {int(kind): size for kind, size in gguf.GGML_QUANT_SIZES.items()}
     return read_header(path, blocks)
 

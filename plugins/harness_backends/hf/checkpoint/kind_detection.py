@@ -27,11 +27,11 @@ OPTIONS_OF: Mapping[str, Sequence[Kind]] = {
     "doc_stride": ("extractive_qa", "token_classifier"),
     "max_answer_length": ("extractive_qa",),
 }
-"""Options that some kinds alone understand."""
+"""Options that only some kinds understand."""
 
 
 def detect_kind(config: Mapping[str, Any]) -> Kind:
-    """The kind that a configuration speaks of: its head's class, else its model type.
+    """The kind that a configuration names: its head's class, else its model type.
 
     An encoder saved with another head, such as BERT's for pre-training, counts as masked; what
     says nothing counts as causal.

@@ -32,7 +32,7 @@ class _Words:
         rows: One a window.
         heads: For each word, (window, position of its first token) where it counts; None for a
             word that the tokenizer leaves out, which is no entity.
-        words: Where the words stand.
+        words: The places of the words.
         labels: The head's labels.
     """
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.authoring.io.comparison_json import comparison_to_json
+from harness.authoring.io.comparison_json import FLIPS_KEPT, comparison_to_json
 from harness.authoring.metrics import Corpus
 from harness.comparison.metric_kinds import CannotCompare, SummedRows
-from harness.comparison.run_comparison import FLIPS_KEPT, compare
+from harness.comparison.run_comparison import compare
 from harness.errors import DataError, HarnessError
 from harness.types import Estimate, GateVerdict, MetricComparison, Score
 from harness_reports.comparison import markdown
@@ -39,6 +39,7 @@ def test_0_1_scores_get_one_test_and_their_flips(make_run) -> None:
     worst = metric.flips[0]
     assert (worst.id, worst.change) == ("s0000", -1.0)
     assert worst.prompt == "Q: question s0000\nA:"
+    assert (worst.input, worst.expected) == ("question s0000", ("yes",))
     assert (worst.baseline_response, worst.candidate_response) == ("yes", "no <b>s0000</b>")
     assert 0 < metric.minimum_detectable < 0.2
     assert metric.verdict == "no difference shown"
@@ -48,15 +49,18 @@ def test_numbers_get_the_test_of_bounded_means(scored) -> None:
     rng = np.random.default_rng(0)
     before = rng.random(80)
     after = np.clip(before - rng.random(80) * 0.2, 0, 1)
-    metric = only(compare(scored("main", numbers(before)), scored("new", numbers(after)))).metrics[
-        0
-    ]
+    run = compare(scored("main", numbers(before)), scored("new", numbers(after)))
+    (metric,) = only(run).metrics
     # Student's t says 8e-23, as if no sample that was not seen could have improved.
     assert stats.ttest_rel(after, before).pvalue < 1e-20
     assert metric.p_value == pytest.approx(0.0012, abs=1e-4)
     assert metric.test == "bounded-mean test"
     assert metric.verdict == "worse"
-    assert len(metric.flips) == FLIPS_KEPT < metric.changed
+    assert len(metric.flips) == metric.changed > FLIPS_KEPT
+    (written,) = comparison_to_json(run)["tasks"][0]["metrics"]
+    assert len(written["flips"]) == FLIPS_KEPT, "the document lists the worst"
+    assert "scores" not in written
+    assert metric.scores == tuple(zip(before, after, strict=True))
     changes = [flip.change for flip in metric.flips]
     assert changes == sorted(changes)
 

@@ -57,7 +57,9 @@ def test_gate_exits_with_the_verdict_and_records_it(harness, runs) -> None:
     main_run, same, worse = runs
     code, out, _ = harness("gate", same, "--baseline", main_run)
     assert code == 0
-    assert out.splitlines()[-1] == "PASS"
+    assert out.startswith("Pass: quiz.accuracy")
+    assert "Baseline: main" in out
+    assert "quiz.accuracy max_drop = 0.02 ✓ pass 0.800 → 0.800" in out
     code, out, _ = harness("gate", worse, "--baseline", main_run)
     assert code == 1
     assert "fell by 10.0 points" in out
@@ -136,6 +138,10 @@ def test_a_missing_baseline_exits_with_2(harness, runs) -> None:
 def test_compare_on_the_console(harness, runs) -> None:
     main_run, same, worse = runs
     code, out, _ = harness("compare", main_run, same, worse)
+    assert code == 0
+    assert out.startswith("No difference shown: quiz.accuracy")
+    assert "Worse on 1 of 1 metric; largest: quiz.accuracy −" in out
+    code, out, _ = harness("compare", main_run, same, worse, "--full")
     assert code == 0
     assert "same against main" in out and "worse against main" in out
     assert "100 worse, 0 better" in " ".join(out.split())

@@ -27,6 +27,7 @@ from harness.results import runfolder
 from harness.run import planner as planning
 from harness.run import runner
 from harness.run.cache import ResponseStore
+from harness.run.phases import Phase
 from harness.run.session import RunSession
 from harness.testing import FakeBackend
 from harness.types import Completion, Failed, KeyedRequest, Logprob, Response, Unscored
@@ -43,12 +44,16 @@ def with_backend(registry: Registry, backend: FakeBackend) -> Registry:
 
 def test_a_run_writes_its_folder(registry, echo_rows, tmp_path) -> None:
     seen: list[int] = []
+    phases: list[Phase] = []
     run = runner.run(
         spec(echo_rows, tmp_path / "out"),
         registry,
         "harness run …",
         on_progress=lambda progress: seen.append(progress.done),
+        on_phase=phases.append,
     )
+    assert [each.name for each in phases] == ["opening the model", "reading", "judging"]
+    assert phases[1] == Phase("reading", 0, 1, "echo")
     assert seen == list(range(1, 13))
     assert run.result == runfolder.read_result(tmp_path / "out")
     assert run.result.status == "complete"
@@ -370,3 +375,25 @@ def test_a_store_that_cannot_be_used_is_told_before_the_model_is_opened(
     assert caught.value.exit_code == 2
     assert not opened
     assert not (tmp_path / "out").exists()
+
+
+def test_run_json_names_the_suites_that_were_asked_for(registry, echo_rows, tmp_path) -> None:
+    for names, suites in ((("small",), {"small": ["echo"]}), (("echo",), None)):
+        out = tmp_path / names[0]
+        asked = RunSpec("fake:", names, {"echo": str(echo_rows)}, out=out)
+        runner.run(asked, registry)
+        made = json.loads((out / "run.json").read_text("utf-8"))
+        assert made.get("suites") == suites
+
+
+def test_a_stopped_run_says_where_its_folder_is(registry, echo_rows, tmp_path) -> None:
+    answers = iter(range(5))
+
+    def stops(request: Any) -> Response:
+        next(answers)
+        return Completion(request.prompt)
+
+    with pytest.raises(RunFailedError) as stopped:
+        runner.run(spec(echo_rows, tmp_path / "out"), with_backend(registry, FakeBackend(stops)))
+    assert stopped.value.folder == tmp_path / "out"
+    assert runfolder.read_result(stopped.value.folder).status == "incomplete"

@@ -8,12 +8,16 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness import compare, gate
+from harness.cli import app
 from harness.errors import DataError, UnknownNameError, UsageError
 from harness_judges.annotation import agreement_report, export, store
 from harness_judges.annotation.assignment import assign
+from harness_judges.annotation.importer import Annotations
 from harness_judges.annotation.items import Answer, Item, gather
 from harness_judges.annotation.rendering import as_json
 from harness_judges.annotation.store import Label, Settings
@@ -197,3 +201,44 @@ def test_a_store_of_another_version_is_refused(tmp_path):
     connection.close()
     with pytest.raises(DataError, match="version 9"), store.opened(folder):
         pass
+
+
+def test_judgements_are_compared_as_runs(tmp_path):
+    """Two systems, scored by two people on the same samples: paired by sample."""
+    answers = [[Item("t", f"s{n}", "do", (Answer(name, f"{name} {n}"),)) for n in range(40)]
+               for name in ("one", "two")]  # fmt: skip
+    items = [*answers[0], *answers[1]]
+    folder = tmp_path / "people"
+    shown = dict.fromkeys(("ada", "ben"), range(len(items)))
+    store.create(folder, items, shown, Settings("score", "Good?"), ["one", "two"])
+    with store.opened(folder) as opened:
+        for number, item in enumerate(items):
+            for name in shown:
+                value = 2 + (item.answers[0].system == "two") + number % 2
+                assert opened.add(Label(name, number, float(value)))
+    runs = []
+    for system in ("one", "two"):
+        runs.append(tmp_path / system)
+        done = CliRunner().invoke(
+            app, ["import", str(folder), "--model", system, "--out", str(runs[-1])]
+        )
+        assert done.exit_code == 0, done.output
+    (task,) = compare(*runs).tasks
+    (metric,) = task.metrics
+    assert (task.task, metric.metric, metric.verdict) == ("human", "score", "better")
+    assert (metric.baseline.value, metric.candidate.value, metric.difference.n) == (2.5, 3.5, 40)
+    verdict = gate(runs[1], runs[0], rules=[{"metric": "human.score", "max_drop": 0.1}])
+    assert verdict.verdict == "pass"  # people need no calibration
+
+
+def test_preferences_as_runs_mirror_each_other(tmp_path):
+    folder = people(tmp_path / "p", "preference", {"ada": [0.0, 1.0, 0.0, 0.5], "ben": [0.0] * 4})
+    found = {run.model: run.tasks[0] for run in Annotations().read(folder)}
+    one = {each.sample.id: each.scores["preferred"] for each in found["one"].records}
+    two = {each.sample.id: each.scores["preferred"] for each in found["two"].records}
+    assert one == {"t/s0": 1.0, "t/s1": 0.5, "t/s2": 1.0, "t/s3": 0.25}
+    assert two == {key: 1 - value for key, value in one.items()}
+    empty = people(tmp_path / "e", "binary", {"ada": [None]})
+    with pytest.raises(DataError, match="no judgement yet"):
+        Annotations().read(empty)
+    assert not Annotations().recognises(tmp_path)

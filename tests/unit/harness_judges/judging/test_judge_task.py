@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness import evaluate, gate, read_samples
+from harness import compare, evaluate, gate, read_samples
 from harness.errors import (
     ConfigError,
     DataError,
@@ -343,3 +343,36 @@ def test_a_gate_of_the_run_is_refused_before_it_asks(prompts):
             formats=(),
         )
     assert not (prompts.parent / "run").exists()
+
+
+def test_a_comparison_says_uncalibrated_too(prompts, capsys):
+    from harness.cli import main
+
+    judged(prompts, [[YES] * 4], "one", rubric="reference")
+    judged(prompts, [[YES, NO, NO, YES]], "two", rubric="reference")
+    compared = compare(prompts.parent / "one", prompts.parent / "two")
+    found = {each.metric: each.calibration for each in compared.tasks[0].metrics}
+    assert found == {"correct": UNCALIBRATED, "unread": None}
+    with pytest.raises(SystemExit):
+        main(["compare", str(prompts.parent / "one"), str(prompts.parent / "two")])
+    assert "correct (uncalibrated)" in capsys.readouterr().out
+
+
+def test_a_judgement_asked_for_again_tells_the_judges_own_noise(prompts):
+    # Within: 4, 4 and 2, 4 and 1, 5 and 3, unread: (0 + 2 + 8)/3 with one degree of freedom each.
+    said = [["4", "4"], ["2", "4"], ["1", "5"], ["3", "I cannot."]]
+    result = judged(prompts, [said], repeats="2", judge_temperature="0.7").tasks["judge"]
+    found = values(result)
+    assert found["quality"] == pytest.approx((4 + 3 + 3 + 3) / 4)
+    assert found["judge_noise"] == pytest.approx(math.sqrt(10 / 3))
+    assert found["unread"] == 0.125 and result.errors == 0
+    record = next(read_samples(prompts.parent / "run", "judge"))
+    asked = [each.request for each in record.later_rounds[0].asks]
+    assert asked[0].prompt == asked[1].prompt and asked[0] != asked[1]
+    assert {each.sampling.temperature for each in asked} == {0.7}
+    assert result.settings["judge_repeats"] == "2"
+
+
+def test_a_steady_judge_has_no_noise(prompts):
+    result = judged(prompts, [[["4", "4", "4"]] * 4], repeats="3").tasks["judge"]
+    assert values(result)["judge_noise"] == 0

@@ -101,6 +101,16 @@ def test_a_folder_with_nothing_but_one_file(made: Path, tmp_path: Path) -> None:
         open_file(tmp_path)
 
 
+def test_a_relative_path(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is a file of that name in the working folder taken for the one in another."""
+    (tmp_path / "models").mkdir()
+    shutil.copy(made, tmp_path / "models" / "model.gguf")
+    (tmp_path / "model.gguf").write_bytes(b"another")
+    monkeypatch.chdir(tmp_path)
+    assert open_file("models/model.gguf").describe()["name"] == "models/model.gguf"
+    assert open_file("models").fingerprint == open_file(made).fingerprint
+
+
 def test_safetensors_come_before_a_file_beside_them(
     made: Path, checkpoint_folder: Folders, tmp_path: Path
 ) -> None:

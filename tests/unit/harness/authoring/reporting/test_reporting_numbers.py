@@ -6,8 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.authoring.reporting.numbers import (
+    count,
+    decimal,
+    digits_for,
+    duration,
+    moment,
+    number,
+    trimmed,
+)
 from harness.types import Estimate
-from harness_reports.numbers import count, decimal, digits_for, duration, moment, number, trimmed
 
 NAN = math.nan
 

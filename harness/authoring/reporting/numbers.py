@@ -13,6 +13,7 @@ from harness.types import Estimate
 MISSING = "—"
 _MINUS = "−"
 _DEFAULT_DIGITS = 3
+_LARGE = 1e7
 _ARROWS = {True: "↑", False: "↓", None: ""}
 
 
@@ -77,10 +78,14 @@ def digits_for(estimates: Iterable[Estimate]) -> int:
 
 
 def decimal(value: float, digits: int, sign: str = "") -> str:
-    """``value`` with ``digits`` decimals, a true minus sign and commas between thousands."""
+    """``value`` with ``digits`` decimals, a true minus sign and commas between thousands.
+
+    From ten million on it is written with a power of ten.
+    """
     if not math.isfinite(value):
         return MISSING
-    text = f"{abs(value):,.{digits}f}"
+    size = abs(value)
+    text = f"{size:.3g}" if size >= _LARGE else f"{size:,.{digits}f}"
     if not text.strip("0.,"):
         return text
     return (_MINUS if value < 0 else sign) + text
@@ -90,6 +95,11 @@ def trimmed(value: float) -> str:
     """``value`` with at most four decimals, no trailing zeros: ``0``, ``−0.25``, ``1,400``."""
     text = decimal(value, 4)
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def significant(value: float) -> str:
+    """Four significant digits with a true minus sign; a dash for what is not known."""
+    return MISSING if not math.isfinite(value) else f"{value:.4g}".replace("-", _MINUS)
 
 
 def p_value(value: float) -> str:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from harness.authoring.reporting.drawing import Axis, close_axis, full_axis, mark
 from harness.types import Estimate
-from harness_reports.drawing import Axis, close_axis, full_axis, mark
 
 
 def between(low: float, high: float) -> Estimate:

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from harness.authoring.reporting.numbers import Number, trimmed
 from harness.types import Estimate
-from harness_reports.numbers import Number, trimmed
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,7 @@ class MeasureRow:
     number: Number
     mark: Mark | None
     scale: Scale
+    estimate: Estimate
 
 
 def full_axis(estimates: Sequence[Estimate], percent: bool = False) -> Axis:
@@ -83,6 +84,12 @@ def close_axis(estimates: Iterable[Estimate], include: Iterable[float] = ()) -> 
     if not numbers:
         return Axis(0.0, 1.0)
     return _rounded(min(numbers), max(numbers))
+
+
+def axis_over(values: Iterable[float]) -> Axis:
+    """A range that just holds the finite ones of ``values``."""
+    known = [value for value in values if math.isfinite(value)]
+    return _rounded(min(known), max(known)) if known else Axis(0.0, 1.0)
 
 
 def around_zero(estimates: Iterable[Estimate]) -> Axis:

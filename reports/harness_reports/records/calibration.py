@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.authoring.measures import calibration
+from harness.authoring.reporting import numbers
 from harness.types import SampleRecord
-from harness_reports import numbers
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from typing import TypeAlias
 
 from harness.authoring.measures import predictions
 from harness.authoring.measures.predictions import prompt_text, response_text
+from harness.authoring.reporting import numbers
 from harness.types import SampleRecord, TaskResult
-from harness_reports import numbers
-from harness_reports.browser import Clipper
-from harness_reports.text_diff import Difference, difference
+from harness_reports.records.browser import Clipper
+from harness_reports.records.text_diff import Difference, difference
 
 SHOWN = 5
 """Examples of one probe."""

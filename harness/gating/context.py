@@ -1,0 +1,82 @@
+"""What stands beside a verdict: which baseline it was, and all that changed, ruled or not.
+
+A rule looks at one metric. A reader wants to know of a metric that fell and that no rule looks at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from harness.authoring.metrics import MetricRef
+from harness.comparison import run_comparison
+from harness.comparison.measure import MetricsOfTask
+from harness.errors import HarnessError
+from harness.results.baseline import ScoredRun, described
+from harness.types import GateVerdict, MetricChange, RuleVerdict, TaskResult
+
+
+def in_context(
+    verdict: GateVerdict,
+    candidate: ScoredRun,
+    baseline: ScoredRun | None,
+    metrics: MetricsOfTask,
+) -> GateVerdict:
+    """The verdict with its baseline named, and with every change that the two runs show.
+
+    Args:
+        verdict: What the rules decided.
+        candidate: The run that was judged.
+        baseline: Whom it was compared with; None leaves the verdict as it is.
+        metrics: Task → metric objects, for corpus metrics.
+    """
+    if baseline is None:
+        return verdict
+    run = described(baseline, verdict.baseline, candidate)
+    early = [
+        task
+        for task, planned in verdict.samples_planned.items()
+        if verdict.samples_used.get(task, 0) < planned
+    ]
+    notes = [f"{task} ended early, so its other metrics are not compared" for task in early]
+    samples = {name: found for name, found in candidate.samples.items() if name not in early}
+    changes: tuple[MetricChange, ...] = ()
+    try:
+        changes = _changes(verdict.rules, replace(candidate, samples=samples), baseline, metrics)
+    except HarnessError as error:
+        notes.append(f"not compared as a whole: {error.message}")
+    return replace(verdict, baseline_run=run, changes=changes, notes=(*verdict.notes, *notes))
+
+
+def _changes(
+    rules: Iterable[RuleVerdict],
+    candidate: ScoredRun,
+    baseline: ScoredRun,
+    metrics: MetricsOfTask,
+) -> tuple[MetricChange, ...]:
+    compared = run_comparison.compare(baseline, candidate, metrics)
+    ruled = _ruled(rules, candidate.result.tasks)
+    return tuple(
+        MetricChange(
+            f"{task.task}.{metric.metric}",
+            metric.baseline.value,
+            metric.candidate.value,
+            metric.difference,
+            metric.verdict,
+            (task.task, metric.metric) in ruled,
+            metric.higher_is_better,
+            metric.ideal,
+        )
+        for task in compared.tasks
+        for metric in task.metrics
+    )
+
+
+def _ruled(rules: Iterable[RuleVerdict], tasks: Mapping[str, TaskResult]) -> set[tuple[str, str]]:
+    """(task, metric) of every rule."""
+    found = set()
+    for rule in rules:
+        ref = MetricRef.find(rule.metric.partition("@")[0], tasks)
+        if ref is not None:
+            found.add((ref.task, ref.metric or next(iter(tasks[ref.task].metrics), "")))
+    return found

@@ -1,0 +1,58 @@
+"""A run on the display of long commands: reading, preparing probes, opening, asking, judging."""
+
+from __future__ import annotations
+
+import time
+
+from harness.authoring.literal import one_line
+from harness.authoring.reporting.progress import Display
+from harness.planned import Plan
+from harness.run.phases import Phase
+from harness.run.session import Progress
+
+_NAMES_SHOWN = 3
+_UNITS = {"reading": "tasks", "preparing probes": "samples", "judging": "tasks"}
+
+
+class RunDisplay:
+    """What ``runner.run`` reports to, in the words of a ``Display``."""
+
+    def __init__(self, shown: Display) -> None:
+        self._shown, self._phase = shown, ""
+        self._started = time.monotonic()
+
+    def phase(self, phase: Phase) -> None:
+        """A part of the run begins, or goes on."""
+        if phase.name != self._phase:
+            self._phase = phase.name
+            self._shown.phase(phase.name, phase.total, _UNITS.get(phase.name, ""))
+        self._shown.update(phase.done, phase.about)
+
+    def planned(self, plan: Plan) -> None:
+        """The asking begins."""
+        self._phase, self._started = "asking", time.monotonic()
+        names = [f"{task.task.name} ({task.sample_count:,})" for task in plan.tasks]
+        more = len(names) - _NAMES_SHOWN
+        listed = ", ".join(names[:_NAMES_SHOWN]) + (f" and {more} more tasks" if more > 0 else "")
+        self._shown.phase("asking", len({each.key for each in plan.requests()}), "requests")
+        self._shown.update(0, one_line(listed))
+
+    def update(self, progress: Progress) -> None:
+        """An answer came in."""
+        seconds = max(time.monotonic() - self._started, 1e-6)
+        rate = (progress.done - progress.cached) / seconds
+        note = " · ".join([f"{rate:,.1f}/s", *spent(progress)] if rate else spent(progress))
+        self._shown.update(progress.done, note, progress.cached)
+
+
+def spent(progress: Progress) -> list[str]:
+    """What the answers cost, and what did not have to be paid or computed."""
+    parts = []
+    if progress.usage.cost is not None:
+        parts.append(f"${progress.usage.cost:,.2f}")
+    if progress.cached:
+        parts.append(f"{progress.cached:,} from the store")
+    asked = progress.usage.computed_tokens + progress.usage.reused_tokens
+    if progress.usage.reused_tokens:
+        parts.append(f"{progress.usage.reused_tokens / asked:.0%} of tokens reused")
+    return parts
