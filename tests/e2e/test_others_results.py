@@ -49,7 +49,7 @@ def test_import_writes_a_run_that_every_command_takes(
     assert (out / "samples" / "quiz.jsonl").stat().st_mode & 0o777 == 0o600
     assert harness("report", out, "--format", "html,markdown,junit") == 0
     assert harness("baseline", "save", out, tmp_path / "a.baseline") == 0
-    assert harness("compare", tmp_path / "a.baseline", two[0]) == 0
+    assert harness("compare", "--full", tmp_path / "a.baseline", two[0]) == 0
     assert "400 shared samples" in capsys.readouterr().out
     assert load_run(out).result.tasks["quiz"].metrics["acc"].kind == "mean"
 
@@ -57,7 +57,7 @@ def test_import_writes_a_run_that_every_command_takes(
 def test_compare_pairs_the_files_themselves(
     two: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert harness("compare", *two) == 0
+    assert harness("compare", "--full", *two) == 0
     shown = capsys.readouterr().out
     assert "400 shared samples" in shown
     assert "unpaired" not in shown
