@@ -20,6 +20,7 @@ from harness.errors import ConfigError
 from harness.gating.config import GateConfig, Mode, Rule, parse_gate
 from harness.gating.context import in_context
 from harness.gating.fixed import evaluate_fixed, evaluate_scores
+from harness.gating.names import reported
 from harness.gating.sequential import SequentialGate, committed_order
 from harness.gating.verdict import differences, join_verdicts
 from harness.results.baseline import ScoredRun
@@ -70,6 +71,7 @@ def evaluate(
         _refuse_partial(candidate)
         verdict = evaluate_fixed(config, candidate, baseline, metrics or {})
     else:
+        _refuse_published(config, candidate, baseline)
         verdict = _replay(config, candidate, baseline, metrics or {}, seed)
     return with_differences(verdict, baseline)
 
@@ -102,6 +104,19 @@ def _replay(
                 break
             gate.update(task, name, samples[name].scores)
     return gate.conclude(candidate)
+
+
+def _refuse_published(config: GateConfig, candidate: ScoredRun, baseline: ScoredRun | None) -> None:
+    """What is only known as published has no samples to take one by one."""
+    for rule in config.rules:
+        for run in (candidate, baseline):
+            result = None if run is None else reported(run, rule.metric)
+            if run is not None and result is not None and result.kind == "published":
+                raise ConfigError(
+                    f"{run.result.run_id} holds no samples' scores of {rule.metric}, only what was "
+                    "published, and mode is sequential",
+                    'Set mode = "fixed" under [gate].',
+                )
 
 
 def _refuse_partial(candidate: ScoredRun) -> None:

@@ -8,6 +8,8 @@ from harness.gating.config import CHANGES, DROPS, Rule
 from harness.gating.verdict import SAID
 from harness.types import Decision, Evidence, RuleVerdict
 
+UNPAIRED = "unpaired"
+"""How the method begins where a comparison rests on published errors (``comparison.unpaired``)."""
 _ROUNDING = 1e-12
 """A change below it is none: sums of equal scores in another order."""
 
@@ -37,6 +39,8 @@ def explain(
     )
     where = "not scored in both runs" if rule.kind in CHANGES else "unscored"
     missing = f", {evidence.missing} more {where}" if evidence.missing else ""
+    if evidence.method.startswith(UNPAIRED):
+        missing += ", unpaired"
     said = SAID[verdict]
     if corrected:
         beside = f"within the series {series}" if series else "beside the other rules"

@@ -15,6 +15,7 @@ from harness.testing.backends import (
     check_executor,
     keyed,
 )
+from harness.testing.exchange import check_exporter, check_importer
 from harness.testing.outputs import check_aligner, check_reporter
 from harness.testing.tasks import check_metric, check_probe, check_task
 
@@ -26,6 +27,8 @@ __all__ = [
     "check_aligner",
     "check_backend",
     "check_executor",
+    "check_exporter",
+    "check_importer",
     "check_metric",
     "check_probe",
     "check_reporter",

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.authoring.readers import rows
-from harness.errors import DataError
+from harness.errors import DataError, HarnessError
 from harness.protocols import ImportedMetric, ImportedRun, ImportedTask
 from harness.types import Completion, Generate, Sample, SampleRecord, ScoreValue, Unscored
 from harness_importers import reading
@@ -39,7 +39,10 @@ class ScoreTable:
         """A file of rows that has an id and numbers."""
         if not source.is_file() or not rows.is_known(source):
             return False
-        first = [row for row, _ in islice(rows.read_rows(source), _LOOK)]
+        try:
+            first = [row for row, _ in islice(rows.read_rows(source), _LOOK)]
+        except HarnessError:  # no table, or one whose format needs packages that are not here
+            return False
         return bool(first) and _id_of(first[0]) is not None and bool(_metrics(first))
 
     def read(self, source: Path) -> Sequence[ImportedRun]:

@@ -49,7 +49,7 @@ def test_import_writes_a_run_that_every_command_takes(
     assert (out / "samples" / "quiz.jsonl").stat().st_mode & 0o777 == 0o600
     assert harness("report", out, "--format", "html,markdown,junit") == 0
     assert harness("baseline", "save", out, tmp_path / "a.baseline") == 0
-    assert harness("compare", tmp_path / "a.baseline", two[0]) == 0
+    assert harness("compare", "--full", tmp_path / "a.baseline", two[0]) == 0
     assert "400 shared samples" in capsys.readouterr().out
     assert load_run(out).result.tasks["quiz"].metrics["acc"].kind == "mean"
 
@@ -57,7 +57,7 @@ def test_import_writes_a_run_that_every_command_takes(
 def test_compare_pairs_the_files_themselves(
     two: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert harness("compare", *two) == 0
+    assert harness("compare", "--full", *two) == 0
     shown = capsys.readouterr().out
     assert "400 shared samples" in shown
     assert "unpaired" not in shown
@@ -95,7 +95,12 @@ def test_without_samples_it_is_unpaired_and_says_so(
     config.write_text(GATE.format("acc"))
     # The same values: with pairs it passes, without them the difference is not known so well.
     assert harness("gate", before, "--baseline", before, "--config", config) == 0
+    capsys.readouterr()
     assert harness("gate", after, "--baseline", before, "--config", config) == 4
+    assert "400 samples, unpaired)" in capsys.readouterr().out
+    config.write_text('[gate]\nmode = "sequential"\n' + GATE.format("acc"))
+    assert harness("gate", after, "--baseline", before, "--config", config) == 2
+    assert "and mode is sequential" in capsys.readouterr().err
     rule = {"metric": "quiz.acc", "max_drop": 0.2}
     verdict = gate(after, before, rules=[rule])
     assert verdict.verdict == "pass"

@@ -23,6 +23,8 @@ PACKAGES = {
     "harness_grounding",
     "harness_probes",
     "harness_ray",
+    "harness_importers",
+    "harness_tracking",
     "harness_lm_eval",
     "harness_judges",
     "harness_reports",

@@ -77,8 +77,8 @@ def source(tmp_path: Path, rows: Sequence[dict[str, Any]]) -> DataSource:
 def test_a_published_row_is_read_and_asked_in_every_way(name: str, tmp_path: Path) -> None:
     data = source(tmp_path, [{**ROWS[name], "id": f"q{place}"} for place in range(8)])
     for supports in (Loglikelihood, Generate, Classify):
-        if supports is Classify and "classify" not in REGISTRY.tasks[name].options["scoring"]:
-            continue
+        if supports is Classify and name.startswith(("arc", "mmlu", "commonsense")):
+            continue  # questions with options of their own: no head has them as labels
         task = open_task(name, supports)
         (first, *_) = task.samples(data)
         assert first.targets == (RIGHT.get(name, "yes"),)

@@ -15,10 +15,16 @@ from harness.results import runfolder
 Folders = Callable[..., Path]
 
 LABELS = {"num_labels": 2, "id2label": {0: "negative", 1: "positive"}}
+TAGS = {
+    "num_labels": 3,
+    "id2label": {0: "O", 1: "B-person", 2: "I-person"},
+    "label2id": {"O": 0, "B-person": 1, "I-person": 2},
+}
 CASES = [
     ("bert", "classifier", "sst2", LABELS, (), "classify", "accuracy"),
     ("roberta", "extractive_qa", "squad", {}, (), "extract", "f1"),
     ("bert", "extractive_qa", "squad_v2", {}, (), "extract", "noans_exact_match"),
+    ("bert", "token_classifier", "entities", TAGS, (), "tag", "f1"),
     ("distilbert", "masked", "crows_pairs", {}, (), "pseudo", "stereotype_share"),
     ("t5", "seq2seq", "translation", {}, ("translation.template=t5",), "generate", "bleu"),
     ("marian", "seq2seq", "sst2", {}, (), "loglikelihood", "accuracy"),
