@@ -34,9 +34,11 @@ if TYPE_CHECKING:
     from harness.results.baseline import ScoredRun
     from harness.results.runfolder import read_result, read_samples, write_result
     from harness.run.ask import ask
+    from harness.run.evaluation import Evaluation
     from harness.types import GateVerdict
 
 __all__ = [
+    "Evaluation",
     "GateConfig",
     "GateVerdict",
     "ModelConfig",
@@ -67,6 +69,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Evaluation": "harness.run.evaluation",
     "GateConfig": "harness.gating",
     "GateVerdict": "harness.types",
     "ModelConfig": "harness.config",

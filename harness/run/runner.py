@@ -54,6 +54,7 @@ def run(
     on_planned: Callable[[Plan], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     on_phase: OnPhase = lambda _: None,
+    opened_backend: ModelBackend | None = None,
 ) -> Run:
     """Evaluates a model and writes the run folder.
 
@@ -64,6 +65,7 @@ def run(
         on_planned: Called once, before the first question.
         on_progress: Called after every answer.
         on_phase: Called as the run's other parts begin and go on.
+        opened_backend: A model that is open already, and stays so; None opens the spec's.
 
     Raises:
         HarnessError: What the spec names does not exist or cannot be read; nothing was written.
@@ -80,7 +82,9 @@ def run(
     runfolder.check(spec.out, written_spec)
     on_phase(Phase("opening the model"))
     with ExitStack() as opened:
-        backend = opened.enter_context(closing(models.open_backend(spec.model_config, registry)))
+        backend = opened_backend or opened.enter_context(
+            closing(models.open_backend(spec.model_config, registry))
+        )
         roles = opened.enter_context(Roles(spec, registry, backend))
         plan = planning.build(spec, registry, backend, roles=roles, on_phase=on_phase)
         stepping = None if gate is None else gate.begin(plan, spec.seed)
