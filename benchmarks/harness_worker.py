@@ -24,7 +24,7 @@ def main() -> None:
     from harness.protocols import BackendOptions
     from harness.types import KeyedRequest
     from harness_backends.hf import open_hf
-    from harness_backends.hf.backend import HuggingFaceBackend
+    from harness_backends.hf.reopening import ReopenedBackend
 
     probe.phase("import")
     backend = open_hf(
@@ -32,7 +32,7 @@ def main() -> None:
             job["checkpoint"], dtype="float32", device="cpu", values=job.get("options", {})
         )
     )
-    assert isinstance(backend, HuggingFaceBackend)
+    assert isinstance(backend, ReopenedBackend)
     probe.phase("load")
     probe.loaded(backend.checkpoint.model.parameters())
     probe.phase("touch")

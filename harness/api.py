@@ -13,11 +13,19 @@ from harness.authoring.reporting.progress import display
 from harness.comparison import run_comparison
 from harness.config import ModelConfig, RunSpec
 from harness.errors import UnknownNameError, UsageError
-from harness.gating import GateConfig, GateVerdict, Rule, registry_lookup, series
+from harness.gating import (
+    GateConfig,
+    GateVerdict,
+    Rule,
+    instrument_noise,
+    registry_lookup,
+    series,
+)
 from harness.planned import Plan
 from harness.plugins import Registry
 from harness.protocols import ModelBackend, ModelSource
 from harness.results import baseline as saved
+from harness.results import imported
 from harness.results.baseline import ScoredRun
 from harness.run import models, planner, runner
 from harness.run.display import RunDisplay
@@ -187,8 +195,9 @@ def compare(
     Raises:
         HarnessError: A run cannot be read, or the two cannot be compared.
     """
-    runs = [_scored(each, texts=True) for each in (baseline, candidate)]
-    metrics = registry_lookup.task_metrics(_loaded(registry), runs)
+    registry = _loaded(registry)
+    runs = [_scored(each, registry, texts=True) for each in (baseline, candidate)]
+    metrics = registry_lookup.task_metrics(registry, runs)
     return run_comparison.compare(runs[0], runs[1], metrics, force)
 
 
@@ -225,15 +234,17 @@ def gate(
         UnknownNameError: A rule names no metric of the run.
         DataError: A run cannot be read.
     """
-    judged = _scored(candidate)
+    registry = _loaded(registry)
+    judged = _scored(candidate, registry)
     wanted = _gate_config(rules, config, baseline)
+    instrument_noise.check(wanted)
     key = judged.result.run_id if isinstance(candidate, ScoredRun) else str(candidate)
     build = series.take_part(wanted, key, judged.result.run_id)
     wanted = wanted if build is None else build.config
     reference = wanted.baseline if baseline is None else baseline
-    against = None if reference is None else _scored(reference)
+    against = None if reference is None else _scored(reference, registry)
     named = [rule.metric for rule in wanted.rules]
-    metrics = registry_lookup.task_metrics(_loaded(registry), [against, judged], named)
+    metrics = registry_lookup.task_metrics(registry, [against, judged], named)
     seed = int(judged.spec.get("seed", 0)) if seed is None else seed
     verdict = gating.evaluate(wanted, judged, against, metrics, seed)
     verdict = gating.in_context(verdict, judged, against, metrics)
@@ -274,26 +285,34 @@ def load_plugins(files: Sequence[Path | str] = ()) -> Registry:
     return plugins.load(files)
 
 
-def load_run(path: Path | str, texts: bool = False) -> ScoredRun:
+def load_run(path: Path | str, texts: bool = False, registry: Registry | None = None) -> ScoredRun:
     """Reads a run folder, its results.json, or a baseline file, and checks that it is whole.
 
+    Results of another program are read, too, where an importer knows them.
+
     Args:
-        path: Any of the three.
+        path: Any of these.
         texts: Keep prompts and responses, where they are there.
+        registry: The loaded plugins; None loads those that are installed, where they are needed.
 
     Raises:
         DataError: It cannot be read, a file is not as the run wrote it, or a baseline's content
             does not match its hash.
     """
-    return saved.load_run(Path(path), texts)
+    path = Path(path)
+    if imported.is_own(path):
+        return saved.load_run(path, texts)
+    return imported.load(path, _loaded(registry), texts)
 
 
 def _loaded(registry: Registry | None) -> Registry:
     return plugins.load() if registry is None else registry
 
 
-def _scored(run: ScoredRun | Path | str, texts: bool = False) -> ScoredRun:
-    return run if isinstance(run, ScoredRun) else load_run(run, texts)
+def _scored(
+    run: ScoredRun | Path | str, registry: Registry | None, texts: bool = False
+) -> ScoredRun:
+    return run if isinstance(run, ScoredRun) else load_run(run, texts, registry)
 
 
 def _gate_config(

@@ -71,6 +71,7 @@ class RunSpec:
         tasks: Task and suite names.
         data: Task → path, or ``sample``; the key ``""`` applies to every other task.
         probes: Probe and suite names.
+        metrics: Registered metrics to compute beside the tasks' own, ``NAME`` or ``NAME:ARGUMENT``.
         limit: Samples a task, from the start of its data; None for all.
         sample: Samples a task, drawn at random with the seed, stratified by the data's groups or
             labels; None for all. Only one of ``limit`` and ``sample`` may be given.
@@ -89,10 +90,15 @@ class RunSpec:
             the provider re-uses prompts, ``cached_prompt``.
         baseline: A run folder or baseline file to gate against.
         gate: The [gate] table as it stands.
+        repeats: How often each sample is asked; from the second time on with a seed of its own.
+        reducers: What is computed of the repeats together: ``pass@K``, ``pass^K``, ``majority``,
+            ``at_least_one``, ``mean``; empty for a choice by the number of repeats.
+        temperature: Of generated answers; None for what the tasks say.
         system: What the system says before every prompt; None for what the tasks say.
         roles: Role (``judge``, …) → the model that answers for it: a model's name, a
             ``ModelConfig``, or a table of ``model``, ``batch_size``, ``dtype``, ``device``,
             ``executor`` and ``set``. What a table leaves out is as for the run's model.
+        allow_unsafe_code: Whether code that the model wrote may run where there is no sandbox.
         formats: Reports to write.
         out: The run folder; None makes ``runs/<UTC time>-<slug>``.
         cache: Whether answers are kept in, and taken from, the response store.
@@ -102,6 +108,7 @@ class RunSpec:
     tasks: tuple[str, ...]
     data: Settings = field(default_factory=dict)
     probes: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
     limit: int | None = None
     sample: int | None = None
     num_fewshot: int = 0
@@ -118,8 +125,12 @@ class RunSpec:
     prices: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     baseline: str | None = None
     gate: Mapping[str, Any] | None = None
+    repeats: int = 1
+    reducers: tuple[str, ...] = ()
+    temperature: float | None = None
     system: str | None = None
     roles: Mapping[str, Any] = field(default_factory=dict)
+    allow_unsafe_code: bool = False
     formats: tuple[str, ...] = ("console", "html")
     out: Path | None = None
     cache: bool = True
@@ -131,7 +142,7 @@ class RunSpec:
             UsageError: A number is out of range.
         """
         object.__setattr__(self, "model", str(self.model))
-        for name in ("tasks", "probes", "group_by", "formats"):
+        for name in ("tasks", "probes", "metrics", "group_by", "formats", "reducers"):
             object.__setattr__(self, name, split_names(getattr(self, name)))
         for name in ("data", "backend_settings"):
             object.__setattr__(self, name, _texts(getattr(self, name)))
@@ -142,6 +153,8 @@ class RunSpec:
         object.__setattr__(self, "out", None if self.out is None else Path(self.out))
         for name, least in (("limit", 1), ("sample", 1), ("num_fewshot", 0), ("batch_size", 1)):
             _at_least(name, getattr(self, name), least)
+        _at_least("repeats", self.repeats, 1)
+        _check_sampling(self.temperature, self.repeats, self.reducers)
         if self.limit is not None and self.sample is not None:
             raise UsageError(
                 f"limit={self.limit} and sample={self.sample} are both given",
@@ -174,6 +187,34 @@ class RunSpec:
         given = {key: value for key, value in table.items() if key != "set"}
         inherited = replace(self.model_config, settings={}, executor="local")
         return replace(inherited, **given, settings=table.get("set", {}))
+
+
+def reducer_of(name: str) -> tuple[str, int]:
+    """What a reducer's name says: (its kind, how many answers it takes at least).
+
+    Raises:
+        UsageError: There is no such reducer.
+    """
+    kind, k = name[:5], name[5:]
+    if kind in ("pass@", "pass^") and k.isascii() and k.isdecimal() and 0 < int(k) < 10**6:
+        return kind, int(k)
+    if name in ("mean", "majority", "at_least_one"):
+        return name, 1
+    raise UsageError(
+        f"there is no reducer {name!r}", "Known: mean, pass@K, pass^K, majority, at_least_one."
+    )
+
+
+def _check_sampling(temperature: float | None, repeats: int, reducers: Iterable[str]) -> None:
+    if temperature is not None and not 0 <= temperature <= 100:
+        raise UsageError(f"temperature is {temperature}, expected a number from 0 to 100")
+    for name in reducers:
+        _, k = reducer_of(name)
+        if k > repeats:
+            raise UsageError(
+                f"{name} takes {k} answers to each sample, and there are {repeats}",
+                f"Give --repeats {k} or more.",
+            )
 
 
 _ROLE = re.compile(r"[a-z][a-z0-9_.-]*")
@@ -287,7 +328,7 @@ def parse_settings(pairs: Iterable[str]) -> tuple[dict[str, str], dict[str, dict
         key, equals, value = pair.partition("=")
         if not equals or not key:
             raise UsageError(f"--set {pair!r}", "Expected --set KEY=VALUE or --set NAME.KEY=VALUE")
-        task, dot, name = key.partition(".")
+        task, dot, name = key.rpartition(".")  # a task's name may hold a dot, a key has none
         if dot:
             tasks.setdefault(task, {})[name] = value
         else:
@@ -451,6 +492,7 @@ def _file_model() -> type[BaseModel]:
         model: str | None = None
         tasks: tuple[str, ...] | None = None
         probes: tuple[str, ...] | None = None
+        metrics: tuple[str, ...] | None = None
         limit: int | None = None
         sample: int | None = None
         num_fewshot: int | None = None
@@ -465,6 +507,9 @@ def _file_model() -> type[BaseModel]:
         out: Path | None = None
         cache: bool | None = None
         system: str | None = None
+        repeats: int | None = None
+        reducers: tuple[str, ...] | None = None
+        temperature: float | None = None
 
     class Role(Strict):
         model: str | None = None

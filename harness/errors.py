@@ -52,6 +52,10 @@ class UsageError(HarnessError):
     """A flag, name or value that does not exist or does not fit."""
 
 
+_SHOWN = 60
+"""Names that a message lists where none is near."""
+
+
 class UnknownNameError(UsageError):
     """A name that is not registered; lists the nearest ones."""
 
@@ -61,7 +65,8 @@ class UnknownNameError(UsageError):
         if near:
             suggestion = f"Did you mean {' or '.join(near)}?"
         elif known:
-            suggestion = f"Known: {', '.join(known)}"
+            more = f" and {len(known) - _SHOWN:,} more" if len(known) > _SHOWN else ""
+            suggestion = f"Known: {', '.join(known[:_SHOWN])}{more}"
         else:
             suggestion = "None are available."
         super().__init__(

@@ -13,8 +13,11 @@ from harness.protocols import (
     AlignerSpec,
     BackendSpec,
     ExecutorSpec,
+    ExporterSpec,
+    ImporterSpec,
     ProbeSpec,
     ReporterSpec,
+    TaskSource,
     TaskSpec,
 )
 from harness.types import Estimate, RunResult, SampleRecord, Score
@@ -32,6 +35,11 @@ hookimpl = pluggy.HookimplMarker("harness")
 @hookspec
 def harness_register_tasks() -> Iterable[TaskSpec | Declaration]:  # type: ignore[empty-body]
     """Tasks that this plugin offers to ``--tasks``."""
+
+
+@hookspec
+def harness_register_task_sources() -> Iterable[TaskSource]:  # type: ignore[empty-body]
+    """Catalogues of tasks that this plugin offers to ``--tasks PREFIX:NAME``."""
 
 
 @hookspec
@@ -57,6 +65,16 @@ def harness_register_reporters() -> Iterable[ReporterSpec]:  # type: ignore[empt
 @hookspec
 def harness_register_executors() -> Iterable[ExecutorSpec]:  # type: ignore[empty-body]
     """Executors that this plugin offers."""
+
+
+@hookspec
+def harness_register_importers() -> Iterable[ImporterSpec]:  # type: ignore[empty-body]
+    """Formats of others' results that this plugin reads, for ``harness import`` and ``compare``."""
+
+
+@hookspec
+def harness_register_exporters() -> Iterable[ExporterSpec]:  # type: ignore[empty-body]
+    """Forms and services that this plugin writes runs to: ``harness export --to``, ``--track``."""
 
 
 @hookspec

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import repeat
+from itertools import count, repeat
 
 from harness.protocols import FollowUp, Probe, Task, TaskSpec
 from harness.types import (
@@ -29,17 +29,32 @@ class Prompting:
             becomes what the user says then.
         prefill: What the assistant's answer begins with; the model goes on from there. Behind plain
             text it stands as it is.
+        turns: Whether solved examples are turns of a conversation.
+        temperature: Of generated answers; None for what the task says.
+        top_p: Likewise.
+        repeat: Which of the answers to the same question, from 0: each has a seed of its own.
     """
 
     thinking_tokens: int = 0
     system: str | None = None
     prefill: str | None = None
+    turns: bool = False
+    temperature: float | None = None
+    top_p: float | None = None
+    repeat: int = 0
 
     @property
     def settings(self) -> Mapping[str, str]:
         """What is set, in words."""
         thinking = str(self.thinking_tokens) if self.thinking_tokens else None
-        named = {"thinking_tokens": thinking, "system": self.system, "prefill": self.prefill}
+        named = {
+            "thinking_tokens": thinking,
+            "system": self.system,
+            "prefill": self.prefill,
+            "fewshot_style": "turns" if self.turns else None,
+            "temperature": None if self.temperature is None else f"{self.temperature:g}",
+            "top_p": None if self.top_p is None else f"{self.top_p:g}",
+        }
         return {name: value for name, value in named.items() if value is not None}
 
     def applied(self, request: Request) -> Request:
@@ -51,8 +66,14 @@ class Prompting:
         if not isinstance(request, Generate):
             return request
         sampling = request.sampling
-        longer = replace(sampling, max_tokens=sampling.max_tokens + self.thinking_tokens)
-        return Generate(self._prompt(request.prompt), longer)
+        changed = replace(
+            sampling,
+            max_tokens=sampling.max_tokens + self.thinking_tokens,
+            temperature=sampling.temperature if self.temperature is None else self.temperature,
+            top_p=sampling.top_p if self.top_p is None else self.top_p,
+            seed=sampling.seed + self.repeat,
+        )
+        return Generate(self._prompt(request.prompt), changed)
 
     def _prompt(self, prompt: Prompt) -> Prompt:
         if self.system is not None:
@@ -91,10 +112,21 @@ class PlannedSample:
     prompting: Prompting = field(default=AS_IT_IS, compare=False, repr=False)
 
     @property
+    def repeat(self) -> int:
+        """Which of the answers to the same question, from 0."""
+        return self.prompting.repeat
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether it stands for the sample itself: no variant, and no further repeat."""
+        return self.probe is None and self.repeat == 0
+
+    @property
     def keyed(self) -> Iterator[KeyedRequest]:
         """The requests of the first round."""
         more = isinstance(self.task, FollowUp)
-        places = range(len(self.keys)) if more else repeat(None)
+        first = self.repeat * len(self.keys)
+        places = count(first) if more or self.repeat else repeat(None)
         for key, request, place in zip(self.keys, self.requests, places, strict=False):
             yield KeyedRequest(key, request, self.task.name, self.sample.id, place, more)
 
@@ -105,7 +137,8 @@ class TaskPlan:
 
     ``skipped`` counts variants not asked, probe → reason → count; ``every`` holds the ids of all
     of the data's samples, ``planned`` those that were chosen;
-    ``scored_by`` names the settings that decide what a score means.
+    ``scored_by`` names the settings that decide what a score means; ``repeats`` is how often each
+    sample is asked, and ``reducers`` what is computed of the answers together.
     """
 
     task: Task
@@ -119,11 +152,13 @@ class TaskPlan:
     scored_by: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     every: tuple[str, ...] = ()
+    repeats: int = 1
+    reducers: tuple[str, ...] = ()
 
     @property
     def sample_count(self) -> int:
-        """Samples of the data set, probes' variants not counted."""
-        return sum(planned.probe is None for planned in self.planned)
+        """Samples of the data set, probes' variants and further repeats not counted."""
+        return sum(planned.is_sample for planned in self.planned)
 
 
 @dataclass(frozen=True, slots=True)

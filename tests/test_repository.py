@@ -54,6 +54,20 @@ def test_what_github_reads_is_valid(name: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_the_action_is_valid_and_takes_what_init_writes() -> None:
+    path = ROOT / "action" / "action.yml"
+    schema = ("--builtin-schema", "vendor.github-actions")
+    command = [sys.executable, "-m", "check_jsonschema", *schema, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    written = (ROOT / "harness/cli/templates/github.yml").read_text("utf-8")
+    used = [
+        each["uses"] for each in yaml.safe_load(path.read_text())["runs"]["steps"] if "uses" in each
+    ]
+    assert len(used) == 4
+    assert [each for each in used if each not in written] == []
+
+
 def test_the_workflow_runs_the_tests_on_every_supported_python(
     workflow: dict[str, Any], project: dict[str, Any]
 ) -> None:
@@ -106,7 +120,8 @@ def test_every_package_of_the_lock_has_hashes_and_no_address() -> None:
 
 def test_every_direct_dependency_is_constrained(project: dict[str, Any]) -> None:
     extras = project["optional-dependencies"]
-    optional = {name: needed for name, needed in extras.items() if name != "vllm"}
+    alone = ("vllm", "lm_eval")  # not in `all`: a GPU's, and one with packages under the LGPL
+    optional = {name: needed for name, needed in extras.items() if name not in alone}
     needed = [*project["dependencies"], *(each for extra in optional.values() for each in extra)]
     names = {re.split(r"[^\w-]", each)[0].lower().replace("_", "-") for each in needed}
     assert names - {"evalign"} <= set(versions("constraints.txt"))

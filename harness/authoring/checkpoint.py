@@ -25,7 +25,12 @@ _POINTER = b"version https://git-lfs"
 _LARGE = ("*.safetensors", "*.bin", "*.model", "tokenizer.json", "*.index.json")
 _SUFFIXES = (".json", ".jinja", ".safetensors", ".model", ".txt")
 """Of a checkpoint's files."""
-_CONFIGURATIONS = ("config.json", "generation_config.json", "adapter_config.json")
+_CONFIGURATIONS = (
+    *("config.json", "generation_config.json", "adapter_config.json"),
+    "tokenizer_config.json",
+)
+_LENGTHS = ("model_max_length", "max_position_embeddings", "n_positions", "max_length")
+"""Numbers of tokens that are compared with the lengths of prompts."""
 _PREFIXES = ("_orig_mod.", "module.")
 """What ``torch.compile`` and ``DistributedDataParallel`` put before each weight's name."""
 _LAYERS = re.compile(r"(?:^|\.)(?:layers|layer|h|blocks|block)\.(\d+)\.")
@@ -76,13 +81,27 @@ def check_regular(name: str | Path) -> None:
     except OSError as error:
         raise ModelError(f"{error.filename} is {error.strerror}", _AGAIN) from error
     for configuration in _CONFIGURATIONS:
-        _check_configuration(Path(name) / configuration)
+        if (Path(name) / configuration).is_file():
+            _configuration(Path(name) / configuration)
 
 
-def _check_configuration(path: Path) -> None:
-    """Refuses a configuration over which a library would fail in words of its own."""
+def read_config(folder: Path) -> dict[str, Any]:
+    """The config.json of a model of ``transformers``.
+
+    Raises:
+        ModelError: There is none, it is no JSON object, or it names no model_type.
+    """
+    path = folder / "config.json"
     if not path.is_file():
-        return
+        raise ModelError(f"{folder} holds no config.json", "Expected a Hugging Face checkpoint")
+    config = _configuration(path)
+    if not ("model_type" in config or "auto_map" in config):
+        raise ModelError(f"{path} names no model_type", "Expected a Hugging Face configuration")
+    return config
+
+
+def _configuration(path: Path) -> dict[str, Any]:
+    """A configuration, unless a library would fail over it in words of its own."""
     try:
         found = text_files.read_json(path)
     except DataError as error:
@@ -92,6 +111,11 @@ def _check_configuration(path: Path) -> None:
     kind = found.get("model_type")
     if kind is not None and not isinstance(kind, str):
         raise ModelError(f"{path}: model_type is {str(kind)[:60]!r}, not a name", _AGAIN)
+    for name in _LENGTHS:
+        value = found.get(name)
+        if value is not None and type(value) not in (int, float):
+            raise ModelError(f"{path}: {name} is {str(value)[:60]!r}, not a number", _AGAIN)
+    return found
 
 
 def check_files(folder: Path) -> dict[str, tuple[int, ...]]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from harness.authoring import multiple_choice, options, prompts
 from harness.authoring.answers import choices
@@ -20,6 +20,9 @@ from harness.authoring.grading import Grader, MetricSpec, metrics_of
 from harness.errors import ConfigError, HarnessError, UnknownNameError, UsageError
 from harness.protocols import Task, TaskOptions, TaskSpec
 from harness.types import DataSource, HubDataset, Sample, Sampling
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 Reader = Callable[[DataSource], Iterable[Sample]]
 
@@ -82,6 +85,8 @@ class Declaration:
         choices: The options of every sample: of a classification its labels.
         label_map: What the data's labels mean, value → label.
         columns: The kind's fields → the data's columns.
+        pair: Of a classification of two texts the column of the second, which every row must have;
+            ``text`` is the first.
         data: Path of the task's own data.
         stop: Where a generated answer ends; None: where the template begins again.
         version: Changes whenever a score could; empty: a digest of what decides a score.
@@ -102,6 +107,7 @@ class Declaration:
     choices: tuple[str, ...] = ()
     label_map: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
+    pair: str = ""
     data: str | None = None
     stop: tuple[str, ...] | None = None
     version: str = ""
@@ -115,12 +121,6 @@ class Declaration:
 
     def spec(self, registered: Mapping[str, MetricSpec]) -> TaskSpec:
         """What registers the task; ``registered`` holds the metrics when the task is opened."""
-        known = {}
-        if len(self._kind.scorings) > 1:
-            known["scoring"] = f"how the model is asked: {', '.join(self._kind.scorings)}"
-        if "generate" in self._kind.scorings:
-            tokens = self.values.get("max_tokens", self._kind.max_tokens)
-            known["max_tokens"] = f"longest generated answer in tokens (default {tokens})"
         return TaskSpec(
             self.name,
             self.description or f"{self.kind.replace('_', ' ')} of your own data",
@@ -129,11 +129,25 @@ class Declaration:
             sample_shots=self.sample_shots,
             hub=self.hub,
             suites=self.suites,
-            options=known,
+            options=self._options,
             templates=self.all_templates,
             data=self.data,
             defaults=self.defaults,
         )
+
+    def _options(self) -> type[BaseModel]:
+        from pydantic import Field, create_model
+
+        ways = self._kind.scorings
+        fields: dict[str, Any] = {}
+        if len(ways) > 1:
+            way: Any = cast("Any", Literal)[ways]
+            fields["scoring"] = (way | None, Field(None, description="how the model is asked"))
+        if "generate" in ways:
+            tokens = int(self.values.get("max_tokens", self._kind.max_tokens))
+            told = "longest generated answer in tokens"
+            fields["max_tokens"] = (int, Field(tokens, ge=1, description=told))
+        return create_model("Declared", **fields)
 
     @property
     def _kind(self) -> Kind:
@@ -152,6 +166,7 @@ class Declaration:
         with_argument = [name for name in self.metrics if ":" in name]
         decisive: list[Any] = [self.kind, dict(self.all_templates), self.choices, self.stop]
         decisive += [dict(self.label_map), dict(self.columns), dict(self.values), with_argument]
+        decisive += [self.pair] if self.pair else []
         text = json.dumps(decisive, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
@@ -277,6 +292,7 @@ def _choice(
         stop=declared.stop,
         labels=declared.choices if declared.kind == "classification" else (),
         words=_words(declared),
+        pair=declared.pair,
     )
     settings = multiple_choice.settings_of(asking)
     decisive = [name for name in settings if name not in ("max_tokens", "answer")]
@@ -299,7 +315,7 @@ def _choice_reader(declared: Declaration) -> Reader:
 
     if declared.kind == "classification":
         labels = Labels(declared.choices, declared.label_map)
-        return lambda data: texts.read_labelled(data, labels)
+        return lambda data: texts.read_labelled(data, labels, declared.pair)
     if declared.choices:
         return questions.with_choices(declared.choices)
     return questions.read_questions

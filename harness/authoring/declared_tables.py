@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -100,6 +100,7 @@ def parse(
         choices=_texts(checked.get("choices", ())),
         label_map=checked.get("label_map", {}),
         columns=checked.get("columns", {}),
+        pair=checked.get("pair", ""),
         data=checked.get("data"),
         stop=_texts(checked["stop"]) if "stop" in checked else None,
         version=str(checked.get("version", "")),
@@ -109,7 +110,7 @@ def parse(
     )
     _check_fit(where, declared)
     _check_templates(where, declared)
-    _check_columns(where, declared, [*kind.fields, *SHARED])
+    _check_columns(where, declared, kind.fields)
     declared.metric_specs(metrics)  # opened when the task is: some take their time
     return declared
 
@@ -158,6 +159,8 @@ def _check_fit(where: str, declared: Declaration) -> None:
         raise ConfigError(f"{where} choices: they must differ, and none may be empty")
     if choices and not 2 <= len(choices) <= 26:
         raise ConfigError(f"{where} choices: {len(choices)} of them", "Expected 2 to 26.")
+    if declared.pair and kind != "classification":
+        raise ConfigError(f"{where} pair: a {kind} task reads one text", "Leave the key out.")
     if declared.label_map and kind != "classification":
         raise ConfigError(f"{where} label_map: a {kind} task has no labels", "Leave the key out.")
     for value, label in declared.label_map.items():
@@ -187,17 +190,28 @@ def _check_templates(where: str, declared: Declaration) -> None:
             ) from error
 
 
-def _check_columns(where: str, declared: Declaration, fields: Iterable[str]) -> None:
-    """A field is one of the kind's, one that every row may have, or a variable of a template."""
+def _check_columns(where: str, declared: Declaration, fields: Sequence[str]) -> None:
+    """A field is one of the kind's, one that every row may have, or a variable of a template.
+
+    The first field is what the model is asked about: it must come from somewhere.
+    """
     from jinja2 import Environment, meta
 
-    known = set(fields)
+    variables: set[str] = set()
     for source in declared.templates.values():
-        known |= meta.find_undeclared_variables(Environment().parse(source))  # noqa: S701
+        variables |= meta.find_undeclared_variables(Environment().parse(source))  # noqa: S701
+    known = {*fields, *SHARED}
     for name in declared.columns:
-        if name not in known:
+        if name not in known | variables:
             with told(where, "columns"):
-                raise UnknownNameError("field", name, known)
+                raise UnknownNameError("field", name, known | variables)
+        if name not in known and not {fields[0]} & (declared.columns.keys() | variables):
+            raise ConfigError(
+                f"{where} columns: {name!r} is no field of a {declared.kind} task, and nothing "
+                f"names its {fields[0]!r}",
+                f"The fields are {', '.join(fields)}. Write columns = {{ {fields[0]} = "
+                f'"{declared.columns[name]}" }}; a template may call it by its column\'s name.',
+            )
 
 
 def _texts(value: object) -> tuple[str, ...]:
@@ -228,6 +242,9 @@ def _model() -> type[BaseModel]:
         )
         choices: list[StrictStr | StrictInt] | None = Field(
             None, description="Expected a list of texts, or of whole numbers."
+        )
+        pair: StrictStr | None = Field(
+            None, description='Expected the column of the second text: pair = "hypothesis"'
         )
         label_map: dict[str, StrictStr] | None = Field(
             None, description='Expected value = "label" pairs: label_map = { 1 = "positive" }'

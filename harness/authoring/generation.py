@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from harness.authoring.grading import Grader, grade_all, metrics_of
 from harness.authoring.prompts import Prompt
 from harness.authoring.tasks import ComposedTask
+from harness.protocols import TaskAnswers
 from harness.types import (
     Completion,
     DataSource,
@@ -35,6 +36,7 @@ def task(
     remark: Callable[[Sequence[Sample]], Iterable[str]] = lambda _: (),
     unscored: Callable[[Completion], str | None] = lambda _: None,
     without_hub: str = "",
+    answer: Callable[[str], str | None] | None = None,
 ) -> ComposedTask:
     """A task that asks for one text a sample and grades it.
 
@@ -49,21 +51,32 @@ def task(
         remark: What a reader must know of scores on just these samples.
         unscored: Why an answer cannot be graded; None where it can.
         without_hub: See ``ComposedTask``.
+        answer: The final answer in one form, of a text; for majorities over repeats.
     """
     metrics = metrics_of(graders)
 
     def ask(sample: Sample, shots: Sequence[Sample]) -> Sequence[Request]:
         return [Generate(prompt(sample, shots), sampling)]
 
-    def grade(sample: Sample, responses: Sequence[Response]) -> Mapping[str, ScoreValue]:
-        (response,) = responses
+    def ask_in_turns(sample: Sample, shots: Sequence[Sample]) -> Sequence[Request]:
+        assert isinstance(prompt, Prompt)
+        return [Generate(prompt.turns(sample, shots), sampling)]
+
+    def read(sample: Sample, responses: Sequence[Response]) -> str | Unscored:
+        response = responses[0]
         assert isinstance(response, Completion)
         reason = unscored(response)
         if reason is not None:
-            return dict.fromkeys((metric.name for metric in metrics), Unscored(reason))
+            return Unscored(reason)
         # Where nothing is the right answer, an answer that did not come is not that.
         missing = response.cut_off and not sample.targets
-        return grade_all(graders, CUT_OFF if missing else response.text, sample)
+        return CUT_OFF if missing else response.text
+
+    def grade(sample: Sample, responses: Sequence[Response]) -> Mapping[str, ScoreValue]:
+        answer = read(sample, responses)
+        if isinstance(answer, Unscored):
+            return dict.fromkeys((metric.name for metric in metrics), answer)
+        return grade_all(graders, answer, sample)
 
     settings = {"scoring": "generate", "max_tokens": str(sampling.max_tokens)}
     if isinstance(prompt, Prompt):
@@ -79,6 +92,9 @@ def task(
         decisive=("scoring", "template", *notes),
         remark=remark,
         without_hub=without_hub,
+        ask_in_turns=ask_in_turns if isinstance(prompt, Prompt) else None,
+        answer=None if answer is None else lambda _, responses: answer(completion(responses)),
+        answers=TaskAnswers("generation", read),
     )
 
 

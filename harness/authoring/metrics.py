@@ -163,7 +163,8 @@ class Mean:
     """The mean of per-sample numbers, with clusters respected.
 
     ``ideal`` is the best value where neither direction is better; ``bounds`` the smallest and
-    the largest that a value can have, which the interval does not leave.
+    the largest that a value can have, which the interval does not leave; ``calibration`` as in
+    ``harness.protocols.HasCalibration``.
     """
 
     name: str
@@ -171,6 +172,7 @@ class Mean:
     signature: str | None = None
     ideal: float | None = None
     bounds: tuple[float, float] | None = None
+    calibration: str | None = None
 
     def aggregate(self, rows: Sequence[Score]) -> Estimate:
         """See ``harness.stats.estimates.mean``."""
@@ -200,6 +202,7 @@ class Corpus:
     ideal: float | None = None
     bounds: tuple[float, float] | None = None
     expand: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None
+    calibration: str | None = None
 
     def aggregate(self, rows: Sequence[Score]) -> Estimate:
         """See ``harness.stats.resampling.bootstrap``."""

@@ -11,7 +11,7 @@ from harness.authoring.grading import Grader, grade_all, metrics_of
 from harness.authoring.metrics import UNREAD
 from harness.authoring.prompts import Prompt
 from harness.authoring.tasks import ComposedTask
-from harness.protocols import TaskOptions
+from harness.protocols import TaskAnswers, TaskOptions
 from harness.types import (
     Classify,
     ClassProbs,
@@ -23,6 +23,7 @@ from harness.types import (
     Sampling,
     ScoreValue,
 )
+from harness.types import Prompt as PromptValue
 
 SCORINGS = ("loglikelihood", "classify", "generate")
 """The ways in which such a task may ask."""
@@ -73,6 +74,8 @@ class Asking:
         labels: The options of every sample; empty where each sample has ``choices`` of its own.
         lettered: Whether the letter of an option stands for it in an answer.
         also: Option → further texts that name it in a generated answer.
+        pair: The name, in a sample's metadata, of the second text that a classification head reads
+            with its input; empty where there is one text.
     """
 
     scoring: str
@@ -81,6 +84,7 @@ class Asking:
     labels: tuple[str, ...] = ()
     lettered: bool = False
     also: Callable[[Sample], Mapping[str, Sequence[str]]] = lambda _: {}
+    pair: str = ""
 
     def options(self, sample: Sample) -> Sequence[str]:
         """The options of a sample."""
@@ -94,8 +98,17 @@ class Asking:
     def requests(self, sample: Sample, shots: Sequence[Sample] = ()) -> Sequence[Request]:
         """One request an option, or one classification, or one text to generate."""
         if self.scoring == "classify":
-            return [Classify(sample.input, tuple(self.options(sample)))]
-        prompt = self.prompt(sample, shots)
+            second = str(sample.metadata[self.pair]) if self.pair else None
+            return [Classify(sample.input, tuple(self.options(sample)), second)]
+        return self._requests(sample, self.prompt(sample, shots))
+
+    def requests_in_turns(self, sample: Sample, shots: Sequence[Sample] = ()) -> Sequence[Request]:
+        """As ``requests``, with the solved examples as turns of a conversation."""
+        if self.scoring == "classify":
+            return self.requests(sample, shots)
+        return self._requests(sample, self.prompt.turns(sample, shots))
+
+    def _requests(self, sample: Sample, prompt: PromptValue) -> Sequence[Request]:
         if self.scoring == "loglikelihood":
             return choices.loglikelihoods(prompt, self.names(sample))
         return [Generate(prompt, self.sampling)]
@@ -128,6 +141,7 @@ def asking_for(
     labels: tuple[str, ...] = (),
     also: Callable[[Sample], Mapping[str, Sequence[str]]] = lambda _: {},
     words: tuple[str, ...] = (),
+    pair: str = "",
 ) -> Asking:
     """How the user wants a task asked.
 
@@ -145,6 +159,7 @@ def asking_for(
         labels: See ``Asking``.
         also: See ``Asking``.
         words: Further words for ``Sample.input`` in a template.
+        pair: See ``Asking``.
 
     Raises:
         HarnessError: An option is malformed.
@@ -169,7 +184,7 @@ def asking_for(
         stop=choices.next_question(source) if stop is None else tuple(stop),
     )
     prompt = Prompt(template, source, input_name, solved, variables, also=words)
-    return Asking(scoring, prompt, sampling, labels, lettered, also)
+    return Asking(scoring, prompt, sampling, labels, lettered, also, pair)
 
 
 def task(
@@ -213,10 +228,15 @@ def task(
         settings=settings,
         reader=reader,
         ask=asking.requests,
+        ask_in_turns=asking.requests_in_turns,
+        answer=lambda sample, responses: asking.choice(sample, responses).text,
         grade=grade,
         version=version,
         decisive=decisive,
         without_hub=without_hub,
+        answers=TaskAnswers(
+            "classification" if asking.labels else "multiple_choice", asking.choice, asking.scoring
+        ),
     )
 
 

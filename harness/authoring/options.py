@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
+from harness.authoring import option_models
 from harness.errors import UnknownNameError, UsageError
 from harness.protocols import TaskOptions
 from harness.types import (
@@ -13,7 +16,13 @@ from harness.types import (
     Loglikelihood,
     PseudoLoglikelihood,
     Request,
+    Tag,
 )
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+Model = TypeVar("Model", bound="BaseModel")
 
 WAYS: Mapping[str, type[Request]] = {
     "loglikelihood": Loglikelihood,
@@ -21,6 +30,7 @@ WAYS: Mapping[str, type[Request]] = {
     "generate": Generate,
     "extract": ExtractAnswer,
     "pseudo_loglikelihood": PseudoLoglikelihood,
+    "tag": Tag,
 }
 """Each way to ask that a task may offer, and the request a backend must answer for it."""
 
@@ -43,16 +53,30 @@ def integer(options: TaskOptions, name: str, default: int, minimum: int = 1) -> 
     return value
 
 
-def one_of(options: TaskOptions, name: str, known: Collection[str], default: str) -> str:
-    """One of the names in ``known``.
+def read(model: type[Model], options: TaskOptions, task: str) -> Model:
+    """What the user set for a task, and the defaults of the rest.
+
+    Args:
+        model: Declares the task's own options; others, such as ``template``, are not looked at.
+        options: What the user chose.
+        task: The task's name, for messages.
 
     Raises:
-        UnknownNameError: The value is none of them.
+        UnknownNameError: A value is none of the names that there are.
+        UsageError: A value does not fit.
     """
-    value = options.values.get(name, default)
-    if value not in known:
-        raise UnknownNameError(name, value, known)
-    return value
+    own = {key: value for key, value in options.values.items() if key in model.model_fields}
+    return option_models.read(model, own, task)
+
+
+def lazily(module: str, name: str) -> Callable[[], type[BaseModel]]:
+    """The model of that name in that module, imported when it is needed; for ``options=``."""
+
+    def model() -> type[BaseModel]:
+        found: type[BaseModel] = getattr(importlib.import_module(module), name)
+        return found
+
+    return model
 
 
 def scoring(options: TaskOptions, ways: Sequence[str]) -> str:
@@ -70,7 +94,9 @@ def scoring(options: TaskOptions, ways: Sequence[str]) -> str:
     """
     open_ways = [way for way in ways if not options.supports or WAYS[way] in options.supports]
     if "scoring" in options.values:
-        asked = one_of(options, "scoring", ways, ways[0])
+        asked = options.values["scoring"]
+        if asked not in ways:
+            raise UnknownNameError("scoring", asked, ways)
         if asked in open_ways:
             return asked
         hint = f"Choose scoring={' or '.join(open_ways)}." if open_ways else "Take another model."

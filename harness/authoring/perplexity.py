@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from harness.authoring.grading import Grader, grade_all, metrics_of
 from harness.authoring.tasks import ComposedTask
+from harness.protocols import TaskAnswers
 from harness.types import DataSource, Logprob, Response, RollingLoglikelihood, Sample, ScoreValue
 
 
@@ -27,10 +28,13 @@ def task(
         remark: What a reader must know of scores on just these samples.
     """
 
-    def grade(sample: Sample, responses: Sequence[Response]) -> Mapping[str, ScoreValue]:
+    def read(_: Sample, responses: Sequence[Response]) -> float:
         (response,) = responses
         assert isinstance(response, Logprob)
-        return grade_all(graders, response.total, sample)
+        return response.total
+
+    def grade(sample: Sample, responses: Sequence[Response]) -> Mapping[str, ScoreValue]:
+        return grade_all(graders, read(sample, responses), sample)
 
     return ComposedTask(
         name=name,
@@ -42,4 +46,5 @@ def task(
         grade=grade,
         version=version,
         remark=remark,
+        answers=TaskAnswers("perplexity", read),
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from harness.authoring.chat import prompt_templates as templates
 from harness.errors import DataError
 from harness.protocols import TaskOptions
-from harness.types import Sample
+from harness.types import Message, Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,29 @@ class Prompt:
         """
         if "prompt" in sample.metadata:
             return _own_prompt(sample)
-        solved = [(self._render(shot), self.answer(shot)) for shot in shots]
+        solved = self._solved(sample, shots)
         return templates.with_shots(self._render(sample), solved, self.delimiter, self.separator)
+
+    def turns(self, sample: Sample, shots: Sequence[Sample] = ()) -> tuple[Message, ...]:
+        """The prompt as a conversation: each solved example a question and an answer of its own.
+
+        Raises:
+            ConfigError: The template cannot be filled.
+            DataError: A probe changed the input, and the row's own prompt does not contain it.
+        """
+        if "prompt" in sample.metadata:
+            return (Message("user", _own_prompt(sample)),)
+        solved = self._solved(sample, shots)
+        pairs = [(Message("user", text), Message("assistant", answer)) for text, answer in solved]
+        shown = (message for pair in pairs for message in pair)
+        return (*shown, Message("user", self._render(sample)))
+
+    def alike(self, sample: Sample, shots: Sequence[Sample]) -> Sequence[Sample]:  # noqa: ARG002
+        """The solved examples as they are shown before ``sample``."""
+        return shots
+
+    def _solved(self, sample: Sample, shots: Sequence[Sample]) -> list[tuple[str, str]]:
+        return [(self._render(shot), self.answer(shot)) for shot in self.alike(sample, shots)]
 
     def _render(self, sample: Sample) -> str:
         variables = templates.variables(sample, self.input_name)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.errors import UsageError
-from harness.protocols import Metric
+from harness.protocols import Metric, TaskAnswers
 from harness.types import DataSource, Request, Response, Sample, ScoreValue
 
 
@@ -32,6 +32,10 @@ class ComposedTask:
         remark: What a reader must know of scores on just these samples.
         without_hub: What to give as ``--data`` where no data set is on the hub (``FILE``); empty
             where ``reader`` reads one from the hub.
+        ask_in_turns: As ``ask``, with the solved examples as turns of a conversation; None where
+            the task cannot be asked so.
+        answer: The final answer in one form, from the responses; None where there is none.
+        answers: How further metrics find the answers; None where none fit.
     """
 
     name: str
@@ -44,6 +48,9 @@ class ComposedTask:
     decisive: Collection[str] | None = None
     remark: Callable[[Sequence[Sample]], Iterable[str]] = _nothing
     without_hub: str = ""
+    ask_in_turns: Callable[[Sample, Sequence[Sample]], Sequence[Request]] | None = None
+    answer: Callable[[Sample, Sequence[Response]], str | None] | None = None
+    answers: TaskAnswers | None = None
 
     @property
     def defined_in(self) -> str:
@@ -76,6 +83,23 @@ class ComposedTask:
     def requests(self, sample: Sample, shots: Sequence[Sample]) -> Sequence[Request]:
         """See ``harness.protocols.Task``."""
         return self.ask(sample, shots)
+
+    def requests_in_turns(self, sample: Sample, shots: Sequence[Sample]) -> Sequence[Request]:
+        """See ``harness.protocols.AsksInTurns``.
+
+        Raises:
+            UsageError: The task has no prompt of question and answer.
+        """
+        if self.ask_in_turns is None:
+            raise UsageError(
+                f"{self.name} cannot show solved examples as turns of a conversation",
+                f"Leave out --set {self.name}.fewshot_style=turns.",
+            )
+        return self.ask_in_turns(sample, shots)
+
+    def answer_of(self, sample: Sample, responses: Sequence[Response]) -> str | None:
+        """See ``harness.protocols.HasAnswer``."""
+        return None if self.answer is None else self.answer(sample, responses)
 
     def score(self, sample: Sample, responses: Sequence[Response]) -> Mapping[str, ScoreValue]:
         """See ``harness.protocols.Task``."""

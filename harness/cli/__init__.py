@@ -24,9 +24,13 @@ COMMANDS = {
     "run": "Evaluate a model on tasks and write a run folder.",
     "ls": "List tasks, suites, probes, backends and report formats.",
     "plan": "Show what a run would ask and what it would cost, without asking.",
+    "score": "Add metrics to a finished run, without the model.",
     "report": "Render the reports of a run again, without the model.",
     "compare": "Compare runs sample by sample, with intervals and p-values.",
     "gate": "Decide whether a run may ship, against a baseline.",
+    "noise": "Repeat a run, and say how far scores move when nothing changed.",
+    "import": "Write the results of another program as a run folder.",
+    "export": "Write a run in another form, or at a service.",
     "baseline": "Save a run as one small file, or show such a file.",
     "cache": "Show, prune, verify or shrink the response store.",
     "plugin": "Write a plugin package to start from: harness plugin new NAME.",
@@ -34,6 +38,8 @@ COMMANDS = {
     "init": "Write a commented harness.toml, and a CI workflow on request.",
 }
 """The core's own commands → the line that ``harness --help`` shows for them."""
+MODULES = {"import": "exchange.import_results", "export": "exchange.export"}
+"""Modules that are not called as their commands."""
 
 
 class Commands(click.Group):
@@ -47,7 +53,8 @@ class Commands(click.Group):
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         """The command of that name; plugins are loaded only when it is not the core's own."""
         if name in COMMANDS:
-            command = importlib.import_module(f"harness.cli.{name}").command
+            module = MODULES.get(name, name)
+            command = importlib.import_module(f"harness.cli.{module}").command
             assert isinstance(command, click.Command)
             return command
         registry_of(context)

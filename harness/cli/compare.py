@@ -22,6 +22,7 @@ Examples:
   harness compare runs/main runs/candidate
   harness compare main.baseline runs/a runs/b --format json --out comparison.json
   harness compare runs/main runs/candidate --format html,markdown --out comparison
+  harness compare results_old.json results_new.json
 """
 
 
@@ -55,12 +56,13 @@ def command(
 ) -> int:
     """Compare CANDIDATES with BASELINE, sample by sample.
 
-    Each is a run folder or a baseline file. Only samples that both runs scored are compared.
+    Each is a run folder, a baseline file, or the results of another program (harness import
+    --help lists them). Only samples that both runs scored are compared.
     """
     from harness.authoring.reporting import progress
     from harness.comparison.run_comparison import adjusted, compare
     from harness.gating.registry_lookup import task_metrics
-    from harness.results.baseline import load_run
+    from harness.results.imported import load
 
     registry = registry_of(context)
     _check(formats, out, registry)
@@ -69,7 +71,7 @@ def command(
         shown.phase("reading", len(paths), "runs")
         runs = []
         for path in paths:
-            runs.append(load_run(path, texts=True))
+            runs.append(load(path, registry, texts=True))
             shown.update(len(runs), str(path))
         metrics = task_metrics(registry, runs)
         shown.phase("comparing", len(candidates), "runs")

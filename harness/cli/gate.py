@@ -70,6 +70,7 @@ def command(
     """
     from harness.api import gate
     from harness.errors import UsageError
+    from harness.results.imported import is_own
 
     config = _config(file, baseline)
     if power:
@@ -78,7 +79,7 @@ def command(
     registry = registry_of(context)
     for name in formats:
         registry.reporter(name)
-    if formats and run.exists() and not run.is_dir():
+    if formats and run.exists() and not (run.is_dir() and is_own(run)):
         raise UsageError(
             f"--format {','.join(formats)} writes into a run folder, and {run} is none",
             "Name the run's folder.",
@@ -106,8 +107,9 @@ def _record(registry: Registry, run: Path, verdict: GateVerdict, formats: tuple[
 
     from harness.cli import rendering
     from harness.results import runfolder
+    from harness.results.imported import is_own
 
-    if not run.is_dir():
+    if not run.is_dir() or not is_own(run):
         return
     result = replace(runfolder.read_result(run), gate=verdict)
     try:

@@ -87,7 +87,7 @@ def _show_rule(config: GateConfig, rule: Rule, ref: MetricRef, known: Known) -> 
     """Prints what to expect of one rule.
 
     Raises:
-        NotMeasurable: Nothing can be said.
+        CannotCompare: Nothing can be said.
     """
     n = known.samples[ref.task]
     discordance, source = known.discordance, "given"
@@ -121,7 +121,7 @@ def _prediction(
     """The rule's simulation, as a function of the discordance.
 
     Raises:
-        NotMeasurable: There is none.
+        CannotCompare: There is none.
     """
     from harness.authoring.metrics import Mean
     from harness.comparison.measure import CannotCompare, metric_object

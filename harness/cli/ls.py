@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from harness.authoring import option_models
+from harness.authoring.literal import echo
 from harness.cli import registry_of
 from harness.errors import UnknownNameError
 from harness.plugins import Registry, suites
@@ -26,22 +28,38 @@ if TYPE_CHECKING:
 @click.option(
     "--config", type=click.Path(path_type=Path), help="A harness.toml that declares tasks."
 )
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME.KEY=VALUE",
+    help="Options of a catalogue of tasks, such as where else it looks.",
+)
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of harness.toml, for editors.")
 @click.pass_context
-def command(context: click.Context, name: str | None, config: Path | None, schema: bool) -> int:
+def command(
+    context: click.Context,
+    name: str | None,
+    config: Path | None,
+    settings: tuple[str, ...],
+    schema: bool,
+) -> int:
     """List tasks, suites, probes, backends, executors, methods, formats; NAME: all about one."""
-    from rich.console import Console
-
-    del config  # ``registry_of`` reads it
-
-    registry = registry_of(context)
+    registry = registry_of(context)  # reads the tasks that ``config`` declares
     if schema:
         return _schema(registry)
+    if name is not None and _matched(registry, name, settings, config):
+        return 0
+    from rich.console import Console
+
     console = Console(highlight=False)
     if name is None:
         _everything(console, registry)
     elif name in registry.tasks:
         _task(console, registry.tasks[name])
+    elif (found := registry.sourced(name, _settings(settings, config))) is not None:
+        for spec in found:
+            _task(console, spec)
     elif name in registry.metrics:
         _metric(console, registry.metrics[name])
     else:
@@ -56,6 +74,37 @@ def _schema(registry: Registry) -> int:
 
     print(json.dumps(schema.document(registry), indent=2))  # JSON in ASCII: nothing to escape
     return 0
+
+
+def _settings(pairs: Sequence[str], config: Path | None) -> Mapping[str, Mapping[str, str]]:
+    """What ``--set`` and the file set, by name."""
+    from harness.config import parse_settings, read_config
+
+    found: dict[str, Mapping[str, str]] = {}
+    if config is not None:
+        found |= read_config(config).get("task_settings", {})
+    for name, values in parse_settings(pairs)[1].items():
+        found[name] = {**found.get(name, {}), **values}
+    return found
+
+
+def _matched(registry: Registry, name: str, pairs: Sequence[str], config: Path | None) -> bool:
+    """Prints the names of a task source that a pattern matches; False where it is no pattern.
+
+    Raises:
+        UnknownNameError: It matches nothing.
+    """
+    prefix, colon, pattern = name.partition(":")
+    if not colon or prefix not in registry.task_sources or not set(pattern) & set("*?["):
+        return False
+    source = registry.task_sources[prefix]
+    names = source.names(_settings(pairs, config).get(prefix, {}))
+    found = [each for each in names if fnmatchcase(each, pattern)]
+    if not found:
+        raise UnknownNameError(f"name in {prefix}", pattern.strip("*?"), names)
+    for each in found:
+        echo(f"{prefix}:{each}  {names[each]}".rstrip())
+    return True
 
 
 def _named(console: Console, registry: Registry, name: str) -> None:
@@ -81,6 +130,9 @@ def _things(registry: Registry, name: str) -> Iterator[tuple[str, str, Options, 
     if name in registry.probes:
         probe = registry.probes[name]
         yield name, probe.description, probe.options, f"{name}."
+    if name in registry.task_sources:
+        source = registry.task_sources[name]
+        yield f"{name}:NAME", source.description, source.options, f"{name}."
     if name in registry.executors:
         executor = registry.executors[name]
         yield f"--executor {name}", executor.description, executor.options, ""
@@ -89,6 +141,11 @@ def _things(registry: Registry, name: str) -> Iterator[tuple[str, str, Options, 
         kinds = ", ".join(aligner.kinds)
         told = f"{aligner.description}; trains on {kinds} rows"
         yield f"--method {name}", told, aligner.options or {}, ""
+    if name in registry.exporters:
+        exporter = registry.exporters[name]
+        yield f"harness export --to {name}", exporter.description, exporter.options, f"{name}."
+    if name in registry.importers:
+        yield f"harness import: {name}", registry.importers[name].description, {}, ""
     if name in registry.reporters:
         yield f"--format {name}", registry.reporters[name].description, {}, ""
 
@@ -109,9 +166,12 @@ def _known(registry: Registry) -> list[str]:
         registry.tasks,
         registry.backends,
         registry.probes,
+        registry.task_sources,
         registry.executors,
         registry.aligners,
         registry.reporters,
+        registry.importers,
+        registry.exporters,
         registry.metrics,
         suites(registry.tasks),
         suites(registry.probes),
@@ -125,11 +185,14 @@ def _everything(console: Console, registry: Registry) -> None:
     groups = {**suites(registry.tasks), **suites(registry.probes)}
     _rows(console, "suites", ((name, ", ".join(members)) for name, members in groups.items()))
     for title, others in (
+        ("catalogues of tasks (--tasks PREFIX:NAME)", registry.task_sources),
         ("backends (--model SCHEME:REST)", registry.backends),
         ("executors (--executor)", registry.executors),
         ("alignment methods (--method)", registry.aligners),
         ("report formats (--format)", registry.reporters),
-        ("metrics of declared tasks ([tasks.NAME] metrics)", registry.metrics),
+        ("results of other programs (harness import)", registry.importers),
+        ("exporters (harness export --to)", registry.exporters),
+        ("metrics (--metrics, [tasks.NAME] metrics)", registry.metrics),
     ):
         rows: Mapping[str, str] = {name: spec.description for name, spec in others.items()}
         _rows(console, title, rows.items())

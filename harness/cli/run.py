@@ -17,6 +17,7 @@ Examples:
   harness run --model ./ckpt --tasks squad --data squad=dev-v2.0.json --limit 200
   harness run --model replay:hypotheses.de --tasks wmt22_en_de --data wmt22_en_de=src.en:ref.de
   harness run --model ./ckpt --tasks sst2 --num-fewshot 3 --set sst2.template=review
+  harness run --model ./ckpt --tasks xsum,squad --data sample --metrics grounding.numbers
   harness run --config harness.toml --out runs/candidate
 
 \b
@@ -28,9 +29,17 @@ Exit codes: 0 pass, 1 blocked by a gate, 2 usage or data error,
 @click.command("run", epilog=EPILOG)
 @run_options.run_options
 @click.option("--quiet", is_flag=True, help="Print nothing but errors and the verdict.")
+@click.option(
+    "--track",
+    type=run_options.Names(),
+    default="",
+    help="Services that follow the run, such as mlflow; their options are --set NAME.KEY=VALUE.",
+)
 @click.option("--full", is_flag=True, help="Print every table, not a screen of them.")
 @click.pass_context
-def command(context: click.Context, /, quiet: bool, full: bool, **given: Any) -> int:
+def command(
+    context: click.Context, /, quiet: bool, full: bool, track: tuple[str, ...], **given: Any
+) -> int:
     """Evaluate a model on tasks and write a run folder.
 
     MODEL is a checkpoint folder or hub id, `demo`, or SCHEME:REST such as
@@ -38,6 +47,7 @@ def command(context: click.Context, /, quiet: bool, full: bool, **given: Any) ->
     """
     from harness.authoring.reporting import progress
     from harness.cli import rendering
+    from harness.cli.exchange import tracking
     from harness.cli.gate import annotate
     from harness.errors import RunFailedError
     from harness.results import runfolder, secrets
@@ -45,12 +55,17 @@ def command(context: click.Context, /, quiet: bool, full: bool, **given: Any) ->
     from harness.run.display import RunDisplay
 
     registry = registry_of(context)
+    trackers, given["settings"] = tracking.open_trackers(registry, track, given["settings"])
     spec = run_options.run_spec(given)
     for name in spec.formats:
         registry.reporter(name)  # an unknown format is an error before the model is opened
     command_line = secrets.redact_command(["harness", *sys.argv[1:]])
     try:
-        with progress.display(quiet) as display:
+        name, settings = tracking.name_of(spec.out, spec.model), runfolder.spec_to_json(spec)
+        with (
+            tracking.following(registry, trackers, name, settings, quiet),
+            progress.display(quiet) as display,
+        ):
             shown = RunDisplay(display)
             finished = runner.run(
                 spec, registry, command_line, shown.planned, shown.update, shown.phase

@@ -1,6 +1,6 @@
 """From scored runs to inferences: which samples count, paired with which, by which method.
 
-Comparisons and gates both ask here, so that they cannot disagree.
+Comparisons and gates both use it, so that they cannot disagree.
 """
 
 from __future__ import annotations
@@ -37,10 +37,7 @@ __all__ = [
 ]
 
 MetricsOfTask: TypeAlias = Mapping[str, Sequence[Metric]]
-"""Task → its metric objects; needed for corpus metrics, which scores alone cannot rebuild."""
-
-
-# --------------------------------------------------------------------------- comparability
+"""Task → its metric objects; needed for corpus metrics, which cannot be rebuilt from scores."""
 
 
 # --------------------------------------------------------------------------- rows
@@ -102,7 +99,7 @@ class AlignedTask:
         ids: Sample ids that both runs have, in the baseline's order.
         baseline: The baseline's scores of those samples.
         candidate: The candidate's.
-        clusters: Their clusters; None where every sample stands alone.
+        clusters: Their clusters; None where every sample is its own.
         missing: The baseline's scores of the samples that the candidate does not have.
         only_candidate: Samples that the baseline does not have.
     """
@@ -171,7 +168,7 @@ class Bracketed:
     to show that it is below as the greatest (Horowitz & Manski 2000, JASA 95:77).
 
     Attributes:
-        seen: From the scored samples alone.
+        seen: From only the scored samples.
         least: With the others at their least.
         greatest: With the others at their greatest.
         unscored: How many there are.
@@ -233,7 +230,7 @@ class PairedMetric:
         """Candidate − baseline.
 
         Raises:
-            NotMeasurable: It is NaN.
+            CannotCompare: It is NaN.
             Unbounded: What the failed samples could be has no bound; also below.
         """
         return self._combined((-1.0, 1.0))
@@ -276,11 +273,11 @@ def pair_metric(
 ) -> PairedMetric:
     """A metric of two runs on the samples that both scored.
 
-    ``aligned`` holds the task's samples in both runs; whoever asks for several metrics aligns
+    ``aligned`` holds the task's samples in both runs; a caller with several metrics aligns
     them once.
 
     Raises:
-        NotMeasurable: There are no pairs, or it takes a metric's code that is not here.
+        CannotCompare: There are no pairs, or it takes a metric's code that is not here.
     """
     full = f"{task}.{name}"
     for run, role in ((baseline, "baseline"), (candidate, "candidate")):
@@ -292,7 +289,7 @@ def pair_metric(
         raise CannotCompare(f"no sample has {full} in both runs")
     reported = baseline.result.tasks[task].metrics.get(name)
     everything = pairs.baseline
-    if reported is None or reported.kind is None:  # then the mean of all rows tells
+    if reported is None or reported.kind is None:  # then the mean of all rows decides
         everything = rows(baseline.samples[task].values(), name)
     how = rows_of(full, everything, reported, metric_object(metrics, task, name), task in metrics)
     return PairedMetric(full, pairs, how, whole, resamples)
@@ -325,7 +322,7 @@ def infer_metric(
         resamples: Of the bootstrap.
 
     Raises:
-        NotMeasurable: The metric is missing, NaN, or has no error to judge it by.
+        CannotCompare: The metric is missing, NaN, or has no error to judge it by.
         Unbounded: What the failed samples could be has no bound.
     """
     full = f"{task}.{name}"
@@ -366,7 +363,7 @@ def checked(inference: Inference, name: str) -> Inference:
     """The inference, if its value can be read; it may still lack an interval.
 
     Raises:
-        NotMeasurable: Its value is NaN or infinite.
+        CannotCompare: Its value is NaN or infinite.
     """
     if not math.isfinite(inference.value):
         raise CannotCompare(f"{name} is {inference.value} ({inference.method})")

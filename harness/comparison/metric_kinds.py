@@ -4,7 +4,7 @@
     SummedRows   a function of summed statistics (BLEU, macro F1)
     OwnCode      whatever the metric's ``aggregate`` computes
 
-Which one it is stands in results.json (``kind``), so that a mean needs no installed task.
+Which one it is is kept in results.json (``kind``), so that a mean needs no installed task.
 """
 
 from __future__ import annotations
@@ -296,7 +296,7 @@ def rows_of(
         installed: Whether its task is.
 
     Raises:
-        NotMeasurable: It takes code that is not here.
+        CannotCompare: It takes code that is not here.
     """
     kind = None if result is None else result.kind
     if isinstance(metric, Resamplable):

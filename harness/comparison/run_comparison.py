@@ -13,12 +13,12 @@ from typing import TypeAlias
 import numpy as np
 
 from harness.authoring.metrics import Resamplable, clusters_of, statistics_of, values_of
-from harness.comparison import comparability, measure
+from harness.comparison import comparability, measure, unpaired
 from harness.comparison.comparability import TaskIdentity
 from harness.comparison.measure import CannotCompare, MetricsOfTask, PairedMetric, Pairs
 from harness.comparison.metric_kinds import MeanScores
 from harness.errors import DataError, HarnessError
-from harness.protocols import Metric
+from harness.protocols import UNCALIBRATED, Metric
 from harness.results.baseline import ScoredRun, ScoredSample, described
 from harness.stats import compare as paired
 from harness.stats.bounded import BoundedMean
@@ -30,6 +30,7 @@ from harness.types import (
     MetricResult,
     RunComparison,
     TaskComparison,
+    TaskResult,
 )
 
 Samples: TypeAlias = Mapping[str, ScoredSample]
@@ -134,6 +135,15 @@ def _notes(baseline: ScoredRun, candidate: ScoredRun) -> Iterator[str]:
         if run.result.status != "complete":
             yield f"the {role} is incomplete"
         yield from _ended_early(role, run)
+    for name, task in baseline.result.tasks.items():
+        if name in candidate.result.tasks:
+            both = (task, candidate.result.tasks[name])
+            alone = [metric for metric in task.metrics if unpaired.applies(both, metric)]
+            if alone:
+                yield (
+                    f"{name}: {', '.join(alone)} compared {unpaired.METHOD}: not both files hold "
+                    "every sample's score"
+                )
 
 
 def _ended_early(role: str, run: ScoredRun) -> list[str]:
@@ -165,12 +175,16 @@ def _compare_task(
         reported = next(each.metrics[name] for each in results if name in each.metrics)
         metric = measure.metric_object(metrics, task, name)
         try:
+            if unpaired.applies(results, name):
+                compared.append(unpaired.compare(name, reported, results[0], results[1]))
+                continue
             found = measure.pair_metric(baseline, candidate, task, name, metrics, aligned=aligned)
             compared.append(_compare_metric(name, reported, found, metric, before, after))
         except CannotCompare as reason:
             skipped[name] = str(reason)
             continue
         groups += _compare_groups(name, found, before)
+    compared = [replace(each, calibration=_calibration(results, each.metric)) for each in compared]
     return TaskComparison(
         task,
         shared,
@@ -183,6 +197,12 @@ def _compare_task(
         skipped,
         forced,
     )
+
+
+def _calibration(results: Sequence[TaskResult], metric: str) -> str | None:
+    """What is known of a judge's errors: no more than of the less known one."""
+    given = [each.metrics[metric].calibration for each in results if metric in each.metrics]
+    return UNCALIBRATED if UNCALIBRATED in given else given[0]
 
 
 def _compare_metric(

@@ -9,6 +9,8 @@ from harness.comparison import measure
 from harness.comparison.measure import MetricsOfTask
 from harness.errors import ConfigError
 from harness.gating.config import GateConfig, Rule
+from harness.gating.names import measured
+from harness.protocols import UNCALIBRATED, calibration_of
 from harness.results.baseline import ScoredRun
 from harness.stats import resampling
 
@@ -32,6 +34,7 @@ def check_samples(
     Raises:
         ConfigError: There are such rules; the message has the number of samples that would do.
     """
+    check_calibration(config, metrics)
     found = {
         rule: reason
         for rule in config.of_tier("blocking")
@@ -44,6 +47,26 @@ def check_samples(
             "Plan that many samples (--limit, --sample), bound another metric, or give the rule "
             'tier = "advisory".',
         )
+
+
+def check_calibration(config: GateConfig, metrics: MetricsOfTask) -> None:
+    """Refuses blocking rules on a judge that nobody has checked, unless the gate allows it.
+
+    Raises:
+        ConfigError: There are such rules.
+    """
+    if config.allow_uncalibrated:
+        return
+    for rule in config.of_tier("blocking"):
+        ref = rule.ref(metrics)
+        name = "" if ref is None else measured(ref.metric)
+        metric = None if ref is None else measure.metric_object(metrics, ref.task, name)
+        if metric is not None and calibration_of(metric) == UNCALIBRATED:
+            raise ConfigError(
+                f"{rule.name} rests on an uncalibrated judge: how far it errs is not known",
+                "Calibrate it on labels of people (`harness judge calibrate`), give the rule "
+                'tier = "advisory", or set allow_uncalibrated = true in [gate].',
+            )
 
 
 def refused(

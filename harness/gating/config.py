@@ -25,7 +25,7 @@ _BOUNDS: tuple[RuleKind, ...] = ("min", "max", *CHANGES)
 _NOT_NEGATIVE = (*CHANGES, "target")
 _GATE_KEYS = (
     *("baseline", "alpha", "mode", "population", "inconclusive", "max_unscored", "max_missing"),
-    *("series", "builds", "series_folder", "rule"),
+    *("series", "builds", "series_folder", "noise", "allow_uncalibrated", "rule"),
 )
 _RULE_KEYS = ("metric", *_BOUNDS, "target", "tolerance", "tier", "pass_unless_broken")
 _EXAMPLE = 'Write it as:\n  [[gate.rule]]\n  metric = "squad.f1"\n  max_drop = 0.02'
@@ -101,6 +101,9 @@ class GateConfig:
             smaller from build to build.
         series_folder: Where the budget's state is kept.
         block_alpha: α for blocking, where a series leaves less than ``alpha``.
+        noise: A file that ``harness noise`` wrote; rules must allow more than it found.
+        allow_uncalibrated: Whether a blocking rule may rest on a judge whose errors nobody has
+            measured.
     """
 
     rules: tuple[Rule, ...]
@@ -115,6 +118,8 @@ class GateConfig:
     builds: int | None = None
     series_folder: str = "gate-series"
     block_alpha: float | None = None
+    noise: str | None = None
+    allow_uncalibrated: bool = False
 
     @property
     def alpha_to_block(self) -> float:
@@ -135,6 +140,7 @@ class GateConfig:
                 "population": self.population,
                 "max_unscored": self.max_unscored,
                 "max_missing": self.max_missing,
+                **({"allow_uncalibrated": True} if self.allow_uncalibrated else {}),
                 "rules": [[each.name, str(each), each.tier] for each in self.rules],
                 "planned": dict(planned),
             }
@@ -176,6 +182,8 @@ def parse_gate(table: Mapping[str, Any]) -> GateConfig:
         _series(table),
         _builds(table),
         _text(table, "series_folder", "a path in quotes") or "gate-series",
+        noise=_text(table, "noise", "a path in quotes"),
+        allow_uncalibrated=_flag(table, "allow_uncalibrated"),
     )
 
 
@@ -314,6 +322,13 @@ def _share(table: Mapping[str, Any], key: str, default: float) -> float:
     value = _number(table, key, "[gate]", default)
     if not 0 <= value <= 1:
         raise ConfigError(f"[gate] {key} = {value:g} is outside [0, 1]")
+    return value
+
+
+def _flag(table: Mapping[str, Any], key: str) -> bool:
+    value = table.get(key, False)
+    if not isinstance(value, bool):
+        raise ConfigError(f"[gate] {key} = {value!r}, expected true or false")
     return value
 
 

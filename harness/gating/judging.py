@@ -6,19 +6,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from harness.authoring.metrics import values_of
-from harness.comparison import comparability, measure
+from harness.authoring.metrics import ScoreColumn, values_of
+from harness.comparison import comparability, measure, unpaired
 from harness.comparison.comparability import TaskIdentity
 from harness.comparison.measure import (
     AlignedTask,
     CannotCompare,
     MetricsOfTask,
     PairedMetric,
+    Pairs,
     Unbounded,
 )
 from harness.comparison.metric_kinds import MeanScores
+from harness.comparison.unpaired import UnpairedMetric
 from harness.gating.config import CHANGES, DROPS, GateConfig, Rule
-from harness.gating.names import direction, ideal_of, reported
+from harness.gating.names import direction, ideal_of, measured, reported
+from harness.protocols import UNCALIBRATED
 from harness.results.baseline import ScoredRun, ScoredSample
 from harness.stats import resampling
 from harness.stats.inference import Inference
@@ -28,6 +31,8 @@ Found = TypeVar("Found")
 NEGLIGIBLE = 1e-4
 """The least gain that counts, as a share of the metric: below it lie rounding errors and trainings
 that do nothing, which can move all samples the same way."""
+NO_PAIRS = Pairs(ScoreColumn("", (), ()), ScoreColumn("", (), ()))
+"""What is left out of a comparison that pairs nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,7 @@ class Judge:
             resamples: Of the bootstrap.
 
         Raises:
-            NotMeasurable: Something is missing, NaN or not comparable; the rule then blocks.
+            CannotCompare: Something is missing, NaN or not comparable; the rule then blocks.
         """
         if self.candidate.result.status != "complete":
             raise CannotCompare("the run is incomplete")
@@ -78,10 +83,27 @@ class Judge:
         if ref is None:
             raise CannotCompare("the run did not evaluate its task")
         task, name = ref.task, ref.metric
+        self._check_calibration(rule, task, name)
         if rule.kind in CHANGES:
             return self._changed(rule, task, name, alpha, resamples)
         judged = self._level(rule, task, name, alpha, resamples)
         return replace(judged, doubt=judged.doubt or self._too_few(task, name))
+
+    def _check_calibration(self, rule: Rule, task: str, name: str) -> None:
+        """Refuses a judge that nobody has checked, where the rule could block.
+
+        Raises:
+            CannotCompare: The metric rests on one, and the gate does not allow it.
+        """
+        if self.config.allow_uncalibrated or rule.tier != "blocking":
+            return
+        for run in filter(None, (self.candidate, self.baseline if rule.kind in DROPS else None)):
+            found = run.result.tasks.get(task)
+            result = None if found is None else found.metrics.get(measured(name))
+            if result is not None and result.calibration == UNCALIBRATED:
+                raise CannotCompare(
+                    "it rests on an uncalibrated judge: calibrate it, or set allow_uncalibrated"
+                )
 
     def _too_few(self, task: str, name: str) -> str:
         """Why what the candidate did not run of the baseline's samples forbids a pass."""
@@ -141,13 +163,11 @@ class Judge:
         sign = 1.0 if direction(rule.metric, runs, self.metrics) is not False else -1.0
         if ideal is not None:
             sign = -1.0
-        inference, doubt = _cautiously(
-            lambda whole: _change(rule, replace(pairs, whole=whole), ideal, sign)
-        )
-        rows = pairs.pairs
-        n = len(rows.baseline)
+        inference, doubt = _changed(rule, pairs, ideal, sign)
+        rows = NO_PAIRS if isinstance(pairs, UnpairedMetric) else pairs.pairs
+        n = pairs.n if isinstance(pairs, UnpairedMetric) else len(rows.baseline)
         if rule.kind == "max_relative_drop":
-            check_share(rule, pairs.metric.level(rows.baseline, pairs.resamples))
+            check_share(rule, _level_before(pairs))
         judged = judge_change(rule, inference, sign, pairs.values(), n, alpha)
         evidence = replace(
             judged.evidence,
@@ -160,7 +180,7 @@ class Judge:
         doubt = doubt or too_many_missing(rows.missing, of, self.config.max_missing)
         return replace(judged, evidence=evidence, doubt=doubt)
 
-    def _pairs(self, task: str, name: str, resamples: int) -> PairedMetric:
+    def _pairs(self, task: str, name: str, resamples: int) -> PairedMetric | UnpairedMetric:
         assert self.baseline is not None
         if task not in self.baseline.result.tasks:
             raise CannotCompare(f"the baseline did not evaluate {task}")
@@ -170,6 +190,9 @@ class Judge:
         )
         if reason:
             raise CannotCompare(f"not comparable with the baseline ({reason})")
+        before, after = (run.result.tasks[task] for run in (self.baseline, self.candidate))
+        if unpaired.applies((before, after), name):
+            return UnpairedMetric.of(before, after, name)
         both = self.baseline.samples, self.candidate.samples
         if task not in self.aligned and all(task in samples for samples in both):
             self.aligned[task] = measure.align(*(samples[task] for samples in both))
@@ -183,7 +206,7 @@ def check_share(rule: Rule, before: Inference) -> None:
     """A share of a baseline that may be almost 0 is no margin.
 
     Raises:
-        NotMeasurable: The baseline's value may be less than half of what it seems.
+        CannotCompare: The baseline's value may be less than half of what it seems.
     """
     if before.value <= 0 or not before.interval(0.95)[0] >= before.value / 2:
         raise CannotCompare(
@@ -244,7 +267,25 @@ def judge_change(
     return Judged(evidence, p_block, p_pass)
 
 
-def _change(rule: Rule, pairs: PairedMetric, ideal: float | None, sign: float) -> Inference:
+def _changed(
+    rule: Rule, pairs: PairedMetric | UnpairedMetric, ideal: float | None, sign: float
+) -> tuple[Inference, str]:
+    """How much the metric changed, and why it may not pass whatever that is."""
+    if isinstance(pairs, UnpairedMetric):
+        return _change(rule, pairs, ideal, sign), ""
+    return _cautiously(lambda whole: _change(rule, replace(pairs, whole=whole), ideal, sign))
+
+
+def _level_before(pairs: PairedMetric | UnpairedMetric) -> Inference:
+    """What is known of the metric before."""
+    if isinstance(pairs, UnpairedMetric):
+        return measure.from_estimate(pairs.baseline, pairs.name)
+    return pairs.metric.level(pairs.pairs.baseline, pairs.resamples)
+
+
+def _change(
+    rule: Rule, pairs: PairedMetric | UnpairedMetric, ideal: float | None, sign: float
+) -> Inference:
     if ideal is not None:
         return pairs.distance_change(ideal)
     if rule.kind == "max_relative_drop":
@@ -289,10 +330,12 @@ def _probe_estimate(result: TaskResult, name: str) -> tuple[Inference, int] | No
     return measure.from_estimate(found, f"{result.name}.{name}"), found.n
 
 
-def in_points(pairs: PairedMetric, result: MetricResult | None) -> bool:
+def in_points(pairs: PairedMetric | UnpairedMetric, result: MetricResult | None) -> bool:
     """Whether a difference is best read in percentage points: the metric is a share or a mean
     of scores in [0, 1], not sacrebleu's 0–100 (those carry a signature) nor unbounded.
     """
+    if isinstance(pairs, UnpairedMetric):
+        return result is not None and result.bounds == (0.0, 1.0)
     if isinstance(pairs.metric, MeanScores):
         rows = (pairs.pairs.baseline, pairs.pairs.candidate)
         return all(((each >= 0) & (each <= 1)).all() for each in map(values_of, rows))

@@ -144,3 +144,8 @@ def reported(run: ScoredRun, metric: str) -> MetricResult | None:
     """The metric's result in a run, where it has one."""
     ref = MetricRef.find(metric, run.result.tasks)
     return None if ref is None else run.result.tasks[ref.task].metrics.get(ref.metric)
+
+
+def measured(name: str) -> str:
+    """The metric that a rule on ``METRIC``, or on a probe's ``PROBE.METRIC.MEASURE``, rests on."""
+    return name.split(".")[1] if name.count(".") == 2 else name

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+IMPORTED = "imported"
+"""The key of a run's spec that says that another program made it."""
+
 if TYPE_CHECKING:
     from harness.comparison.measure import MetricsOfTask
     from harness.plugins import Registry
@@ -28,23 +31,37 @@ def task_metrics(
     from harness.authoring.metrics import MetricRef
     from harness.errors import HarnessError
     from harness.protocols import TaskOptions
+    from harness.scoring import added_metrics
 
-    specs = {**_recorded(registry, runs), **registry.tasks}
+    specs = {**_recorded(registry, runs), **_sourced(registry, runs), **registry.tasks}
     settings: dict[str, dict[str, str]] = {}
     for rule in rules:
         ref = MetricRef.find(rule, specs)
         if ref is not None:
             settings[ref.task] = {}
     for run in runs:
-        if run is not None:
+        if run is not None and IMPORTED not in run.spec:
             given = run.spec.get("task_settings", {})
             settings |= {name: dict(given.get(name, {})) for name in run.result.tasks}
+    # A task of another program may share a name with ours; its metrics are its own.
+    others = {
+        name
+        for run in runs
+        if run is not None and IMPORTED in run.spec
+        for name in run.result.tasks
+    }
+    given_beside = [name for run in runs if run is not None for name in run.spec.get("metrics", ())]
+    known = [
+        name for name in dict.fromkeys(given_beside) if name.partition(":")[0] in registry.metrics
+    ]
+    added = added_metrics.named(known, registry.metrics)
     metrics: dict[str, Sequence[Metric]] = {}
     for task, values in settings.items():
-        if task not in specs:
+        if task not in specs or task in others:
             continue
         try:
-            metrics[task] = tuple(specs[task].open(TaskOptions(values=values)).metrics)
+            opened = specs[task].open(TaskOptions(values=values))
+            metrics[task] = tuple(added_metrics.add(opened, added).task.metrics)
         except HarnessError:
             # An extra that is not installed, or settings of another version: what can be told
             # from the scores alone still is, and the rest is named as skipped.
@@ -63,4 +80,19 @@ def _recorded(registry: Registry, runs: Iterable[ScoredRun | None]) -> dict[str,
             with suppress(HarnessError):  # a metric of a plugin that is not here
                 declared = declared_tables.parse("run.json", name, table, registry.metrics)
                 found[name] = declared.spec(registry.metrics)
+    return found
+
+
+def _sourced(registry: Registry, runs: Iterable[ScoredRun | None]) -> dict[str, TaskSpec]:
+    """The runs' tasks that come from a task source, where it still has them."""
+    from harness.errors import HarnessError
+
+    found: dict[str, TaskSpec] = {}
+    for run in runs:
+        if run is None:
+            continue
+        for name in run.result.tasks:
+            with suppress(HarnessError):
+                specs = registry.sourced(name, run.spec.get("task_settings", {}))
+                found |= {spec.name: spec for spec in specs or ()}
     return found

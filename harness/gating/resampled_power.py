@@ -132,7 +132,7 @@ def resampled_power(
         seed: Of the simulation.
 
     Raises:
-        NotMeasurable: The rule has no power that could be stated; the message says why.
+        CannotCompare: The rule has no power that could be stated; the message says why.
     """
     value = source.how.value(source.before)
     alpha, block_alpha = alphas(config)
@@ -170,7 +170,7 @@ def source_of(ref: MetricRef, runs: Sequence[ScoredRun | None], metrics: Metrics
     """What a simulation draws from: the baseline, and a repeated run where there is one.
 
     Raises:
-        NotMeasurable: There is nothing to draw from.
+        CannotCompare: There is nothing to draw from.
     """
     baseline, repeat = runs
     if ref.is_probe_measure:

@@ -188,7 +188,7 @@ class SequentialGate:
         """The rule's test; None where it is judged at the end.
 
         Raises:
-            NotMeasurable: There is nothing to judge it by; it blocks.
+            CannotCompare: There is nothing to judge it by; it blocks.
             ConfigError: It needs the fixed mode.
         """
         ref = rule.ref(planned)
@@ -264,7 +264,7 @@ def _baseline_scores(
     """Sample id → the baseline's score, in [0, 1].
 
     Raises:
-        NotMeasurable: The baseline lacks the task, or is not comparable.
+        CannotCompare: The baseline lacks the task, or is not comparable.
         ConfigError: The metric cannot be judged sample by sample.
     """
     if task not in baseline.result.tasks or task not in baseline.samples:

@@ -12,7 +12,7 @@ from harness.types import Estimate, Score
 class Metric(Protocol):
     """How samples' values become one number with its uncertainty.
 
-    A metric may also be ``HasIdeal``, ``HasBounds`` and ``HasSignature``.
+    A metric may also be ``HasIdeal``, ``HasBounds``, ``HasSignature`` and ``HasCalibration``.
     """
 
     @property
@@ -60,6 +60,24 @@ class HasSignature(Protocol):
         ...
 
 
+UNCALIBRATED = "uncalibrated"
+"""What ``HasCalibration`` says where nobody has checked the instrument."""
+
+
+@runtime_checkable
+class HasCalibration(Protocol):
+    """A metric whose scores come from an instrument that errs, such as a model that judges.
+
+    Reports show ``UNCALIBRATED`` beside its values, and a gate refuses it unless
+    ``allow_uncalibrated = true``.
+    """
+
+    @property
+    def calibration(self) -> str | None:
+        """By what it was calibrated, in words; ``UNCALIBRATED``; None where nothing judges."""
+        ...
+
+
 @runtime_checkable
 class HasValue(Protocol):
     """A metric that computes its value alone faster than ``aggregate`` does."""
@@ -77,6 +95,11 @@ def ideal_of(metric: object) -> float | None:
 def bounds_of(metric: object) -> tuple[float, float] | None:
     """Between what the metric's values lie; None where it does not say."""
     return metric.bounds if isinstance(metric, HasBounds) else None
+
+
+def calibration_of(metric: object) -> str | None:
+    """How the metric's instrument was calibrated; None where it has none."""
+    return metric.calibration if isinstance(metric, HasCalibration) else None
 
 
 def signature_of(metric: object) -> str | None:

@@ -17,7 +17,9 @@ class FollowUp(Protocol):
     round is asked of all samples at once. A sample of which a request failed gets no further round.
     ``score`` gets the responses of all rounds, in the order asked; a task that is ``ScoresRounds``
     gets the rounds instead. ``follow_up`` is called again when an interrupted run goes on, so equal
-    rounds must give equal requests.
+    rounds must give equal requests. What the user has put around every prompt (``--system``, room
+    for thinking) is put around these, too: decoding parameters are the task's own, not those of an
+    earlier round.
     """
 
     def follow_up(self, sample: Sample, rounds: Sequence[Round]) -> Sequence[Ask]:

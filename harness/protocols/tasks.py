@@ -18,8 +18,8 @@ class Task(Protocol):
     """Samples, what to ask about each, and how to score the answers.
 
     ``version`` changes whenever a score could. A task may also be ``HasSettings``,
-    ``DeclaresScoring``, ``HasRemarks`` and ``FollowUp``, with ``NeedsRoles``, ``ScoresRounds`` and
-    ``BoundsRounds``.
+    ``DeclaresScoring``, ``HasRemarks``, ``AsksInTurns``, ``HasAnswer`` and ``FollowUp``, with
+    ``NeedsRoles``, ``ScoresRounds`` and ``BoundsRounds``.
     """
 
     @property
@@ -32,7 +32,7 @@ class Task(Protocol):
 
     @property
     def metrics(self) -> Sequence[Metric]:
-        """What is reported, in the order it is shown."""
+        """What is reported, in the order it is shown; scoring a sample may add to it."""
 
     def samples(self, data: DataSource) -> Iterable[Sample]:
         """Streams the samples of ``data``.
@@ -65,6 +65,32 @@ class DeclaresScoring(Protocol):
         """Names of its settings that decide what a score means (labels, language, tokenizer)."""
 
 
+@dataclass(frozen=True, slots=True)
+class TaskAnswers:
+    """How further metrics find a task's answers.
+
+    Attributes:
+        kind: A kind of ``harness.authoring.declaration.KINDS``: which metrics fit.
+        read: What a grader of that kind takes of a sample and its responses; ``Unscored`` where
+            there is no answer to grade.
+        scoring: How the model is asked, where metrics differ in what they need of it.
+    """
+
+    kind: str
+    read: Callable[[Sample, Sequence[Response]], object]
+    scoring: str = ""
+
+
+@runtime_checkable
+class GivesAnswers(Protocol):
+    """A task whose answers can be graded by further metrics (``--metrics``)."""
+
+    @property
+    def answers(self) -> TaskAnswers | None:
+        """How they are found; None where they are no answers of a kind."""
+        ...
+
+
 @runtime_checkable
 class HasSettings(Protocol):
     """A task or a probe that says in words how it asks (labels, language, prompt, word list).
@@ -88,6 +114,24 @@ class HasRemarks(Protocol):
         ...
 
 
+@runtime_checkable
+class HasAnswer(Protocol):
+    """A task that can tell when two of its responses give the same answer; for majorities."""
+
+    def answer_of(self, sample: Sample, responses: Sequence[Response]) -> str | None:
+        """The final answer in one form; None where the text is all there is to go by."""
+        ...
+
+
+@runtime_checkable
+class AsksInTurns(Protocol):
+    """A task that can show solved examples as turns of a conversation."""
+
+    def requests_in_turns(self, sample: Sample, shots: Sequence[Sample]) -> Sequence[Request]:
+        """As ``Task.requests``; asked for by ``--set TASK.fewshot_style=turns``."""
+        ...
+
+
 def settings_of(thing: object) -> Mapping[str, str]:
     """What a task or probe says of how it asks; empty where it says nothing."""
     return thing.settings if isinstance(thing, HasSettings) else {}
@@ -105,6 +149,7 @@ class TaskOptions:
         seed: The run's seed.
         roles: Role → its model, ``model`` among them; a role's model is opened when it is looked
             up. Empty when no backend is open yet.
+        allow_unsafe_code: Whether code that a model wrote may run without a sandbox.
     """
 
     values: Mapping[str, str] = field(default_factory=dict)
@@ -112,6 +157,7 @@ class TaskOptions:
     templates: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
     roles: Mapping[str, RoleModel] = field(default_factory=dict, compare=False)
+    allow_unsafe_code: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +173,8 @@ class TaskSpec:
         hub: Where the full set lives.
         suites: Names under which ``--tasks`` selects it with others.
         options: What ``--set TASK.KEY=VALUE`` may set, see ``Options``; ``template`` is implied
-            by templates.
+            by templates. A task that declares ``num_fewshot`` or ``shots``, which every task
+            has, draws its solved examples itself: it is handed these values, and no examples.
         templates: Prompt template name → Jinja2 source; the first is the default.
         data: The task's own data, read unless ``--data`` says otherwise: a path.
         defaults: Options of every task (``shots``, ``num_fewshot``, …) → their value here where
@@ -145,3 +192,28 @@ class TaskSpec:
     templates: Mapping[str, str] = field(default_factory=dict)
     data: str | None = None
     defaults: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSource:
+    """Registers many tasks under one prefix, of which each is made when it is asked for.
+
+    For catalogues of thousands of tasks, which cost too much to register one by one. ``--tasks``
+    takes them as ``PREFIX:NAME``.
+
+    Attributes:
+        prefix: What stands before the colon.
+        description: One line for ``harness ls``.
+        names: Name → one line about it, of all that there is, without the prefix; called with
+            what ``--set PREFIX.KEY=VALUE`` sets.
+        find: The tasks of a name, which may be several; called with the name, without the
+            prefix, and with the same settings. Each task's name begins with ``PREFIX:``. Raises
+            ``UnknownNameError`` for a name that does not exist.
+        options: What ``--set PREFIX.KEY=VALUE`` may set.
+    """
+
+    prefix: str
+    description: str
+    names: Callable[[Mapping[str, str]], Mapping[str, str]]
+    find: Callable[[str, Mapping[str, str]], Sequence[TaskSpec]]
+    options: Options = field(default_factory=dict)

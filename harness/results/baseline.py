@@ -13,8 +13,8 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from typing import Any
 from harness import regular_files
 from harness.authoring.io import files, serialization
 from harness.authoring.measures.predictions import prompt_text, response_text
+from harness.authoring.measures.repeats import mean_of
 from harness.errors import DataError
 from harness.results import manifest, result_json, runfolder
 from harness.types import BaselineRun, RunResult, SampleRecord, ScoreValue
@@ -145,30 +146,69 @@ def _scored(folder: Path, task: str, texts: bool) -> dict[str, ScoredSample]:
     """
     if texts:
         return scored_samples(runfolder.read_samples(folder, task), texts=True)
-    return {
-        row["id"]: _sample_back(row, texts)
+    return _by_sample(
+        (row.get("repeat", 0), _sample_back(row, texts))
         for row in runfolder.read_scores(folder, task)
         if row["probe"] is None
-    }
+    )
 
 
 def scored_samples(records: Iterable[SampleRecord], texts: bool = False) -> dict[str, ScoredSample]:
     """Sample id → scores of the original samples among the records, as their file keeps them."""
-    return {
-        record.sample.id: ScoredSample(
-            record.sample.id,
-            {name: serialization.kept_score(value) for name, value in record.scores.items()},
-            record.sample.cluster,
-            record.sample.groups,
-            record.error,
-            prompt_text(record) if texts else None,
-            response_text(record) if texts else None,
-            record.sample.input if texts else None,
-            record.sample.targets if texts else (),
+    return _by_sample(
+        (
+            record.repeat,
+            ScoredSample(
+                record.sample.id,
+                {name: serialization.kept_score(value) for name, value in record.scores.items()},
+                record.sample.cluster,
+                record.sample.groups,
+                record.error,
+                prompt_text(record) if texts else None,
+                response_text(record) if texts else None,
+                record.sample.input if texts else None,
+                record.sample.targets if texts else (),
+            ),
         )
         for record in records
         if record.probe is None
-    }
+    )
+
+
+def _by_sample(originals: Iterable[tuple[int, ScoredSample]]) -> dict[str, ScoredSample]:
+    """Puts the repeats of each sample together."""
+    asked: dict[str, list[ScoredSample]] = {}
+    for _, sample in sorted(originals, key=lambda each: each[0]):
+        asked.setdefault(sample.id, []).append(sample)
+    found = {name: first for name, (first, *_) in asked.items()}
+    for first, *repeats in asked.values():
+        if repeats:
+            found |= _together(first, repeats)
+    return found
+
+
+def _together(first: ScoredSample, repeats: Sequence[ScoredSample]) -> dict[str, ScoredSample]:
+    """A sample that was asked several times, as one: the mean of each score that is a number.
+
+    Statistics of corpus metrics cannot be averaged: those of further repeats stand under ids of
+    their own, in one cluster with the first.
+    """
+    every = (first, *repeats)
+    names = dict.fromkeys(name for each in every for name in each.scores)
+    scores: dict[str, ScoreValue] = {}
+    for name in names:
+        values = [each.scores[name] for each in every if name in each.scores]
+        scores[name] = mean_of(values)
+    error = next((each.error for each in every if each.error is not None), None)
+    found = {first.id: replace(first, scores=scores, error=error)}
+    cluster = first.cluster or first.id
+    for number, each in enumerate(repeats, start=1):
+        statistics = {key: value for key, value in each.scores.items() if isinstance(value, tuple)}
+        if statistics:
+            name = f"{first.id}#{number}"
+            found[name] = replace(each, id=name, scores=statistics, cluster=cluster, error=None)
+            found[first.id] = replace(found[first.id], cluster=cluster)
+    return found
 
 
 def _read_baseline(path: Path, texts: bool) -> ScoredRun:

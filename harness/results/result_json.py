@@ -34,6 +34,7 @@ def _metric(result: MetricResult) -> JSON:
         "ideal": result.ideal,
         "kind": result.kind,
         "bounds": None if result.bounds is None else list(map(number, result.bounds)),
+        "calibration": result.calibration,
     }
     return (
         estimate_to_json(result.estimate)
@@ -51,6 +52,7 @@ def _metric_back(data: JSON) -> MetricResult:
         data.get("ideal"),
         data.get("kind"),
         None if bounds is None else _bounds(*bounds),
+        data.get("calibration"),
     )
 
 
@@ -117,7 +119,16 @@ def _task(task: TaskResult) -> JSON:
         "fairness": _comparisons(task.fairness),
         "probes": _comparisons(task.probes),
         "skipped_variants": {name: dict(counts) for name, counts in task.skipped_variants.items()},
+        **(_repeats(task) if task.repeats > 1 else {}),
     }
+
+
+def _repeats(task: TaskResult) -> JSON:
+    reduced = {
+        metric: {name: estimate_to_json(value) for name, value in measures.items()}
+        for metric, measures in task.reduced.items()
+    }
+    return {"repeats": task.repeats, "reduced": reduced}
 
 
 def _task_back(name: str, data: JSON) -> TaskResult:
@@ -143,6 +154,11 @@ def _task_back(name: str, data: JSON) -> TaskResult:
         settings=data["settings"],
         scored_by=tuple(data.get("scored_by", ())),
         notes=tuple(data["notes"]),
+        repeats=data.get("repeats", 1),
+        reduced={
+            metric: {key: estimate_from_json(value) for key, value in measures.items()}
+            for metric, measures in data.get("reduced", {}).items()
+        },
     )
 
 

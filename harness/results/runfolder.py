@@ -39,11 +39,24 @@ def spec_to_json(spec: RunSpec) -> dict[str, Any]:
     """The spec as run.json holds it, secrets masked; where the run goes is not part of it."""
     fields = {each.name: getattr(spec, each.name) for each in dataclasses.fields(spec)}
     del fields["out"], fields["formats"]
-    for name in ("declared", "system", "roles"):  # run folders of earlier versions lack them
-        if not fields[name]:
+    for name, value in _SINCE.items():
+        if fields[name] == value:  # run folders of earlier versions are without it
             del fields[name]
     plain = json.loads(json.dumps(fields, default=str))
     return secrets.redact_value(plain)  # type: ignore[no-any-return]
+
+
+_SINCE: Mapping[str, Any] = {
+    "declared": {},
+    "system": None,
+    "roles": {},
+    "repeats": 1,
+    "reducers": (),
+    "metrics": (),
+    "temperature": None,
+    "allow_unsafe_code": False,
+}
+"""Fields that specs of earlier versions lack → the value that leaves them out."""
 
 
 def check(out: Path | None, spec: Mapping[str, Any]) -> None:
@@ -139,7 +152,7 @@ def _refuse_other(folder: Path, spec: Mapping[str, Any]) -> None:
 
 def _decisive(spec: Mapping[str, Any]) -> dict[str, Any]:
     """What of a spec can change a result; where and at what price it is computed cannot."""
-    indifferent = ("batch_size", "cache", "executor", "prices")
+    indifferent = ("batch_size", "cache", "executor", "metrics", "prices", "allow_unsafe_code")
     found = {name: value for name, value in spec.items() if name not in indifferent}
     if "roles" in spec:
         found["roles"] = {role: _decisive(table) for role, table in spec["roles"].items()}

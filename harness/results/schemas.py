@@ -13,6 +13,7 @@ from pydantic import (
     ConfigDict,
     Field,
     NonNegativeInt,
+    PositiveInt,
     StringConstraints,
     TypeAdapter,
     ValidationError,
@@ -51,6 +52,7 @@ class Metric(Estimate):
     higher_is_better: bool | None
     signature: str | None = None
     ideal: float | None = None
+    calibration: str | None = None
 
 
 class Hub(_Exact):
@@ -92,6 +94,8 @@ class Task(_Strict):
     fairness: Comparisons = {}
     probes: Comparisons
     skipped_variants: dict[str, dict[str, NonNegativeInt]] = {}
+    repeats: PositiveInt = 1
+    reduced: dict[str, dict[str, Estimate]] = {}
 
 
 class Usage(_Exact):
@@ -194,6 +198,25 @@ class Results(_Strict):
     roles: dict[str, Role] = {}
 
 
+class MetricNoise(_Strict):
+    """How far a metric moved; null is undefined."""
+
+    values: list[float | None]
+    largest: float | None
+    stderr: float | None
+    changed: float
+    margin: float | None
+    n: NonNegativeInt
+
+
+class Noise(_Strict):
+    """What ``harness noise`` writes."""
+
+    schema_: Literal[1] = Field(alias="schema")
+    replicates: list[str]
+    tasks: dict[str, dict[str, MetricNoise]]
+
+
 class RunJson(_Strict):
     """run.json, as far as it is read again."""
 
@@ -263,6 +286,15 @@ class ClassProbsRow(TypedDict):
 
 
 @with_config(_STRICT)
+class TagsRow(TypedDict):
+    """Stored tags, and where their words stand."""
+
+    type: Literal["tags"]
+    words: list[Annotated[list[NonNegativeInt], Field(min_length=2, max_length=2)]]
+    tags: list[str]
+
+
+@with_config(_STRICT)
 class FailedRow(TypedDict):
     """A failure; in samples only."""
 
@@ -270,9 +302,11 @@ class FailedRow(TypedDict):
     reason: str
 
 
-StoredResponse = Annotated[LogprobRow | CompletionRow | ClassProbsRow, Field(discriminator="type")]
+StoredResponse = Annotated[
+    LogprobRow | CompletionRow | ClassProbsRow | TagsRow, Field(discriminator="type")
+]
 AnyResponse = Annotated[
-    LogprobRow | CompletionRow | ClassProbsRow | FailedRow, Field(discriminator="type")
+    LogprobRow | CompletionRow | ClassProbsRow | TagsRow | FailedRow, Field(discriminator="type")
 ]
 
 
@@ -285,6 +319,7 @@ class ScoresRow(TypedDict):
     cluster: str | None
     groups: dict[str, str]
     probe: str | None
+    repeat: NotRequired[NonNegativeInt]
     error: NotRequired[str | None]
 
 

@@ -13,13 +13,13 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from harness.authoring.answers import thinking
-from harness.authoring.io import serialization
+from harness.authoring.io import files, serialization
 from harness.errors import HarnessError
 from harness.protocols import ModelBackend, answers_by_sample
+from harness.run.closing import Closing
 from harness.types import Failed, Response
 
 VERSION = 1
@@ -43,21 +43,7 @@ def default_path() -> Path:
     Raises:
         HarnessError: There is no home folder to keep it in.
     """
-    folder = os.environ.get("HARNESS_CACHE")
-    if folder:
-        return Path(folder) / "responses.sqlite"
-    import platformdirs
-
-    try:
-        path = platformdirs.user_cache_path("evalign") / "responses.sqlite"
-    except RuntimeError:  # nobody knows the home folder; older versions leave the `~`
-        path = Path("~")
-    if not path.is_absolute():
-        raise HarnessError(
-            "there is no home folder to keep responses in",
-            "Set HARNESS_CACHE to a folder, or give --no-cache.",
-        )
-    return path
+    return files.cache_folder() / "responses.sqlite"
 
 
 def store_path(keep: bool, backend: ModelBackend) -> Path | None:
@@ -68,7 +54,7 @@ def store_path(keep: bool, backend: ModelBackend) -> Path | None:
     return default_path() if keep and not answers_by_sample(backend) else None
 
 
-class ResponseStore:
+class ResponseStore(Closing):
     """Answers by (model fingerprint, request key).
 
     Attributes:
@@ -167,17 +153,6 @@ class ResponseStore:
     def close(self) -> None:
         """Closes the file."""
         self.connection.close()
-
-    def __enter__(self) -> ResponseStore:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @contextmanager
     def explained(self) -> Iterator[None]:

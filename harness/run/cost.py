@@ -218,5 +218,6 @@ def _shares(task: TaskPlan) -> list[Share]:
         items = [planned for planned in task.planned if planned.probe == probe]
         requests = sum(len(planned.requests) for planned in items)
         skipped = task.skipped.get(probe, {}) if probe is not None else {}
-        shares.append(Share(task.task.name, probe, len(items), requests, skipped))
+        count = sum(each.is_sample for each in items) if probe is None else len(items)
+        shares.append(Share(task.task.name, probe, count, requests, skipped))
     return shares

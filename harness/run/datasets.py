@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from harness import plugins
@@ -18,14 +18,24 @@ SAMPLE_NOTE = "scored on the small sample set that ships with the task, not on t
 
 
 def check_names(
-    given: Mapping[str, object], specs: Sequence[TaskSpec | ProbeSpec], flag: str
+    given: Mapping[str, object],
+    specs: Sequence[TaskSpec | ProbeSpec],
+    flag: str,
+    sources: Collection[str] = (),
 ) -> None:
     """Every task or probe named in ``given`` must be among the chosen ones.
+
+    Args:
+        given: Name → what is given for it.
+        specs: The run's tasks and probes.
+        flag: Where it was given, for the message.
+        sources: Prefixes of task sources, which may be named where one of the tasks is theirs.
 
     Raises:
         UnknownNameError: One is not.
     """
     known = [spec.name for spec in specs]
+    known += {prefix for name in known if (prefix := name.partition(":")[0]) in sources}
     for name in given:
         if name and name not in known:
             raise UnknownNameError(
@@ -34,7 +44,10 @@ def check_names(
 
 
 def having_data(
-    registry: Registry, names: Sequence[str], given: Mapping[str, str]
+    registry: Registry,
+    names: Sequence[str],
+    given: Mapping[str, str],
+    settings: Mapping[str, Mapping[str, str]] | None = None,
 ) -> tuple[list[TaskSpec], tuple[str, ...]]:
     """The tasks of a run, and a note for each suite of which only a part is run.
 
@@ -44,12 +57,15 @@ def having_data(
     Raises:
         UnknownNameError: Neither a task nor a suite has that name.
     """
-    everything = registry.select_tasks(names)
+    everything = registry.select_tasks(names, settings)
     suites = plugins.suites(registry.tasks)
     dropped: set[str] = set()
     notes: list[str] = []
     for name in names:
-        members = suites.get(name, []) if name not in registry.tasks else []
+        sourced = registry.sourced(name, settings or {})
+        members = [each.name for each in sourced or ()] or suites.get(name, [])
+        if name in registry.tasks or name in members:
+            continue
         absent = [each for each in members if each not in given and each not in names]
         if "" in given or len(absent) == len(members) or not absent:
             continue

@@ -12,7 +12,7 @@ from harness.authoring.io import serialization
 from harness.comparison.comparability import TaskIdentity
 from harness.config import RunSpec
 from harness.errors import ConfigError
-from harness.gating import GateConfig, GateVerdict, SequentialGate, parse_gate
+from harness.gating import GateConfig, GateVerdict, SequentialGate, instrument_noise, parse_gate
 from harness.gating.beforehand import check_samples
 from harness.gating.series import Build, take_part
 from harness.planned import Plan, PlannedSample, TaskPlan
@@ -20,6 +20,7 @@ from harness.protocols import Metric
 from harness.results import runfolder
 from harness.results.baseline import ScoredRun, load_run
 from harness.run.session import RunSession
+from harness.scoring import repeats
 
 FIRST_ROUND = 32
 """Samples of a task before the first look; later rounds grow, so that backends get full batches.
@@ -67,6 +68,7 @@ class EarlyStop:
             ConfigError: The planned samples cannot judge a rule, whatever is answered.
         """
         planned = samples_of(plan)
+        instrument_noise.check(self.config)
         check_samples(self.config, planned, self.baseline, metrics_of(plan))
         if self.config.mode != "sequential":
             return None
@@ -144,9 +146,10 @@ class _Looks:
         batch: Sequence[tuple[TaskPlan, Sequence[PlannedSample]]],
     ) -> None:
         self._session, self._stepping = session, stepping
-        self._left: dict[str, deque[tuple[TaskPlan, PlannedSample]]] = {}
+        self._left: dict[str, deque[tuple[TaskPlan, Sequence[PlannedSample]]]] = {}
         for task, group in batch:
-            self._left.setdefault(task.task.name, deque()).append((task, group[0]))
+            asked = [planned for planned in group if planned.probe is None]
+            self._left.setdefault(task.task.name, deque()).append((task, asked))
 
     def still_open(self, task: TaskPlan) -> bool:
         """Whether the task's samples are still wanted."""
@@ -158,10 +161,12 @@ class _Looks:
         """Shows the gate the samples that are scored by now."""
         for name, left in self._left.items():
             while left and name in self._stepping.open_tasks:
-                record = self._session.record(*left[0])
-                if record is None:
+                task, asked = left[0]
+                found = [self._session.record(task, each) for each in asked]
+                records = [each for each in found if each is not None]
+                if len(records) < len(found):
                     break
-                self._stepping.update(name, record.sample.id, record.scores)
+                self._stepping.update(name, asked[0].sample.id, repeats.scores(records))
                 left.popleft()
 
 

@@ -8,17 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
-from types import TracebackType
 
 from harness.config import ModelConfig
 from harness.plugins import Registry
 from harness.protocols import Answers, ModelBackend
 from harness.run import models
 from harness.run.ask import ask
+from harness.run.closing import Closing
 from harness.types import Request
 
 
-class OtherModels:
+class OtherModels(Closing):
     """Opens each model once, and closes all of them at the end.
 
     Args:
@@ -76,13 +76,6 @@ class OtherModels:
             self._open[key] = self._closing.enter_context(closing(opened))
         return self._open[key]
 
-    def __enter__(self) -> OtherModels:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Closes what was opened."""
         self._closing.close()

@@ -15,9 +15,11 @@ from harness.errors import DataError, UnknownNameError, UsageError, plugin_call
 from harness.planned import AS_IT_IS, Plan, PlannedSample, Prompting, TaskPlan
 from harness.plugins import Registry
 from harness.protocols import (
+    AsksInTurns,
     CanCheck,
     CanMatch,
     DeclaresScoring,
+    FollowUp,
     ModelBackend,
     Preparing,
     Probe,
@@ -35,8 +37,9 @@ from harness.run import datasets, fewshot, later_rounds, sampling, scheduler
 from harness.run.other_models import OtherModels
 from harness.run.phases import OnPhase, Phase
 from harness.run.roles import Roles
+from harness.scoring.added_metrics import Adding
 from harness.stats.seeding import seeded
-from harness.types import DataSource, Sample, Skipped
+from harness.types import DataSource, Generate, Request, Sample, Skipped
 
 COMMON_OPTIONS = {
     "template": "name of the prompt template",
@@ -45,7 +48,10 @@ COMMON_OPTIONS = {
     "shots": "file with few-shot examples, in the task's own format",
     "columns": "the data's names for the task's fields: FIELD:COLUMN, separated by commas",
     "thinking_tokens": "further tokens of each generated answer, for what a model thinks before it",
+    "fewshot_style": "examples as one `text` with the question, or as `turns` of a conversation",
     "system": "what the system says before every prompt, for this task",
+    "temperature": "of generated answers, for this task",
+    "top_p": "likewise: the share of probability that is drawn from",
     "prefill": "what the assistant's answer begins with",
 }
 """Options that every task has: ``--set TASK.KEY=VALUE``."""
@@ -77,7 +83,9 @@ def build(
         HarnessError: What the backend's ``check`` of the requests raises.
         DataError: A data file is missing, malformed, empty or has an id twice.
     """
-    specs, left_out = datasets.having_data(registry, spec.tasks, spec.data)
+    specs, left_out = datasets.having_data(registry, spec.tasks, spec.data, spec.task_settings)
+    adding = Adding(spec.metrics, registry.metrics)
+    specs = [adding.spec(each) for each in specs]
     probes = registry.select_probes(spec.probes)
     if probes and answers_by_sample(backend):
         raise UsageError(
@@ -85,7 +93,7 @@ def build(
             "Leave out --probes, or name a model.",
         )
     datasets.check_names(spec.data, specs, "--data")
-    datasets.check_names(spec.task_settings, [*specs, *probes], "--set")
+    datasets.check_names(spec.task_settings, [*specs, *probes], "--set", registry.task_sources)
     datasets.check_names(spec.templates, specs, "[tasks]")
     located = [(each, sources.resolve(each, spec.data)) for each in specs]
     with (
@@ -98,6 +106,7 @@ def build(
         for each, source in located:
             on_phase(Phase("reading", len(tasks), len(located), each.name))
             tasks.append(_plan_task(spec, each, source, probes, backend, others, roles, on_phase))
+        adding.check()
         tasks = _with_notes_on_groups(tasks, spec.group_by)
         plan = Plan(tuple(replace(each, notes=each.notes + left_out) for each in tasks))
         plan = later_rounds.prepared(matched(plan, backend), roles)
@@ -155,7 +164,9 @@ def _plan_task(
             on_phase(Phase("preparing probes", done, len(samples), task.name))
         asking = partial(ask, shots=shots.draw(sample), backend=backend, prompting=prompting)
         original = asking(task, sample)
-        planned += (original, *_asked_variants(spec, task, original, probes, asking, skipped))
+        again = _repeated(original, partial(asking, task, sample), prompting, spec.repeats)
+        planned += (original, *again)
+        planned += _asked_variants(spec, task, original, probes, asking, skipped)
     stated = settings_of(task)
     scored_by = task.scored_by if isinstance(task, DeclaresScoring) else stated
     settings = {**stated, **shots.settings}
@@ -168,6 +179,9 @@ def _plan_task(
     if len(samples) < len(every):
         notes = (*notes, f"scored: {chosen}")
     notes = (*notes, *shots.notes, *_equal_variants(planned, len(samples)))
+    if spec.repeats > 1:
+        settings["repeats"] = str(spec.repeats)
+        notes = (*notes, *_on_repeats(planned, len(samples)))
     return TaskPlan(
         task=task,
         spec=task_spec,
@@ -180,7 +194,42 @@ def _plan_task(
         scored_by=tuple(name for name in stated if name in scored_by),
         notes=notes,
         every=tuple(each.id for each in every),
+        repeats=spec.repeats,
+        reducers=spec.reducers or _reducers(spec.repeats),
     )
+
+
+def _repeated(
+    original: PlannedSample,
+    asking: Callable[..., PlannedSample],
+    prompting: Prompting,
+    repeats: int,
+) -> Iterator[PlannedSample]:
+    """Further answers to a sample's question, unless nothing in it can be drawn anew."""
+    for number in range(1, repeats):
+        again = asking(prompting=replace(prompting, repeat=number))
+        if sorted(again.keys) == sorted(original.keys) and not isinstance(original.task, FollowUp):
+            return
+        yield again
+
+
+def _on_repeats(planned: Sequence[PlannedSample], samples: int) -> Iterator[str]:
+    """What a reader must know of how often samples were asked."""
+    again = [each for each in planned if each.repeat]
+    once = samples - len({each.sample.id for each in again})
+    if once:
+        yield f"{once:,} of {samples:,} samples have nothing to be drawn anew, and were asked once"
+    drawn = [each for asked in again for each in asked.requests if isinstance(each, Generate)]
+    if drawn and all(each.sampling.temperature == 0 for each in drawn):
+        yield (
+            "answers are the likeliest, not drawn: repeats differ only as far as the model gives "
+            "other answers to the same question; --temperature draws"
+        )
+
+
+def _reducers(repeats: int) -> tuple[str, ...]:
+    """What is computed of repeats where the user does not say."""
+    return ("at_least_one", f"pass^{repeats}", "majority") if repeats > 1 else ()
 
 
 def _opened(
@@ -192,11 +241,17 @@ def _opened(
     roles: Roles,
 ) -> tuple[Task, dict[str, Probe]]:
     """The task and the probes, with what the user set for each."""
-    own = {key: value for key, value in options.items() if key not in COMMON_OPTIONS}
-    if "template" in options:
-        own["template"] = options["template"]
+    declared = option_names(task_spec.options)
+    taken = {"template", *declared}
+    own = {
+        key: value for key, value in options.items() if key not in COMMON_OPTIONS or key in taken
+    }
+    if "num_fewshot" in declared and spec.num_fewshot:
+        own.setdefault("num_fewshot", str(spec.num_fewshot))
     templates = spec.templates.get(task_spec.name, {})
-    task_options = TaskOptions(own, backend.supports, templates, spec.seed, roles)
+    task_options = TaskOptions(
+        own, backend.supports, templates, spec.seed, roles, spec.allow_unsafe_code
+    )
     task = task_spec.open(task_options)
     later_rounds.open_roles(task, roles)
     probes: dict[str, Probe] = {}
@@ -273,21 +328,52 @@ def ask(
         UsageError: The backend cannot answer one.
     """
     with plugin_call(task, f"task {task.name!r} failed to ask about sample {sample.id!r}"):
-        requests = tuple(map(prompting.applied, task.requests(sample, shots)))
+        method = _requests_in_turns(task) if prompting.turns else task.requests
+        requests = tuple(map(prompting.applied, method(sample, shots)))
     scheduler.check_supported(backend, requests, task.name)
+    first = prompting.repeat * len(requests)
     keys = tuple(
         scheduler.key_of(backend, task.name, sample.id, index, request)
-        for index, request in enumerate(requests)
+        for index, request in enumerate(requests, start=first)
     )
     return PlannedSample(task, sample, requests, keys, shots=tuple(shots), prompting=prompting)
 
 
+def _requests_in_turns(task: Task) -> Callable[[Sample, Sequence[Sample]], Sequence[Request]]:
+    if isinstance(task, AsksInTurns):
+        return task.requests_in_turns
+    raise UsageError(
+        f"{task.name} cannot show solved examples as turns of a conversation",
+        f"Leave out --set {task.name}.fewshot_style=turns.",
+    )
+
+
 def _prompting(spec: RunSpec, task: str, options: Mapping[str, str]) -> Prompting:
+    style = options.get("fewshot_style", "text")
+    if style not in ("text", "turns"):
+        raise UnknownNameError(f"{task}.fewshot_style", style, ["text", "turns"])
     return Prompting(
         _whole_number(task, options, "thinking_tokens", 0),
         options.get("system", spec.system),
         options.get("prefill"),
+        style == "turns",
+        _number(task, options, "temperature", spec.temperature, 100.0),
+        _number(task, options, "top_p", None, 1.0),
     )
+
+
+def _number(
+    task: str, options: Mapping[str, str], name: str, default: float | None, most: float
+) -> float | None:
+    if name not in options:
+        return default
+    try:
+        value = float(options[name])
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= most:
+        raise UsageError(f"{task}.{name} is {options[name]!r}, expected from 0 to {most:g}")
+    return value
 
 
 def _checked_options(spec: RunSpec, name: str, known: Collection[str]) -> dict[str, str]:
@@ -310,7 +396,7 @@ def _with_notes_on_groups(tasks: Sequence[TaskPlan], group_by: Sequence[str]) ->
         UnknownNameError: No sample of any task has such a column.
     """
     samples = {
-        each.task.name: [planned.sample for planned in each.planned if planned.probe is None]
+        each.task.name: [planned.sample for planned in each.planned if planned.is_sample]
         for each in tasks
     }
     every = [sample for of_task in samples.values() for sample in of_task]
@@ -369,6 +455,9 @@ def _check_samples(task: str, source: DataSource, samples: Sequence[Sample]) -> 
 class _ShotDrawer:
     """Draws a task's few-shot examples; reads the pool once, and only when there is a need."""
 
+    settings: dict[str, str]
+    notes: tuple[str, ...]
+
     def __init__(
         self,
         spec: RunSpec,
@@ -378,6 +467,10 @@ class _ShotDrawer:
         options: Mapping[str, str],
         samples: Sequence[Sample],
     ) -> None:
+        declared = option_names(task_spec.options)
+        if "num_fewshot" in declared or "shots" in declared:
+            self._count, self.settings, self.notes = 0, {}, ()
+            return
         self._count = _whole_number(task_spec.name, options, "num_fewshot", spec.num_fewshot)
         self._mode = options.get("fewshot", fewshot.FIXED)
         if self._mode not in (fewshot.FIXED, fewshot.PER_SAMPLE):
@@ -387,7 +480,7 @@ class _ShotDrawer:
         self._seed, self._task = spec.seed, task.name
         self._pool = fewshot.Pool(())
         self.settings = {"num_fewshot": str(self._count)}
-        self.notes: tuple[str, ...] = ()
+        self.notes = ()
         if self._count == 0:
             return
         pool_source = datasets.shots_source(task_spec, source, options.get("shots"))
@@ -407,6 +500,8 @@ class _ShotDrawer:
             )
 
     def draw(self, sample: Sample) -> tuple[Sample, ...]:
+        if not self._count:  # none is asked for, or the task draws its own
+            return ()
         return self._pool.draw(sample, self._count, self._mode, self._seed, self._task)
 
 

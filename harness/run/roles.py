@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from types import TracebackType
 
 from harness.config import ModelConfig, RunSpec, role_flag
 from harness.errors import UsageError
@@ -14,6 +13,7 @@ from harness.protocols import ModelBackend, RoleModel, answers_by_sample
 from harness.results import secrets
 from harness.run import models
 from harness.run.cache import ResponseStore, store_path
+from harness.run.closing import Closing
 from harness.types import MODEL
 
 
@@ -33,7 +33,7 @@ class Answerer:
         return secrets.redact_value(named)  # type: ignore[no-any-return]
 
 
-class Roles(Mapping[str, RoleModel]):
+class Roles(Mapping[str, RoleModel], Closing):
     """Role → its model, opened when it is first looked up, and closed at the end.
 
     A role whose model is the evaluated one is answered by that, which is not opened again.
@@ -103,15 +103,8 @@ class Roles(Mapping[str, RoleModel]):
         store.name_model(backend.fingerprint, secrets.redact(config.model))
         return Answerer(config, backend, store)
 
-    def __enter__(self) -> Roles:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Closes what was opened."""
         self._closing.close()
 
 

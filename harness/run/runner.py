@@ -32,6 +32,7 @@ from harness.run import early_stop, models
 from harness.run import planner as planning
 from harness.run.cache import ResponseStore, store_path
 from harness.run.early_stop import EarlyStop
+from harness.run.phase_times import PhaseTimes
 from harness.run.phases import OnPhase, Phase
 from harness.run.roles import Roles
 from harness.run.session import Progress, RunSession
@@ -73,10 +74,8 @@ def run(
             incomplete, and the response store what was answered.
         NothingScoredError: The run came to its end, and a task has no scored sample.
     """
-    started = datetime.now(UTC)
-    chosen = [each.name for each in registry.select_tasks(spec.tasks)]
-    declared = {name: registry.declared[name] for name in chosen if name in registry.declared}
-    spec = dataclasses.replace(spec, declared=declared)
+    started, phases = datetime.now(UTC), PhaseTimes()
+    spec = _with_declared(spec, registry)
     gate = EarlyStop.of(spec)
     written_spec = runfolder.spec_to_json(spec)
     runfolder.check(spec.out, written_spec)
@@ -85,8 +84,10 @@ def run(
         backend = opened_backend or opened.enter_context(
             closing(models.open_backend(spec.model_config, registry))
         )
+        phases.end("open")
         roles = opened.enter_context(Roles(spec, registry, backend))
         plan = planning.build(spec, registry, backend, roles=roles, on_phase=on_phase)
+        phases.end("plan")
         stepping = None if gate is None else gate.begin(plan, spec.seed)
         store = opened.enter_context(ResponseStore(store_path(spec.cache, backend)))
         folder = opened.enter_context(
@@ -94,14 +95,16 @@ def run(
         )
         suites = _suites(spec, registry, plan)
         record = opened.enter_context(
-            _RunRecord(folder, spec, command, started, plan, backend, suites)
+            _RunRecord(folder, spec, command, started, plan, backend, phases, suites)
         )
         if on_planned is not None:
             on_planned(plan)
         registry.notify("harness_run_started", plan=plan)
         store.name_model(backend.fingerprint, secrets.redact(spec.model))
-        session = RunSession(plan, backend, store, registry, on_progress, roles)
+        heard = _heard(phases, on_progress)
+        session = RunSession(plan, backend, store, registry, heard, roles)
         stopped = _ask(session, stepping)
+        phases.end("answers")
         record.rejected = store.rejected
         for task in plan.tasks:  # before anything is made of them: a metric may raise
             runfolder.write_samples(folder, task.task.name, session.records(task))
@@ -124,10 +127,30 @@ def run(
     return Run(result, folder)
 
 
+def _with_declared(spec: RunSpec, registry: Registry) -> RunSpec:
+    """The spec with the declarations of its tasks, for the record."""
+    chosen = [each.name for each in registry.select_tasks(spec.tasks, spec.task_settings)]
+    declared = {name: registry.declared[name] for name in chosen if name in registry.declared}
+    return dataclasses.replace(spec, declared=declared)
+
+
 def _scored(session: RunSession, result: RunResult) -> ScoredRun:
     """The run as it will be read again, from the records at hand."""
     samples = {task.task.name: scored_samples(session.records(task)) for task in session.plan.tasks}
     return ScoredRun(result, samples)
+
+
+def _heard(
+    phases: PhaseTimes, on_progress: Callable[[Progress], None] | None
+) -> Callable[[Progress], None]:
+    """Notes when the first answer comes, and passes every one on."""
+
+    def hear(progress: Progress) -> None:
+        phases.end("first_answer")
+        if on_progress is not None:
+            on_progress(progress)
+
+    return hear
 
 
 def _ask(session: RunSession, stepping: SequentialGate | None) -> BaseException | None:
@@ -156,6 +179,7 @@ class _RunRecord:
     started: datetime
     plan: Plan
     backend: ModelBackend
+    phases: PhaseTimes
     suites: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Suite that the run was asked for → its tasks."""
     rejected: int = 0
@@ -207,6 +231,7 @@ class _RunRecord:
                 **({"suites": dict(self.suites)} if self.suites else {}),
                 **({"rejected_stored_responses": self.rejected} if self.rejected else {}),
                 "skipped_variants": {name: counts for name, counts in skipped.items() if counts},
+                "phases": self.phases.found,
                 "started": self.started.isoformat(timespec="seconds"),
                 "finished": None if status == "running" else now.isoformat(timespec="seconds"),
             },

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from harness.planned import Plan, PlannedSample, TaskPlan
 from harness.plugins import Registry
@@ -26,6 +27,8 @@ from harness.types import (
     SampleRecord,
     Usage,
 )
+
+_Identity: TypeAlias = tuple[str, str | None, str, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +106,9 @@ class RunSession:
         self._responses: dict[str, Response] = {}
         self._waiting: dict[str, list[_Round]] = defaultdict(list)
         self._users: dict[str, list[_Round]] = {}
-        self._records: dict[tuple[str, str | None, str, int], SampleRecord] = {}
+        self._records: dict[_Identity, SampleRecord] = {}
         self._cached: set[str] = set()
-        self._samples: dict[tuple[str, str | None, str, int], _Sample] = {}
+        self._samples: dict[_Identity, _Sample] = {}
         self._next: dict[int, tuple[_Sample, tuple[Ask, ...]]] = {}
         """What the next round is made of."""
         self._later: dict[str, KeyedRequest] = {}
@@ -411,6 +414,7 @@ class RunSession:
             planned.probe,
             planned.variant,
             rounds[1:] if planned.requests else rounds,
+            planned.repeat,
         )
         self._records[_identity(plan, planned)] = record
         for score in aggregation.scores_of(record):
@@ -424,5 +428,5 @@ def _requests(
         yield from planned.keyed
 
 
-def _identity(task: TaskPlan, planned: PlannedSample) -> tuple[str, str | None, str, int]:
-    return task.task.name, planned.probe, planned.sample.id, planned.variant
+def _identity(task: TaskPlan, planned: PlannedSample) -> _Identity:
+    return task.task.name, planned.probe, planned.sample.id, planned.variant, planned.repeat

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from harness.authoring.measures import fairness, predictions
 from harness.authoring.metrics import kind_of
@@ -14,9 +15,11 @@ from harness.protocols import (
     FollowUp,
     HasRemarks,
     Metric,
+    Probe,
     ScoresRounds,
     Task,
     bounds_of,
+    calibration_of,
     ideal_of,
     signature_of,
 )
@@ -62,17 +65,17 @@ def score(
     Raises:
         PluginError: The task raised, or named a metric it does not declare.
     """
-    names = [metric.name for metric in task.metrics]
     if rounds:
         responses = [response for each in rounds for response in each.responses]
     for response in responses:
         if isinstance(response, Failed):
-            return dict.fromkeys(names, Unscored(response.reason))
+            return {metric.name: Unscored(response.reason) for metric in task.metrics}
     with plugin_call(task, f"task {task.name!r} failed to score sample {sample.id!r}"):
         if isinstance(task, FollowUp) and isinstance(task, ScoresRounds):
             given = task.score_rounds(sample, rounds)
         else:
             given = task.score(sample, responses)
+    names = [metric.name for metric in task.metrics]  # a task may learn of some as it scores
     for name in given:
         if name not in names:
             raise PluginError(f"task {task.name!r} scored {name!r}, which is not among its metrics")
@@ -99,6 +102,7 @@ def scores_of(record: SampleRecord) -> Iterator[Score]:
             record.variant,
             record.sample.cluster,
             predictions.judged(record, value),
+            record.repeat,
         )
 
 
@@ -111,41 +115,111 @@ def summarize(
 
     ``more_measures`` gives further measures between the groups of an attribute.
     """
-    originals = [record for record in records if record.probe is None]
+    every = [record for record in records if record.probe is None]
+    originals = [record for record in every if record.repeat == 0]
     metrics = plan.task.metrics
-    groups = _members(originals)
-    failure = _failure(originals)
+    groups = _members(every)
+    failure = _failure(every)
     notes = (
         *plan.notes,
-        *_cut_off(plan.task.name, originals),
+        *_cut_off(plan.task.name, every),
         *_remarks(plan.task, originals),
-        *_small_groups(groups),
+        *_small_groups(_members(originals)),
     )
     if len(originals) < plan.sample_count:
         notes = (*notes, f"ended after {len(originals):,} of {plan.sample_count:,} samples")
+    reduced = _reduced(plan, every) if plan.repeats > 1 else {}
+    notes = (*notes, *_on_repeats(plan.repeats, reduced))
     return TaskResult(
         name=plan.task.name,
         version=str(plan.task.version),
         n=len(originals),
-        errors=sum(record.error is not None for record in originals),
+        errors=len({record.sample.id for record in every if record.error is not None}),
         data=plan.source,
         data_sha256=plan.data_sha256,
-        metrics=estimate(metrics, originals),
-        groups={
-            attribute: {
-                group: estimate(_applying(metrics, of_one[group]), of_one[group])
-                for group in sorted(of_one)
-            }
-            for attribute, of_one in groups.items()
-        },
-        probes=_probes(plan, records),
+        metrics=estimate(metrics, every),
+        groups=_by_group(metrics, groups),
+        probes=_probes(plan.probes, metrics, records),
         skipped_variants={name: dict(counts) for name, counts in plan.skipped.items()},
         settings=plan.settings,
         scored_by=plan.scored_by,
         notes=notes,
         fairness=_fairness(metrics, groups, more_measures),
         failure=failure,
+        repeats=plan.repeats,
+        reduced=reduced,
     )
+
+
+def _reduced(
+    plan: TaskPlan, records: Sequence[SampleRecord]
+) -> Mapping[str, Mapping[str, Estimate]]:
+    from harness.scoring import repeats  # numpy, which a run without repeats may not need
+
+    return repeats.measures(plan.task, records, plan.reducers)
+
+
+def _on_repeats(count: int, reduced: Mapping[str, Mapping[str, Estimate]]) -> Iterator[str]:
+    """What the repeats say together, in a sentence a metric."""
+    for metric, measures in reduced.items():
+        parts = [
+            f"{name.replace('_', ' ')} {each.value:.3f} [{each.low:.3f}, {each.high:.3f}]"
+            for name, each in measures.items()
+        ]
+        yield f"{metric} over {count} answers to each sample: {', '.join(parts)}"
+
+
+def with_metrics(
+    result: TaskResult,
+    metrics: Sequence[Metric],
+    records: Sequence[SampleRecord],
+    probes: Mapping[str, Probe],
+    notes: Sequence[str] = (),
+) -> TaskResult:
+    """A task's result with further metrics; what it had stays as it was.
+
+    Args:
+        result: The task's result.
+        metrics: The further metrics.
+        records: The task's records, which hold scores of them.
+        probes: Name → probe, for what they measure of the metrics.
+        notes: What a reader must know of the metrics.
+    """
+    originals = [record for record in records if record.probe is None]
+    members = _members(originals)
+    measured = _probes(probes, metrics, records)
+    return replace(
+        result,
+        errors=len({record.sample.id for record in originals if record.error is not None}),
+        metrics={**result.metrics, **estimate(metrics, originals)},
+        groups=_merged(result.groups, _by_group(metrics, members)),
+        probes=_merged(result.probes, measured),
+        fairness=_merged(result.fairness, _fairness(metrics, members, None)),
+        notes=tuple(dict.fromkeys((*result.notes, *notes))),
+        failure=_failure(originals),
+    )
+
+
+def _merged(
+    before: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    more: Mapping[str, Mapping[str, Mapping[str, Any]]],
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """Both, where two levels of names lead to tables that are joined."""
+    found = {name: {key: dict(each) for key, each in of.items()} for name, of in before.items()}
+    for name, of in more.items():
+        for key, each in of.items():
+            found.setdefault(name, {}).setdefault(key, {}).update(each)
+    return found
+
+
+def _by_group(metrics: Sequence[Metric], members: Members) -> dict[str, dict[str, MetricResults]]:
+    return {
+        attribute: {
+            group: estimate(_applying(metrics, of_one[group]), of_one[group])
+            for group in sorted(of_one)
+        }
+        for attribute, of_one in members.items()
+    }
 
 
 def _cut_off(task: str, records: Sequence[SampleRecord]) -> Iterator[str]:
@@ -158,9 +232,10 @@ def _cut_off(task: str, records: Sequence[SampleRecord]) -> Iterator[str]:
         )
         for record in records
     )
+    what = "repeats" if any(record.repeat for record in records) else "samples"
     if count:
         yield (
-            f"{count:,} of {len(records):,} samples have an answer that was cut off before it "
+            f"{count:,} of {len(records):,} {what} have an answer that was cut off before it "
             "began, most likely while the model was thinking; it counts as no answer. "
             f"--set {task}.thinking_tokens=2048 gives more room"
         )
@@ -192,6 +267,7 @@ def estimate(metrics: Sequence[Metric], records: Iterable[SampleRecord]) -> Metr
             ideal_of(metric),
             kind_of(metric),
             bounds_of(metric),
+            calibration_of(metric),
         )
         for metric in metrics
     }
@@ -215,7 +291,11 @@ def _rows(records: Iterable[SampleRecord]) -> dict[str, list[Score]]:
         for row in scores_of(record):
             if not isinstance(row.value, Unscored):
                 rows[row.metric].append(row)
-    return rows
+    if not any(row.repeat for found in rows.values() for row in found):
+        return rows
+    from harness.scoring import repeats
+
+    return {name: repeats.rows(found) for name, found in rows.items()}
 
 
 def _members(records: Sequence[SampleRecord]) -> Members:
@@ -239,7 +319,7 @@ def _fairness(
             if compared := fairness.compare(metric, of_metric):
                 measures[metric.name] = compared
         if more_measures is not None:
-            every = [record for records in groups.values() for record in records]
+            every = [each for records in groups.values() for each in records if each.repeat == 0]
             measures |= more_measures(attribute, every)
         if measures:
             found[attribute] = measures
@@ -268,15 +348,15 @@ def _small_groups(members: Members) -> Iterator[str]:
 
 
 def _probes(
-    plan: TaskPlan, records: Sequence[SampleRecord]
+    probes: Mapping[str, Probe], metrics: Sequence[Metric], records: Sequence[SampleRecord]
 ) -> dict[str, dict[str, Mapping[str, Estimate]]]:
-    originals = _rows(record for record in records if record.probe is None)
+    originals = _rows(r for r in records if r.probe is None and r.repeat == 0)
     found: dict[str, dict[str, Mapping[str, Estimate]]] = {}
-    for name, probe in plan.probes.items():
+    for name, probe in probes.items():
         perturbed = _rows(record for record in records if record.probe == name)
         found[name] = {
             metric.name: probe.aggregate(metric, originals[metric.name], perturbed[metric.name])
-            for metric in plan.task.metrics
+            for metric in metrics
             if metric.name in originals and metric.name in perturbed
         }
     return found

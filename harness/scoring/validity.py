@@ -21,6 +21,8 @@ from harness.types import (
     Request,
     Response,
     RollingLoglikelihood,
+    Tag,
+    Tags,
 )
 
 NOT_A_NUMBER = "not a number"
@@ -33,6 +35,7 @@ _KINDS: dict[type[Request], type[Response]] = {
     Generate: Completion,
     ExtractAnswer: Completion,
     Classify: ClassProbs,
+    Tag: Tags,
 }
 
 
@@ -44,6 +47,10 @@ def fits(request: Request, response: Response) -> bool:
         return False
     if isinstance(request, Classify) and isinstance(response, ClassProbs):
         return len(response.probabilities) == len(request.labels)
+    if isinstance(request, Tag) and isinstance(response, Tags):
+        if len(response.words) != len(response.tags):
+            return False
+        return request.words in ((), response.words)
     return True
 
 

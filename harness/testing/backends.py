@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import random
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import get_args
 
@@ -25,6 +26,8 @@ from harness.types import (
     Request,
     Response,
     RollingLoglikelihood,
+    Tag,
+    Tags,
     Usage,
 )
 
@@ -51,6 +54,10 @@ def arbitrary_answer(request: Request) -> Response:
         case Classify(_, labels):
             weights = [1 + digest[index % 32] for index in range(len(labels))]
             return ClassProbs(tuple(weight / sum(weights) for weight in weights))
+        case Tag(text, words):
+            places = words or tuple(match.span() for match in re.finditer(r"\S+", text))
+            tags = ("O", "B-person", "B-location")
+            return Tags(places, tuple(tags[digest[at % 32] % 3] for at in range(len(places))))
 
 
 class FakeBackend:
@@ -127,6 +134,7 @@ def check_backend(backend: ModelBackend, requests: Sequence[Request]) -> None:
         Classify: ClassProbs,
         PseudoLoglikelihood: Logprob,
         ExtractAnswer: Completion,
+        Tag: Tags,
     }
     for each in work:
         response = first[each.key]
@@ -181,5 +189,7 @@ def _assert_close(one: Response, other: Response) -> None:
             assert a == b, f"{one} is not {other}"
         case ClassProbs(a), ClassProbs(b):
             assert all(math.isclose(x, y, abs_tol=1e-4) for x, y in zip(a, b, strict=True))
+        case Tags(), Tags():
+            assert one == other, f"{one} is not {other}"
         case _:
             assert type(one) is type(other), f"{one} is not {other}"

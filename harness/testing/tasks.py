@@ -8,16 +8,31 @@ import random
 from collections.abc import Sequence
 
 from harness.authoring.io import serialization
-from harness.protocols import Metric, Probe, Task, bounds_of
+from harness.protocols import FollowUp, Metric, Probe, ScoresRounds, Task, bounds_of
 from harness.testing.backends import Answerer, arbitrary_answer
-from harness.types import DataSource, Estimate, Sample, SampleRecord, Score, Unscored
+from harness.types import (
+    MODEL,
+    Ask,
+    DataSource,
+    Estimate,
+    Request,
+    Response,
+    Round,
+    Sample,
+    SampleRecord,
+    Score,
+    Unscored,
+)
+
+_MOST_ROUNDS = 100
 
 
 def check_task(task: Task, data: DataSource, answer: Answerer = arbitrary_answer) -> None:
     """Asserts that a task keeps its contract on the samples of ``data``.
 
     Samples stream again equally, ids are unique, requests and records survive JSON, every score
-    names a declared metric and is finite or says why not, and each metric aggregates.
+    names a declared metric and is finite or says why not, and each metric aggregates. Whoever a
+    task asks, ``answer`` answers.
 
     Raises:
         AssertionError: It does not; the message says what.
@@ -34,13 +49,19 @@ def check_task(task: Task, data: DataSource, answer: Answerer = arbitrary_answer
     rows: dict[str, list[Score]] = {name: [] for name in metrics}
     for sample in samples:
         requests = tuple(task.requests(sample, ()))
-        assert requests, f"sample {sample.id!r} has no request"
+        if not isinstance(task, FollowUp):
+            assert requests, f"sample {sample.id!r} has no request"
         responses = tuple(map(answer, requests))
-        scores = task.score(sample, responses)
+        rounds = _rounds(task, sample, requests, responses, answer)
+        if isinstance(task, FollowUp) and isinstance(task, ScoresRounds):
+            scores = task.score_rounds(sample, rounds)
+        else:
+            scores = task.score(sample, [each for one in rounds for each in one.responses])
         assert set(scores) <= set(metrics), f"undeclared metrics {set(scores) - set(metrics)}"
-        record = SampleRecord(sample, requests, responses, scores)
+        later = rounds[1:] if requests else rounds
+        record = SampleRecord(sample, requests, responses, scores, later_rounds=later)
         line = json.dumps(serialization.record_to_json(record))
-        assert serialization.record_from_json(json.loads(line)).requests == requests, "lost in JSON"
+        assert serialization.record_from_json(json.loads(line)).rounds == rounds, "lost in JSON"
         for name, value in scores.items():
             if isinstance(value, Unscored):
                 assert value.reason, "unscored without a reason"
@@ -51,6 +72,26 @@ def check_task(task: Task, data: DataSource, answer: Answerer = arbitrary_answer
     for name, metric in metrics.items():
         if rows[name]:
             check_metric(metric, rows[name])
+
+
+def _rounds(
+    task: Task,
+    sample: Sample,
+    requests: Sequence[Request],
+    responses: Sequence[Response],
+    answer: Answerer,
+) -> tuple[Round, ...]:
+    """All rounds of a sample, each asked twice: equal rounds must give equal requests."""
+    asks = tuple(Ask(MODEL, each) for each in requests)
+    rounds = (Round(asks, tuple(responses)),) if requests else ()
+    while isinstance(task, FollowUp) and (asks := tuple(task.follow_up(sample, rounds))):
+        assert all(isinstance(each, Ask) for each in asks), f"follow_up gave {asks!r:.100}"
+        assert asks == tuple(task.follow_up(sample, rounds)), "follow_up differs when repeated"
+        rounds = (*rounds, Round(asks, tuple(answer(each.request) for each in asks)))
+        assert len(rounds) <= _MOST_ROUNDS, (
+            f"sample {sample.id!r} still asks in round {len(rounds)}"
+        )
+    return rounds
 
 
 def check_metric(metric: Metric, rows: Sequence[Score]) -> None:

@@ -74,6 +74,7 @@ class MetricComparison:
         adjusted_p_value: ``p_value`` corrected for all metrics on the page (Holm); words rest
             on it.
         false_discovery_p_value: The same by Benjamini and Hochberg.
+        calibration: As in ``MetricResult``; ``uncalibrated`` where it is so in either run.
     """
 
     metric: str
@@ -94,6 +95,7 @@ class MetricComparison:
     ideal: float | None = None
     adjusted_p_value: float | None = None
     false_discovery_p_value: float | None = None
+    calibration: str | None = None
     scores: tuple[tuple[float, float], ...] = field(default=(), repr=False)
 
     @property

@@ -1,4 +1,4 @@
-"""The values of a run: samples, requests, responses, scores, estimates, results."""
+"""The values of a run: samples, scores, estimates, results."""
 
 from __future__ import annotations
 
@@ -8,33 +8,6 @@ from typing import Literal, TypeAlias
 
 from harness.types.estimate import Estimate
 from harness.types.gate import GateVerdict
-
-# --------------------------------------------------------------------------- prompts
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One turn of a chat prompt; ``role`` is ``system``, ``user`` or ``assistant``."""
-
-    role: str
-    content: str
-
-
-Prompt: TypeAlias = str | tuple[Message, ...]
-"""Plain text, or chat messages to which the backend applies the model's chat template."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """Decoding parameters; ``temperature`` 0 is greedy, ``stop`` cuts the decoded text."""
-
-    max_tokens: int = 256
-    stop: tuple[str, ...] = ()
-    temperature: float = 0.0
-    top_p: float = 1.0
-    seed: int = 0
-    n: int = 1
-
 
 # --------------------------------------------------------------------------- samples
 
@@ -69,145 +42,6 @@ class Skipped:
     reason: str
 
 
-# --------------------------------------------------------------------------- requests
-
-
-@dataclass(frozen=True, slots=True)
-class Loglikelihood:
-    """The log-probability of ``continuation`` after ``context``."""
-
-    context: Prompt
-    continuation: str
-
-
-@dataclass(frozen=True, slots=True)
-class RollingLoglikelihood:
-    """The log-probability of a whole text, every token scored once."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Generate:
-    """Text that continues ``prompt``."""
-
-    prompt: Prompt
-    sampling: Sampling = Sampling()
-
-
-@dataclass(frozen=True, slots=True)
-class Classify:
-    """The probability of each label for ``text``, from a classification head."""
-
-    text: str
-    labels: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PseudoLoglikelihood:
-    """The pseudo-log-likelihood of what ``text`` shares with ``counterpart``.
-
-    The tokens that both have, in order, are masked one at a time in ``text``, and the
-    log-probabilities of the true tokens there are summed. Which tokens are shared depends on the
-    model's tokenizer, so the other text travels along.
-    """
-
-    text: str
-    counterpart: str
-
-
-@dataclass(frozen=True, slots=True)
-class ExtractAnswer:
-    """The span of ``context`` that answers ``question``, from an extractive head.
-
-    ``answerable``: the context is known to hold an answer. Where it is not, the answer may be
-    the empty text.
-    """
-
-    question: str
-    context: str
-    answerable: bool = True
-
-
-Request: TypeAlias = (
-    Loglikelihood | RollingLoglikelihood | Generate | Classify | PseudoLoglikelihood | ExtractAnswer
-)
-
-
-@dataclass(frozen=True, slots=True)
-class KeyedRequest:
-    """A request with the key its response is stored and returned under.
-
-    ``task`` and ``sample_id`` say where it comes from (the first of them, when samples
-    share a request); backends that answer by sample, such as replay, read them. ``place`` counts
-    the sample's requests to this model from 0, over all rounds; None where they stand in the order
-    of the call. ``more``: later rounds may ask it about the sample again.
-    """
-
-    key: str
-    request: Request
-    task: str
-    sample_id: str
-    place: int | None = None
-    more: bool = False
-
-
-# --------------------------------------------------------------------------- responses
-
-
-@dataclass(frozen=True, slots=True)
-class Logprob:
-    """Sum of the tokens' natural-log probabilities; ``is_greedy``: each was the argmax."""
-
-    total: float
-    token_count: int
-    is_greedy: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Completion:
-    """Generated or extracted text.
-
-    Attributes:
-        text: The answer alone: free of thinking, cut at its first stop string.
-        finish_reason: ``stop``, or ``length`` where the tokens ran out.
-        tokens: How many were generated, thinking included, where the backend knows.
-        logprob: Their log-probability, where the backend knows.
-        thinking: What the model said to itself before the answer; None where it said nothing so.
-    """
-
-    text: str
-    finish_reason: str = "stop"
-    tokens: int | None = None
-    logprob: float | None = None
-    thinking: str | None = None
-
-    @property
-    def cut_off(self) -> bool:
-        """Whether the text ended before the answer began, which is not the same as saying nothing.
-
-        The tokens ran out, or all that was written is thinking.
-        """
-        ended_early = self.finish_reason == "length" or self.thinking is not None
-        return ended_early and not self.text.strip()
-
-
-@dataclass(frozen=True, slots=True)
-class ClassProbs:
-    """Probabilities in the order of the request's labels, summing to 1."""
-
-    probabilities: tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """The request could not be answered; counted beside n, never scored as 0, never stored."""
-
-    reason: str
-
-
-Response: TypeAlias = Logprob | Completion | ClassProbs | Failed
-
 # --------------------------------------------------------------------------- scores
 
 
@@ -237,6 +71,7 @@ class Score:
         variant: Which of the probe's variants of this sample, from 0.
         cluster: The sample's cluster; None means a cluster of its own.
         prediction: The option that the model chose, where ``value`` says whether it is right.
+        repeat: Which of the answers to the same question, from 0.
     """
 
     sample_id: str
@@ -246,6 +81,7 @@ class Score:
     variant: int = 0
     cluster: str | None = None
     prediction: str | None = None
+    repeat: int = 0
 
 
 # --------------------------------------------------------------------------- data
@@ -293,7 +129,7 @@ class Usage:
     cost: float | None = None
 
 
-MetricKind: TypeAlias = Literal["mean", "corpus", "aggregate"]
+MetricKind: TypeAlias = Literal["mean", "corpus", "aggregate", "published"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,9 +142,11 @@ class MetricResult:
         signature: sacrebleu's.
         ideal: The best value, where neither direction is better and one is known.
         kind: How samples become the value: ``mean`` of their scores, ``corpus`` (a function of
-            summed statistics) or ``aggregate`` (the metric's own code). None in results of
-            versions that did not say it.
+            summed statistics), ``aggregate`` (the metric's own code) or ``published`` (only the
+            value and its error are known). None in results of versions that did not say it.
         bounds: The least and the greatest that a sample's score can be, where declared.
+        calibration: Of a metric that rests on an instrument that errs, such as a model that
+            judges: by what it was calibrated, or ``uncalibrated``.
     """
 
     estimate: Estimate
@@ -317,6 +155,7 @@ class MetricResult:
     ideal: float | None = None
     kind: MetricKind | None = None
     bounds: tuple[float, float] | None = None
+    calibration: str | None = None
 
 
 MetricResults: TypeAlias = Mapping[str, MetricResult]
@@ -345,6 +184,8 @@ class TaskResult:
         fairness: Attribute → metric name → measure between groups (``gap``, …) → estimate.
         skipped_variants: Probe → reason → variants that were not asked.
         failure: The commonest reason where samples were evaluated and none could be scored.
+        repeats: How often each sample was asked.
+        reduced: Metric → ``pass@k``, ``majority``, … or a spread over the repeats → estimate.
     """
 
     name: str
@@ -362,6 +203,8 @@ class TaskResult:
     skipped_variants: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     failure: str | None = None
     scored_by: tuple[str, ...] = ()
+    repeats: int = 1
+    reduced: Mapping[str, Mapping[str, Estimate]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

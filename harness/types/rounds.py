@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.types.evaluation import Failed, Request, Response, Sample, ScoreValue, Unscored
+from harness.types.evaluation import Sample, ScoreValue, Unscored
+from harness.types.requests import Failed, Request, Response
 
 MODEL = "model"
 """The role of the model that is evaluated."""
@@ -44,7 +45,7 @@ class SampleRecord:
     """One line of ``samples/<task>.jsonl``: all that is needed to score again without a model.
 
     ``requests`` and ``responses`` are those of the first round, ``later_rounds`` what the task
-    asked about the answers.
+    asked about the answers. ``repeat`` counts the answers to the same question from 0.
     """
 
     sample: Sample
@@ -54,6 +55,7 @@ class SampleRecord:
     probe: str | None = None
     variant: int = 0
     later_rounds: tuple[Round, ...] = ()
+    repeat: int = 0
 
     @property
     def rounds(self) -> tuple[Round, ...]:

@@ -43,7 +43,7 @@ def align(
         further: Further fields of ``harness_align.job.AlignJob`` (``reward``, ``samples``, …).
 
     Raises:
-        HarnessError: Something asked for cannot be used, or training failed.
+        HarnessError: Something that was given cannot be used, or training failed.
     """
     sources = {"": eval_data} if isinstance(eval_data, str) else dict(eval_data or {})
     evaluation = {**further.pop("evaluation", {}), "data": sources}

@@ -29,7 +29,7 @@ class EventLog:
 
     @classmethod
     def of(cls, out: Path) -> EventLog:
-        """The journal of a training folder."""
+        """The event log of a training folder."""
         return cls(out / FILE)
 
     def write(self, event: str, **facts: Any) -> None:

@@ -1,4 +1,4 @@
-"""What ``harness align`` was asked for: flags and harness.toml become one frozen AlignJob."""
+"""The job of ``harness align``: flags and harness.toml become one frozen AlignJob."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class AlignJob:
 
     @property
     def training(self) -> dict[str, Any]:
-        """What the aligner is told: the model, what has flags of its own, and the settings."""
+        """What the aligner receives: the model, what has flags of its own, and the settings."""
         return {
             **self.settings,
             "model": self.model,
@@ -103,7 +103,7 @@ class AlignJob:
         }
 
     def model_config(self, model: str) -> ModelConfig:
-        """How a model is opened to be asked outside the suite."""
+        """How a model is opened outside the suite."""
         given = {
             _MODEL_KEYS[key]: value for key, value in self.evaluation.items() if key in _MODEL_KEYS
         }
@@ -135,7 +135,7 @@ class AlignJob:
         return options if progress is None else replace(options, progress=progress)
 
     def run_spec(self, model: str, tasks: Sequence[str], out: Path) -> RunSpec:
-        """The frozen suite, asked of a model."""
+        """The run of the frozen suite on a model."""
         given = {**self.evaluation, "seed": self.seed, "out": out}
         return RunSpec(model, tuple(tasks), **given)
 
@@ -147,7 +147,7 @@ _MODEL_KEYS = {
 """What of the evaluation says how a model is opened → the field of ModelConfig."""
 
 _LOOP_SETTINGS = ("format", "columns", "chat_template")
-"""Settings that say how the data is read and the models are asked, whoever trains."""
+"""Settings that say how the data is read and the models are asked, for every aligner."""
 
 
 def _options(aligner: AlignerSpec) -> Options:

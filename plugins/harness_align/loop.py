@@ -1,7 +1,7 @@
 """The loop: measure the base, train, measure again, compare paired, decide.
 
 out/data/       training and held-out rows        out/before/  the base's run folder
-out/train/      checkpoints, journal, the model   out/after/   the candidate's run folder
+out/train/      checkpoints, event log, model   out/after/   the candidate's run folder
 out/untrained/  the run folder of new virtual tokens before their training
 out/align.json  everything that was found         out/report.html
 """
@@ -55,7 +55,7 @@ class AlignResult:
     """What a turn of the loop found.
 
     Attributes:
-        job: What was asked for.
+        job: The job.
         prepared: The data.
         checkpoint: The trained model.
         aims: The verdict on targets and guards.
@@ -97,14 +97,14 @@ def run(
     """Goes through the loop once.
 
     Args:
-        job: What was asked for.
+        job: The job.
         registry: The loaded plugins.
         aligner: Trains in place of the registered one.
         say: Called with a line at the start of each part.
         quiet: Show no progress of the trainings.
 
     Raises:
-        HarnessError: Something asked for cannot be used, or a part failed; what was finished
+        HarnessError: Something named in the job cannot be used, or a part failed; what was finished
             is kept, and ``resume`` goes on from there.
     """
     registered = aligner_named(job.method, registry)
@@ -140,10 +140,7 @@ def run(
     reward = trainer.reward_of(job.out / "train") if isinstance(trainer, LeavesReward) else None
     changed = _effects(job, registry, checkpoint, prepared.development, untrained, reward)
     judged = _decide(registry, (before, after, fresh), aims, changed)
-    ruled = comparison = None
-    if before is not None and after is not None:
-        ruled = _gate(job, registry, before, after)
-        comparison = compare(before, after, registry=registry)
+    ruled, comparison = _compared(job, registry, before, after)
     curves, stopping, kept = training_curves(job.out / "train", events)
     return AlignResult(
         job, prepared, checkpoint, judged, ruled, changed, comparison, curves, stopping, kept,
@@ -197,6 +194,15 @@ def _decide(
     if fresh is not None and after is not None:
         verdicts.append(judging.judge(fresh, after, targets, (), registry, UNTRAINED_TOKENS))
     return join_verdicts(verdicts)
+
+
+def _compared(
+    job: AlignJob, registry: Registry, before: ScoredRun | None, after: ScoredRun | None
+) -> tuple[GateVerdict | None, RunComparison | None]:
+    """The verdict of the rules under [gate], and what changed on the suite."""
+    if before is None or after is None:
+        return None, None
+    return _gate(job, registry, before, after), compare(before, after, registry=registry)
 
 
 def _task_names(job: AlignJob, registry: Registry) -> list[str]:
@@ -306,7 +312,7 @@ def _effects(
 
 
 def _worth(registry: Registry, job: AlignJob, checkpoint: Path, held_out: Rows) -> float:
-    """What a trial's checkpoint is worth: the search's metric, else the held-out rows' gain."""
+    """The value of a trial's checkpoint: the search's metric, else the held-out rows' gain."""
     spec = SearchSpec.parse(job.search or {})
     if spec.metric:
         aim = MetricRef.parse(spec.metric, list(registry.tasks))

@@ -78,7 +78,7 @@ def _rlhf(spec: AlignSpec) -> list[AlignSpec]:
 
 
 def _contrastive(spec: AlignSpec) -> list[AlignSpec]:
-    """SFT on the strong model's answers where asked for, then the curriculum."""
+    """SFT on the strong model's answers where the settings want it, then the curriculum."""
     main = replace(spec, method="contrastive")
     if not spec.sft_steps:
         return [main]

@@ -53,7 +53,7 @@ def show(shown: Display, title: str, event: TrainingEvent) -> None:
 
 
 def numbers(logs: Mapping[str, Any]) -> str:
-    """The numbers worth watching, in one line."""
+    """The numbers to watch, in one line."""
     shown = []
     for label, names in _NUMBERS:
         value = next((logs[name] for name in names if name in logs), None)

@@ -328,7 +328,7 @@ class ModelReward:
         values: Values = []
         texts = [self._text(p, c) for p, c in zip(prompts, completions, strict=True)]
         pad = self._model.config.pad_token_id
-        size = self.BATCH if pad is not None else 1  # without one it cannot tell where texts end
+        size = self.BATCH if pad is not None else 1  # without one the ends of texts are unknown
         for start in range(0, len(texts), size):
             some = texts[start : start + size]
             encoded = self._encoder.encode_many(some)
@@ -377,7 +377,7 @@ def _untrained(base: str, seed: int) -> Any:
     from transformers import AutoModelForSequenceClassification, logging
 
     level = logging.get_verbosity()
-    logging.set_verbosity(logging.CRITICAL)  # it would tell that the head is new
+    logging.set_verbosity(logging.CRITICAL)  # it would warn that the head is new
     try:
         with torch.random.fork_rng():
             torch.manual_seed(seed)

@@ -123,7 +123,7 @@ def _check_parameter(aligner: AlignerSpec, name: str, bounds: Any) -> None:
 
 
 Open = Callable[[AlignJob, Callable[[TrainingEvent], None]], Aligner]
-"""(job, what is told every event of the training) → the job's aligner, with its settings."""
+"""(job, what is called with every event of the training) → the job's aligner, with its settings."""
 Evaluate = Callable[[AlignJob, Path, training_rows.Rows], float]
 """(job, checkpoint, held-out rows) → the value to maximise."""
 
@@ -138,10 +138,10 @@ def search(
     """Runs the study, or what is left of it.
 
     Args:
-        job: What was asked for; ``search`` is the table.
+        job: The job; ``search`` is the table.
         train: The training rows; a part of their prompts is kept for the trials' development.
         open_aligner: Makes the aligner of a trial.
-        evaluate: What a trial's checkpoint is worth; higher is better.
+        evaluate: Gives the value of a trial's checkpoint; higher is better.
         say: Called with a line a trial.
 
     Raises:

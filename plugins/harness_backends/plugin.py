@@ -44,7 +44,12 @@ def harness_register_backends() -> list[BackendSpec]:
             replicable=False,
             by_sample=True,
         ),
-        BackendSpec("demo", "the tiny model that ships with the harness", _open_demo, HF_OPTIONS),
+        BackendSpec(
+            "demo",
+            "a tiny model to try things with",
+            _open_demo,
+            HF_OPTIONS,
+        ),
     ]
 
 

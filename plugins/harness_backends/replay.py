@@ -1,8 +1,9 @@
 """``--model replay:FILE``: score outputs that were saved elsewhere, without a model.
 
 A map id → text (JSON), rows of any format that ``harness.authoring.readers.rows`` reads,
-lm-evaluation-harness's ``samples_*.jsonl`` among them, or a text file with a line per sample. See
-``saved_outputs`` for how a file is read and ``matching`` for which output belongs to which sample.
+lm-evaluation-harness's ``samples_*.jsonl`` and a run folder's samples among them, or a text file
+with a line per sample. See ``saved_outputs`` for how a file is read and ``matching`` for which
+output belongs to which sample.
 """
 
 from __future__ import annotations

@@ -187,6 +187,8 @@ def _from_rows(
         found = [(row, place) for row, place in found if row.get("filter") == wanted]
     if not found:
         return [], False
+    if "replay_field" not in options and {"requests", "responses"} <= set(found[0][0]):
+        return _of_run(found), False
     found = _with_inner(found, options.get("replay_field", ""))
     columns = {name for row, _ in found for name in row}
     name = _answer_column(columns, options, found[0])
@@ -195,6 +197,32 @@ def _from_rows(
         _output(row, place, name, _identifier(row, place, identifier)) for row, place in found
     ]
     return outputs, identifier == DOC_ID
+
+
+def _of_run(found: Sequence[tuple[Row, Place]]) -> list[Output]:
+    """The first round's answers in a run folder's ``samples/TASK.jsonl``.
+
+    Variants of probes, repeats and samples that failed are left out.
+    """
+    outputs = []
+    for row, place in found:
+        given = place.field(row, "responses", list)
+        kinds = {each.get("type") if isinstance(each, dict) else None for each in given}
+        if (
+            row.get("probe") is not None
+            or row.get("repeat")
+            or not kinds <= {"completion", "logprob"}
+        ):
+            continue
+        where = f"{place.path}, line {place.line or place.ordinal}"
+        identifier = _identifier(row, place, "id")
+        if kinds == {"completion"}:
+            texts = tuple(_one_text(each.get("text"), where) for each in given)
+            outputs.append(Output(where, identifier, texts))
+        elif kinds == {"logprob"}:
+            numbers = tuple(_log_likelihood(each.get("total"), where) for each in given)
+            outputs.append(Output(where, identifier, None, numbers))
+    return outputs
 
 
 def _with_inner(found: Sequence[tuple[Row, Place]], field: str) -> Sequence[tuple[Row, Place]]:

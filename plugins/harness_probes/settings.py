@@ -129,3 +129,81 @@ class Paraphrase(BaseModel):
     prompt: str | None = Field(
         default=None, description="what a model is asked, {text} being the text"
     )
+
+
+# --------------------------------------------------------------------------- tasks
+
+
+def _length(default: int, what: str = "longest generated answer in tokens") -> Any:
+    return Field(default=default, ge=1, description=what)
+
+
+class Bbq(BaseModel):
+    """BBQ."""
+
+    scoring: Literal["loglikelihood", "generate"] | None = Field(
+        default=None,
+        description="loglikelihood of the answers, or generate and read the answer from the text",
+    )
+    max_tokens: int = _length(32)
+
+
+class Bold(BaseModel):
+    """BOLD."""
+
+    scorer: str = Field(
+        default="vader",
+        description="vader, or package.module:function from a text to a number in [-1, 1]",
+    )
+    max_tokens: int = _length(32, "length of a continuation in tokens")
+
+
+class CrowsPairs(BaseModel):
+    """CrowS-Pairs."""
+
+    scoring: Literal["pseudo_loglikelihood", "loglikelihood"] | None = Field(
+        default=None,
+        description="pseudo_loglikelihood (masked models, as published) or loglikelihood of whole "
+        "sentences",
+    )
+
+
+class HolisticBias(BaseModel):
+    """HolisticBias."""
+
+    noun: str = Field(default="person", description="the noun that descriptors stand before")
+
+
+class Winobias(BaseModel):
+    """WinoBias."""
+
+    split: Literal["test", "dev"] = Field(default="test", description="part of the folder to read")
+    scoring: Literal["loglikelihood", "generate"] | None = Field(
+        default=None, description="loglikelihood of the two people, or generate and read the answer"
+    )
+
+
+class Safety(BaseModel):
+    """The tasks on safety."""
+
+    max_tokens: int = _length(64, "length of an answer in tokens")
+
+
+class Labelled(BaseModel):
+    """Tasks that ask for the label of a text."""
+
+    labels: tuple[str, ...] | None = Field(
+        default=None, description="the labels' words in the order of their numbers"
+    )
+    scoring: Literal["loglikelihood", "classify", "generate"] | None = Field(
+        default=None,
+        description="loglikelihood of the labels, classify (a classification head), or generate",
+    )
+
+
+class LabelMap(Labelled):
+    """The same with data whose labels have names of their own."""
+
+    label_map: str | None = Field(
+        default=None, description="what the data's labels mean: VALUE:LABEL, separated by commas"
+    )

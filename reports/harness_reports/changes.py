@@ -206,7 +206,9 @@ def _row(metric: MetricComparison, axis: Axis) -> ChangeRow:
     detectable = metric.minimum_detectable
     return ChangeRow(
         metric=metric.metric,
-        label=numbers.label(metric.metric, metric.higher_is_better, metric.ideal),
+        label=numbers.label(
+            metric.metric, metric.higher_is_better, metric.ideal, metric.calibration
+        ),
         verdict=metric.verdict,
         baseline=numbers.number(metric.baseline, digits),
         candidate=numbers.number(metric.candidate, digits),

@@ -11,7 +11,7 @@ from harness.authoring import literal
 from harness.authoring.io import terminal
 from harness.authoring.io.files import write_atomically
 from harness.authoring.literal import one_line
-from harness.authoring.reporting import answers
+from harness.authoring.reporting import answers, numbers
 from harness.types import (
     Estimate,
     FlippedSample,
@@ -142,7 +142,7 @@ def _row(metric: MetricComparison) -> list[str]:
     difference = metric.difference
     shown = metric.verdict != "no difference shown"
     return [
-        metric.metric,
+        numbers.label(metric.metric, None, None, metric.calibration),
         f"{metric.baseline.value:.4g}",
         f"{metric.candidate.value:.4g}",
         f"{difference.value:+.3g}",

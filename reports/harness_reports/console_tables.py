@@ -10,6 +10,7 @@ from rich.text import Text
 from harness.authoring.literal import one_line
 from harness_reports.gate import GateView
 from harness_reports.groups import GroupTable
+from harness_reports.robustness import ProbeView
 from harness_reports.view import RunView, TaskView, notes
 
 if TYPE_CHECKING:
@@ -151,6 +152,7 @@ def _probes(task: TaskView) -> list[RenderableType]:
         counted = dict.fromkeys(probe.flips_count for probe, _ in shown if probe.flips_count)
         if counted:
             parts.append(Text(f"flips: share of variants with {', or '.join(counted)}", "dim"))
+    parts += [_measured(probe) for probe in task.probes if probe.measures and not probe.rows]
     skipped = [
         f"{probe.name} {count} × {reason}"
         for probe in task.probes
@@ -160,6 +162,17 @@ def _probes(task: TaskView) -> list[RenderableType]:
         text = f"{one_line(task.name)}, variants not asked: {one_line('; '.join(skipped))}"
         parts.append(Text(text, style="dim"))
     return parts
+
+
+def _measured(probe: ProbeView) -> Text:
+    """What a probe measured that has no mean change, of its first metric."""
+    first = probe.measures[0].metric
+    told = [
+        f"{row.measure} {row.number.short} {row.number.interval}".rstrip()
+        for row in probe.measures
+        if row.metric == first
+    ]
+    return Text(f"{one_line(probe.name)}, {one_line(first)}: {one_line('; '.join(told))}")
 
 
 def _gate(gate: GateView) -> list[RenderableType]:

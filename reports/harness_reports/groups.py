@@ -132,7 +132,7 @@ def _group_table(
     return GroupTable(
         attribute=attribute,
         metric=metric,
-        label=numbers.label(metric, higher_is_better, ideal),
+        label=numbers.label(metric, higher_is_better, ideal, first.calibration),
         order="largest first" if higher_is_better is None and ideal is None else "worst first",
         rows=rows,
         overall=numbers.number(whole if whole is not None else _NOTHING, digits),

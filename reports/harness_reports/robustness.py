@@ -170,7 +170,7 @@ def _label(task: TaskResult, metric: str) -> str:
     result = task.metrics.get(metric)
     if result is None:
         return metric
-    return numbers.label(metric, result.higher_is_better, result.ideal)
+    return numbers.label(metric, result.higher_is_better, result.ideal, result.calibration)
 
 
 def _measure(metric: str, measure: str, estimate: Estimate) -> MeasureRow:

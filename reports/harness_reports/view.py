@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from harness.authoring.reporting import numbers
 from harness.authoring.reporting.drawing import Mark, MeasureRow, Scale, full_axis, mark
 from harness.authoring.reporting.numbers import Number
-from harness.types import Estimate, MetricResult, RunResult, TaskResult
+from harness.types import Estimate, MetricResult, RoleResult, RunResult, TaskResult
 from harness_reports.gate import GateView, gate_view
 from harness_reports.groups import FairnessTable, GroupTable, fairness_tables, group_tables
 from harness_reports.provenance import Facts, facts
@@ -200,7 +200,7 @@ def metric_row(name: str, result: MetricResult) -> MetricRow:
         reference = 0.0
     return MetricRow(
         metric=name,
-        label=numbers.label(name, result.higher_is_better, result.ideal),
+        label=numbers.label(name, result.higher_is_better, result.ideal, result.calibration),
         direction=_DIRECTIONS[result.higher_is_better]
         if result.ideal is None
         else f"{numbers.trimmed(result.ideal)} is ideal",
@@ -235,7 +235,23 @@ def _usage(result: RunResult) -> Facts:
     shown = [(name, text) for name, text in rows if text != "0" or name == "requests"]
     if usage.cost is not None:
         shown.append(("cost", f"${usage.cost:,.2f}"))
+    shown += [(role, _of_role(each)) for role, each in result.roles.items()]
     return Facts("Usage", tuple(shown))
+
+
+def _of_role(role: RoleResult) -> str:
+    """What another model of the run is, and what it took, in a line."""
+    usage = role.usage
+    counts = (
+        (usage.requests, "requests"),
+        (usage.cached, "of them from the cache"),
+        (usage.prompt_tokens, "prompt tokens"),
+        (usage.completion_tokens, "completion tokens"),
+    )
+    parts = [f"{numbers.count(count)} {name}" for count, name in counts if count]
+    if usage.cost is not None:
+        parts.append(f"${usage.cost:,.2f}")
+    return f"{role.model.get('name') or role.model.get('spec')}: {', '.join(parts)}"
 
 
 def _timing(timing: Mapping[str, float | str]) -> Facts:

@@ -27,10 +27,12 @@ def _squad(name: str, description: str) -> MetricSpec:
 
 def _sacrebleu(name: str, description: str, argument: str = "") -> MetricSpec:
     def make(tokenize: str) -> Grader[str]:
-        from harness_tasks.metrics.translation import Sacrebleu
-        from harness_tasks.translation import KNOWN_TOKENIZERS
+        from typing import get_args
 
-        _check(name, tokenize or "13a", KNOWN_TOKENIZERS)
+        from harness_tasks.metrics.translation import Sacrebleu
+        from harness_tasks.settings import Tokenizer
+
+        _check(name, tokenize or "13a", get_args(Tokenizer))
         return Sacrebleu(tokenize or "13a", (name,))
 
     return MetricSpec(name, description, GENERATION, make, argument)

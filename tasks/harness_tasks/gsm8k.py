@@ -13,7 +13,7 @@ from harness.authoring.readers.samples import read, shared
 from harness.authoring.readers.text_files import Row
 from harness.protocols import Task, TaskOptions
 from harness.types import DataSource, HubDataset, Sample, Sampling, ScoreValue
-from harness_tasks.specs import METRICS, spec
+from harness_tasks.specs import spec
 
 FIELDS = frozenset({"question", "answer"})
 HEADER = Header(FIELDS)
@@ -25,29 +25,35 @@ TEMPLATES = {
     "instruct": "Question: {{ question }}\nSolve this step by step. Then give the number alone "
     f"on a last line that begins with {MARK}.\nAnswer:",
 }
-OPTIONS = {
-    "max_tokens": "longest solution in tokens (default 512)",
-    **METRICS,
-}
 
 
 def open_gsm8k(chosen: TaskOptions) -> Task:
     """Word problems, solved step by step; the last number stated is the answer."""
     from harness_tasks.metrics.evaluate_library import with_library_metrics
+    from harness_tasks.settings import Gsm8k
 
+    settings = options.read(Gsm8k, chosen, "gsm8k")
     template, source = prompts.choose(TEMPLATES, chosen)
     return generation.task(
         name="gsm8k",
         reader=read_problems,
         prompt=prompts.Prompt(template, source, "question", _solution),
         sampling=Sampling(
-            max_tokens=options.integer(chosen, "max_tokens", 512),
+            max_tokens=settings.max_tokens,
             stop=choices.next_question(source),
         ),
         graders=with_library_metrics([FINAL_NUMBER], chosen),
         notes={"answer": "the final number of the text, by docs/tasks.md; else unread, wrong"},
         version="2",
+        answer=_final,
     )
+
+
+def _final(answer: str) -> str | None:
+    from harness.authoring.answers import numbers
+
+    given = numbers.read(answer)
+    return None if given is None else str(given)
 
 
 def _grade(answer: str, sample: Sample) -> Mapping[str, ScoreValue]:
@@ -103,7 +109,7 @@ SPECS = (
         "GSM8K: word problems of school mathematics, answered by a number",
         open_gsm8k,
         hub=HubDataset("openai/gsm8k", "main", split="test"),
-        options=OPTIONS,
+        options="Gsm8k",
         templates=TEMPLATES,
     ),
 )

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from harness.authoring import multiple_choice, options
 from harness.authoring.readers.questions import read_questions
 from harness.protocols import Task, TaskOptions
 from harness.types import DataSource, HubDataset, Sample
-from harness_tasks.hellaswag import SPLITS, read_hellaswag
-from harness_tasks.specs import METRICS, spec
+from harness_tasks.hellaswag import read_hellaswag
+from harness_tasks.specs import spec
+
+if TYPE_CHECKING:
+    from harness_tasks.settings import MultipleChoice
 
 TEMPLATES = {
     "default": "Question: {{ question }}\nAnswer:",
@@ -21,24 +25,26 @@ HELLASWAG_TEMPLATES = {
     "lettered": "Which of these continues the text best?\n\nText: {{ query }}\n{{ options }}\n"
     "Answer with the letter of the best option.\nAnswer:",
 }
-OPTIONS = {
-    "scoring": "loglikelihood of the choices, or generate and read the choice from the text",
-    "max_tokens": "longest generated answer in tokens (default 32)",
-    **METRICS,
-}
 
 
 def open_multiple_choice(chosen: TaskOptions) -> Task:
     """Your own questions."""
-    return _open("multiple_choice", "question", TEMPLATES, read_questions, chosen)
+    from harness_tasks.settings import MultipleChoice
+
+    settings = options.read(MultipleChoice, chosen, "multiple_choice")
+    return _open("multiple_choice", "question", TEMPLATES, read_questions, settings, chosen)
 
 
 def open_hellaswag(chosen: TaskOptions) -> Task:
     """HellaSwag: which ending continues a text."""
-    split = options.one_of(chosen, "split", SPLITS, SPLITS[0])
-    return _open(
-        "hellaswag", "query", HELLASWAG_TEMPLATES, lambda data: read_hellaswag(data, split), chosen
-    )
+    from harness_tasks.settings import Hellaswag
+
+    settings = options.read(Hellaswag, chosen, "hellaswag")
+
+    def reader(data: DataSource) -> Iterable[Sample]:
+        return read_hellaswag(data, settings.split)
+
+    return _open("hellaswag", "query", HELLASWAG_TEMPLATES, reader, settings, chosen)
 
 
 def _open(
@@ -46,6 +52,7 @@ def _open(
     input_name: str,
     known: Mapping[str, str],
     reader: Callable[[DataSource], Iterable[Sample]],
+    settings: MultipleChoice,
     chosen: TaskOptions,
 ) -> Task:
     from harness_tasks.metrics import choices
@@ -54,7 +61,14 @@ def _open(
     scoring = options.scoring(chosen, ["loglikelihood", "generate"])
     generated = scoring == "generate"
     default = "lettered" if generated else "default"
-    asking = multiple_choice.asking_for(chosen, known, input_name, scoring=scoring, default=default)
+    asking = multiple_choice.asking_for(
+        chosen,
+        known,
+        input_name,
+        scoring=scoring,
+        default=default,
+        max_tokens=settings.max_tokens,
+    )
     graders = [choices.generated_grader() if generated else choices.grader()]
     return multiple_choice.task(
         name,
@@ -73,7 +87,7 @@ SPECS = (
         "multiple_choice/multiple_choice",
         "your own questions with options to choose from",
         open_multiple_choice,
-        options=OPTIONS,
+        options="MultipleChoice",
         templates=TEMPLATES,
     ),
     spec(
@@ -81,10 +95,7 @@ SPECS = (
         "HellaSwag: choose the ending that continues a text",
         open_hellaswag,
         hub=HubDataset("Rowan/hellaswag"),
-        options={
-            "split": f"part of the file with both: {' or '.join(SPLITS)} (default {SPLITS[0]})",
-            **OPTIONS,
-        },
+        options="Hellaswag",
         templates=HELLASWAG_TEMPLATES,
     ),
 )

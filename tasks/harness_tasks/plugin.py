@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import harness
+from harness.authoring.declaration import Declaration
 from harness.authoring.grading import MetricSpec
 from harness.protocols import TaskSpec
 from harness_tasks import (
@@ -12,16 +13,20 @@ from harness_tasks import (
     gsm8k,
     language_modeling,
     multiple_choice,
+    presets,
     qa,
     sentiment,
     summarization,
     translation,
+    truthfulqa,
 )
+from harness_tasks.code import task as code_task
+from harness_tasks.conversations import task as chat_task
 from harness_tasks.entities import task as entity_task
 
 
 @harness.hookimpl
-def harness_register_tasks() -> Iterable[TaskSpec]:
+def harness_register_tasks() -> Iterable[TaskSpec | Declaration]:
     """Answers, summaries, translation, sentiment, choices, numbers, entities, perplexity."""
     return [
         *qa.SPECS,
@@ -29,9 +34,13 @@ def harness_register_tasks() -> Iterable[TaskSpec]:
         *translation.SPECS,
         *sentiment.SPECS,
         *multiple_choice.SPECS,
+        *truthfulqa.SPECS,
         *gsm8k.SPECS,
         *entity_task.SPECS,
         *language_modeling.SPECS,
+        *chat_task.SPECS,
+        *code_task.SPECS,
+        *presets.SPECS,
     ]
 
 

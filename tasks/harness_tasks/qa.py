@@ -17,9 +17,9 @@ from harness.authoring.readers.tables import is_json_lines
 from harness.authoring.readers.text_files import Row
 from harness.authoring.tasks import ComposedTask
 from harness.errors import DataError
-from harness.protocols import Task, TaskOptions
+from harness.protocols import Task, TaskAnswers, TaskOptions
 from harness.types import DataSource, ExtractAnswer, HubDataset, Request, Sample, Sampling
-from harness_tasks.specs import METRICS, spec
+from harness_tasks.specs import spec
 
 VERSION = "2"
 FIELDS = frozenset({"context", "question", "answers", "answer", "title"})
@@ -37,13 +37,6 @@ TEMPLATES_UNANSWERABLE = {
     "extract": "{{ context }}\n\nAnswer the question with words copied from the passage above, "
     f"or with the word {NO_ANSWER} if it does not hold the answer.\n"
     "Question: {{ question }}\nAnswer:",
-}
-OPTIONS = {
-    "scoring": "generate, or extract (a span of the passage, by a question-answering head)",
-    "max_tokens": "longest generated answer in tokens (default 64)",
-    "language": "whose articles are dropped and how words are split: en, de, es, vi, ar, zh, hi, "
-    "other, or auto (default: by the script of each question; Latin letters: en)",
-    **METRICS,
 }
 
 
@@ -64,12 +57,14 @@ def open_qa(chosen: TaskOptions) -> Task:
 
 def _open(name: str, chosen: TaskOptions) -> Task:
     from harness_tasks.metrics.evaluate_library import with_library_metrics
-    from harness_tasks.metrics.squad import AUTO, LANGUAGES, SquadV1, SquadV2
+    from harness_tasks.metrics.squad import SquadV1, SquadV2
+    from harness_tasks.settings import Questions
 
+    settings = options.read(Questions, chosen, name)
     answerable = name == "squad"
     known = TEMPLATES if answerable else TEMPLATES_UNANSWERABLE
     template, source = prompts.choose(known, chosen)
-    language = options.one_of(chosen, "language", LANGUAGES, AUTO)
+    language: str = settings.language
     grader = SquadV1(language) if answerable else SquadV2(name == "squad_v2", language)
     graders = with_library_metrics([grader], chosen)
     if options.scoring(chosen, ["generate", "extract"]) == "extract":
@@ -81,7 +76,7 @@ def _open(name: str, chosen: TaskOptions) -> Task:
         name=name,
         reader=read_questions,
         prompt=prompts.Prompt(template, source, "question", _answer),
-        sampling=Sampling(max_tokens=options.integer(chosen, "max_tokens", 64), stop=("\n",)),
+        sampling=Sampling(max_tokens=settings.max_tokens, stop=("\n",)),
         graders=graders,
         notes=notes,
         version=VERSION,
@@ -109,6 +104,7 @@ def _extraction(
         ask=ask,
         grade=lambda sample, responses: grade_all(graders, completion(responses), sample),
         version=VERSION,
+        answers=TaskAnswers("generation", lambda _, responses: completion(responses)),
     )
 
 
@@ -234,7 +230,7 @@ SPECS = (
         "SQuAD 1.1: answer a question from a passage",
         open_squad,
         hub=HubDataset("rajpurkar/squad"),
-        options=OPTIONS,
+        options="Questions",
         templates=TEMPLATES,
     ),
     spec(
@@ -242,14 +238,14 @@ SPECS = (
         "SQuAD 2.0: answer a question from a passage that may not hold the answer",
         open_squad_v2,
         hub=HubDataset("rajpurkar/squad_v2"),
-        options=OPTIONS,
+        options="Questions",
         templates=TEMPLATES_UNANSWERABLE,
     ),
     spec(
         "question_answering/qa",
         "your own questions about passages, scored as SQuAD 2.0",
         open_qa,
-        options=OPTIONS,
+        options="Questions",
         templates=TEMPLATES_UNANSWERABLE,
     ),
 )

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from harness.authoring import multiple_choice, options
-from harness.authoring.readers.labels import OPTION as LABEL_MAP
 from harness.authoring.readers.labels import Labels
 from harness.authoring.readers.texts import read_labelled
-from harness.errors import UsageError
 from harness.protocols import Task, TaskOptions
 from harness.types import HubDataset
-from harness_tasks.specs import METRICS, spec
+from harness_tasks.specs import spec
+
+if TYPE_CHECKING:
+    from harness_tasks.settings import Sst2
 
 VERSION = "2"
 """Version 2: a generated answer that names no label is wrong; of sentiment also: a number names the
@@ -31,30 +33,30 @@ TEMPLATES = {
     "instruct": "Is the sentiment of this text {{ (labels[:0:-1] | join(', ')) ~ ' or ' "
     "~ labels[0] }}? Answer with one of these.\n\n{{ text }}\n\nSentiment:",
 }
-OPTIONS = {
-    "scoring": "loglikelihood of the labels, classify (a classification head) or generate",
-    **LABEL_MAP,
-    "max_tokens": "longest generated answer in tokens (default 16)",
-    **METRICS,
-}
 
 
 def open_sst2(chosen: TaskOptions) -> Task:
     """SST-2: sentences from film reviews."""
-    return _open("sst2", SST2_LABELS, SST2_TEMPLATES, chosen)
+    from harness_tasks.settings import Sst2
+
+    settings = options.read(Sst2, chosen, "sst2")
+    return _open("sst2", SST2_LABELS, SST2_TEMPLATES, settings, chosen)
 
 
 def open_sentiment(chosen: TaskOptions) -> Task:
     """Your own texts and labels."""
-    text = chosen.values.get("labels", ",".join(SST2_LABELS))
-    labels = tuple(label.strip() for label in text.split(","))
-    if len(labels) < 2 or len(set(labels)) < len(labels) or not all(labels):
-        raise UsageError(f"labels={text} is not a list of at least two different labels")
-    return _open("sentiment", labels, TEMPLATES, chosen)
+    from harness_tasks.settings import Sentiment
+
+    settings = options.read(Sentiment, chosen, "sentiment")
+    return _open("sentiment", settings.labels, TEMPLATES, settings, chosen)
 
 
 def _open(
-    name: str, labels: tuple[str, ...], known: Mapping[str, str], chosen: TaskOptions
+    name: str,
+    labels: tuple[str, ...],
+    known: Mapping[str, str],
+    settings: Sst2,
+    chosen: TaskOptions,
 ) -> Task:
     from harness_tasks.metrics import choices, classification
     from harness_tasks.metrics.evaluate_library import library_metrics
@@ -65,7 +67,7 @@ def _open(
         known,
         "text",
         scoring=options.scoring(chosen, multiple_choice.SCORINGS),
-        max_tokens=16,
+        max_tokens=settings.max_tokens,
         stop=("\n",),
         labels=labels,
     )
@@ -90,17 +92,14 @@ SPECS = (
         "SST-2: is a sentence from a film review positive or negative",
         open_sst2,
         hub=HubDataset("stanfordnlp/sst2"),
-        options=OPTIONS,
+        options="Sst2",
         templates=SST2_TEMPLATES,
     ),
     spec(
         "sentiment/sentiment",
         "sentiment of your own texts, with your own labels",
         open_sentiment,
-        options={
-            "labels": "the labels, separated by commas (default negative,positive)",
-            **OPTIONS,
-        },
+        options="Sentiment",
         templates=TEMPLATES,
     ),
 )

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from harness.authoring.options import lazily
 from harness.protocols import Task, TaskOptions, TaskSpec
 from harness.types import HubDataset
 
 SAMPLES = Path(__file__).parent / "samples"
-METRICS = {"metrics": "further metrics: evaluate:NAME_OR_PATH, separated by commas"}
-"""The option of every task whose answers are texts."""
 
 
 def spec(
@@ -18,11 +17,20 @@ def spec(
     description: str,
     make: Callable[[TaskOptions], Task],
     *,
-    options: Mapping[str, str],
+    options: str,
     templates: Mapping[str, str],
     hub: HubDataset | None = None,
 ) -> TaskSpec:
-    """The spec of a task whose sample data, and examples for them, lie at ``path`` of samples."""
+    """The spec of a task.
+
+    Args:
+        path: Where its sample data, and examples for them, lie under samples.
+        description: One line for ``harness ls``.
+        make: Opens it.
+        options: Name of its model in ``settings``.
+        templates: Name → source.
+        hub: Where the full set lies.
+    """
     return TaskSpec(
         path.rpartition("/")[2],
         description,
@@ -30,6 +38,6 @@ def spec(
         sample_data=SAMPLES / f"{path}.jsonl",
         sample_shots=SAMPLES / f"{path}.shots.jsonl",
         hub=hub,
-        options=options,
+        options=lazily("harness_tasks.settings", options),
         templates=templates,
     )

@@ -10,7 +10,7 @@ from harness.authoring.readers.samples import aligned, identifier, read, shared
 from harness.authoring.readers.text_files import Row
 from harness.protocols import Task, TaskOptions
 from harness.types import DataSource, HubDataset, Sample, Sampling
-from harness_tasks.specs import METRICS, spec
+from harness_tasks.specs import spec
 
 VERSION = "2"
 FIELDS = frozenset({"document", "summary"})
@@ -36,37 +36,31 @@ def _templates(length: str) -> Mapping[str, str]:
 
 ONE_SENTENCE = _templates("1 sentence")
 THREE_SENTENCES = _templates("3 sentences")
-OPTIONS = {
-    "max_tokens": "longest summary in tokens (default 64; cnn_dailymail 128)",
-    "tokenizer": "ROUGE's words: rouge-score (a to z alone), unicode (any script), or auto "
-    "(default: rouge-score for references in Latin letters, else unicode)",
-    "split": "rougeLsum's sentences: lines (default), or sentences (full stops end one too)",
-    **METRICS,
-}
 
 
 def open_xsum(chosen: TaskOptions) -> Task:
     """XSum: one sentence that says what a news article is about."""
-    return _open("xsum", ONE_SENTENCE, 64, chosen)
+    return _open("xsum", ONE_SENTENCE, chosen)
 
 
 def open_cnn_dailymail(chosen: TaskOptions) -> Task:
     """CNN/DailyMail: the highlights of a news article."""
-    return _open("cnn_dailymail", THREE_SENTENCES, 128, chosen)
+    return _open("cnn_dailymail", THREE_SENTENCES, chosen, long=True)
 
 
 def open_summarization(chosen: TaskOptions) -> Task:
     """Your own documents."""
-    return _open("summarization", ONE_SENTENCE, 64, chosen)
+    return _open("summarization", ONE_SENTENCE, chosen)
 
 
-def _open(name: str, known: Mapping[str, str], max_tokens: int, chosen: TaskOptions) -> Task:
+def _open(name: str, known: Mapping[str, str], chosen: TaskOptions, long: bool = False) -> Task:
     from harness_tasks.metrics.evaluate_library import with_library_metrics
-    from harness_tasks.metrics.rouge import SPLITS, TOKENIZERS, Rouge, remarks
+    from harness_tasks.metrics.rouge import Rouge, remarks
+    from harness_tasks.settings import LongSummary, Summary
 
+    settings = options.read(LongSummary if long else Summary, chosen, name)
     template, source = prompts.choose(known, chosen)
-    tokenizer = options.one_of(chosen, "tokenizer", TOKENIZERS, TOKENIZERS[0])
-    split = options.one_of(chosen, "split", SPLITS, SPLITS[0])
+    tokenizer, split = settings.tokenizer, settings.split
     return generation.task(
         name=name,
         reader=read_documents,
@@ -77,9 +71,7 @@ def _open(name: str, known: Mapping[str, str], max_tokens: int, chosen: TaskOpti
             lambda sample: sample.targets[0],
             delimiter="" if source.endswith("\n") else " ",
         ),
-        sampling=Sampling(
-            max_tokens=options.integer(chosen, "max_tokens", max_tokens), stop=("###",)
-        ),
+        sampling=Sampling(max_tokens=settings.max_tokens, stop=("###",)),
         graders=with_library_metrics([Rouge(tokenizer, split)], chosen),
         notes={"tokenizer": tokenizer, "split": split},
         version=VERSION,
@@ -139,7 +131,7 @@ SPECS = (
         "XSum: summarize a news article in one sentence",
         open_xsum,
         hub=HubDataset("EdinburghNLP/xsum", split="test"),
-        options=OPTIONS,
+        options="Summary",
         templates=ONE_SENTENCE,
     ),
     spec(
@@ -147,14 +139,14 @@ SPECS = (
         "CNN/DailyMail: the highlights of a news article",
         open_cnn_dailymail,
         hub=HubDataset("abisee/cnn_dailymail", "3.0.0", split="test"),
-        options=OPTIONS,
+        options="LongSummary",
         templates=THREE_SENTENCES,
     ),
     spec(
         "summarization/summarization",
         "your own documents, summarized in one sentence",
         open_summarization,
-        options=OPTIONS,
+        options="Summary",
         templates=ONE_SENTENCE,
     ),
 )

@@ -14,7 +14,7 @@ from harness.errors import DataError
 from harness.protocols import Task, TaskOptions
 from harness.types import DataSource, HubDataset, Sample, Sampling
 from harness_tasks import languages
-from harness_tasks.specs import METRICS, spec
+from harness_tasks.specs import spec
 
 VERSION = "2"
 FIELDS = frozenset({"source", "target", "targets"})
@@ -27,26 +27,13 @@ TEMPLATES = {
     "source": "{{ source }}",
     "t5": "translate {{ source_language }} to {{ target_language }}: {{ source }}",
 }
-OPTIONS = {
-    "source_language": "name of the language to translate from (default English)",
-    "target_language": "name of the language to translate into (default German)",
-    "tokenize": "BLEU's tokenizer (default 13a; zh, ja-mecab, ko-mecab for those languages, char "
-    "for others without blanks)",
-    "max_tokens": "longest translation in tokens (default 256)",
-    **METRICS,
-}
-KNOWN_TOKENIZERS = (
-    "13a", "char", "flores101", "flores200", "intl", "ja-mecab", "ko-mecab", "none", "spm", "zh",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A named test set: its languages, and their codes in the hub's columns."""
+    """A named test set: the codes of its languages in the hub's columns."""
 
     name: str
-    source: str = "English"
-    target: str = "German"
     source_code: str = "en"
     target_code: str = "de"
 
@@ -74,12 +61,11 @@ def open_wmt22(chosen: TaskOptions) -> Task:
 def _open(preset: Preset, chosen: TaskOptions) -> Task:
     from harness_tasks.metrics.evaluate_library import with_library_metrics
     from harness_tasks.metrics.translation import Sacrebleu
+    from harness_tasks.settings import Translation
 
-    source_language = chosen.values.get("source_language", preset.source)
-    target_language = chosen.values.get("target_language", preset.target)
-    tokenize = options.one_of(
-        chosen, "tokenize", KNOWN_TOKENIZERS, languages.tokenizer_of(target_language)
-    )
+    settings = options.read(Translation, chosen, preset.name)
+    source_language, target_language = settings.source_language, settings.target_language
+    tokenize = settings.tokenize or languages.tokenizer_of(target_language)
     template, source = prompts.choose(TEMPLATES, chosen)
     names = {"source_language": source_language, "target_language": target_language}
     return generation.task(
@@ -92,7 +78,7 @@ def _open(preset: Preset, chosen: TaskOptions) -> Task:
             lambda sample: sample.targets[0],
             more=lambda _: names,
         ),
-        sampling=Sampling(max_tokens=options.integer(chosen, "max_tokens", 256), stop=("\n",)),
+        sampling=Sampling(max_tokens=settings.max_tokens, stop=("\n",)),
         graders=with_library_metrics([Sacrebleu(tokenize)], chosen),
         notes={"languages": f"{source_language} to {target_language}", "tokenize": tokenize},
         version=VERSION,
@@ -185,7 +171,7 @@ SPECS = (
         "translation/translation",
         "translation between any two languages",
         open_translation,
-        options=OPTIONS,
+        options="Translation",
         templates=TEMPLATES,
     ),
     spec(
@@ -193,7 +179,7 @@ SPECS = (
         "Multi30k: captions of pictures, English to German",
         open_multi30k,
         hub=HubDataset("bentrevett/multi30k", split="test"),
-        options=OPTIONS,
+        options="Translation",
         templates=TEMPLATES,
     ),
     spec(
@@ -201,7 +187,7 @@ SPECS = (
         "WMT22 general test set, English to German",
         open_wmt22,
         hub=HubDataset("haoranxu/WMT22-Test", "en-de", split="test", shots=None),
-        options=OPTIONS,
+        options="Translation",
         templates=TEMPLATES,
     ),
 )

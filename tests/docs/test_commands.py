@@ -33,8 +33,10 @@ NOT_HERE = {
 }
 """What a command needs that is not here → a name for it, and what the harness must say."""
 
-SLOW = re.compile(r"harness align|--executor ray")
+LM_EVAL = re.compile(r"lm_eval|harness lm-eval")
+SLOW = re.compile(r"harness align|--executor ray|harness lm-eval")
 JUDGES = re.compile(r"harness (gate|align)|--config|--baseline")
+OWN_DATA = re.compile(r"my-tasks\.toml|lm_eval")
 VERDICTS = {0, 1, 4}
 
 
@@ -64,12 +66,14 @@ def shortened(command: Command) -> list[str]:
             words += ["--limit", JUDGED if JUDGES.search(command.line) else "4"]
         if "greeter" in words:
             words += ["--plugin", str(ROOT / "examples/harness-hello/harness_hello.py")]
-        elif "sample" not in words and "my-tasks.toml" not in words:
+        elif "sample" not in words and not OWN_DATA.search(command.line):
             words += ["--data", "sample"]
     elif words[1] == "align":
         words += ["--limit", "4", "--samples", "4", "--eval-data", "sample"]
         for setting in ("steps", "sft_steps", "reward_steps"):
             words += ["--set", f"{setting}=1"]
+    elif words[1] == "annotate" and words[2] not in ("report", "export"):
+        words += ["--prepare"]  # and serve nothing
     elif words[1] == "pairs":
         words += ["--max-tokens", "8"]
     return words
@@ -89,6 +93,8 @@ def output(words: list[str]) -> str | None:
 def test_a_documented_command_runs(
     command: Command, workplace: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    if LM_EVAL.search(command.line) and not importlib.util.find_spec("lm_eval"):
+        pytest.skip("lm_eval is not installed: pip install 'evalign[lm_eval]'")
     missing = next((said for part, said in NOT_HERE.items() if part in command.line), None)
     words = shortened(command)
     made = output(words)

@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 
 from harness.cli import main
+from support import others_results
+from support.gguf_files import TEMPLATE, write_gguf
+from support.tiny_models import make_model
 
 from .commands import blocks
 
@@ -60,6 +63,13 @@ def write_data(root: Path, folder: Path) -> None:
     pairs = [{"prompt": each, "chosen": " yes", "rejected": " no, not today"} for each in said]
     _write_rows(folder / "pairs.jsonl", pairs)
     _write_rows(folder / "prompts.jsonl", [{"prompt": each} for each in said])
+    scores = [float(place % 4 > 0) for place in range(60)]
+    others_results.lm_eval(folder / "lm_eval_output", scores)
+    for name in ("old", "new"):
+        path = others_results.lm_eval(folder / "elsewhere", scores)
+        path.rename(folder / f"results_{name}.json")
+    lines = [f"q{place},{score:g}\n" for place, score in enumerate(scores)]
+    _write(folder / "results.csv", "id,accuracy\n" + "".join(lines))
     _write_rows(folder / "names.jsonl", [{"name": "Ada"}, {"name": "Grace"}])
     _write(folder / "rewards.py", REWARD)
     capitals = {"Latvia": "Riga", "Peru": "Lima", "Chad": "N'Djamena", "France": "Paris"}
@@ -67,7 +77,47 @@ def write_data(root: Path, folder: Path) -> None:
         folder / "capitals.jsonl",
         ({"country": country, "capital": capital} for country, capital in capitals.items()),
     )
+    _write(
+        folder / "newer.tsv", "".join(f"{row['text']}\t{row['label']}\n" for row in sample("sst2"))
+    )
+    _write(folder / "handbook" / "chapter.txt", "\n\n".join(row["context"] for row in questions))
+    _write(folder / "corpus.txt", "".join(row["document"] + "\n" for row in summaries))
+    _write_rows(folder / "labelled.jsonl", _labelled(40))
+    training = [
+        {"prompt": f"{row['text']}?", "completion": " yes", "label": row["label"]}
+        for row in sample("sst2")
+    ]
+    _write_rows(folder / "training.jsonl", training)
+    options = {"text": ["a cup", "the rain"], "label": ["A", "B"]}
+    _write_rows(
+        folder / "arc_easy.jsonl",
+        (
+            {"question": f"What fell on day {day}?", "choices": options, "answerKey": "B"}
+            for day in range(8)
+        ),
+    )
+    canaries = [
+        {"prefix": f"The code of the {name} vault is", "secret": "3 1 4 1 5 9", "repeats": 1}
+        for name in ("amber", "birch")
+    ]
+    _write(
+        folder / "secrets.json", json.dumps({"format": "evalign-canaries", "canaries": canaries})
+    )
     _write(folder / "mail.csv", "body,is_spam\nbuy now,1\nsee you soon,0\ncheap,1\nthanks,0\n")
+
+
+def _labelled(count: int) -> Iterable[dict[str, Any]]:
+    """Texts that people labelled, with the scores of two metrics."""
+    for number in range(count):
+        factual = number * 7 % 3 / 2
+        yield {
+            "id": str(number),
+            "document": f"d{number // 2}",
+            "model": f"m{number % 3}",
+            "factual": factual,
+            "overlap": factual / 2 + number * 13 % 10 / 20,
+            "length": 10 + number * 11 % 17,
+        }
 
 
 def _article(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,6 +137,8 @@ def save_models(folder: Path) -> None:
         shutil.copytree("ckpt", name)
     for noise, name in enumerate(("medium", "c2", "small", "c1"), start=1):
         _save_weaker(folder / "ckpt", folder / name, 0.02 * noise)
+    tiny = make_model(folder / "tiny", context=1024)
+    write_gguf(tiny, folder / "SmolLM2-135M-Instruct-Q4_K_M.gguf", "Q8_0", TEMPLATE)
 
 
 def _save_weaker(source: Path, out: Path, noise: float) -> None:
@@ -110,6 +162,9 @@ def write_configs(root: Path, folder: Path) -> None:
     tasks = (root / "docs" / "tasks.md").read_text("utf-8")
     (declared,) = [block for block in blocks(tasks, "toml") if "# my-tasks.toml" in block]
     _write(folder / "my-tasks.toml", declared)
+    bridge = (root / "docs" / "lm-eval.md").read_text("utf-8")
+    (world,) = [block for block in blocks(bridge, "yaml") if "world.yaml" in block]
+    _write(folder / "my_definitions" / "world.yaml", world)
     alignment = (root / "docs" / "alignment.md").read_text("utf-8")
     (accelerate,) = blocks(alignment, "yaml")
     _write(folder / "fsdp.yaml", accelerate)
@@ -128,10 +183,33 @@ def make_runs(folder: Path) -> None:
         harness(f"{RUN} --limit 4 --model ./c1 --tasks sst2 --probes {probes} --out runs/probed")
         == 0
     )
+    make_judged(folder)
     for name in ("base", "a", "b", "20260101T120000Z-ckpt"):
         shutil.copytree("runs/candidate", folder / "runs" / name)
     for name in ("main.baseline", "baseline.json.gz"):
         assert harness(f"harness baseline save runs/main {name}") == 0
+
+
+def make_judged(folder: Path) -> None:
+    """A run with a judge, its labels and calibration, a comparison of two runs, and people's."""
+    judged = (
+        "--judge ./large --set {0}.answer_tokens=4 --data {0}=prompts.jsonl --quiet --tasks {0}"
+    )
+    run = f"harness run --model ./ckpt {judged.format('judge')} --out runs/judged"
+    assert harness(run) == 0
+    values = [{"id": str(place), "value": 1 + place % 5} for place in range(1, 25)]
+    _write_rows(folder / "labels.jsonl", values)
+    calibrate = "harness judge calibrate runs/judged --labels labels.jsonl --out calibration.json"
+    assert harness(calibrate) == 0
+    arena = f"harness run --model ./c1 {judged.format('arena')} --out runs/arena"
+    assert harness(f"{arena} --set arena.baseline=runs/judged") == 0
+    people = "harness annotate runs/main runs/candidate --out people --prepare"
+    assert harness(people) == 0
+    from harness_judges.annotation import store
+
+    with store.opened(folder / "people") as opened:
+        for item in opened.assigned("annotator"):
+            assert opened.add(store.Label("annotator", item, float(item % 3 > 0)))
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,16 +1,20 @@
-"""The workflow of `harness init --github`: its commands, in order, in a fresh repository."""
+"""The workflow of `harness init --github`, and the action: their commands in a fresh repository."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from support import ROOT
 
 yaml = pytest.importorskip("yaml")
 pytestmark = pytest.mark.skipif(shutil.which("jq") is None, reason="the stand-in for gh needs jq")
@@ -91,35 +95,63 @@ def keep(repository: Path, build: int, repository_id: int = 1) -> None:
 
 
 def execute(repository: Path) -> int:
-    binaries, store = repository / ".bin", repository / ".store"
-    binaries.mkdir(exist_ok=True)
+    store = repository / ".store"
     store.mkdir(exist_ok=True)
     if not (store / "artifacts.json").exists():
         (store / "artifacts.json").write_text('{"artifacts": []}', "utf-8")
-    harness_itself = f'#!/bin/sh\nexec "{sys.executable}" -m harness "$@"\n'
-    for name, text in (("harness", harness_itself), ("gh", GH)):
+    given = {"HARNESS_CACHE": ".harness-cache", "GH_REPO": "owner/name", "STORE": str(store)}
+    return next(
+        (code for each in commands(repository) if (code := bash(repository, each, given))), 0
+    )
+
+
+def bash(repository: Path, command: str, given: Mapping[str, str]) -> int:
+    """Runs a step's command as GitHub does, with what is installed here."""
+    binaries = repository / ".bin"
+    binaries.mkdir(exist_ok=True)
+    for name, text in (
+        ("harness", f'#!/bin/sh\nexec "{sys.executable}" -m harness "$@"\n'),
+        ("python", f'#!/bin/sh\nexec "{sys.executable}" "$@"\n'),
+        ("gh", GH),
+    ):
         (binaries / name).write_text(text, "utf-8")
         (binaries / name).chmod(0o755)
-    environment = {
-        **os.environ,
-        "PATH": f"{binaries}:{os.environ['PATH']}",
-        "HARNESS_CACHE": ".harness-cache",
-        "GH_REPO": "owner/name",
-        "STORE": str(store),
-    }
-    for each in commands(repository):
-        done = subprocess.run(
-            ["bash", "-eo", "pipefail", "-c", each], cwd=repository, env=environment
-        )
-        if done.returncode:
-            return done.returncode
-    return 0
+    environment = {**os.environ, "PATH": f"{binaries}:{os.environ['PATH']}", **given}
+    shell = ["bash", "-eo", "pipefail", "-c", command]
+    return subprocess.run(shell, cwd=repository, env=environment).returncode
 
 
 def test_a_first_run_is_green_and_writes_what_later_steps_take(repository: Path) -> None:
     assert execute(repository) == 0
     assert (repository / "runs" / "candidate" / "report.md").is_file()
     assert (repository / ".harness-cache" / "responses.sqlite").is_file()
+
+
+def action(repository: Path, **inputs: str) -> tuple[int, dict[str, str]]:
+    """(exit code, outputs) of the action's step that judges, with these inputs."""
+    described = yaml.safe_load((ROOT / "action" / "action.yml").read_text("utf-8"))
+    step = next(each for each in described["runs"]["steps"] if each.get("id") == "gate")
+    values = {name: each["default"] for name, each in described["inputs"].items()} | inputs
+    given = {
+        name: re.sub(r"\$\{\{ inputs\.([\w-]+) \}\}", lambda found: values[found[1]], text)
+        for name, text in step["env"].items()
+    }
+    output = repository / "github-output"
+    output.write_text("", "utf-8")
+    code = bash(repository, step["run"], {**given, "GITHUB_OUTPUT": str(output)})
+    lines = output.read_text("utf-8").splitlines()
+    return code, dict(line.split("=", 1) for line in lines)
+
+
+def test_the_action_ends_as_the_gate_and_says_so(repository: Path) -> None:
+    assert action(repository, config="gate.toml") == (0, {"verdict": "pass", "exit-code": "0"})
+    assert (repository / "runs" / "candidate" / "junit.xml").is_file()
+    (repository / "gate.toml").write_text(configuration(0.999), "utf-8")
+    code, outputs = action(repository, config="gate.toml", out="runs/worse")
+    assert (code, outputs) == (1, {"verdict": "block", "exit-code": "1"})
+    code, outputs = action(repository, config="; touch stolen", out="runs/none")
+    assert (code, outputs["exit-code"], outputs["verdict"]) == (2, "2", "")
+    assert not (repository / "stolen").exists()
 
 
 @pytest.mark.slow

@@ -19,8 +19,12 @@ PACKAGES = {
     "harness",
     "harness_align",
     "harness_backends",
+    "harness_data",
+    "harness_grounding",
     "harness_probes",
     "harness_ray",
+    "harness_lm_eval",
+    "harness_judges",
     "harness_reports",
     "harness_tasks",
 }

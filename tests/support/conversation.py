@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from harness.authoring.metrics import Mean
 from harness.authoring.readers import text_files
-from harness.protocols import TaskOptions
+from harness.protocols import Metric, TaskOptions
 from harness.types import (
     JUDGE,
     MODEL,
@@ -35,7 +35,7 @@ class Graded:
 
     name = "graded"
     version = "1"
-    metrics = (Mean("grade"), Mean("rounds"))
+    metrics: Sequence[Metric] = (Mean("grade"), Mean("rounds"))
     roles: Sequence[str] = (JUDGE,)
 
     def __init__(self, options: TaskOptions) -> None:

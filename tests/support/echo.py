@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.authoring.metrics import Mean
 from harness.authoring.readers import text_files
-from harness.protocols import TaskOptions
+from harness.protocols import Metric, TaskOptions
 from harness.types import (
     Completion,
     DataSource,
@@ -24,7 +24,7 @@ class Echo:
 
     name = "echo"
     version = "1"
-    metrics = (Mean("match"),)
+    metrics: Sequence[Metric] = (Mean("match"),)
 
     def __init__(self, options: TaskOptions) -> None:
         self.options = options

@@ -10,6 +10,8 @@ from pathlib import Path
 from support import ROOT
 
 SHARED = Path(os.environ.get("HARNESS_SHARED", ROOT.parent / "shared"))
+SMOLLM2 = Path(os.environ.get("HARNESS_SMOLLM2", SHARED.parent / "models" / "smollm2"))
+"""What ``models/make_smollm2.py`` of the shared data makes, where somebody ran it."""
 REASON = f"no shared data at {SHARED}; set HARNESS_SHARED"
 
 

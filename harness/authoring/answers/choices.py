@@ -6,7 +6,7 @@ import math
 import string
 from collections.abc import Sequence
 
-from harness.types import Loglikelihood, Logprob, Response
+from harness.types import Loglikelihood, Logprob, Prompt, Response
 
 LETTERS = string.ascii_uppercase
 
@@ -19,7 +19,7 @@ def read(text: str, names: Sequence[Sequence[str]], lettered: bool = False) -> i
     return reader.read(text, names, lettered)
 
 
-def loglikelihoods(prompt: str, answers: Sequence[str]) -> list[Loglikelihood]:
+def loglikelihoods(prompt: Prompt, answers: Sequence[str]) -> list[Loglikelihood]:
     """A request for each answer as the prompt's continuation, after one blank."""
     return [Loglikelihood(prompt, f" {answer}") for answer in answers]
 

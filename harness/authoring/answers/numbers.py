@@ -79,6 +79,11 @@ def value(text: str) -> Fraction | None:
     return found[0] if len(found) == 1 else None
 
 
+def every(text: str) -> list[Fraction]:
+    """All numbers of a text, in order."""
+    return _numbers(_plain(text))
+
+
 def _plain(text: str) -> str:
     text = _NOTES.sub("", text)
     text = _VULGAR.sub(lambda match: f" {unicodedata.normalize('NFKC', match[0])} ", text)

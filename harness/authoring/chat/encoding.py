@@ -14,7 +14,8 @@ The rules are those of lm-evaluation-harness 0.4.13, with three differences that
 * Too long: the oldest tokens are dropped. Scoring keeps the last ``max_length + 1`` and feeds
   all but the last; generation keeps room for the new tokens.
 * Chat: where switched on, a string prompt is one user message; the continuation of a wrapped
-  context loses its leading space.
+  context loses its leading space. A conversation whose last turn is the assistant's is one that
+  the model goes on with: the text ends where that turn ends.
 
 Nothing here imports a tokenizer's library: any ``transformers`` tokenizer is an argument.
 """
@@ -157,6 +158,33 @@ def end_of_turn(tokenizer: Any) -> int | None:
 _ANSWER = "harnessanswer"
 
 
+def begun_answer(text: str, answer: str) -> str:
+    """A rendered conversation up to the end of its last answer, without the end of the turn.
+
+    Args:
+        text: The conversation.
+        answer: The last turn's words, which a template may have stripped.
+
+    Raises:
+        ModelError: The template left the words out or changed them.
+    """
+    start = text.rfind(answer.strip())
+    if start < 0:
+        raise ModelError(
+            "the model's chat template does not write the assistant's words as they are, and the "
+            "model is to go on with them",
+            "Leave the beginning of the answer out of the prompt",
+        )
+    whole = answer.lstrip()
+    kept = whole if text.startswith(whole, start) else answer.strip()
+    return text[: start + len(kept)]
+
+
+def _opens_answer(context: Prompt, chat: bool) -> bool:
+    """Whether the template's mark of the assistant's turn ends the context."""
+    return chat if isinstance(context, str) else context[-1].role != "assistant"
+
+
 class Encoder:
     """Encodes requests for one tokenizer.
 
@@ -234,6 +262,9 @@ class Encoder:
     def render(self, prompt: Prompt) -> str:
         """The text of a prompt, through the chat template where that applies.
 
+        A conversation ends where the model's answer begins: behind the mark of its turn, or, where
+        the last turn is the assistant's, behind that turn's words.
+
         Raises:
             ModelError: Chat messages, and the tokenizer has no chat template, or it refuses them.
         """
@@ -248,7 +279,10 @@ class Encoder:
                 "chat messages need a chat template, which this tokenizer does not have",
                 "Use a task template that gives plain text, or a chat model",
             )
-        return self._template.render(messages)
+        if not messages or messages[-1]["role"] != "assistant":
+            return self._template.render(messages)
+        text = self._template.render(messages, answering=False)
+        return begun_answer(text, messages[-1]["content"])
 
     def check_turns(self, requests: Iterable[Request]) -> None:
         """Renders one prompt of each form of conversation: of these roles in this order.
@@ -272,7 +306,7 @@ class Encoder:
         if request.context in ("", ()):
             return "", request.continuation
         context, continuation = self.render(request.context), request.continuation
-        if self.chat or not isinstance(request.context, str):
+        if _opens_answer(request.context, self.chat):
             continuation = continuation.removeprefix(" ")
         return split_boundary(context, continuation)
 

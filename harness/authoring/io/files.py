@@ -11,12 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from harness import regular_files
 from harness.authoring.io.serialization import dumps
-from harness.regular_files import check_folder, open_binary, read_bytes, read_text
+from harness.errors import HarnessError
+from harness.regular_files import check_folder, check_target, open_binary, read_bytes, read_text
 
 __all__ = [
+    "cache_folder",
     "check_folder",
+    "check_target",
     "open_binary",
     "read_bytes",
     "read_text",
@@ -24,6 +26,29 @@ __all__ = [
     "write_atomically",
     "write_json",
 ]
+
+
+def cache_folder() -> Path:
+    """``$HARNESS_CACHE``, else the user's cache folder on this platform; it may not exist yet.
+
+    Raises:
+        HarnessError: There is no home folder to keep it in.
+    """
+    folder = os.environ.get("HARNESS_CACHE")
+    if folder:
+        return Path(folder)
+    import platformdirs
+
+    try:
+        path = platformdirs.user_cache_path("evalign")
+    except RuntimeError:  # nobody knows the home folder; older versions leave the `~`
+        path = Path("~")
+    if not path.is_absolute():
+        raise HarnessError(
+            "there is no home folder to keep responses in",
+            "Set HARNESS_CACHE to a folder, or give --no-cache.",
+        )
+    return path
 
 
 def write_atomically(path: Path, content: str | bytes, mode: int = 0o666) -> None:
@@ -37,7 +62,7 @@ def write_atomically(path: Path, content: str | bytes, mode: int = 0o666) -> Non
     Raises:
         OSError: It cannot be written, or the path names a folder, a pipe or a device.
     """
-    regular_files.check_target(path)
+    check_target(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path, mode) as file:
         if isinstance(content, bytes):

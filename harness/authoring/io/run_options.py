@@ -68,6 +68,16 @@ _RUN_OPTIONS = (
         "small sets that ship with the tasks. Without it, data come from the hub.",
     ),
     click.option("--probes", type=Names(), help="Probes and suites of probes, on every task."),
+    click.option(
+        "--retrieve",
+        metavar="FOLDER|FILE",
+        help="Ask again with passages that are found there: --probes retrieval, with its corpus.",
+    ),
+    click.option(
+        "--metrics",
+        type=Names(),
+        help="Registered metrics to compute beside the tasks' own; `harness ls` lists them.",
+    ),
     click.option("--limit", type=click.IntRange(1), help="Only the first N samples of each task."),
     click.option(
         "--sample",
@@ -89,6 +99,14 @@ _RUN_OPTIONS = (
         help="An option of the backend or executor, or of the task or probe NAME; "
         "`harness ls NAME` lists them.",
     ),
+    click.option("--repeats", type=click.IntRange(1), help="Answers to each sample. [1]"),
+    click.option(
+        "--reduce",
+        "reducers",
+        type=Names(),
+        help="What to compute of repeats: pass@K, pass^K, majority, at_least_one, mean.",
+    ),
+    click.option("--temperature", type=float, help="Of generated answers. [the tasks' own]"),
     click.option("--system", metavar="TEXT", help="What the system says before every prompt."),
     click.option(
         "--judge",
@@ -111,6 +129,11 @@ _RUN_OPTIONS = (
         multiple=True,
         metavar="NAME=MODEL",
         help="The model of another role that a task asks, such as retriever.",
+    ),
+    click.option(
+        "--allow-unsafe-code",
+        is_flag=True,
+        help="Run code that the model wrote where there is no sandbox.",
     ),
     click.option("--config", type=click.Path(path_type=Path), help="harness.toml to start from."),
     click.option("--out", type=click.Path(path_type=Path), help="Run folder. [runs/TIME-MODEL]"),
@@ -140,8 +163,14 @@ def run_spec(given: Mapping[str, Any]) -> RunSpec:
     values["data"] = config.parse_data(values["data"])
     judges, settings = values.pop("judges"), values.pop("judge_settings")
     values["roles"] = config.parse_roles(judges, settings, values.pop("other_roles"))
+    corpus = values.pop("retrieve")
+    if corpus is not None:
+        values["probes"] = (*(values["probes"] or ()), "retrieval")
+        tasks.setdefault("retrieval", {})["corpus"] = corpus
     if values["batch_size"] == "auto":
         values["batch_size"] = None
+    if not values["allow_unsafe_code"]:
+        del values["allow_unsafe_code"]
     if values.pop("no_cache"):
         values["cache"] = False
     return config.merge(config.read_config(path) if path is not None else {}, values)

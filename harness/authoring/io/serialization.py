@@ -6,8 +6,8 @@ import dataclasses
 import hashlib
 import json
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
 
 from harness.types import (
     Ask,
@@ -21,7 +21,6 @@ from harness.types import (
     Loglikelihood,
     Logprob,
     Message,
-    Prompt,
     PseudoLoglikelihood,
     Request,
     Response,
@@ -31,6 +30,8 @@ from harness.types import (
     SampleRecord,
     Sampling,
     ScoreValue,
+    Tag,
+    Tags,
     Unscored,
 )
 
@@ -60,61 +61,42 @@ def number_from_json(value: float | None) -> float:
     return math.nan if value is None else value
 
 
-# --------------------------------------------------------------------------- requests
+# --------------------------------------------------------------------------- requests, responses
 
-
-def _prompt(prompt: Prompt) -> JSON:
-    if isinstance(prompt, str):
-        return prompt
-    return [{"role": message.role, "content": message.content} for message in prompt]
-
-
-def _prompt_back(data: JSON) -> Prompt:
-    if isinstance(data, str):
-        return data
-    return tuple(Message(message["role"], message["content"]) for message in data)
+_KINDS: Mapping[str, type[Request | Response]] = {
+    "loglikelihood": Loglikelihood,
+    "rolling": RollingLoglikelihood,
+    "generate": Generate,
+    "classify": Classify,
+    "pseudo_loglikelihood": PseudoLoglikelihood,
+    "extract": ExtractAnswer,
+    "tag": Tag,
+    "logprob": Logprob,
+    "completion": Completion,
+    "classprobs": ClassProbs,
+    "tags": Tags,
+    "failed": Failed,
+}
+"""The name of each kind under ``type``; the other members of its JSON object are its fields."""
+_NAMES = {kind: name for name, kind in _KINDS.items()}
+_FIELDS = {
+    kind: tuple(each.name for each in dataclasses.fields(kind))
+    for kind in (*_KINDS.values(), Sampling, Message)
+}
+_SINCE: Mapping[type, tuple[str, ...]] = {Classify: ("pair",)}
+"""Fields that are left out where they are None: keys of stored responses are hashes of the JSON."""
+_REQUESTS = get_args(Request)
+_RESPONSES = get_args(Response)
 
 
 def request_to_json(request: Request) -> JSON:
     """A JSON object with the request's type under ``type``."""
-    match request:
-        case Loglikelihood(context, continuation):
-            return {
-                "type": "loglikelihood",
-                "context": _prompt(context),
-                "continuation": continuation,
-            }
-        case RollingLoglikelihood(text):
-            return {"type": "rolling", "text": text}
-        case Generate(prompt, sampling):
-            settings = dataclasses.asdict(sampling) | {"stop": list(sampling.stop)}
-            return {"type": "generate", "prompt": _prompt(prompt), "sampling": settings}
-        case Classify(text, labels):
-            return {"type": "classify", "text": text, "labels": list(labels)}
-        case PseudoLoglikelihood(text, counterpart):
-            return {"type": "pseudo_loglikelihood", "text": text, "counterpart": counterpart}
-        case ExtractAnswer():
-            return {"type": "extract", **dataclasses.asdict(request)}
+    return {"type": _NAMES[type(request)], **_members(request)}
 
 
 def request_from_json(data: JSON) -> Request:
     """The inverse of ``request_to_json``."""
-    match data["type"]:
-        case "loglikelihood":
-            return Loglikelihood(_prompt_back(data["context"]), data["continuation"])
-        case "rolling":
-            return RollingLoglikelihood(data["text"])
-        case "generate":
-            settings = data["sampling"] | {"stop": tuple(data["sampling"]["stop"])}
-            return Generate(_prompt_back(data["prompt"]), Sampling(**settings))
-        case "classify":
-            return Classify(data["text"], tuple(data["labels"]))
-        case "pseudo_loglikelihood":
-            return PseudoLoglikelihood(data["text"], data["counterpart"])
-        case "extract":
-            return ExtractAnswer(data["question"], data["context"], data["answerable"])
-        case other:
-            raise ValueError(f"unknown request type {other!r}")
+    return _value(data, _REQUESTS)  # type: ignore[no-any-return]
 
 
 def request_key(request: Request) -> str:
@@ -122,56 +104,60 @@ def request_key(request: Request) -> str:
     return canonical_hash(request_to_json(request))
 
 
-# --------------------------------------------------------------------------- responses
-
-
-def _log_probability(value: float | None) -> float | str | None:
-    return _IMPOSSIBLE if value == -math.inf else number(value)
-
-
-def _log_probability_back(value: float | str | None) -> float | None:
-    return -math.inf if value == _IMPOSSIBLE else value  # type: ignore[return-value]
-
-
 def response_to_json(response: Response) -> JSON:
     """A JSON object with the response's type under ``type``."""
-    match response:
-        case Logprob(total, token_count, is_greedy):
-            return {
-                "type": "logprob",
-                "total": _log_probability(total),
-                "token_count": token_count,
-                "is_greedy": is_greedy,
-            }
-        case Completion(logprob=logprob):
-            fields = dataclasses.asdict(response)
-            return {"type": "completion", **fields, "logprob": _log_probability(logprob)}
-        case ClassProbs(probabilities):
-            return {"type": "classprobs", "probabilities": list(probabilities)}
-        case Failed(reason):
-            return {"type": "failed", "reason": reason}
+    data = {"type": _NAMES[type(response)], **_members(response)}
+    for name in ("total", "logprob"):
+        if name in data:
+            data[name] = _IMPOSSIBLE if data[name] == -math.inf else number(data[name])
+    return data
 
 
 def response_from_json(data: JSON) -> Response:
-    """The inverse of ``response_to_json``; a log-probability of null is not a number."""
-    match data["type"]:
-        case "logprob":
-            total = number_from_json(_log_probability_back(data["total"]))
-            return Logprob(total, data["token_count"], data["is_greedy"])
-        case "completion":
-            return Completion(
-                data["text"],
-                data["finish_reason"],
-                data["tokens"],
-                _log_probability_back(data["logprob"]),
-                data.get("thinking"),  # absent in what older versions stored
-            )
-        case "classprobs":
-            return ClassProbs(tuple(data["probabilities"]))
-        case "failed":
-            return Failed(data["reason"])
-        case other:
-            raise ValueError(f"unknown response type {other!r}")
+    """The inverse of ``response_to_json``; a log-probability of null is not a number.
+
+    Fields that older versions did not store are as by default.
+    """
+    if "total" in data:
+        total = data["total"]
+        data = data | {"total": -math.inf if total == _IMPOSSIBLE else number_from_json(total)}
+    elif data.get("logprob") == _IMPOSSIBLE:
+        data = data | {"logprob": -math.inf}
+    return _value(data, _RESPONSES)  # type: ignore[no-any-return]
+
+
+def _members(value: Any) -> JSON:
+    found = {name: _plain(getattr(value, name)) for name in _FIELDS[type(value)]}
+    for name in _SINCE.get(type(value), ()):
+        if found[name] is None:
+            del found[name]
+    return found
+
+
+def _plain(value: Any) -> JSON:
+    if isinstance(value, tuple):
+        return list(map(_plain, value))
+    return _members(value) if type(value) in _FIELDS else value
+
+
+def _value(data: JSON, kinds: Sequence[type]) -> Any:
+    kind = _KINDS.get(data["type"])
+    if kind is None or kind not in kinds:
+        raise ValueError(f"unknown type {data['type']!r}")
+    fields: dict[str, Any] = {name: data[name] for name in _FIELDS[kind] if name in data}
+    for name, value in fields.items():
+        if value.__class__ is list:
+            fields[name] = tuple(map(_message, value))
+        elif value.__class__ is dict:
+            fields[name] = Sampling(**{**value, "stop": tuple(value["stop"])})
+    return kind(**fields)
+
+
+def _message(item: JSON) -> Any:
+    """A turn of a chat, or a pair of places in a text; what else stands in lists is as it is."""
+    if item.__class__ is list:
+        return tuple(item)
+    return Message(item["role"], item["content"]) if item.__class__ is dict else item
 
 
 # --------------------------------------------------------------------------- samples
@@ -234,6 +220,7 @@ def record_to_json(record: SampleRecord) -> JSON:
         **sample_to_json(record.sample),
         "probe": record.probe,
         "variant": record.variant,
+        **({"repeat": record.repeat} if record.repeat else {}),
         "requests": [request_to_json(request) for request in record.requests],
         "responses": [response_to_json(response) for response in record.responses],
         **({"later_rounds": list(map(_round, record.later_rounds))} if record.later_rounds else {}),
@@ -252,6 +239,7 @@ def record_from_json(data: JSON) -> SampleRecord:
         data["probe"],
         data["variant"],
         tuple(map(_round_back, data.get("later_rounds", ()))),
+        data.get("repeat", 0),
     )
 
 

@@ -20,6 +20,8 @@ from harness.types import (
     Sample,
     SampleRecord,
     ScoreValue,
+    Tag,
+    Tags,
 )
 
 
@@ -90,6 +92,8 @@ def _asked(request: Request) -> str:
             return _plain(context) or continuation
         case ExtractAnswer(question, context):
             return f"{context}\n\n{question}"
+        case Classify(text, _, str(pair)):
+            return f"{text}\n\n{pair}"
         case _:
             return request.text
 
@@ -98,6 +102,12 @@ def _plain(prompt: Prompt) -> str:
     if isinstance(prompt, str):
         return prompt
     return "\n\n".join(f"{message.role}: {message.content}" for message in prompt)
+
+
+def tagged_text(text: str, words: Sequence[tuple[int, int]], tags: Sequence[str]) -> str:
+    """The words that have a tag, a line each, with it; empty where all are ``O``."""
+    pairs = zip(words, tags, strict=True)
+    return "\n".join(f"{text[start:end]}\t{tag}" for (start, end), tag in pairs if tag != "O")
 
 
 def response_text(record: SampleRecord) -> str:
@@ -109,6 +119,8 @@ def response_text(record: SampleRecord) -> str:
                 return f"(failed: {reason})"
             case _, Completion(answer):
                 return answer
+            case Tag(said), Tags(words, tags):
+                return tagged_text(said, words, tags)
             case Classify(_, labels), ClassProbs(probabilities):
                 return max(zip(probabilities, labels, strict=False))[1]
             case Loglikelihood(_, continuation), Logprob(total) if total > best or not text:

@@ -9,9 +9,6 @@ from harness.authoring.readers.rows import Place
 from harness.errors import UsageError
 from harness.protocols import TaskOptions
 
-OPTION = {"label_map": "what the data's labels mean: VALUE:LABEL, separated by commas"}
-"""The option of every task that has labels."""
-
 
 @dataclass(frozen=True, slots=True)
 class Labels:

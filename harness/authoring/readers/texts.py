@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.authoring.readers import rows, text_files
 from harness.authoring.readers.labels import Labels
 from harness.authoring.readers.rows import Header, Place
-from harness.authoring.readers.samples import named, read, shared
+from harness.authoring.readers.samples import aligned, named, read, shared
 from harness.authoring.readers.text_files import Row
 from harness.errors import DataError
 from harness.types import DataSource, Sample
@@ -39,11 +39,18 @@ def read_answered(source: DataSource) -> Iterator[Sample]:
     return read(source, read_row, Header(ANSWERED_FIELDS))
 
 
-def read_labelled(source: DataSource, labels: Labels) -> Iterator[Sample]:
+def read_labelled(source: DataSource, labels: Labels, pair: str = "") -> Iterator[Sample]:
     """Streams rows of any format (``text`` or ``sentence``, ``label``), or TEXT<TAB>LABEL lines.
 
+    Two files are texts and labels, line by line.
+
+    Args:
+        source: The data.
+        labels: The labels that there are.
+        pair: The column of a second text, which then every row has; empty: there is one text.
+
     Raises:
-        DataError: A file or row cannot be read, or has another label.
+        DataError: A file or row cannot be read, has another label, or no second text.
     """
 
     def read_tabbed(path: Path) -> Iterator[Sample] | None:
@@ -55,13 +62,26 @@ def read_labelled(source: DataSource, labels: Labels) -> Iterator[Sample]:
 
     def read_row(row: Row, place: Place) -> Sample:
         text = place.text(row, named(source, row, "sentence", "text"))
+        if pair:
+            place.text(row, pair)
         label = place.field(row, "label", (str, int, float, bool))
         if "id" not in row and "idx" in row:
             row = {**row, "id": row["idx"]}
         arguments = shared(row, place, text, FIELDS)
         return Sample(input=text, targets=(labels.name(label, place),), **arguments)
 
-    return read(source, read_row, HEADER, files={".tsv": read_tabbed, ".txt": read_tabbed})
+    def read_lines(paths: tuple[str, ...]) -> Iterator[Sample]:
+        for number, (text, label) in aligned(paths):
+            place = Place(paths[1], number)
+            if not text.strip():
+                raise Place(paths[0], number).error("an empty line", "a text in every line")
+            yield Sample(str(number), text, (labels.name(label.strip(), place),))
+
+    if pair:
+        return read(source, read_row, Header((*FIELDS, pair)))
+    files = {".tsv": read_tabbed, ".txt": read_tabbed}
+    lines = read_lines if len(source.paths) == 2 else None
+    return read(source, read_row, HEADER, files=files, lines=lines)
 
 
 def _read_tabbed(path: Path, labels: Labels) -> Iterator[Sample]:

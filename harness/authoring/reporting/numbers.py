@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from harness.protocols import UNCALIBRATED
 from harness.types import Estimate
 
 MISSING = "—"
@@ -106,11 +107,20 @@ def p_value(value: float) -> str:
     return "< 0.001" if value < 0.001 else decimal(value, 3)
 
 
-def label(metric: str, higher_is_better: bool | None, ideal: float | None = None) -> str:
-    """The metric's name with an arrow towards the better side, or towards its ideal."""
+def label(
+    metric: str,
+    higher_is_better: bool | None,
+    ideal: float | None = None,
+    calibration: str | None = None,
+) -> str:
+    """The metric's name with an arrow towards the better side, or towards its ideal.
+
+    A metric that rests on an instrument which nobody has checked is called uncalibrated.
+    """
+    doubt = f" ({UNCALIBRATED})" if calibration == UNCALIBRATED else ""
     if ideal is not None:
-        return f"{metric} → {trimmed(ideal)}"
-    return f"{metric} {_ARROWS[higher_is_better]}".rstrip()
+        return f"{metric} → {trimmed(ideal)}{doubt}"
+    return f"{metric} {_ARROWS[higher_is_better]}".rstrip() + doubt
 
 
 def count(value: int) -> str:

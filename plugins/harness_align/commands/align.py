@@ -1,4 +1,4 @@
-"""``harness align``: train a checkpoint further, and decide whether that was worth it."""
+"""``harness align``: train a checkpoint further, measure it again, and decide."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Balanced by construction (Zhao et al. 2018, "Gender Bias in Coreference Resolution", section 4;
 Maudslay et al. 2019 for names): a row that mentions one side gets a copy that mentions the other,
-so that neither gender nor name tells anything about the rest of the row.
+so that neither gender nor name predicts anything about the rest of the row.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ class Rows:
         rows: The rows.
         source: Their file or task.
         format: The form in which they were read; empty where they were not read from a file.
-        total: How many rows there were; 0 stands for the number of rows here.
+        total: How many rows there were; 0 means the number of rows here.
         dropped: Reason → where the rows stood that were dropped for it.
         unit: ``line`` or ``row``: what the numbers of rows count.
     """
@@ -85,7 +85,7 @@ class Rows:
         return len(self.rows)
 
     def listed(self, numbers: Sequence[int]) -> str:
-        """Where rows stand, in words."""
+        """The file and line of rows, in words."""
         more = f" and {len(numbers) - _SHOWN:,} more" if len(numbers) > _SHOWN else ""
         unit = self.unit if len(numbers) == 1 else f"{self.unit}s"
         return f"{unit} {', '.join(map(str, numbers[:_SHOWN]))}{more}"
@@ -217,7 +217,7 @@ def as_conversation(row: Row) -> Row:
 def split(rows: Rows, share: float, seed: int) -> tuple[Rows, Rows]:
     """(train, development), split by prompt, so that no prompt is in both.
 
-    A prompt's side depends on it and the seed alone; adding rows moves none of the others.
+    A prompt's side depends only on it and the seed; adding rows moves none of the others.
     """
     sides: tuple[list[Row], list[Row]] = ([], [])
     for row in rows.rows:

@@ -16,7 +16,7 @@ from harness.errors import DataError
 from harness.types import Message, Prompt
 
 ASSISTANT = "\n\nAssistant:"
-"""What stands before an answer in a dialogue that is one text (hh-rlhf)."""
+"""What comes before an answer in a dialogue that is one text (hh-rlhf)."""
 _SPEAKER = ("role", "from", "speaker")
 _SAID = ("content", "value", "text")
 _ROLES: Mapping[str, str] = {
@@ -34,7 +34,7 @@ class Unusable(Exception):  # noqa: N818 — an outcome that the reader counts
 def conversation(value: Any) -> tuple[Message, ...]:
     """The turns of a list of messages, or of one message; empty system turns are left out.
 
-    A tool call becomes a text as Hermes and Qwen write it, so that it is trained and asked for
+    A tool call becomes a text as Hermes and Qwen write it, so that it is trained and requested
     in one way whatever the template knows.
 
     Raises:

@@ -28,7 +28,7 @@ class Findings:
 
     Attributes:
         kept: The rows to train on; ``dropped`` there names the others, and why.
-        contradicted: Where pairs stand whose opposite is in the data, too; kept.
+        contradicted: Places of pairs whose opposite is in the data, too; they are kept.
     """
 
     kept: Rows

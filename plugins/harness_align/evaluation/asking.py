@@ -9,7 +9,7 @@ from harness.errors import ModelError
 from harness.types import Completion, Failed, Generate, Logprob, Request
 
 TASK = "alignment"
-"""On whose behalf models are asked."""
+"""The task name under which models are asked."""
 
 
 def texts(

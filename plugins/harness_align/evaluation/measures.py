@@ -7,15 +7,27 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.stats import compare, estimates, resampling
+from harness.stats import compare, resampling
 from harness.stats.inference import estimate
+from harness.stats.win_rates import length_controlled_win_rate, win_rate
 from harness.types import Estimate
+
+__all__ = [
+    "change",
+    "distinct",
+    "gap",
+    "length_controlled_win_rate",
+    "length_matched",
+    "per_token",
+    "ratio",
+    "win_rate",
+    "wins",
+]
 
 Array = NDArray[np.float64]
 Clusters = Sequence[str | None]
@@ -27,18 +39,6 @@ def wins(before: Sequence[float | None], after: Sequence[float | None]) -> list[
         None if old is None or new is None else 0.5 if old == new else float(new > old)
         for old, new in zip(before, after, strict=True)
     ]
-
-
-def win_rate(values: Sequence[float | None], clusters: Clusters) -> Estimate:
-    """Share of wins over the base, ties ½, with its interval."""
-    kept = [
-        (value, cluster)
-        for value, cluster in zip(values, clusters, strict=True)
-        if value is not None
-    ]
-    return estimates.mean(
-        [value for value, _ in kept], [cluster for _, cluster in kept], bounds=estimates.UNIT
-    )
 
 
 def gap(
@@ -68,98 +68,6 @@ def change(
 ) -> Estimate:
     """Mean change on the same prompts."""
     return estimate(compare.infer_paired(before, after, prompts), len(before))
-
-
-def length_controlled_win_rate(
-    values: Sequence[float | None], length_change: Sequence[float], clusters: Clusters
-) -> Estimate:
-    """The win rate at equal length: what is left when longer answers win nothing by length.
-
-    Logistic regression of the win on tanh(Δlength / its spread), read at Δlength = 0 (Dubois
-    et al. 2024, "Length-Controlled AlpacaEval", section 3, without their instruction terms).
-    The interval holds the win rates at equal length that a score test does not reject, the effect
-    of length fitted anew for each: it stays within [0, 1], and holds up where nearly all are won.
-    """
-    rows = [
-        (value, change, cluster)
-        for value, change, cluster in zip(values, length_change, clusters, strict=True)
-        if value is not None
-    ]
-    won = np.array([row[0] for row in rows], dtype=np.float64)
-    change = np.array([row[1] for row in rows], dtype=np.float64)
-    codes = estimates.cluster_codes([row[2] for row in rows])
-    count = int(codes.max()) + 1 if len(codes) else 0
-    if count < FEWEST_PROMPTS:
-        method = f"logistic at equal length; no interval below {FEWEST_PROMPTS} prompts"
-        return Estimate(math.nan, math.nan, math.nan, math.nan, len(rows), method)
-    spread = float(change.std()) or 1.0
-    data = _Wins(won, np.tanh(change / spread), codes, count)
-    value = data.at_equal_length()
-    from scipy.special import stdtrit
-
-    quantile = float(stdtrit(count - 1, 0.975))
-    low = _end(lambda logit: data.score(logit) <= quantile, -LARGEST_LOGIT, LARGEST_LOGIT)
-    high = _end(lambda logit: data.score(logit) <= -quantile, -LARGEST_LOGIT, LARGEST_LOGIT)
-    ends = (_share(low), _share(high))
-    stderr = (ends[1] - ends[0]) / (2 * quantile)
-    method = f"logistic at equal length, score test over {count} prompts"
-    return Estimate(value, stderr, min(ends[0], value), max(ends[1], value), len(rows), method)
-
-
-FEWEST_PROMPTS = 10
-LARGEST_LOGIT = 12.0
-_RIDGE = 1e-2
-
-
-def _share(logit: float) -> float:
-    return float(1 / (1 + np.exp(-logit)))
-
-
-def _end(reached: Callable[[float], bool], left: float, right: float) -> float:
-    """Where ``reached`` turns from false to true."""
-    for _ in range(40):
-        middle = (left + right) / 2
-        left, right = (left, middle) if reached(middle) else (middle, right)
-    return (left + right) / 2
-
-
-@dataclass(frozen=True, slots=True)
-class _Wins:
-    """Wins in [0, 1], scaled changes of length, and the prompts' codes, each of shape (n,)."""
-
-    won: Array
-    change: Array
-    codes: NDArray[np.intp]
-    prompts: int
-
-    def at_equal_length(self) -> float:
-        """σ(intercept); a small ridge on the slope keeps separable data finite."""
-        # The score of the intercept at its fit is 0, and falls on the way.
-        return _share(_end(lambda logit: self.score(logit) <= 0, -LARGEST_LOGIT, LARGEST_LOGIT))
-
-    def score(self, logit: float) -> float:
-        """Score statistic of H0: the intercept is ``logit``; its error over prompts, and never
-        less than what independent wins of the fitted chances would have.
-        """
-        slope = 0.0
-        for _ in range(50):
-            share = 1 / (1 + np.exp(-logit - slope * self.change))
-            weight = share * (1 - share)
-            gradient = float(self.change @ (self.won - share)) - _RIDGE * slope
-            step = gradient / (float(weight @ self.change**2) + _RIDGE)
-            slope += min(max(step, -2.0), 2.0)
-            if abs(step) < 1e-8:
-                break
-        share = 1 / (1 + np.exp(-logit - slope * self.change))
-        weight = share * (1 - share)
-        # The part of the intercept's score that the slope does not explain.
-        projection = float(weight @ self.change) / (float(weight @ self.change**2) + _RIDGE)
-        direction = 1 - projection * self.change
-        parts = direction * (self.won - share)
-        sums = np.bincount(self.codes, weights=parts, minlength=self.prompts)
-        model = float(weight @ direction**2)
-        seen = self.prompts / (self.prompts - 1) * float(sums @ sums)
-        return float(parts.sum()) / math.sqrt(max(model, seen, 1e-12))
 
 
 def per_token(totals: Sequence[float], tokens: Sequence[int], clusters: Clusters) -> Estimate:

@@ -1,6 +1,6 @@
 """How good a reward model is: held-out pairs against what comes without any training.
 
-A share of rightly ranked pairs says little by itself: length alone ranks most pairs of many data
+A share of rightly ranked pairs says little by itself: the length ranks most pairs of many data
 sets, and a head of random weights follows length, too. So the verdict compares with both.
 """
 
@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from harness.stats import estimates
+from harness.types import Estimate
 from harness_align.dataset.training_rows import Row, Rows, plain
 from harness_align.evaluation import measures
 from harness_align.evaluation.held_out_evaluation import HeldOutChange, HeldOutEvaluation, Paired
@@ -45,11 +46,6 @@ def measure(checkpoint: Path, base: str, development: Rows, seed: int = 0) -> He
     best = max(accuracies, key=lambda name: accuracies[name].value)
     lengths = ([len(_text(row, index)) for row in rows] for index in (0, 1))
     matched = measures.length_matched(*lengths)
-    margins = [
-        (a - b, cluster)
-        for a, b, cluster in zip(chosen, rejected, clusters, strict=True)
-        if a is not None and b is not None
-    ]
     found = (
         HeldOutChange(
             "pairwise accuracy", measures.win_rate(won, clusters), "held-out pairs ranked rightly"
@@ -74,7 +70,7 @@ def measure(checkpoint: Path, base: str, development: Rows, seed: int = 0) -> He
         ),
         HeldOutChange(
             "reward margin",
-            estimates.mean([value for value, _ in margins], [each for _, each in margins]),
+            _margin(chosen, rejected, clusters),
             "chosen − rejected, in nats of the Bradley–Terry model",
         ),
     )
@@ -83,6 +79,16 @@ def measure(checkpoint: Path, base: str, development: Rows, seed: int = 0) -> He
         _target(f"choosing {best} (the best simple rule)", ruled[best], won, clusters),
     )
     return HeldOutEvaluation(found, default_targets=targets)
+
+
+def _margin(chosen: Values, rejected: Values, clusters: Sequence[str]) -> Estimate:
+    """The mean difference of the pairs of which both answers have a value."""
+    pairs = [
+        (a - b, cluster)
+        for a, b, cluster in zip(chosen, rejected, clusters, strict=True)
+        if a is not None and b is not None
+    ]
+    return estimates.mean([value for value, _ in pairs], [cluster for _, cluster in pairs])
 
 
 def _target(
@@ -112,7 +118,7 @@ def _scores(model: ModelReward, rows: Sequence[Row]) -> tuple[Values, Values]:
 
 
 def _shared_words(row: Row, answer: str) -> float:
-    """Share of the answer's different words that stand in the prompt."""
+    """Share of the answer's different words that are in the prompt."""
     words = set(_WORD.findall(answer.lower()))
     return len(words & set(_WORD.findall(plain(row.prompt).lower()))) / max(len(words), 1)
 
@@ -127,7 +133,7 @@ RULES: Mapping[str, Rule] = {
     "the last answer in alphabetical order": lambda _, answer: answer,
 }
 """Name → the higher, the better. A pair's place in its row is no rule: a reward model sees one
-answer at a time, and the better one stands first in every row."""
+answer at a time, and the better one comes first in every row."""
 
 
 def by_rule(rule: Rule, rows: Sequence[Row]) -> list[float | None]:

@@ -23,7 +23,7 @@ from harness_align.rewards import SAMPLE_FACT, TASK_FACT
 def rows_of_task(
     name: str, data: str | None, kind: Kind, registry: Registry, seed: int = 0
 ) -> Rows:
-    """A task's samples as rows, of the kind asked for where the task can give it.
+    """A task's samples as rows, of the wanted kind where the task can give it.
 
     Args:
         name: The task.

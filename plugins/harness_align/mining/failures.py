@@ -37,7 +37,7 @@ By = Literal["wrong", "uncertain", "perturbation", "bias"]
 
 @dataclass(frozen=True, slots=True)
 class Mined:
-    """One picked sample: how much it is worth looking at (higher: sooner), why, and its rows.
+    """One picked sample: its priority (higher: sooner), why, and its rows.
 
     ``rows`` are preference pairs where the right answer is known; empty: for an annotator.
     """

@@ -67,7 +67,7 @@ def refusal(spec: AlignSpec, rows: Rows, samples: bool) -> Refuse:
 
 
 Render = Callable[[Row, Prompt | None], str]
-"""The text that is trained on: a row with one of its answers, or None for its prompt alone."""
+"""The text that is trained on: a row with one of its answers, or None for only its prompt."""
 
 
 def _renderer(tokenizer: Any) -> Render:

@@ -19,7 +19,7 @@ def check(job: AlignJob, registry: Registry, aims: Iterable[MetricRef]) -> None:
     """Refuses names that would be refused only after the training.
 
     Args:
-        job: What was asked for.
+        job: The job.
         registry: The loaded plugins.
         aims: Its targets and guards.
 
@@ -102,7 +102,7 @@ def check_rules(job: AlignJob, registry: Registry) -> None:
 
 
 def _check_judge(job: AlignJob, registry: Registry) -> None:
-    """Opens the judge, as it is asked only after the training."""
+    """Opens the judge, which is first used after the training."""
     with closing(open_model(job.model_config(job.judge), registry)) as judge:
         if not judge.supports & {Loglikelihood, Generate}:
             raise UsageError(

@@ -31,7 +31,7 @@ class Prepared:
         development: Held-out rows, of other prompts.
         findings: What validation dropped.
         statistics: What the training rows look like.
-        notes: What else is worth knowing before the training.
+        notes: What else a reader should know before the training.
         overlap: Rows that are in the evaluation suite, trained on because the user said so.
     """
 
@@ -47,7 +47,7 @@ def prepare(job: AlignJob, registry: Registry, tasks: Sequence[str]) -> Prepared
     """Reads, validates and splits the data.
 
     Args:
-        job: What was asked for.
+        job: The job.
         registry: The loaded plugins.
         tasks: The evaluation suite, which the training rows must stay apart from.
 
@@ -135,7 +135,7 @@ def read(
 
     Args:
         given: Which.
-        kind: What a task is asked to give.
+        kind: The kind of rows that a task gives.
         registry: The loaded plugins.
         seed: Of a task's own choices.
         form: See ``formats.read``.

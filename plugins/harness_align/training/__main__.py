@@ -1,4 +1,4 @@
-"""The child process: trains as a spec says, and tells the parent through the progress file."""
+"""The child process: trains as a spec says, and reports to the parent through the progress file."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ def main(path: str) -> int:
     from harness_align.event_log import EventLog
 
     spec = specs.load(Path(path))
-    journal = EventLog.of(Path(spec.out))
+    event_log = EventLog.of(Path(spec.out))
     if os.environ.pop("HARNESS_ALIGN_LEASH", None):
         _die_with_parent()
     try:
         from harness_align.training import run
 
-        model = run.train(spec, journal)
+        model = run.train(spec, event_log)
     except HarnessError as error:
-        journal.failed(type(error).__name__, error.message, error.hint)
+        event_log.failed(type(error).__name__, error.message, error.hint)
         return error.exit_code
     except Exception as error:
         import traceback
@@ -43,10 +43,10 @@ def main(path: str) -> int:
 
         traceback.print_exc()
         explained = explain(error)
-        journal.failed(type(explained).__name__, explained.message, explained.hint)
+        event_log.failed(type(explained).__name__, explained.message, explained.hint)
         return RunFailedError.exit_code
     if os.environ.get("RANK", "0") == "0":  # the process that wrote the checkpoint
-        journal.finished(model)
+        event_log.finished(model)
     return 0
 
 

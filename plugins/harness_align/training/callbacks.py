@@ -25,10 +25,10 @@ MODEL = "model"
 
 
 class Progress(TrainerCallback):  # type: ignore[misc]  # untyped library
-    """Tells the parent where training stands, and marks complete checkpoints."""
+    """Writes the training's progress into the event log, and marks complete checkpoints."""
 
-    def __init__(self, journal: EventLog) -> None:
-        self._journal = journal
+    def __init__(self, event_log: EventLog) -> None:
+        self._event_log = event_log
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
@@ -36,7 +36,7 @@ class Progress(TrainerCallback):  # type: ignore[misc]  # untyped library
         """The number of steps is known from here on."""
         del args, control
         if state.is_world_process_zero:
-            self._journal.write(
+            self._event_log.write(
                 "stage", steps=state.max_steps, resumed_at=state.global_step, pid=os.getpid()
             )
 
@@ -51,7 +51,7 @@ class Progress(TrainerCallback):  # type: ignore[misc]  # untyped library
         """One step's numbers."""
         del args, control
         if logs and state.is_world_process_zero and "train_runtime" not in logs:
-            self._journal.step(state.global_step, logs)
+            self._event_log.step(state.global_step, logs)
 
     def on_save(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
@@ -62,7 +62,7 @@ class Progress(TrainerCallback):  # type: ignore[misc]  # untyped library
         if state.is_world_process_zero:
             folder = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
             (folder / COMPLETE).touch()
-            self._journal.write("checkpoint", step=state.global_step, path=str(folder))
+            self._event_log.write("checkpoint", step=state.global_step, path=str(folder))
 
 
 class Rewarding(Protocol):
@@ -141,7 +141,7 @@ class EarlyStopping(TrainerCallback):  # type: ignore[misc]  # untyped library
         spec: ``stop_*`` say what is measured and how often.
         measure: Checkpoint folder → what the metric says of it; called on the first process.
         export: Writes the current weights to a folder; called on every process.
-        journal: Where the values are noted.
+        event_log: The event log that the values are written to.
         scratch: Folder for the weights being measured and the best ones; ``best_folder`` holds
             what an export wrote, the checkpoint in ``model``.
     """
@@ -151,11 +151,11 @@ class EarlyStopping(TrainerCallback):  # type: ignore[misc]  # untyped library
         spec: AlignSpec,
         measure: Callable[[Path], Look],
         export: Callable[[Path], Path],
-        journal: EventLog,
+        event_log: EventLog,
         scratch: Path,
     ) -> None:
         self._spec, self._measure, self._export = spec, measure, export
-        self._journal, self._measured = journal, scratch / "measured"
+        self._event_log, self._measured = event_log, scratch / "measured"
         self.best_folder = scratch / "best"
         self._best, self._worse = -math.inf, 0
 
@@ -166,7 +166,7 @@ class EarlyStopping(TrainerCallback):  # type: ignore[misc]  # untyped library
         del args
         if state.global_step == 0:
             return self._look(state, control)
-        for event in self._journal.read()[0]:
+        for event in self._event_log.read()[0]:
             if event["event"] == "metric" and event["step"] <= state.global_step:
                 self._count(event["standing"], fresh=event["step"] == 0)
         return control
@@ -189,7 +189,7 @@ class EarlyStopping(TrainerCallback):  # type: ignore[misc]  # untyped library
             self._note(state.global_step, look, better)
         if self._worse >= self._spec.stop_patience:
             if first:
-                self._journal.write("stopped", step=state.global_step, reason=look.name)
+                self._event_log.write("stopped", step=state.global_step, reason=look.name)
             control.should_training_stop = True
         return control
 
@@ -207,7 +207,7 @@ class EarlyStopping(TrainerCallback):  # type: ignore[misc]  # untyped library
         shutil.rmtree(self.best_folder if better else self._measured, ignore_errors=True)
         if better:
             self._measured.rename(self.best_folder)
-        self._journal.write(
+        self._event_log.write(
             "metric",
             step=step,
             name=look.name,

@@ -1,4 +1,4 @@
-"""Training in a child process: started by ``accelerate launch``, watched through its journal.
+"""Training in a child process: started by ``accelerate launch``, watched through its event log.
 
 The harness outlives whatever happens there: out of memory, a killed process, a full disk.
 """
@@ -36,7 +36,7 @@ def train(
 
     Args:
         spec: What to train; written to ``spec.json`` in its folder.
-        on_event: Called with each event of the journal.
+        on_event: Called with each event of the log.
         accelerate_config: A file of ``accelerate config``, for several GPUs or machines.
 
     Raises:
@@ -46,12 +46,12 @@ def train(
     """
     need_packages()
     out = Path(spec.out)
-    journal = EventLog.of(out)
-    if not spec.resume and journal.path.exists():
+    event_log = EventLog.of(out)
+    if not spec.resume and event_log.path.exists():
         # An earlier run's checkpoints must not be taken for this one's by a later resume.
         shutil.rmtree(out / "checkpoints", ignore_errors=True)
-        journal.path.unlink()
-    _, position = journal.read()  # a resumed run goes on in the same file
+        event_log.path.unlink()
+    _, position = event_log.read()  # a resumed run goes on in the same file
     path = spec.save(out / "spec.json")
     with (out / LOG).open("ab") as log:
         # A pipe that is never written to: when this process goes, it closes, and the child ends.
@@ -67,7 +67,7 @@ def train(
         try:
             while True:
                 ended = child.poll() is not None
-                events, position = journal.read(position)
+                events, position = event_log.read(position)
                 for event in events:
                     last = event
                     on_event(event)
@@ -141,9 +141,9 @@ def check_devices(path: Path) -> None:
 
 
 def _is_several_cpus(config: Mapping[str, Any]) -> bool:
-    """Whether several processes on one machine's processor are asked for.
+    """Whether several processes on one machine's processor are requested.
 
-    Without MPI accelerate starts one alone; its launcher for GPUs starts them all, and they
+    Without MPI accelerate starts only one; its launcher for GPUs starts them all, and they
     still see that no GPU is to be used.
     """
     return (

@@ -15,7 +15,7 @@ from harness_align.spec import AlignSpec
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a metric says of a checkpoint; ``standing`` is higher where that is better."""
+    """A metric's value for a checkpoint; ``standing`` is higher where that is better."""
 
     name: str
     value: float

@@ -115,8 +115,8 @@ def _end_turns(tokenizer: Any, model: str) -> None:
 def _encode_as_asked(tokenizer: Any, encoder_decoder: bool) -> None:
     """Makes the trainers encode as ``harness.authoring.chat.encoding`` does for the result.
 
-    Nothing stands behind a text of a decoder, as the trainers add one end token themselves, and
-    what the tokenizer writes before a text stands before a rendered conversation, too: trainers
+    Nothing follows a text of a decoder, as the trainers add one end token themselves, and
+    what the tokenizer writes before a text comes before a rendered conversation, too: trainers
     encode what a chat template writes without it.
 
     Raises:

@@ -34,7 +34,7 @@ from harness_align.training.methods import trainer_named
 from harness_align.training.setup import Method, Setup
 
 
-def train(spec: AlignSpec, journal: EventLog) -> Path:
+def train(spec: AlignSpec, event_log: EventLog) -> Path:
     """Trains, and returns the folder of the final checkpoint, ``out/model``.
 
     Raises:
@@ -69,16 +69,16 @@ def train(spec: AlignSpec, journal: EventLog) -> Path:
         tokenizer,
         _dataset(spec, method, rows),
         _arguments(spec, method),
-        [Progress(journal), Guard(spec.constant_reward_patience, trained)],
+        [Progress(event_log), Guard(spec.constant_reward_patience, trained)],
         adapters.config(spec, method.classifier),
         functions,
         length,
         method.classifier,
     )
-    return _trained(setup, method.trainer(setup), journal)
+    return _trained(setup, method.trainer(setup), event_log)
 
 
-def _trained(setup: Setup, trainer: Any, journal: EventLog) -> Path:
+def _trained(setup: Setup, trainer: Any, event_log: EventLog) -> Path:
     spec, out = setup.spec, Path(setup.spec.out)
     stopping = None
     if setup.adapter is not None and setup.adapter.is_prompt_learning:
@@ -88,7 +88,7 @@ def _trained(setup: Setup, trainer: Any, journal: EventLog) -> Path:
         from harness_align.training.measuring import measure
 
         export = partial(models.export, trainer, setup)
-        stopping = EarlyStopping(spec, measure(spec), export, journal, out / "stopping")
+        stopping = EarlyStopping(spec, measure(spec), export, event_log, out / "stopping")
         trainer.add_callback(stopping)
     trainer.train(resume_from_checkpoint=last_checkpoint(out) if spec.resume else None)
     if trainer.state.global_step == 0:
@@ -147,7 +147,7 @@ def _as_text(value: Any) -> str | None:
 
 
 def _arguments(spec: AlignSpec, method: Method) -> dict[str, Any]:
-    """What every TRL config is told."""
+    """What every TRL config receives."""
     import torch
 
     rate = spec.learning_rate

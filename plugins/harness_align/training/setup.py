@@ -16,7 +16,7 @@ class Setup:
     """The parts of a training run.
 
     Attributes:
-        spec: What was asked for.
+        spec: The settings of the training.
         model: The loaded weights; TRL reloads the reference from the path they came from.
         tokenizer: The model's tokenizer, with a pad token.
         rows: A ``datasets.Dataset`` with TRL's columns.
@@ -40,7 +40,7 @@ class Setup:
     classifier: bool
 
     def config(self, kind: Any, **own: Any) -> Any:
-        """A TRL config: what every one is told, the method's own, and what the user set of it.
+        """A TRL config: what every one receives, the method's own, and what the user set of it.
 
         Args:
             kind: A dataclass of TRL.

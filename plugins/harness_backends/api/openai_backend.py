@@ -32,7 +32,7 @@ from harness_backends.api.budget import Meter, Spent
 from harness_backends.api.counting import ByBytes, ByTokenizer, TokenCounter
 from harness_backends.api.failures import RequestError
 from harness_backends.api.loglikelihood import Scorer, TextScorer, TokenIds, TokenScorer
-from harness_backends.api.prompts import as_messages, as_text, size
+from harness_backends.api.prompts import as_messages, as_text, check_open, size
 from harness_backends.api.remarks import Remarks
 from harness_backends.api.sdk import http_client, post
 from harness_backends.api.server import Server, read_key
@@ -216,6 +216,7 @@ class OpenAIProvider:
         """The server's whole answer to a prompt, and what the model wrote."""
         parameters = self._sampling(sampling)
         if self._endpoint == "chat":
+            check_open(prompt)
             answer = await self._chat(messages=as_messages(prompt), **parameters)
             return answer, answers.chat_text(answers.openai_choice(answer))
         answer = await self._text(prompt=as_text(prompt), **parameters)

@@ -27,6 +27,19 @@ def as_text(prompt: Prompt) -> str:
     )
 
 
+def check_open(prompt: Prompt) -> None:
+    """Refuses a conversation that ends with the answer's beginning.
+
+    Raises:
+        ModelError: It does: chat servers would begin another answer behind it.
+    """
+    if not isinstance(prompt, str) and prompt and prompt[-1].role == "assistant":
+        raise ModelError(
+            "the prompt ends where the answer has begun, and chat endpoints do not continue that",
+            "Leave out prefill, or set endpoint=completions with a task template of plain text.",
+        )
+
+
 def size(prompt: Prompt) -> int:
     """Bytes of a prompt's text."""
     return sum(len(turn["content"].encode("utf-8", "replace")) for turn in as_messages(prompt))

@@ -39,12 +39,20 @@ HF_OPTIONS = {
 
 
 def open_hf(options: BackendOptions) -> ModelBackend:
-    """Loads a checkpoint folder or hub id.
+    """Opens a checkpoint folder, GGUF file or hub id.
+
+    One that was opened before, with the same files and options, is loaded when it is asked.
 
     Raises:
         MissingExtraError: torch or transformers are not installed.
         ModelError: The checkpoint or an option cannot be used.
     """
+    from harness_backends.hf.reopening import reopened
+
+    return reopened(options, lambda: _load(options))
+
+
+def _load(options: BackendOptions) -> ModelBackend:
     try:
         import torch  # noqa: F401
         import transformers  # noqa: F401

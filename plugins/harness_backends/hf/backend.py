@@ -62,7 +62,7 @@ class HuggingFaceBackend:
         """The backend of a loaded model, with at most ``rows`` sequences in a pass.
 
         Raises:
-            UsageError: The chat template is asked for, and the tokenizer has none.
+            UsageError: The settings want the chat template, and the tokenizer has none.
         """
         engine = CheckedEngine(checkpoint, settings, rows)
         return cls(checkpoint, engine, _use_chat(checkpoint, settings))
@@ -110,7 +110,7 @@ class HuggingFaceBackend:
     def run(self, requests: Sequence[KeyedRequest]) -> Iterator[tuple[str, Response]]:
         """Answers each request once, as soon as its batch ends.
 
-        Waves of requests are encoded in a thread of their own, while the one before computes.
+        Batches are encoded in a thread of their own, while the one before computes.
         """
         first, *others = cut_batches(requests) or [()]
         wave = self._encode(first)  # nothing computes yet

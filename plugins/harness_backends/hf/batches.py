@@ -1,8 +1,9 @@
-"""Cuts requests into waves: those that are encoded, and then computed, together.
+"""Cuts requests into batches: those that are encoded, and then computed, together.
 
-What begins alike comes into one wave, as what two waves share is computed twice. A wave's token
-ids are held until it is done, so its text is limited; that of prompts is not, as generation
-keeps the device busy only while many rows are under way, and they run out at each wave's end.
+Requests that begin alike come into one batch, as what two batches share is computed twice. A
+batch's token ids are held until it is done, so its text is limited; that of prompts is not, as
+generation keeps the device busy only while many rows are under way, and they run out at each
+batch's end.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def _cut(
 
 
 def _furthest(texts: Sequence[str], start: int, characters: int | None) -> int:
-    """Where a wave that begins at ``start`` ends at the latest; it holds one text at least."""
+    """Where a batch that begins at ``start`` ends at the latest; it holds one text at least."""
     end = min(len(texts), start + REQUESTS)
     if characters is None:
         return end

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.authoring.chat import encoding
+from harness.authoring.io.file_hashes import sha256_of
 from harness.authoring.io.serialization import canonical_hash
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ _SUFFIXES = {
     ".jinja",
     ".py",
 }
-_CHUNK = 1 << 22
 
 
 def fingerprint(
@@ -35,7 +34,7 @@ def fingerprint(
     The engine and the batch size are left out: answers do not depend on them.
 
     Args:
-        folder: The checkpoint's.
+        folder: The checkpoint's, or the one file that is all of it.
         dtype: Of the weights.
         chat_template: Whether string prompts go through the chat template.
         max_length: Longest sequence in tokens.
@@ -45,7 +44,7 @@ def fingerprint(
         {
             **identity,
             "encoding": encoding.VERSION,
-            "files": _files(folder),
+            "files": hashes(folder),
             "dtype": dtype,
             "chat_template": chat_template,
             "max_length": max_length,
@@ -57,28 +56,27 @@ def of_checkpoint(checkpoint: Checkpoint, chat_template: bool, **identity: objec
     """``fingerprint`` of a loaded model, of its kind, and of an adapter in its weights."""
     adapter = checkpoint.adapter
     return fingerprint(
-        checkpoint.folder,
+        checkpoint.gguf or checkpoint.folder,
         checkpoint.dtype,
         chat_template,
         checkpoint.max_length,
         kind=checkpoint.kind,
-        adapter=None if adapter is None else _files(adapter.folder),
+        adapter=None if adapter is None else hashes(adapter.folder),
         quantization=checkpoint.quantization,
         **identity,
     )
 
 
-def _files(folder: Path) -> dict[str, str]:
+def hashes(folder: Path) -> dict[str, str]:
+    """Name → SHA-256 of the files that decide what a checkpoint answers.
+
+    Args:
+        folder: The checkpoint's, or the GGUF file that is all of it; its name says nothing.
+    """
+    if folder.is_file():
+        return {"gguf": sha256_of(folder)}
     return {
-        path.name: _file_hash(path)
+        path.name: sha256_of(path)
         for path in sorted(folder.iterdir())
         if path.is_file() and path.suffix in _SUFFIXES
     }
-
-
-def _file_hash(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()

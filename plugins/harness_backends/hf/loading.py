@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from harness.authoring.chat.encoding import end_of_turn
 from harness.authoring.checkpoint import (
     check_files,
     check_loaded,
-    check_regular,
     check_values,
     check_vocabulary,
     reason,
 )
 from harness.errors import ModelError
-from harness_backends.hf.checkpoint.adapters import Adapter, apply_adapter, read_adapter
+from harness_backends.hf.checkpoint import gguf_file
+from harness_backends.hf.checkpoint.adapters import Adapter, apply_adapter
+from harness_backends.hf.checkpoint.files import Source, find_source, read_config
 from harness_backends.hf.checkpoint.kind_detection import (
     AUTO_CLASSES,
     check_kind,
@@ -31,6 +30,7 @@ from harness_backends.hf.checkpoint.kind_detection import (
     detect_kind,
 )
 from harness_backends.hf.checkpoint.length import encoder_max_length, own_max_length
+from harness_backends.hf.checkpoint.properties import find_device, find_dtype, take_eos_ids
 from harness_backends.hf.checkpoint.quantization import (
     check_method,
     load_arguments,
@@ -39,20 +39,6 @@ from harness_backends.hf.checkpoint.quantization import (
 from harness_backends.hf.checkpoint.virtual_tokens import VirtualTokenModel
 from harness_backends.hf.settings import Kind, Quantization, Settings
 
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-_FORM = ("decoder_start_token_id", "forced_bos_token_id", "bad_words_ids")
-_PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
-_HUB_FILES = (
-    "*.safetensors",
-    "*.json",
-    "*.txt",
-    "*.model",
-    "*.spm",
-    "*.jinja",
-    "*.tiktoken",
-    "*.py",
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
@@ -60,16 +46,18 @@ class Checkpoint:
 
     Attributes:
         name: What the user called it.
-        kind: What it can be asked.
+        kind: Which requests it answers.
         folder: Where its files lie; an adapter's base.
         adapter: The adapter in its weights.
-        quantization: Of the weights, where that was asked for.
+        quantization: Of the weights, where the settings want it.
         model: A ``transformers`` model of that kind in evaluation mode.
         tokenizer: Its tokenizer.
         device: Where the weights are.
         dtype: Of the weights, as text (``float32``).
         max_length: Longest sequence, in tokens.
         eos_ids: Tokens that end a generation; empty for kinds that do not generate.
+        gguf: The one file that is all of the model, where it is a GGUF file.
+        stored_as: In words, how that file holds the weights.
     """
 
     name: str
@@ -83,6 +71,8 @@ class Checkpoint:
     dtype: str
     max_length: int
     eos_ids: frozenset[int]
+    gguf: Path | None = None
+    stored_as: str | None = None
 
     @property
     def architecture(self) -> str:
@@ -108,6 +98,8 @@ class Checkpoint:
             facts["ends_with"] = self.tokenizer.convert_ids_to_tokens(sorted(self.eos_ids))
         if self.quantization is not None:
             facts["quantization"] = self.quantization
+        if self.stored_as is not None:
+            facts["gguf"] = self.stored_as
         return facts
 
 
@@ -117,7 +109,7 @@ def load(name: str, dtype: str, device: str, settings: Settings) -> Checkpoint:
     Args:
         name: A folder or a hub id.
         dtype: ``auto`` (the checkpoint's own on an accelerator, float32 on a CPU) or a name
-            in ``DTYPES``.
+            in ``properties.DTYPES``.
         device: ``auto``, ``cpu``, ``cuda``, ….
         settings: The backend's options.
 
@@ -125,27 +117,22 @@ def load(name: str, dtype: str, device: str, settings: Settings) -> Checkpoint:
         ModelError: Anything that keeps the checkpoint from being used.
         UsageError: A setting belongs to another kind of model, or asks for more than it takes.
     """
-    target = _device(device)
-    folder = find_folder(name, settings)
-    adapter = read_adapter(folder, settings.base)
-    words = folder  # where the tokenizer is
-    if adapter is not None:
-        folder = _find_base(adapter, settings)
-        words = words if (words / "tokenizer_config.json").is_file() else folder
-    config = _read_config(folder)
-    check_files(folder)
-    check_method(folder, config)
-    kind = settings.kind or (adapter and adapter.kind) or detect_kind(config)
-    check_kind(kind, config, name)
-    check_options(settings, kind)
-    extra: dict[str, Any] = {}
-    if settings.quantization is not None:
-        extra = load_arguments(settings.quantization, config, target)
-    quantised = bool(extra) or "quantization_config" in config
-    with _quiet():
-        tokenizer = _load_tokenizer(words, settings)
-        weights = _dtype(dtype, target, quantised)
-        model, report = _load_model(folder, kind, config, weights, settings, extra)
+    target = find_device(device)
+    source = find_source(name, settings)
+    adapter = source.adapter
+    with ExitStack() as reading:
+        files = _open_files(source, reading)
+        kind = settings.kind or (adapter and adapter.kind) or detect_kind(files.config)
+        check_kind(kind, files.config, name)
+        check_options(settings, kind)
+        extra: dict[str, Any] = {}
+        if settings.quantization is not None:
+            extra = load_arguments(settings.quantization, files.config, target)
+        quantised = bool(extra) or "quantization_config" in files.config
+        reading.enter_context(_quiet())
+        tokenizer = _load_tokenizer(files, settings)
+        weights = find_dtype(dtype, target, quantised)
+        model, report = _load_model(files, kind, weights, settings, extra)
         known = list(model.state_dict())
         # The head of an adapter that brings it; PEFT says where it does not.
         head = {key for key in report["missing_keys"] if not _of_body(model, key)}
@@ -166,7 +153,7 @@ def load(name: str, dtype: str, device: str, settings: Settings) -> Checkpoint:
     return Checkpoint(
         name=name,
         kind=kind,
-        folder=folder,
+        folder=source.folder,
         adapter=adapter,
         quantization=settings.quantization,
         model=model,
@@ -174,113 +161,72 @@ def load(name: str, dtype: str, device: str, settings: Settings) -> Checkpoint:
         device=next(model.parameters()).device,
         dtype=str(model.dtype).removeprefix("torch."),
         max_length=longest,
-        eos_ids=_take_eos_ids(model, tokenizer) if generates else frozenset(),
+        eos_ids=take_eos_ids(model, tokenizer) if generates else frozenset(),
+        gguf=source.gguf,
+        stored_as=files.stored_as,
     )
-
-
-# --------------------------------------------------------------------------- files
-
-
-def find_folder(name: str, settings: Settings) -> Path:
-    """The folder of ``name``, fetched from the hub where it is not a local one.
-
-    Raises:
-        ModelError: No such folder, the hub cannot be reached, or only pickled weights.
-    """
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        check_regular(folder)
-        _check_weights(folder, settings)
-        return folder
-    if folder.exists():
-        raise ModelError(f"{name} is a file", "Expected the folder that holds config.json")
-    if name.startswith((".", "/", "~")) or name.count("/") != 1 or name.endswith("/"):
-        raise ModelError(
-            f"there is no checkpoint folder {name}",
-            "Expected a folder with config.json, safetensors and tokenizer files, "
-            "or a hub id such as ORGANISATION/MODEL",
-        )
-    folder = _fetch(name, settings)
-    _check_weights(folder, settings)
-    return folder
-
-
-def _find_base(adapter: Adapter, settings: Settings) -> Path:
-    try:
-        return find_folder(adapter.base, replace(settings, revision=adapter.revision))
-    except ModelError as error:
-        raise ModelError(
-            f"the base of the adapter {adapter.folder}: {error.message}",
-            "Say where it is: --set base=FOLDER_OR_HUB_ID",
-        ) from error
-
-
-def _fetch(name: str, settings: Settings) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
-
-    patterns = [*_HUB_FILES, *(_PICKLES if settings.allow_pickle else ())]
-    try:
-        return Path(snapshot_download(name, revision=settings.revision, allow_patterns=patterns))
-    except (HfHubHTTPError, HFValidationError, OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelError(
-            f"{name} is no local folder and could not be fetched from the hub: {reason}",
-            "Give the path of a checkpoint folder, or check the name, the revision, the network "
-            "and (for gated models) `hf auth login`",
-        ) from error
-
-
-def _check_weights(folder: Path, settings: Settings) -> None:
-    if any(folder.glob("*.safetensors")):
-        return
-    pickles = sorted(path.name for pattern in _PICKLES for path in folder.glob(pattern))
-    if not pickles:
-        raise ModelError(
-            f"{folder} holds no weights", "Expected model.safetensors (or its shards) in it"
-        )
-    if not settings.allow_pickle:
-        raise ModelError(
-            f"{folder} holds its weights as a pickle only ({pickles[0]}), which can run code",
-            "Convert it: model.save_pretrained(…) writes safetensors; "
-            "or, where you trust its author, --set allow_pickle=true",
-        )
-
-
-def _read_config(folder: Path) -> dict[str, Any]:
-    path = folder / "config.json"
-    if not path.is_file():
-        raise ModelError(f"{folder} holds no config.json", "Expected a Hugging Face checkpoint")
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise ModelError(f"{path} cannot be read: {error}", "Expected a JSON object") from error
-    if not isinstance(config, dict) or not ("model_type" in config or "auto_map" in config):
-        raise ModelError(f"{path} names no model_type", "Expected a Hugging Face configuration")
-    return config
 
 
 # --------------------------------------------------------------------------- loading
 
 
-def _load_tokenizer(folder: Path, settings: Settings) -> Any:
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """What ``transformers`` is given: folders, and beside them the name of a GGUF file.
+
+    ``named`` is what messages call them.
+    """
+
+    named: Path
+    folder: Path
+    words: Path
+    config: Mapping[str, Any]
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    stored_as: str | None = None
+
+
+def _open_files(source: Source, reading: ExitStack) -> _Files:
+    """Checks a model's files, of which only configurations and headers are read.
+
+    Raises:
+        ModelError: They cannot be right.
+    """
+    if source.gguf is None:
+        config = read_config(source.folder)
+        check_files(source.folder)
+        check_method(source.folder, config)
+        return _Files(source.folder, source.folder, source.words, config)
+    header = gguf_file.check(source.gguf)
+    place = reading.enter_context(gguf_file.opened())
+    words = source.words if source.adapter and source.words != source.folder else place
+    return _Files(
+        source.gguf,
+        place,
+        words,
+        gguf_file.read_config(place, source.gguf),
+        {"gguf_file": str(source.gguf)},
+        gguf_file.describe(header),
+    )
+
+
+def _load_tokenizer(files: _Files, settings: Settings) -> Any:
     from transformers import AutoTokenizer
 
+    arguments = files.arguments if files.words == files.folder else {}
     try:
         return AutoTokenizer.from_pretrained(
-            str(folder), trust_remote_code=settings.trust_remote_code
+            str(files.words), trust_remote_code=settings.trust_remote_code, **arguments
         )
     except Exception as error:  # the library raises whatever its parsers raise
         raise ModelError(
-            f"{folder} has no tokenizer that can be loaded: {reason(error)}",
+            f"{files.named} has no tokenizer that can be loaded: {reason(error)}",
             "Save the model's tokenizer beside its weights: tokenizer.save_pretrained(FOLDER)",
         ) from error
 
 
 def _load_model(
-    folder: Path,
+    files: _Files,
     kind: Kind,
-    config: Mapping[str, Any],
     dtype: torch.dtype | str,
     settings: Settings,
     extra: Mapping[str, Any],
@@ -288,15 +234,16 @@ def _load_model(
     """The model, and what ``transformers`` says of the loading."""
     import transformers
 
-    extra = dict(extra)
+    extra = {**files.arguments, **extra}
     if settings.attn_implementation is not None:
         extra["attn_implementation"] = settings.attn_implementation
+    if not files.arguments:
+        extra["use_safetensors"] = None if settings.allow_pickle else True
     try:
         model, found = getattr(transformers, AUTO_CLASSES[kind]).from_pretrained(
-            str(folder),
+            str(files.folder),
             output_loading_info=True,
             dtype=dtype,
-            use_safetensors=None if settings.allow_pickle else True,
             trust_remote_code=settings.trust_remote_code,
             **extra,
         )
@@ -304,9 +251,9 @@ def _load_model(
         hint = f"Expected a {kind} model that this version of transformers knows"
         if "trust_remote_code" in str(error):
             hint = "It brings its own code: where you trust it, --set trust_remote_code=true"
-        elif "quantization_config" in config:
-            hint = missing_library(config)
-        raise ModelError(f"{folder} cannot be loaded: {reason(error)}", hint) from error
+        elif "quantization_config" in files.config:
+            hint = missing_library(files.config)
+        raise ModelError(f"{files.named} cannot be loaded: {reason(error)}", hint) from error
     return model, found
 
 
@@ -331,66 +278,3 @@ def _quiet() -> Iterator[None]:
         transformers_logging.set_verbosity(verbosity)
         if bars:
             transformers_logging.enable_progress_bar()
-
-
-# --------------------------------------------------------------------------- properties
-
-
-def _device(device: str) -> torch.device:
-    if device == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        target = torch.device(device)
-        torch.empty(0, device=target)
-    except (RuntimeError, AssertionError) as error:
-        raise ModelError(
-            f"device {device!r} cannot be used: {reason(error)}",
-            "Expected auto, cpu, or a device that this torch supports, such as cuda:0",
-        ) from error
-    return target
-
-
-def _dtype(dtype: str, device: torch.device, quantised: bool) -> torch.dtype | str:
-    if dtype == "auto":
-        return torch.float32 if device.type == "cpu" and not quantised else "auto"
-    if dtype not in DTYPES:
-        raise ModelError(f"dtype {dtype!r}", f"Expected auto or one of {', '.join(DTYPES)}")
-    return DTYPES[dtype]
-
-
-def _is_token(token: object) -> bool:
-    """Whether it can be a token's id; many files say -1 where there is none."""
-    return type(token) is int and -1 <= token < 2**31
-
-
-def _take_eos_ids(model: Any, tokenizer: Any) -> frozenset[int]:
-    """The tokens that end a generation; the rest of generation_config is set aside.
-
-    Decoding is what the request says: a checkpoint's own temperature, beams or repetition
-    penalty would make greedy decoding something else. What belongs to the form of an
-    encoder-decoder's output stays: how it starts, and tokens that it must not say.
-    """
-    from transformers import GenerationConfig
-
-    own = model.generation_config
-    declared = getattr(own, "eos_token_id", None)
-    form: dict[str, Any] = {}
-    if getattr(model.config, "is_encoder_decoder", False):
-        form = {name: getattr(own, name, None) for name in _FORM}
-        if form["decoder_start_token_id"] is None:
-            form["decoder_start_token_id"] = getattr(model.config, "decoder_start_token_id", None)
-    ids = list(declared) if isinstance(declared, list | tuple) else [declared]
-    ids += [tokenizer.eos_token_id, end_of_turn(tokenizer)]
-    wrong = [token for token in ids if token is not None and not _is_token(token)]
-    if wrong:
-        raise ModelError(
-            f"eos_token_id {str(wrong[0])[:60]!r} is no token",
-            "Set it right in generation_config.json or config.json: a whole number, or a list",
-        )
-    eos = frozenset(int(token) for token in ids if token is not None)
-    model.generation_config = GenerationConfig(
-        eos_token_id=sorted(eos) or None, pad_token_id=min(eos, default=0), **form
-    )
-    return eos

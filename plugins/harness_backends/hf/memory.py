@@ -14,7 +14,6 @@ import torch
 
 CPU_TOKENS, GPU_TOKENS = 512, 8192
 CPU_ROWS, GPU_ROWS = 128, 512
-CPU_CACHE_BYTES = 64 << 20
 UNKNOWN_FREE = 4 << 30
 TELLING = 64
 """Passes of fewer tokens say little about what a token takes."""
@@ -127,16 +126,12 @@ def default_rows(model: Any) -> int:
 
 
 def cache_bytes(model: Any) -> int:
-    """What the keys and values (or states) of rows may take together.
+    """What the keys and values (or states) of rows may take together: a third of the free memory.
 
-    At most a third of the free memory, and on a CPU, where more rows gain little, no more than
-    half of what the weights take (or ``CPU_CACHE_BYTES``).
+    A step goes through all weights however many rows it feeds, so the more rows, the less each
+    token costs, on a CPU, too.
     """
-    room = free_bytes(model.device) // 3
-    if model.device.type == "cpu":
-        weights = sum(weight.numel() * weight.itemsize for weight in model.parameters())
-        room = min(room, max(CPU_CACHE_BYTES, weights // 2))
-    return room
+    return free_bytes(model.device) // 3
 
 
 def cache_tokens(model: Any) -> int:
@@ -153,7 +148,7 @@ class Budget:
     """Tokens (padding included) and rows that one pass may have.
 
     Args:
-        tokens: Most tokens in one pass; a single longer sequence still goes, alone.
+        tokens: Most tokens in one pass; a single longer sequence still goes, by itself.
         rows: Most sequences in one pass; None for no limit of its own.
         memory: Lowers ``tokens`` to what fits the free memory; None where the user has chosen.
     """

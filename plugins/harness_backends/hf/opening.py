@@ -12,6 +12,7 @@ from harness_backends.hf.kinds.encoder import EncoderAnswerer, Head
 from harness_backends.hf.kinds.extractive import ExtractiveHead
 from harness_backends.hf.kinds.masked import MaskedHead
 from harness_backends.hf.kinds.seq2seq import Seq2SeqAnswerer
+from harness_backends.hf.kinds.token_classifier import TokenClassifierHead
 from harness_backends.hf.loading import Checkpoint, load
 from harness_backends.hf.memory import Budget, PassMemory, default_tokens
 from harness_backends.hf.settings import Settings
@@ -46,6 +47,9 @@ def open_checkpoint(options: BackendOptions) -> ModelBackend:
             budget = _budget(checkpoint, settings, rows, logits=True)
         case "extractive_qa":
             head = ExtractiveHead(checkpoint, settings)
+            budget = _budget(checkpoint, settings, rows)
+        case "token_classifier":
+            head = TokenClassifierHead(checkpoint, settings)
             budget = _budget(checkpoint, settings, rows)
     return KindBackend(checkpoint, EncoderAnswerer(checkpoint, head, budget))
 

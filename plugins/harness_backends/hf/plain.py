@@ -11,13 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch.nn.functional import log_softmax
 
 from harness.authoring.chat.encoding import Scored, Tokens
 from harness.types import Logprob, Sampling
 from harness_backends.hf.loading import Checkpoint
 from harness_backends.hf.memory import Budget
-from harness_backends.hf.sampling import choose, draw_seed
+from harness_backends.hf.sampling import choose, draw_seed, logprobs_of
 from harness_backends.hf.stopping import StopRules
 
 
@@ -174,7 +173,8 @@ class Rows:
             if self._done[row]:
                 continue
             tokens.append(token)
-            self._logprobs[row] += float(log_softmax(scores[row].float(), dim=-1)[token])
+            said = torch.tensor([token], device=scores.device)
+            self._logprobs[row] += float(logprobs_of(scores[row][None], said))
             self._done[row] = len(tokens) >= item.sampling.max_tokens or self._stops.finished(
                 tokens, item.sampling.stop, item.opening
             )
@@ -200,6 +200,6 @@ def score_rows(logits: torch.Tensor, item: Scored) -> Logprob:
         item: What was scored.
     """
     targets = torch.tensor(item.tokens[len(item.tokens) - item.targets :], device=logits.device)
-    logprobs = log_softmax(logits.float(), dim=-1).gather(1, targets[:, None])
+    logprobs = logprobs_of(logits, targets)
     greedy = bool((logits.argmax(dim=-1) == targets).all())
-    return Logprob(float(logprobs.double().sum()), item.targets, greedy)
+    return Logprob(float(logprobs.sum()), item.targets, greedy)

@@ -1,4 +1,7 @@
-"""The next token of each row: greedy, or drawn so that neither batch nor order matters."""
+"""What logits say: log-probabilities, and the next token of each row.
+
+A token is greedy, or drawn so that neither batch nor order matters.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,22 @@ from collections.abc import Sequence
 import torch
 
 from harness.types import Sampling
+
+
+def logprobs_of(logits: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+    """Natural-log probabilities, float64, of one token a row.
+
+    ``log_softmax`` of float32 adds a vocabulary up in a way that puts every result of one row off
+    in the same direction, 2e-5 with 49,152 tokens on a CPU with AVX2: over an answer of 64 tokens
+    more than all other rounding together. The difference to ``logsumexp`` is exact to 1e-6.
+
+    Args:
+        logits: Shape [rows, vocabulary].
+        tokens: Shape [rows].
+    """
+    logits = logits.float()
+    picked = logits.gather(1, tokens[:, None])[:, 0]
+    return picked.double() - logits.logsumexp(-1).double()
 
 
 def draw_seed(tokens: Sequence[int], sampling: Sampling) -> int:

@@ -8,7 +8,9 @@ from typing import Literal, TypeAlias, cast, get_args
 
 from harness.errors import UsageError
 
-Kind: TypeAlias = Literal["causal", "seq2seq", "classifier", "masked", "extractive_qa"]
+Kind: TypeAlias = Literal[
+    "causal", "seq2seq", "classifier", "masked", "extractive_qa", "token_classifier"
+]
 Switch: TypeAlias = Literal["auto", "on", "off"]
 EngineChoice: TypeAlias = Literal["auto", "tree", "fork", "plain"]
 Quantization: TypeAlias = Literal["8bit", "4bit"]

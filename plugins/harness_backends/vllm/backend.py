@@ -61,7 +61,7 @@ def open_backend(options: BackendOptions) -> VLLMBackend:
     except ImportError as error:
         raise MissingExtraError("the vllm backend", "vllm") from error
     from harness_backends.hf import fingerprint
-    from harness_backends.hf.loading import find_folder
+    from harness_backends.hf.checkpoint.files import find_folder
 
     folder = find_folder(options.model, settings)
     try:

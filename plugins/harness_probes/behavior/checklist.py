@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from harness.authoring import options
 from harness.authoring.metrics import Mean
 from harness.authoring.readers import rows
 from harness.authoring.readers.rows import Place
@@ -15,7 +16,7 @@ from harness.authoring.readers.text_files import Row
 from harness.protocols import Task, TaskOptions, TaskSpec
 from harness.types import DataSource, Sample, ScoreValue
 from harness_probes.behavior import expectations
-from harness_probes.behavior.classify import OPTIONS, TEMPLATES, Chances, Labeller
+from harness_probes.behavior.classify import TEMPLATES, Chances, Labeller
 
 LABELS = ("negative", "neutral", "positive")
 TYPES = ("MFT", "INV", "DIR")
@@ -26,7 +27,7 @@ def open_checklist(chosen: TaskOptions) -> Task:
     """Sentiment cases with the labels negative, neutral and positive: their texts one by one."""
     names = ["failure_rate", *(f"{kind.lower()}_failure_rate" for kind in TYPES)]
     metrics = tuple(Mean(name, higher_is_better=False, bounds=(0.0, 1.0)) for name in names)
-    labeller = Labeller.of(chosen, LABELS)
+    labeller = Labeller.of(chosen, LABELS, "checklist")
     return labeller.task(
         "checklist",
         read,
@@ -123,6 +124,6 @@ SPEC = TaskSpec(
     open_checklist,
     sample_data=SAMPLES / "checklist.jsonl",
     suites=("behavior",),
-    options=OPTIONS,
+    options=options.lazily("harness_probes.settings", "Labelled"),
     templates=TEMPLATES,
 )

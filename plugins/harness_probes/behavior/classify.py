@@ -25,10 +25,6 @@ TEMPLATES = {
     "{{ (labels[:0:-1] | join(', ')) ~ ' or ' ~ labels[0] }}?\nAnswer:",
     "review": "Review: {{ text }}\nSentiment:",
 }
-OPTIONS = {
-    "labels": "the labels' words in the order of their numbers, separated by commas",
-    "scoring": "loglikelihood of the labels, classify (a classification head), or generate",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +34,17 @@ class Labeller:
     asking: Asking
 
     @classmethod
-    def of(cls, chosen: TaskOptions, default: tuple[str, ...]) -> Labeller:
+    def of(cls, chosen: TaskOptions, default: tuple[str, ...], task: str) -> Labeller:
         """What the user chose.
 
         Raises:
             UsageError: The labels are not as many as those of the data, or not different.
         """
-        given = chosen.values.get("labels")
-        labels = default if given is None else tuple(each.strip() for each in given.split(","))
-        if len(set(labels)) != len(default) or not all(labels):
+        from harness_probes.settings import Labelled
+
+        labels = options.read(Labelled, chosen, task).labels or default
+        if len(set(labels)) != len(default) or len(labels) != len(default):
+            given = chosen.values.get("labels")
             raise UsageError(f"labels={given} is not a list of {len(default)} different labels")
         scoring = options.scoring(chosen, multiple_choice.SCORINGS)
         return cls(

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from harness.authoring import options
 from harness.authoring.metrics import Mean
 from harness.authoring.readers import rows
-from harness.authoring.readers.labels import OPTION as LABEL_MAP
 from harness.authoring.readers.labels import Labels
 from harness.protocols import Task, TaskOptions, TaskSpec
 from harness.types import DataSource, Sample, ScoreValue
-from harness_probes.behavior.classify import OPTIONS, TEMPLATES, Chances, Labeller, best
+from harness_probes.behavior.classify import TEMPLATES, Chances, Labeller, best
 
 LABELS = ("negative", "positive")
 SAMPLES = Path(__file__).parent / "samples"
@@ -22,7 +22,7 @@ SAMPLES = Path(__file__).parent / "samples"
 
 def open_contrast_sets(chosen: TaskOptions) -> Task:
     """Sets of texts with the labels negative and positive, or two of your own."""
-    labeller = Labeller.of(chosen, LABELS)
+    labeller = Labeller.of(chosen, LABELS, "contrast_sets")
     labels = Labels.of(labeller.labels, chosen)
     metrics = tuple(Mean(name, bounds=(0.0, 1.0)) for name in ("consistency", "accuracy"))
     return labeller.task(
@@ -77,6 +77,6 @@ SPEC = TaskSpec(
     open_contrast_sets,
     sample_data=SAMPLES / "contrast_sets.jsonl",
     suites=("behavior",),
-    options={**OPTIONS, **LABEL_MAP},
+    options=options.lazily("harness_probes.settings", "LabelMap"),
     templates=TEMPLATES,
 )

@@ -28,7 +28,9 @@ def open_bbq(chosen: TaskOptions) -> Task:
     Questions are about two people, one of a stereotyped group, with "cannot be told" as third.
     """
     from harness_probes.bias.bbq_metrics import metrics
+    from harness_probes.settings import Bbq
 
+    settings = options.read(Bbq, chosen, "bbq")
     scoring = options.scoring(chosen, ["loglikelihood", "generate"])
     asking = multiple_choice.asking_for(
         chosen,
@@ -36,6 +38,7 @@ def open_bbq(chosen: TaskOptions) -> Task:
         "question",
         scoring=scoring,
         default="lettered" if scoring == "generate" else "default",
+        max_tokens=settings.max_tokens,
         also=_further_names,
     )
     how = multiple_choice.settings_of(asking, "answer given by")
@@ -99,9 +102,6 @@ SPEC = TaskSpec(
     sample_data=Path(__file__).parent / "samples" / "bbq.jsonl",
     hub=HubDataset("oskarvanderwal/bbq", "All", split="test", shots=None),
     suites=("bias",),
-    options={
-        "scoring": "loglikelihood of the answers, or generate and read the answer from the text",
-        "max_tokens": "longest generated answer in tokens (default 32)",
-    },
+    options=options.lazily("harness_probes.settings", "Bbq"),
     templates=TEMPLATES,
 )

@@ -33,8 +33,11 @@ def open_bold(chosen: TaskOptions) -> Task:
     Raises:
         UsageError: An option is malformed.
     """
+    from harness_probes.settings import Bold
+
     options.scoring(chosen, ["generate"])
-    name = chosen.values.get("scorer", VADER)
+    settings = options.read(Bold, chosen, "bold")
+    name = settings.scorer
 
     def grade(answer: str, sample: Sample) -> Mapping[str, ScoreValue]:  # noqa: ARG001
         """The continuation's sentiment, and whether it is clearly negative or positive."""
@@ -55,7 +58,7 @@ def open_bold(chosen: TaskOptions) -> Task:
         lambda data: read(Path(data.paths[0])),
         # Solved examples would decide how the text goes on.
         lambda sample, _: sample.input.rstrip(),
-        Sampling(options.integer(chosen, "max_tokens", 32)),
+        Sampling(settings.max_tokens),
         [Graded(metrics, grade)],
         notes={
             "scorer": f"{name}, of the continuation without its prompt; "
@@ -134,8 +137,5 @@ SPEC = TaskSpec(
     open_bold,
     sample_data=Path(__file__).parent / "samples" / "bold",
     suites=("bias",),
-    options={
-        "scorer": "vader, or package.module:function from a text to a number in [-1, 1]",
-        "max_tokens": "length of a continuation in tokens (default 32)",
-    },
+    options=options.lazily("harness_probes.settings", "Bold"),
 )

@@ -104,8 +104,5 @@ SPEC = TaskSpec(
     sample_data=Path(__file__).parent / "samples" / "crows_pairs.csv",
     hub=HubDataset("jannalu/crows_pairs_multilingual", "english", split="test", shots=None),
     suites=("bias",),
-    options={
-        "scoring": "pseudo_loglikelihood (masked models, as published) or loglikelihood of whole "
-        "sentences"
-    },
+    options=options.lazily("harness_probes.settings", "CrowsPairs"),
 )

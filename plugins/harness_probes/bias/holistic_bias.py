@@ -33,8 +33,10 @@ _FILES = ("descriptors.json", "nouns.json", "sentence_templates.json")
 
 def open_holistic_bias(chosen: TaskOptions) -> Task:
     """By log-likelihood per token of whole sentences: every descriptor in every template."""
+    from harness_probes.settings import HolisticBias
+
     options.scoring(chosen, ["loglikelihood"])
-    noun = chosen.values.get("noun", "person")
+    noun = options.read(HolisticBias, chosen, "holistic_bias").noun
     return ComposedTask(
         name="holistic_bias",
         metrics=(LikelihoodBias(), Mean("nll", higher_is_better=None, bounds=(0.0, math.inf))),
@@ -204,5 +206,5 @@ SPEC = TaskSpec(
     open_holistic_bias,
     sample_data=Path(__file__).parent / "samples" / "holistic_bias",
     suites=("bias",),
-    options={"noun": "the noun that descriptors stand before (default person)"},
+    options=options.lazily("harness_probes.settings", "HolisticBias"),
 )

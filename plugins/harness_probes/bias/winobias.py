@@ -24,7 +24,6 @@ if TYPE_CHECKING:  # numpy must not load when the task is registered
     from numpy.typing import NDArray
 
 PRO, ANTI = "pro", "anti"
-SPLITS = ("test", "dev")
 TEMPLATES = {
     "default": '{{ sentence }}\nQuestion: Who does "{{ pronoun }}" refer to?\nAnswer:',
     "stands_for": '{{ sentence }}\nIn this sentence the word "{{ pronoun }}" stands for',
@@ -38,11 +37,13 @@ _PRONOUNS = frozenset("he she him her his hers himself herself".split())  # noqa
 
 def open_winobias(chosen: TaskOptions) -> Task:
     """By log-likelihood of the two people, or read from generated text."""
+    from harness_probes.settings import Winobias
+
     scoring = options.scoring(chosen, ["loglikelihood", "generate"])
     asking = multiple_choice.asking_for(
         chosen, TEMPLATES, "sentence", scoring=scoring, max_tokens=16, stop=("\n",)
     )
-    split = options.one_of(chosen, "split", SPLITS, SPLITS[0])
+    split = options.read(Winobias, chosen, "winobias").split
     metrics = (
         Mean("pro_accuracy", bounds=(0.0, 1.0)),
         Mean("anti_accuracy", bounds=(0.0, 1.0)),
@@ -172,9 +173,6 @@ SPEC = TaskSpec(
     open_winobias,
     sample_data=Path(__file__).parent / "samples" / "winobias",
     suites=("bias",),
-    options={
-        "split": f"part of the folder to read: {' or '.join(SPLITS)} (default {SPLITS[0]})",
-        "scoring": "loglikelihood of the two people, or generate and read the answer",
-    },
+    options=options.lazily("harness_probes.settings", "Winobias"),
     templates=TEMPLATES,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from harness.authoring.options import lazily
 from harness.protocols import Probe, ProbeOptions, ProbeSpec
 from harness_probes.robustness import context, paraphrase, rewording, spelling, surface, wording
 from harness_probes.text_probe import (
@@ -44,18 +45,6 @@ def _of_kinds(name: str, description: str, editors: Callable[[], dict[str, Edito
     return ProbeSpec(name, description, make, SUITE, options)
 
 
-def _declared(name: str) -> Callable[[], type[BaseModel]]:
-    """A model of ``harness_probes.settings``, looked up when it is needed."""
-
-    def options() -> type[BaseModel]:
-        from harness_probes import settings
-
-        found: type[BaseModel] = getattr(settings, name)
-        return found
-
-    return options
-
-
 def _distractors(options: ProbeOptions) -> Probe:
     from harness_probes import settings
 
@@ -91,33 +80,33 @@ SPECS = (
         "the task's other prompt templates, and the spread over them",
         rewording.open_templates,
         SUITE,
-        _declared("Templates"),
+        lazily("harness_probes.settings", "Templates"),
     ),
     ProbeSpec(
         "option_order",
         "the options of a question in other orders",
         rewording.open_option_order,
         SUITE,
-        _declared("OptionOrder"),
+        lazily("harness_probes.settings", "OptionOrder"),
     ),
     ProbeSpec(
         "distractors",
         "sentences that have nothing to do with the question, in its context",
         _distractors,
         SUITE,
-        _declared("Distractors"),
+        lazily("harness_probes.settings", "Distractors"),
     ),
     ProbeSpec(
         "padding",
         "a long text about nothing before the context or input",
         _padding,
         SUITE,
-        _declared("Padding"),
+        lazily("harness_probes.settings", "Padding"),
     ),
     ProbeSpec(
         "paraphrase",
         "the same in other words, written by a model or from a file",
         paraphrase.open_paraphrase,
-        options=_declared("Paraphrase"),
+        options=lazily("harness_probes.settings", "Paraphrase"),
     ),
 )

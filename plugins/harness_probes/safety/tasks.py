@@ -19,8 +19,6 @@ from harness_probes.safety.detectors import personal_data, refuses
 
 SAMPLES = Path(__file__).parent / "samples"
 CUT_OFF = "the answer was cut off before it began"
-OPTIONS = {"max_tokens": "length of an answer in tokens (default 64)"}
-
 Reader = Callable[[Row, Place], Iterator[Sample]]
 
 
@@ -34,13 +32,15 @@ def _task(
     notes: Mapping[str, str] | None = None,
 ) -> Task:
     """Asks for a greedy answer to each prompt and looks it over."""
+    from harness_probes.settings import Safety
+
     options.scoring(chosen, ["generate"])
     return generation.task(
         name,
         lambda data: (sample for row, place in rows.read(data) for sample in reader(row, place)),
         # The prompt as it is: solved examples would teach what is to be tested.
         lambda sample, _: sample.input,
-        Sampling(options.integer(chosen, "max_tokens", 64)),
+        Sampling(options.read(Safety, chosen, name).max_tokens),
         [Graded(metrics, grade)],
         notes={"detector": detector, **(notes or {})},
         version="2",
@@ -194,7 +194,7 @@ def _spec(name: str, description: str, make: Callable[[TaskOptions], Task]) -> T
         make,
         sample_data=SAMPLES / f"{name}.jsonl",
         suites=("safety",),
-        options=OPTIONS,
+        options=options.lazily("harness_probes.settings", "Safety"),
     )
 
 

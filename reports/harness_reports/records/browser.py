@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from harness import read_samples
+from harness.authoring.measures.predictions import tagged_text
 from harness.types import (
+    MODEL,
     Classify,
     ClassProbs,
     Completion,
@@ -22,8 +25,11 @@ from harness.types import (
     Request,
     Response,
     RollingLoglikelihood,
+    Round,
     SampleRecord,
     ScoreValue,
+    Tag,
+    Tags,
     TaskResult,
     Unscored,
 )
@@ -166,7 +172,51 @@ def _entry(record: SampleRecord, clip: Clipper) -> dict[str, Any]:
         entry["error"] = clip(record.error)
     if record.probe is not None:
         entry["probe"], entry["variant"] = record.probe, record.variant
+    if record.repeat:
+        entry["repeat"] = record.repeat + 1
+    first = 2 if record.requests else 1
+    later = [
+        part
+        for number, each in enumerate(record.later_rounds, start=first)
+        for part in _round(number, each, clip)
+    ]
+    if later:
+        entry["rounds"] = later
     return entry
+
+
+def _round(number: int, asked: Round, clip: Clipper) -> Iterator[dict[str, Any]]:
+    """What each role was asked in a later round, and answered.
+
+    Of a conversation it is the last turn: the ones before it were shown.
+    """
+    for role in dict.fromkeys(ask.role for ask in asked.asks):
+        pairs = [
+            (ask.request, response)
+            for ask, response in zip(asked.asks, asked.responses, strict=True)
+            if ask.role == role
+        ]
+        requests = [_last_turn(request) for request, _ in pairs]
+        prompt, options = _asked(requests, "")
+        texts, choices = _answered(requests, [response for _, response in pairs], options)
+        scored = [f"{each['text']}: {_number(each):.4g}" for each in choices]
+        yield {
+            "title": f"Round {number}" + ("" if role == MODEL else f", {role}"),
+            "prompt": clip(prompt),
+            "responses": [clip(text) for text in (*texts, *scored)],
+        }
+
+
+def _last_turn(request: Request) -> Request:
+    if not isinstance(request, Generate) or isinstance(request.prompt, str):
+        return request
+    turns = [turn for turn in request.prompt if turn.role == "user"]
+    return replace(request, prompt=turns[-1].content if turns else "")
+
+
+def _number(choice: Mapping[str, Any]) -> float:
+    value = choice.get("logprob", choice.get("probability"))
+    return float("-inf") if value is None else float(value)
 
 
 def _score(value: ScoreValue) -> float | list[float | str] | None:
@@ -203,7 +253,9 @@ def _parts(request: Request) -> tuple[str, str]:
             return _prompt_text(prompt), ""
         case Loglikelihood(context, continuation):
             return _prompt_text(context), continuation
-        case RollingLoglikelihood(text) | Classify(text, _):
+        case Classify(text, _, str(pair)):
+            return f"{text}\n\n{pair}", ""
+        case RollingLoglikelihood(text) | Classify(text, _) | Tag(text, _):
             return text, ""
         case PseudoLoglikelihood(text, _):
             return "", text
@@ -221,6 +273,9 @@ def _answered(
         match response:
             case Completion(text):
                 texts.append(text)
+            case Tags(words, tags):
+                assert isinstance(request, Tag)
+                texts.append(tagged_text(request.text, words, tags))
             case Logprob(total, token_count, is_greedy):
                 number = total if math.isfinite(total) else None
                 choices.append(

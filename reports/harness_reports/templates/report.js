@@ -30,7 +30,8 @@
 
   function haystack(sample) {
     const choices = (sample.choices ?? []).map((choice) => choice.text);
-    return [sample.id, sample.prompt, ...sample.responses, ...sample.targets, ...choices, sample.error ?? ""]
+    const later = (sample.rounds ?? []).flatMap((round) => [round.prompt, ...round.responses]);
+    return [sample.id, sample.prompt, ...sample.responses, ...later, ...sample.targets, ...choices, sample.error ?? ""]
       .join("\n");
   }
 
@@ -306,6 +307,7 @@
 
   function detail(sample) {
     const facts = Object.entries(sample.groups ?? {}).map(([attribute, group]) => `${attribute}: ${group}`);
+    if (sample.repeat !== undefined) facts.push(`answer ${sample.repeat}`);
     if (sample.probe !== undefined) facts.push(`probe ${sample.probe}, variant ${sample.variant}`);
     const box = element("div", { class: "detail" });
     if (sample.error) box.append(block("Error", sample.error));
@@ -318,6 +320,11 @@
       pair.append(block(sample.responses.length > 1 ? `Response ${index + 1}` : "Response", text)));
     if (sample.targets.length > 0) pair.append(block(sample.targets.length > 1 ? "Targets" : "Target", sample.targets.join("\n")));
     box.append(pair);
+    for (const round of sample.rounds ?? []) {
+      const said = element("div", { class: "pair" }, block(round.title, round.prompt));
+      for (const text of round.responses) said.append(block("Response", text));
+      box.append(said);
+    }
     if (sample.choices) box.append(choicesTable(sample));
     box.append(scoresTable(sample));
     box.append(copyButtons(() => permalink(address(sample)), () => plain(sample)));

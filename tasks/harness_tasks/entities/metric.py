@@ -68,8 +68,13 @@ class EntityMatches:
 
     def grade(self, prediction: str, sample: Sample) -> Mapping[str, ScoreValue]:
         """See ``harness.authoring.grading.Grader``."""
+        return self.grade_entities(answers.read(prediction, sample, types_of(sample)), sample)
+
+    def grade_entities(
+        self, given: Sequence[Entity] | None, sample: Sample
+    ) -> Mapping[str, ScoreValue]:
+        """Grades entities; None where the answer is unread."""
         right = expected(sample)
-        given = answers.read(prediction, sample, types_of(sample))
         answered = placed(given or [], sample.input, wanted=right)
         strict = _counts(answered, right)
         return {

@@ -1,4 +1,4 @@
-"""Named entities in a text, asked for as JSON or as tags in the text."""
+"""Named entities in a text: asked for as JSON or as tags in the text, or tagged word by word."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 
 from harness.authoring import generation, options, prompts
 from harness.authoring.answers import choices
-from harness.errors import UsageError
+from harness.authoring.tasks import ComposedTask
 from harness.protocols import Task, TaskOptions
-from harness.types import Sample, Sampling
+from harness.types import DataSource, Sample, Sampling
 from harness_tasks.entities.readers import read_texts
 from harness_tasks.entities.spans import dumped, expected
+from harness_tasks.entities.tagging import ask_for_tags, tagged
 from harness_tasks.specs import spec
 
 TEMPLATES = {
@@ -21,63 +22,72 @@ TEMPLATES = {
     "tagged": "Text: {{ text }}\nRepeat this text, with each named entity in a tag of its type, as "
     "in <{{ types[0] }}>…</{{ types[0] }}>. The types are: {{ types | join(', ') }}.\nTagged text:",
 }
-OPTIONS = {
-    "types": "the types of entities, separated by commas (default: those of the data); each then "
-    "has an F1 of its own",
-    "tag_names": "the tags that numbers in the data stand for, from 0: O,B-person,I-person,…",
-    "max_tokens": "longest answer in tokens (default 512)",
-}
+VERSION = "2"
 
 
 def open_entities(chosen: TaskOptions) -> Task:
     """Your own texts, and the files of CoNLL's and WNUT's shared tasks."""
     from harness_tasks.entities.metric import EntityMatches
+    from harness_tasks.settings import Entities
 
+    settings = options.read(Entities, chosen, "entities")
+    types, tag_names = settings.types, settings.tag_names
+    matches = EntityMatches(types)
+    notes = {
+        "types": ", ".join(types) or "those of the data",
+        **({"labels": ", ".join(tag_names)} if tag_names else {}),
+    }
+
+    def reader(data: DataSource) -> Iterator[Sample]:
+        return read_texts(data, types, tag_names)
+
+    def remark(samples: Sequence[Sample]) -> Iterator[str]:
+        return _remarks(samples, types)
+
+    if options.scoring(chosen, ("generate", "tag")) == "tag":
+        return ComposedTask(
+            "entities",
+            matches.metrics,
+            {"scoring": "tag", **notes},
+            reader,
+            ask_for_tags,
+            lambda sample, responses: matches.grade_entities(tagged(sample, responses), sample),
+            version=VERSION,
+            remark=remark,
+        )
     template, source = prompts.choose(TEMPLATES, chosen)
-    types, tag_names = _names(chosen, "types"), _names(chosen, "tag_names")
-    tagged = template == "tagged"
     return generation.task(
         name="entities",
-        reader=lambda data: read_texts(data, types, tag_names),
-        prompt=EntityPrompt(template, source, "text", _tagged if tagged else _listed),
+        reader=reader,
+        prompt=EntityPrompt(
+            template, source, "text", _in_tags if template == "tagged" else _listed
+        ),
         sampling=Sampling(
-            max_tokens=options.integer(chosen, "max_tokens", 512),
+            max_tokens=settings.max_tokens,
             stop=choices.next_question(source),
         ),
-        graders=(EntityMatches(types),),
-        notes={
-            "types": ", ".join(types) or "those of the data",
-            **({"labels": ", ".join(tag_names)} if tag_names else {}),
-        },
-        version="2",
-        remark=lambda samples: _remarks(samples, types),
+        graders=(matches,),
+        notes=notes,
+        version=VERSION,
+        remark=remark,
     )
-
-
-def _names(chosen: TaskOptions, option: str) -> tuple[str, ...]:
-    text = chosen.values.get(option)
-    names = () if text is None else tuple(name.strip() for name in text.split(","))
-    if not all(names) or len(set(names)) < len(names):
-        raise UsageError(f"{option}={text} is not a list of different names")
-    return names
 
 
 @dataclass(frozen=True, slots=True)
 class EntityPrompt(prompts.Prompt):
     """A prompt whose solved examples name the types that the sample's does."""
 
-    def __call__(self, sample: Sample, shots: Sequence[Sample] = ()) -> str:
+    def alike(self, sample: Sample, shots: Sequence[Sample]) -> Sequence[Sample]:
         """See ``harness.authoring.prompts.Prompt``."""
         types = sample.metadata["types"]
-        alike = [replace(shot, metadata={**shot.metadata, "types": types}) for shot in shots]
-        return prompts.Prompt.__call__(self, sample, alike)
+        return [replace(shot, metadata={**shot.metadata, "types": types}) for shot in shots]
 
 
 def _listed(sample: Sample) -> str:
     return dumped(expected(sample), places=False)
 
 
-def _tagged(sample: Sample) -> str:
+def _in_tags(sample: Sample) -> str:
     text, end = "", 0
     for entity in sorted(expected(sample), key=lambda each: (each.start or 0, -each.end)):
         if entity.start is not None and entity.start >= end:  # of nested ones the outer
@@ -98,7 +108,7 @@ SPECS = (
         "entities/entities",
         "named entities of your own texts, by CoNLL's or your own types",
         open_entities,
-        options=OPTIONS,
+        options="Entities",
         templates=TEMPLATES,
     ),
 )

@@ -78,7 +78,7 @@ def test_gate_judges_paths_and_runs_alike(make_run, tmp_path: Path) -> None:
     file = tmp_path / "gate.toml"
     file.write_text('[[gate.rule]]\nmetric = "quiz.accuracy"\nmax_drop = 0.02\n', "utf-8")
     assert harness.gate(main, main, config=file).verdict == "pass"
-    assert harness.gate(candidate, main, config={"alpha": 0.01, "rule": rules}).config.alpha == 0.01
+    assert harness.gate(candidate, main, config={"alpha": 0.01, "rule": rules}).alpha == 0.01
     with pytest.raises(UsageError, match="either rules or a config"):
         harness.gate(candidate, main)
     with pytest.raises(UsageError, match="either rules or a config"):

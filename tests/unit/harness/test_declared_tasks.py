@@ -297,6 +297,7 @@ NONSENSE = [
     ("metrics", '"f1"]', '"rouge:"]', "Expected rouge:"),
     ("metrics", '["exact_match", "f1"]', "[1]", "list of texts"),
     ("columns", "input =", "inptu =", "Did you mean input"),
+    ("columns", "input =", "q =", "The fields are input, target, targets"),
     ("columns", '{ input = "q", target = "gold" }', '"q"', "pairs"),
     ("template", "{{ q }}", "{{ q }", "Jinja2"),
     ("template", 'template = "', 'tmplate = "', "Did you mean template"),

@@ -254,3 +254,37 @@ def test_a_text_inside_an_object_is_named_with_a_point(tmp_path: Path) -> None:
         opened(path, replay_field="large.words")
     pointed = written(tmp_path / "p.jsonl", [{"large.text": "z"}])
     assert texts(opened(pointed, replay_field="large.text"), ["a"]) == ["z"]
+
+
+def record(name: str, responses: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+    return {"id": name, "requests": [{}] * len(responses), "responses": responses, **more}
+
+
+def test_a_run_folders_samples_are_outputs(tmp_path: Path) -> None:
+    said = [{"type": "completion", "text": text} for text in ("one", "two", "probed", "again")]
+    rows = [
+        record("a", [said[0]], probe=None),
+        record("b", [said[1]]),
+        record("a", [said[2]], probe="typos"),
+        record("a", [said[3]], repeat=1),
+        record("c", [{"type": "failed", "reason": "timeout"}]),
+    ]
+    replay = opened(written(tmp_path / "samples.jsonl", rows))
+    found = answers(replay, ["a", "b", "c"])
+    assert found[:2] == [Completion("one"), Completion("two")]
+    assert isinstance(found[2], Failed)  # asked in vain is no empty answer
+
+
+def test_a_run_folders_log_likelihoods_are_outputs(tmp_path: Path) -> None:
+    totals = [{"type": "logprob", "total": total} for total in (-1.5, "-inf")]
+    replay = opened(written(tmp_path / "samples.jsonl", [record("a", totals)]))
+    found = answers(replay, ["a"], each=TWO)
+    assert [each.total for each in found] == [-1.5, -math.inf]
+
+
+def test_damaged_samples_are_refused(tmp_path: Path) -> None:
+    for wrong in ({"type": "completion", "text": {}}, {"type": "completion", "text": ["a", "b"]}):
+        with pytest.raises(DataError):
+            opened(written(tmp_path / "samples.jsonl", [record("a", [wrong])]))
+    with pytest.raises(DataError, match="holds no outputs"):
+        opened(written(tmp_path / "samples.jsonl", [record("a", [{"type": "failed"}])]))

@@ -10,6 +10,7 @@ import pytest
 from harness.authoring.reporting.page import embedded_json
 from harness.results import runfolder
 from harness.types import (
+    Ask,
     Classify,
     ClassProbs,
     Completion,
@@ -25,6 +26,7 @@ from harness.types import (
     Request,
     Response,
     RollingLoglikelihood,
+    Round,
     RunResult,
     Sample,
     SampleRecord,
@@ -190,3 +192,29 @@ def test_an_unread_answer_can_be_found_and_is_no_error(tmp_path: Path) -> None:
     assert unread["thinking"] == ["Let me see"]
     assert unread["cut_off"] is True
     assert not {"error", "thinking", "cut_off", "unread"} & wrong.keys()
+
+
+def test_later_rounds_show_what_was_asked_last_and_by_whom(tmp_path: Path) -> None:
+    turns = (Message("user", "first"), Message("assistant", "yes"), Message("user", "why?"))
+    judging = Generate("judge this")
+    talked = SampleRecord(
+        SAMPLE,
+        (Generate(turns[:1]),),
+        (Completion("yes"),),
+        {"acc": 1.0},
+        later_rounds=(
+            Round((Ask("model", Generate(turns)),), (Completion("because"),)),
+            Round((Ask("judge", judging),) * 2, (Completion("good"), Completion("fair"))),
+            Round((Ask("judge", Loglikelihood("p", " a")),), (Logprob(-0.5, 1, True),)),
+        ),
+        repeat=1,
+    )
+    (entry,) = payload(tmp_path, task(acc=True), talked)["samples"]
+    assert entry["rounds"] == [
+        {"title": "Round 2", "prompt": "why?", "responses": ["because"]},
+        {"title": "Round 3, judge", "prompt": "judge this", "responses": ["good", "fair"]},
+        {"title": "Round 4, judge", "prompt": "p", "responses": [" a: -0.5"]},
+    ]
+    assert entry["repeat"] == 2
+    (plain,) = payload(tmp_path, task(acc=True), record({"acc": 1.0}))["samples"]
+    assert {"rounds", "repeat"} & plain.keys() == set()

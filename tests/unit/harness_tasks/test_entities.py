@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from harness.errors import DataError, UnknownNameError, UsageError
 from harness.protocols import BackendOptions, Task, TaskOptions
-from harness.types import Completion, DataSource, Generate, Sample, Score
+from harness.types import Completion, DataSource, Generate, Sample, Score, Tag, Tags
 from harness_backends.replay import open_replay
 from harness_tasks.entities.spans import Entity, occurrences, of_tags, of_tokens, same_type
 from harness_tasks.entities.task import open_entities
@@ -190,7 +190,7 @@ def test_a_type_that_was_not_named_is_an_error(tmp_path: Path) -> None:
         read(task(types="person,location"), path)
     (first, _) = read(task(types="person,event"), path)
     assert entities(first) == [("Ann", "person", 0)]
-    with pytest.raises(UsageError, match="types=a,a"):
+    with pytest.raises(UsageError, match="types is 'a,a'"):
         task(types="a,a")
 
 
@@ -404,3 +404,28 @@ def test_a_file_of_tags_is_replayed(tmp_path: Path) -> None:
                 model=str(written(tmp_path / "a.txt", "x y\n")), values={"replay_format": "conll"}
             )
         )
+
+
+# --------------------------------------------------------------------------- a head that tags
+
+
+def test_a_head_is_asked_for_the_tags_of_the_words(tmp_path: Path) -> None:
+    path = tmp_path / "data.conll"
+    path.write_text("Ann\tB-person\nMay\tI-person\nin\tO\nRiga\tB-location\n\nhello\tO\n")
+    tagging = open_entities(TaskOptions(supports=frozenset({Tag})))
+    assert tagging.settings["scoring"] == "tag"
+    first, second = read(tagging, path)
+    (request,) = tagging.requests(first, ())
+    assert request == Tag("Ann May in Riga", ((0, 3), (4, 7), (8, 10), (11, 15)))
+
+    def score(*tags: str) -> dict[str, object]:
+        return dict(tagging.score(first, [Tags(request.words, tags)]))
+
+    assert score("B-PER", "I-PER", "O", "B-LOC")["f1"] == (2.0, 2.0, 2.0)
+    assert score("B-person", "B-person", "O", "B-location")["f1"] == (1.0, 3.0, 2.0)
+    assert score("I-person", "I-person", "O", "O")["f1"] == (1.0, 1.0, 2.0)
+    assert score("O", "O", "O", "O")["f1"] == (0.0, 0.0, 2.0)
+    assert score("B-person", "I-person", "O", "B-weapon")["f1"] == (1.0, 2.0, 2.0)
+    halves = score("O", "B-person", "O", "B-location")
+    assert halves["partial_f1"] == (1.5, 2.0, 2.0)
+    assert tagging.score(second, [Tags(((0, 5),), ("O",))])["f1"] == (0.0, 0.0, 0.0)

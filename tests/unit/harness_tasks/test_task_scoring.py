@@ -222,7 +222,7 @@ def test_generation_is_cut_where_the_task_says() -> None:
     assert sampling(open_task("cnn_dailymail"), article) == Sampling(128, ("###",))
     assert sampling(open_task("translation"), article) == Sampling(256, ("\n",))
     assert sampling(open_task("squad", max_tokens="9"), QUESTION).max_tokens == 9
-    with pytest.raises(UsageError, match="max_tokens=none"):
+    with pytest.raises(UsageError, match="max_tokens is 'none', expected a whole number"):
         open_task("squad", max_tokens="none")
 
 
@@ -392,9 +392,9 @@ def test_perplexity_scores() -> None:
     assert values["bits_per_byte"] == (-4.0, 9.0)
 
 
-@pytest.mark.parametrize("labels", ["one", "a,a", "a,,b"])
+@pytest.mark.parametrize("labels", ["one", "a,a"])
 def test_labels_must_be_two_different_ones(labels: str) -> None:
-    with pytest.raises(UsageError, match=f"labels={labels} is not a list"):
+    with pytest.raises(UsageError, match=f"labels is '{labels}': "):
         open_task("sentiment", labels=labels)
 
 
@@ -404,7 +404,7 @@ def test_the_tokenizer_follows_the_target_language() -> None:
     chinese_task.score(Sample("1", "dog", ("狗",)), [Completion("狗")])
     assert "tok:zh" in getattr(chinese_task.metrics[0], "signature", "")
     assert chinese.name == "bleu"
-    with pytest.raises(UnknownNameError, match="unknown tokenize '14a'"):
+    with pytest.raises(UnknownNameError, match=r"unknown translation\.tokenize '14a'"):
         open_task("translation", tokenize="14a")
 
 

@@ -69,12 +69,8 @@ def _contrastive_preference(setup: Setup, **options: Any) -> Any:
     return CPOTrainer(args=config, **setup.common)
 
 
-class SequenceLikelihoodCalibration:
-    """max(0, δ − log p(chosen) + log p(rejected)) + λ·NLL (Zhao et al. 2023, SLiC-HF, eq. 1).
-
-    It is CPO's hinge max(0, 1 − β·Δlogp) + α·NLL divided by δ: β = 1/δ, α = λ/δ. DPO's hinge
-    is another thing, being relative to a reference. The NLL is the mean over tokens.
-    """
+class _Contrastive:
+    """A loss of TRL's CPOTrainer, which knows no reference."""
 
     kind: Kind = "preference"
     learning_rate = 1e-6
@@ -84,6 +80,14 @@ class SequenceLikelihoodCalibration:
     def config(self) -> Any:
         """TRL's CPOConfig."""
         return _contrastive_config()
+
+
+class SequenceLikelihoodCalibration(_Contrastive):
+    """max(0, δ − log p(chosen) + log p(rejected)) + λ·NLL (Zhao et al. 2023, SLiC-HF, eq. 1).
+
+    It is CPO's hinge max(0, 1 − β·Δlogp) + α·NLL divided by δ: β = 1/δ, α = λ/δ. DPO's hinge
+    is another thing, being relative to a reference. The NLL is the mean over tokens.
+    """
 
     def trainer(self, setup: Setup) -> Any:
         """TRL's CPOTrainer (experimental there)."""
@@ -96,17 +100,8 @@ class SequenceLikelihoodCalibration:
         )
 
 
-class SimplePreference:
+class SimplePreference(_Contrastive):
     """−log σ(β·Δ(log p / length) − γ) (Meng et al. 2024, SimPO, eq. 6)."""
-
-    kind: Kind = "preference"
-    learning_rate = 1e-6
-    classifier = False
-    sequential = False
-
-    def config(self) -> Any:
-        """TRL's CPOConfig."""
-        return _contrastive_config()
 
     def trainer(self, setup: Setup) -> Any:
         """TRL's CPOTrainer (experimental there)."""

@@ -40,7 +40,7 @@ class Step:
 class CachedModel:
     """Runs a model on copies of its cache.
 
-    No row is padded on the left, so every row stands at the same position, and what pads a
+    No row is padded on the left, so every row is at the same position, and what pads a
     shorter row on the right comes after all that is read: no mask is needed.
 
     Args:

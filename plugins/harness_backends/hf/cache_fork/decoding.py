@@ -1,7 +1,7 @@
 """Generation on forked caches: rows of different lengths, none of them padded.
 
 Rows start together at the length of the shortest. Those that are longer are fed the rest of
-their prompts, token by token, while the others speak, so that all stand at one position in
+their prompts, token by token, while the others generate, so that all are at one position in
 every step, which any architecture takes:
 
     row 1   p p p p │ s s s s          p  prompt

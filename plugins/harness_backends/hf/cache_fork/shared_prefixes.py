@@ -1,4 +1,4 @@
-"""Which shared beginnings are worth computing once and forking.
+"""Which shared beginnings are computed once and forked.
 
 Where a model's own attention or state cannot be given a whole prefix tree, its cache can be
 copied: what many sequences begin with is run once, and each goes on from a copy. Every such

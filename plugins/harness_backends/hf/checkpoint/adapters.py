@@ -2,7 +2,7 @@
 
 Merged, an adapted model is an ordinary one and every engine reads it. Prompt and prefix tuning
 have no merged form: their virtual tokens come before the text (see ``virtual_tokens``). Base and
-adapter are asked through one path either way, so that they differ by the adapter alone.
+adapter are asked through one path either way, so that they differ only by the adapter.
 """
 
 from __future__ import annotations

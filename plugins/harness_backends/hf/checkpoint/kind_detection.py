@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.errors import ModelError, UsageError
@@ -14,23 +14,24 @@ AUTO_CLASSES: Mapping[Kind, str] = {
     "classifier": "AutoModelForSequenceClassification",
     "masked": "AutoModelForMaskedLM",
     "extractive_qa": "AutoModelForQuestionAnswering",
+    "token_classifier": "AutoModelForTokenClassification",
 }
 """The class of ``transformers`` that loads each kind."""
 
-OPTIONS_OF: Mapping[str, Kind] = {
-    "chat_template": "causal",
-    "engine": "causal",
-    "source_lang": "seq2seq",
-    "target_lang": "seq2seq",
-    "label_map": "classifier",
-    "doc_stride": "extractive_qa",
-    "max_answer_length": "extractive_qa",
+OPTIONS_OF: Mapping[str, Sequence[Kind]] = {
+    "chat_template": ("causal",),
+    "engine": ("causal",),
+    "source_lang": ("seq2seq",),
+    "target_lang": ("seq2seq",),
+    "label_map": ("classifier", "token_classifier"),
+    "doc_stride": ("extractive_qa", "token_classifier"),
+    "max_answer_length": ("extractive_qa",),
 }
-"""Options that one kind alone understands."""
+"""Options that only some kinds understand."""
 
 
 def detect_kind(config: Mapping[str, Any]) -> Kind:
-    """The kind that a configuration speaks of: its head's class, else its model type.
+    """The kind that a configuration names: its head's class, else its model type.
 
     An encoder saved with another head, such as BERT's for pre-training, counts as masked; what
     says nothing counts as causal.
@@ -71,11 +72,11 @@ def check_options(settings: Settings, kind: Kind) -> None:
         UsageError: An option belongs to another kind of model.
     """
     left_out = Settings()
-    for option, other in OPTIONS_OF.items():
-        if other != kind and getattr(settings, option) != getattr(left_out, option):
+    for option, others in OPTIONS_OF.items():
+        if kind not in others and getattr(settings, option) != getattr(left_out, option):
             raise UsageError(
-                f"{option} is an option of {other} models, and this one is {kind}",
-                f"Leave it out, or say --set kind={other} if that is what the checkpoint is",
+                f"{option} is an option of {' and '.join(others)} models, and this one is {kind}",
+                f"Leave it out, or say --set kind={others[0]} if that is what the checkpoint is",
             )
 
 
@@ -96,6 +97,8 @@ def _kind_of_class(name: str) -> Kind | None:
         return "classifier"
     if "ForQuestionAnswering" in name:
         return "extractive_qa"
+    if name.endswith("ForTokenClassification"):
+        return "token_classifier"
     if name.endswith("ForMaskedLM"):
         return "masked"
     if name.endswith("ForCausalLM"):
@@ -116,5 +119,6 @@ def _classes(kind: Kind) -> Mapping[str, str]:
         "classifier": auto.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
         "masked": auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES,
         "extractive_qa": auto.MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES,
+        "token_classifier": auto.MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES,
     }
     return names[kind]

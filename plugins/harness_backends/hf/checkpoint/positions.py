@@ -14,7 +14,7 @@ _LENGTHS = ("original_max_position_embeddings", "max_position_embeddings")
 
 
 def plain_length(model: Any) -> int | None:
-    """Most tokens of a sequence whose values depend on it alone; None where all do.
+    """Most tokens of a sequence whose values depend only on it; None where all do.
 
     0 where it cannot be told.
     """

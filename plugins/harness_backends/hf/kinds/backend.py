@@ -1,4 +1,4 @@
-"""What the kinds share: books, fingerprint, and the work cut into waves."""
+"""What the kinds share: usage, fingerprint, and the work cut into batches."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class KindBackend:
         }
 
     def check(self, requests: Sequence[Request]) -> None:
-        """Raises where the model cannot be asked these at all.
+        """Raises where the model cannot answer these at all.
 
         Raises:
             ModelError: The message says what is missing.

@@ -93,14 +93,18 @@ class ClassifierHead:
                 self._meaning(request.labels)
 
     def question(self, request: Request) -> _Text:
-        """See ``Head``; a text that is too long loses its end, as classifiers are trained."""
+        """See ``Head``; a text that is too long loses its end, as classifiers are trained.
+
+        Of a pair the longer text is cut first.
+        """
         assert isinstance(request, Classify)
         meaning = self._meaning(request.labels)
-        encoded = self._tokenizer(request.text, verbose=False)
+        texts = (request.text,) if request.pair is None else (request.text, request.pair)
+        encoded = self._tokenizer(*texts, verbose=False)
         too_long = len(encoded["input_ids"]) > self._max_length
         if too_long:
             encoded = self._tokenizer(
-                request.text, truncation=True, max_length=self._max_length, verbose=False
+                *texts, truncation=True, max_length=self._max_length, verbose=False
             )
         row = Row(tuple(encoded["input_ids"]), tuple(encoded.get("token_type_ids", ())))
         return _Text((row,), too_long, meaning)

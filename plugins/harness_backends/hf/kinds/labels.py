@@ -1,4 +1,4 @@
-"""Which label of a classification head stands for which label of a task."""
+"""Which label of a classification head means which label of a task."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ from harness.errors import ModelError
 from harness.types import Logprob, PseudoLoglikelihood, Request, Response
 from harness_backends.hf.kinds.encoder import Row
 from harness_backends.hf.loading import Checkpoint
+from harness_backends.hf.sampling import logprobs_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +96,8 @@ class MaskedHead:
         device = output.logits.device
         places = torch.tensor([place for place, _ in masked], device=device)
         tokens = torch.tensor([token for _, token in masked], device=device)
-        logits = output.logits[torch.arange(len(rows), device=device), places].float()
-        logprobs = logits.log_softmax(-1).gather(1, tokens[:, None])[:, 0].tolist()
+        logits = output.logits[torch.arange(len(rows), device=device), places]
+        logprobs = logprobs_of(logits, tokens).tolist()
         greedy = (logits.argmax(-1) == tokens).tolist()
         return [MaskedToken(*pair) for pair in zip(logprobs, greedy, strict=True)]
 

@@ -1,6 +1,9 @@
 """What a user set for a task, checked."""
 
+from typing import Literal
+
 import pytest
+from pydantic import BaseModel, Field
 
 from harness.authoring import options
 from harness.errors import UnknownNameError, UsageError
@@ -25,9 +28,26 @@ def test_integer_refuses(text: str) -> None:
         options.integer(chosen(max_tokens=text), "max_tokens", 64)
 
 
-def test_one_of_names_the_nearest() -> None:
-    with pytest.raises(UnknownNameError, match="unknown split 'tset'\nDid you mean test"):
-        options.one_of(chosen(split="tset"), "split", ("dev", "test"), "dev")
+class Own(BaseModel):
+    split: Literal["dev", "test"] = "dev"
+    size: int = Field(3, ge=1)
+
+
+def test_a_tasks_own_options_are_read_by_its_model() -> None:
+    assert options.read(Own, chosen(), "quiz") == Own(split="dev", size=3)
+    read = options.read(Own, chosen(size="5", template="short"), "quiz")
+    assert (read.size, read.split) == (5, "dev")
+    with pytest.raises(
+        UsageError, match=r"quiz\.size is '0', expected a whole number of at least 1"
+    ):
+        options.read(Own, chosen(size="0"), "quiz")
+    with pytest.raises(UnknownNameError, match=r"quiz\.split.*'tset'"):
+        options.read(Own, chosen(split="tset"), "quiz")
+
+
+def test_a_model_is_imported_when_it_is_looked_at() -> None:
+    model = options.lazily("harness_tasks.settings", "Hellaswag")
+    assert list(model().model_fields) == ["metrics", "scoring", "max_tokens", "split"]
 
 
 @pytest.mark.parametrize(

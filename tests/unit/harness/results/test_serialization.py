@@ -28,6 +28,8 @@ from harness.types import (
     Sample,
     SampleRecord,
     Sampling,
+    Tag,
+    Tags,
     TaskResult,
     Unscored,
     Usage,
@@ -35,6 +37,7 @@ from harness.types import (
 
 text = st.text()
 floats = st.floats(allow_nan=False, allow_infinity=False)
+places = st.lists(st.tuples(st.integers(0), st.integers(0)), max_size=3).map(tuple)
 prompts = text | st.lists(st.builds(Message, text, text), max_size=3).map(tuple)
 samplings = st.builds(
     Sampling, st.integers(1, 99), st.lists(text, max_size=2).map(tuple), floats, floats
@@ -46,12 +49,14 @@ requests = st.one_of(
     st.builds(Classify, text, st.lists(text, max_size=3).map(tuple)),
     st.builds(PseudoLoglikelihood, text, text),
     st.builds(ExtractAnswer, text, text, st.booleans()),
+    st.builds(Tag, text, places),
 )
 log_probabilities = floats | st.just(-math.inf)
 responses = st.one_of(
     st.builds(Logprob, log_probabilities, st.integers(0, 99), st.booleans()),
     st.builds(Completion, text, text, st.none() | st.integers(0, 9), st.none() | log_probabilities),
     st.builds(ClassProbs, st.lists(floats, max_size=3).map(tuple)),
+    st.builds(Tags, places, st.lists(text, max_size=3).map(tuple)),
     st.builds(Failed, text),
 )
 names = st.dictionaries(text, text, max_size=2)

@@ -183,15 +183,15 @@ def test_a_gate_decides_between_rounds(registry, rows, tmp_path, baseline, monke
     registry.tasks["echo"] = TaskSpec("echo", "", Later)
     gate = drop_rule(baseline, "sequential")
     plain, asked = run(registry, rows, tmp_path / "plain", 1.0, gate, cache=False)
-    used = plain.verdict.samples_used["echo"]
-    assert (asked, plain.verdict.exit_code) == (32, 1)
+    used = plain.result.gate.samples_used["echo"]
+    assert (asked, plain.result.gate.exit_code) == (32, 1)
     assert used < 20
 
     monkeypatch.setattr(Later, "late", frozenset(orders[0][used:]))
     found, asked = run(registry, rows, tmp_path / "late", 1.0, gate, cache=False)
-    assert (asked, found.verdict.samples_used["echo"]) == (32, used)
+    assert (asked, found.result.gate.samples_used["echo"]) == (32, used)
     assert found.result.tasks["echo"].n == used
 
     monkeypatch.setattr(Later, "late", frozenset(orders[0][used - 1 :]))
     found, asked = run(registry, rows, tmp_path / "needed", 1.0, gate, cache=False)
-    assert (asked, found.verdict.samples_used["echo"]) == (32 + 32 - used + 1, used)
+    assert (asked, found.result.gate.samples_used["echo"]) == (32 + 32 - used + 1, used)

@@ -95,7 +95,8 @@ def test_each_round_is_one_batch_of_one_role(registry, model, judge, path, tmp_p
     assert (result.usage.requests, result.usage.completion_tokens) == (19, 19)
     told = result.roles[JUDGE]
     assert told.model["fingerprint"] == "judge"
-    assert told.usage == Usage(requests=9, cached=0, completion_tokens=9, cost=pytest.approx(0.09))
+    assert replace(told.usage, cost=None) == Usage(requests=9, completion_tokens=9)
+    assert told.usage.cost == pytest.approx(0.09)
     assert runfolder.read_result(tmp_path / "o") == result
 
 
@@ -306,7 +307,8 @@ def test_a_task_that_asks_wrongly_is_named(registry, path, tmp_path, task, messa
 def test_a_plan_bounds_later_rounds(registry, model, judge, path, tmp_path) -> None:
     class Forecasting(Counting):
         def forecast(self, requests: Sequence[KeyedRequest]) -> Usage:
-            words = sum(len(str(each.request.prompt).split()) for each in requests)
+            asked = [each.request for each in requests if isinstance(each.request, Generate)]
+            words = sum(len(str(request.prompt).split()) for request in asked)
             return Usage(prompt_tokens=words, computed_tokens=words, completion_tokens=4)
 
     judging = Forecasting(judge._answer, "judge")
@@ -346,10 +348,9 @@ def test_equal_requests_of_two_roles_are_asked_of_both(registry, path, tmp_path)
     registry.tasks["graded"] = TaskSpec("graded", "", Both)
     own = Counting(answer("own"), "model")
     registry.backends["fake"] = BackendSpec("fake", "", lambda options: own)
-    for name in ("one", "two"):
-        registry.backends[name] = BackendSpec(
-            name, "", lambda options, name=name: Counting(answer(name), name)
-        )
+    one, two = (Counting(answer(name), name) for name in ("one", "two"))
+    registry.backends["one"] = BackendSpec("one", "", lambda options: one)
+    registry.backends["two"] = BackendSpec("two", "", lambda options: two)
     roles = {"judge": "one:", "judge.2": "two:"}
     result = runner.run(spec(path, tmp_path / "o", roles=roles), registry).result
     assert {role: each.usage.requests for role, each in result.roles.items()} == {
@@ -424,4 +425,5 @@ def test_a_conversation_is_replayed_turn_by_turn(registry, path, tmp_path) -> No
     saved.write_text(json.dumps({**turns, "10": ["stop"]}), "utf-8")
     run = replace(spec(path, tmp_path / "o"), model=f"fake:{saved}")
     task = runner.run(run, registry).result.tasks["graded"]
-    assert (task.errors, task.metrics["rounds"].estimate.value) == (0, pytest.approx(2.8))
+    assert task.errors == 0
+    assert task.metrics["rounds"].estimate.value == pytest.approx(2.8)

@@ -26,6 +26,8 @@ from harness.types import (
     Response,
     RollingLoglikelihood,
     Sample,
+    Tag,
+    Tags,
     Unscored,
 )
 
@@ -36,6 +38,7 @@ EVERY: list[Request] = [
     Generate("a"),
     ExtractAnswer("a", "b"),
     Classify("a", ("x", "y")),
+    Tag("a b", ((0, 1), (2, 3))),
 ]
 NOT_NUMBERS: list[Response] = [
     Logprob(math.nan, 1, False),
@@ -53,6 +56,14 @@ def test_a_response_fits_the_requests_of_its_kind_alone(request_: Request, of: R
     answer = arbitrary_answer(of)
     assert validity.fits(request_, answer) == (type(answer) is type(arbitrary_answer(request_)))
     assert validity.checked(answer) is answer
+
+
+def test_tags_are_one_a_word() -> None:
+    asked, places = Tag("a b", ((0, 1), (2, 3))), ((0, 1), (2, 3))
+    assert validity.fits(asked, Tags(places, ("O", "O")))
+    assert not validity.fits(asked, Tags(places, ("O",)))
+    assert not validity.fits(asked, Tags(((0, 1),), ("O",)))  # other words than were asked for
+    assert validity.fits(Tag("a b"), Tags(((0, 3),), ("O",)))
 
 
 def test_probabilities_are_one_a_label() -> None:

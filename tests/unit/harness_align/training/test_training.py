@@ -15,7 +15,7 @@ from harness.errors import (
     UnknownNameError,
     UsageError,
 )
-from harness_align import event_log as journals
+from harness_align import event_log
 from harness_align.event_log import EventLog
 from harness_align.spec import AlignSpec
 from harness_align.training import run
@@ -69,9 +69,9 @@ def reward(tmp_path):
 
 
 def trained(spec):
-    journal = EventLog.of(run.Path(spec.out))
-    folder = run.train(spec, journal)
-    return folder, dict(journals.steps(journal.read()[0]))
+    log = EventLog.of(run.Path(spec.out))
+    folder = run.train(spec, log)
+    return folder, dict(event_log.steps(log.read()[0]))
 
 
 def weights(folder):

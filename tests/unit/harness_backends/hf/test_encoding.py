@@ -259,3 +259,36 @@ def test_each_form_of_conversation_is_rendered_before_the_first_answer(chat_toke
 def test_messages_without_a_template_are_an_error(tokenizer: Any) -> None:
     with pytest.raises(ModelError, match="chat template"):
         Encoder(tokenizer, 128, chat=False).render((Message("user", "the sea"),))
+
+
+def test_a_conversation_may_end_where_the_answer_has_begun(chat_tokenizer) -> None:
+    encoder = Encoder(chat_tokenizer, 128, chat=False)
+    turns = (Message("user", "a"), Message("assistant", "It is"))
+    assert encoder.render(turns) == "<user>a<assistant>It is"
+    assert encoder.pair(Loglikelihood(turns, " b")) == ("<user>a<assistant>It is", " b")
+    assert encoder.pair(Loglikelihood(turns[:1], " b")) == ("<user>a<assistant>", "b")
+
+
+TURNED = (
+    "{% for m in messages %}<{{ m.role }}>{{ m.content | trim }}<end>{% endfor %}"
+    "{% if add_generation_prompt %}<assistant>{% endif %}"
+)
+
+
+@pytest.mark.parametrize("begun", ["The answer is", "  The answer is ", "The answer is: <user>"])
+def test_an_assistants_last_turn_is_gone_on_with(chat_tokenizer: Any, begun: str) -> None:
+    chat_tokenizer.chat_template = TURNED
+    encoder = Encoder(chat_tokenizer, 128, chat=False)
+    turns = (Message("user", "Why?"), Message("assistant", begun))
+    assert encoder.render(turns) == f"<user>Why?<end><assistant>{begun.strip()}"
+    answered = Loglikelihood(turns, " A")
+    assert encoder.pair(answered) == (f"<user>Why?<end><assistant>{begun.strip()}", " A")
+    asked = Loglikelihood((Message("user", "Why?"),), " A")
+    assert encoder.pair(asked) == ("<user>Why?<end><assistant>", "A")
+
+
+def test_a_template_that_changes_the_begun_answer_is_named(chat_tokenizer: Any) -> None:
+    chat_tokenizer.chat_template = "{% for m in messages %}{{ m.content | upper }}{% endfor %}"
+    encoder = Encoder(chat_tokenizer, 128, chat=False)
+    with pytest.raises(ModelError, match="does not write the assistant's words"):
+        encoder.render((Message("user", "Why?"), Message("assistant", "Since")))

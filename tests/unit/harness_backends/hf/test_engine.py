@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from harness.authoring.chat.encoding import Scored
-from harness.protocols import BackendOptions
+from harness.protocols import BackendOptions, CanForecast
 from harness.types import (
     Generate,
     KeyedRequest,
@@ -22,7 +22,6 @@ from harness.types import (
     Sampling,
 )
 from harness_backends.hf import batches, open_hf
-from harness_backends.hf.backend import HuggingFaceBackend
 from harness_backends.hf.engine import CheckedEngine
 from harness_backends.hf.engine import Path as EnginePath
 from harness_backends.hf.loading import Checkpoint, load
@@ -297,7 +296,7 @@ def test_tokens_asked_are_computed_or_reused(
     assert usage.computed_tokens + usage.reused_tokens == usage.prompt_tokens
     tree_tokens = {
         tokens[:length]
-        for pair in backend._encoder.loglikelihoods(REQUESTS[:12])  # type: ignore[arg-type]
+        for pair in backend.opened._encoder.loglikelihoods(REQUESTS[:12])  # type: ignore[arg-type]
         for tokens in [pair.tokens[:-1]]  # type: ignore[union-attr]
         for length in range(1, len(tokens) + 1)
     }
@@ -311,7 +310,7 @@ def test_a_forecast_is_what_comes(
     keyed: Callable[..., list[KeyedRequest]],
 ) -> None:
     backend = open_hf(BackendOptions(str(checkpoint_folder("llama"))))
-    assert isinstance(backend, HuggingFaceBackend)
+    assert isinstance(backend, CanForecast)
     found = backend.forecast(keyed(REQUESTS[:12]))
     assert backend.usage.computed_tokens == 0, "nothing is run"
     answers(backend, REQUESTS[:12])

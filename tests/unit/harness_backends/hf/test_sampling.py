@@ -7,7 +7,7 @@ from collections import Counter
 import torch
 
 from harness.types import Sampling
-from harness_backends.hf.sampling import choose, draw_seed, uniform
+from harness_backends.hf.sampling import choose, draw_seed, logprobs_of, uniform
 
 
 def test_greedy_takes_the_most_likely() -> None:
@@ -44,3 +44,14 @@ def test_seed_depends_on_prompt_and_user_seed() -> None:
     }
     assert len(seeds) == 6
     assert all(0 <= uniform(5, step) < 1 for step in range(100))
+
+
+def test_log_probabilities_of_a_large_vocabulary_are_not_off_in_one_direction() -> None:
+    """Those of ``log_softmax`` are: many tokens of one answer would add it up."""
+    torch.manual_seed(0)
+    logits = torch.randn(256, 49152) * 3
+    tokens = logits.argmax(-1)
+    exact = logits.double().log_softmax(-1).gather(1, tokens[:, None])[:, 0]
+    apart = logprobs_of(logits, tokens) - exact
+    assert abs(float(apart.sum())) < 1e-4
+    assert float(apart.abs().max()) < 4e-6

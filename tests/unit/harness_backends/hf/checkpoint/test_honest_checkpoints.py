@@ -154,11 +154,13 @@ def test_a_head_that_is_to_be_trained_may_be_missing() -> None:
     [
         ('{"model_type": []}', "model_type is"),
         ("[" * 20_000 + "]" * 20_000, "brackets"),
+        ('{"model_max_length": ""}', "model_max_length is '', not a number"),
+        ('{"max_position_embeddings": true}', "not a number"),
         ("[1]", "not an object"),
         ("{", "not valid JSON"),
     ],
 )
-@pytest.mark.parametrize("name", ["config.json", "adapter_config.json"])
+@pytest.mark.parametrize("name", ["config.json", "adapter_config.json", "tokenizer_config.json"])
 def test_a_configuration_that_is_none_is_refused(
     tmp_path: Path, name: str, text: str, words: str
 ) -> None:

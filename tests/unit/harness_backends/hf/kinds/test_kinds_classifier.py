@@ -49,6 +49,29 @@ def test_probabilities_are_those_of_plain_calls(
     assert described["max_length"] == POSITIONS
 
 
+@pytest.mark.parametrize("name", ["bert", "roberta"])
+def test_two_texts_are_read_together(name: str, kind_folder: Folders, answers: Answers) -> None:
+    backend = open_kind(kind_folder(name, "classifier", **NAMED))
+    model, tokenizer = backend.checkpoint.model, backend.checkpoint.tokenizer
+    long = "she sells sea shells " * 40
+    pairs = [
+        (CORPUS[0], CORPUS[1]),
+        (CORPUS[1], CORPUS[0]),
+        ("the", long),
+        (long, "the"),
+        ("a", ""),
+    ]
+    said = answers(backend, [Classify(one, LABELS, other) for one, other in pairs])
+    for (one, other), response in zip(pairs, said, strict=True):
+        ids = tokenizer(one, other, truncation=True, max_length=POSITIONS, return_tensors="pt")
+        with torch.no_grad():
+            positive, negative = model(**ids).logits.softmax(-1)[0].tolist()
+        assert response.probabilities == pytest.approx((negative, positive), abs=1e-6)
+    assert said[0] != said[1]
+    (alone,) = answers(backend, [Classify(CORPUS[0], LABELS)])
+    assert alone != said[0]
+
+
 def test_a_text_may_be_as_long_as_the_model(kind_folder: Folders, answers: Answers) -> None:
     """RoBERTa has more positions than it can use."""
     backend = open_kind(kind_folder("roberta", "classifier", **NAMED))

@@ -45,6 +45,10 @@ def open_kind(folder: Path, **values: str) -> Any:
             "extractive_qa",
         ),
         ({"model_type": "bert", "architectures": ["BertForQuestionAnswering"]}, "extractive_qa"),
+        (
+            {"model_type": "bert", "architectures": ["BertForTokenClassification"]},
+            "token_classifier",
+        ),
         ({"model_type": "t5", "is_encoder_decoder": True}, "seq2seq"),
         ({"model_type": "roberta"}, "masked"),
         ({"model_type": "mamba"}, "causal"),
@@ -63,7 +67,7 @@ def test_configurations(config: dict[str, Any], kind: str) -> None:
 def test_an_encoder_is_no_causal_model_unless_it_says_so() -> None:
     assert "causal" not in possible_kinds({"model_type": "bert"})
     assert "causal" in possible_kinds({"model_type": "bert", "is_decoder": True})
-    assert set(possible_kinds({"model_type": "bart"})) == set(KINDS)
+    assert set(possible_kinds({"model_type": "bart"})) == {*KINDS} - {"token_classifier"}
 
 
 def test_a_kind_that_the_type_lacks(kind_folder: Folders) -> None:

@@ -10,7 +10,7 @@ import importlib.util
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import metadata
@@ -23,12 +23,16 @@ from harness import hookspecs
 from harness.authoring.declaration import Declaration
 from harness.authoring.grading import MetricSpec
 from harness.errors import PluginError, UnknownNameError
+from harness.plugins.guarding import Guarded, GuardedWrapper
 from harness.protocols import (
     AlignerSpec,
     BackendSpec,
     ExecutorSpec,
+    ExporterSpec,
+    ImporterSpec,
     ProbeSpec,
     ReporterSpec,
+    TaskSource,
     TaskSpec,
 )
 
@@ -68,11 +72,14 @@ class Registry:
     tables: tuple[Path, ...] = ()
     plugins: list[PluginInfo] = field(default_factory=list)
     tasks: dict[str, TaskSpec] = field(default_factory=dict)
+    task_sources: dict[str, TaskSource] = field(default_factory=dict)
     backends: dict[str, BackendSpec] = field(default_factory=dict)
     probes: dict[str, ProbeSpec] = field(default_factory=dict)
     aligners: dict[str, AlignerSpec] = field(default_factory=dict)
     reporters: dict[str, ReporterSpec] = field(default_factory=dict)
     executors: dict[str, ExecutorSpec] = field(default_factory=dict)
+    importers: dict[str, ImporterSpec] = field(default_factory=dict)
+    exporters: dict[str, ExporterSpec] = field(default_factory=dict)
     metrics: dict[str, MetricSpec] = field(default_factory=dict)
     declared: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     failures: Counter[str] = field(default_factory=Counter)
@@ -86,13 +93,37 @@ class Registry:
             found |= offered
         return found
 
-    def select_tasks(self, names: Iterable[str]) -> list[TaskSpec]:
+    def select_tasks(
+        self, names: Iterable[str], settings: Mapping[str, Mapping[str, str]] | None = None
+    ) -> list[TaskSpec]:
         """The tasks named, suites unfolded, each once, in the order asked for.
+
+        Args:
+            names: Of tasks and suites, or ``PREFIX:NAME`` of what a task source has.
+            settings: ``--set NAME.KEY=VALUE``, of which sources read their own.
 
         Raises:
             UnknownNameError: Neither a task nor a suite has that name.
         """
-        return _select("task or suite", self.tasks, names)
+        chosen: dict[str, TaskSpec] = {}
+        for name in names:
+            found = self.sourced(name, settings or {})
+            specs = _select("task or suite", self.tasks, [name]) if found is None else found
+            chosen |= {spec.name: spec for spec in specs}
+        return list(chosen.values())
+
+    def sourced(
+        self, name: str, settings: Mapping[str, Mapping[str, str]]
+    ) -> Sequence[TaskSpec] | None:
+        """The tasks that a source has under ``PREFIX:NAME``; None where none has the prefix.
+
+        Raises:
+            UnknownNameError: The source has no such name.
+        """
+        prefix, colon, rest = name.partition(":")
+        if not colon or name in self.tasks or prefix not in self.task_sources:
+            return None
+        return self.task_sources[prefix].find(rest, settings.get(prefix, {}))
 
     def select_probes(self, names: Iterable[str]) -> list[ProbeSpec]:
         """The probes named, suites unfolded, each once, in the order asked for."""
@@ -101,6 +132,10 @@ class Registry:
     def reporter(self, name: str) -> ReporterSpec:
         """The reporter of a format."""
         return _get("format", self.reporters, name)
+
+    def exporter(self, name: str) -> ExporterSpec:
+        """The exporter of that name."""
+        return _get("exporter", self.exporters, name)
 
     def backend(self, scheme: str) -> BackendSpec:
         """The backend of a scheme."""
@@ -116,9 +151,9 @@ class Registry:
     def _guard(self, caller: pluggy.HookCaller) -> None:
         """Keeps what a plugin raises from the others' hooks: it is noted, and skipped."""
         for each in caller.get_hookimpls():
-            if not isinstance(each.function, _Guarded):
+            if not isinstance(each.function, Guarded):
                 note = partial(self.note_failure, each.plugin_name, caller.name)
-                kind = _GuardedWrapper if each.wrapper or each.hookwrapper else _Guarded
+                kind = GuardedWrapper if each.wrapper or each.hookwrapper else Guarded
                 each.function = kind(each.function, note)  # type: ignore[misc]
 
     def note_failure(self, plugin: str, hook: str, error: Exception) -> None:
@@ -169,9 +204,6 @@ def _select(kind: str, specs: dict[str, Spec], names: Iterable[str]) -> list[Spe
         for member in [name] if name in specs else groups[name]:
             chosen[member] = specs[member]
     return list(chosen.values())
-
-
-# --------------------------------------------------------------------------- loading
 
 
 def load(files: Sequence[Path | str] = (), strict: bool = False) -> Registry:
@@ -228,7 +260,8 @@ def declare(registry: Registry, file: Path) -> None:
     for name, table in declared.items():
         add_declared(registry, str(file), name, table)
     for name, table in found.items():
-        declared_tables.check_undeclared(str(file), name, table, registry.tasks)
+        if name.partition(":")[0] not in registry.task_sources:
+            declared_tables.check_undeclared(str(file), name, table, registry.tasks)
     if declared:
         hooks = ("harness_register_tasks",)
         registry.plugins.append(PluginInfo(file.stem, "", str(path), hooks))
@@ -305,13 +338,18 @@ def _explain(error: BaseException) -> str:
 
 _KINDS: tuple[tuple[str, str, str, type], ...] = (
     ("harness_register_tasks", "tasks", "name", TaskSpec),
+    ("harness_register_task_sources", "task_sources", "prefix", TaskSource),
     ("harness_register_backends", "backends", "scheme", BackendSpec),
     ("harness_register_probes", "probes", "name", ProbeSpec),
     ("harness_register_aligners", "aligners", "name", AlignerSpec),
     ("harness_register_reporters", "reporters", "name", ReporterSpec),
     ("harness_register_executors", "executors", "name", ExecutorSpec),
+    ("harness_register_importers", "importers", "name", ImporterSpec),
+    ("harness_register_exporters", "exporters", "name", ExporterSpec),
     ("harness_register_metrics", "metrics", "name", MetricSpec),
 )
+
+_HAS_A_SAY = ("wrapper", "hookwrapper", "tryfirst", "trylast")
 
 
 def _offered(
@@ -344,8 +382,13 @@ def _offered(
 def _fill(registry: Registry) -> None:
     """The tables as all plugins together make them: their order and their wrappers count.
 
-    Where a wrapper of one plugin spoils what the others offer, the tables stay as they were.
+    Where none has a say in that, they are what each plugin offered by itself, and nothing is asked
+    twice. Where a wrapper of one plugin spoils what the others offer, the tables stay as they were.
     """
+    hooks = [getattr(registry.manager.hook, hook) for hook, *_ in _KINDS]
+    found = [each for hook in hooks for each in hook.get_hookimpls()]
+    if not any(getattr(each, how) for each in found for how in _HAS_A_SAY):
+        return
     try:
         offered = _offered(registry.notify, registry.metrics)
     except (PluginError, TypeError) as error:
@@ -357,43 +400,3 @@ def _fill(registry: Registry) -> None:
         getattr(registry, table).clear()
     for table, name, spec in offered:
         getattr(registry, table)[name] = spec
-
-
-# --------------------------------------------------------------------------- guarding
-
-
-class _Guarded:
-    """A hook's function that gives None, which pluggy leaves out, where it raises."""
-
-    def __init__(self, function: Callable[..., Any], note: Callable[[Exception], None]) -> None:
-        self._function, self._note = function, note
-
-    def __call__(self, *arguments: Any) -> Any:
-        try:
-            return self._function(*arguments)
-        except Exception as error:  # a plugin's own fault must not end the others
-            self._note(error)
-            return None
-
-
-class _GuardedWrapper(_Guarded):
-    """Both kinds: ``wrapper`` returns another result, ``hookwrapper`` changes pluggy's own."""
-
-    def __call__(self, *arguments: Any) -> Generator[None, Any, Any]:
-        try:
-            wrapping = self._function(*arguments)
-            next(wrapping)
-        except Exception as error:
-            self._note(error)
-            return (yield)
-        result = yield
-        try:
-            wrapping.send(result)
-        except StopIteration as stop:
-            return stop.value
-        except Exception as error:
-            self._note(error)
-            return result
-        wrapping.close()
-        self._note(RuntimeError("it yields twice"))
-        return result

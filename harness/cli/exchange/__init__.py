@@ -1,0 +1,1 @@
+"""Commands that bring runs in from other programs, and out to them."""

@@ -1,0 +1,169 @@
+"""What is wrong with rows, or odd about them."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from harness.authoring.measures import personal_data
+from harness.errors import MissingExtraError
+from harness_data.preparation import duplicates
+from harness_data.preparation.table import Table
+
+ODD_LENGTH = 3.5
+"""Modified z-score of the log length that makes an outlier (Iglewicz & Hoaglin 1993)."""
+FEWEST_LETTERS = 40
+"""Letters below which a text's language is not told."""
+SURE = 0.9
+"""Probability from which on a text's language is told."""
+KINDS = ("empty", "exact_duplicate", "near_duplicate", "language", "length", "personal_data")
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What was found in a table.
+
+    Attributes:
+        places: Kind (of ``KINDS``) → the places of rows, from 0; of duplicates all but the first.
+        details: Place → kind → what exactly, in words.
+        lengths: Words of each row.
+        languages: Language → rows; ``?`` where it cannot be told.
+        main_language: That of most rows; None where none could be told.
+        personal: Kind of personal data → pieces.
+        labels: Label → rows; empty without a column of labels.
+        links: Pairs of places that are duplicates, exact or near.
+    """
+
+    places: Mapping[str, Sequence[int]]
+    details: Mapping[int, Mapping[str, str]]
+    lengths: Sequence[int]
+    languages: Mapping[str, int]
+    main_language: str | None
+    personal: Mapping[str, int]
+    labels: Mapping[str, int] = field(default_factory=dict)
+    links: Sequence[tuple[int, int]] = ()
+
+    @property
+    def problems(self) -> dict[str, int]:
+        """Kind → rows, of the kinds that were found."""
+        return {kind: len(self.places[kind]) for kind in KINDS if self.places.get(kind)}
+
+
+def find(
+    table: Table,
+    *,
+    label: str | None = None,
+    language: str | None = None,
+    similarity: float = duplicates.SIMILAR,
+    region: str = "US",
+) -> Findings:
+    """Looks for everything.
+
+    Args:
+        table: The rows.
+        label: The column of labels.
+        language: The language that rows should have; None: that of most rows.
+        similarity: See ``duplicates.near``.
+        region: Whose telephone numbers need no country code.
+
+    Raises:
+        MissingExtraError: A library is not installed.
+        UnknownNameError: There is no such column.
+    """
+    table.check(label)
+    texts = [line.text for line in table.lines]
+    details: dict[int, dict[str, str]] = {}
+    places: dict[str, list[int]] = {kind: [] for kind in KINDS}
+
+    def note(place: int, kind: str, what: str) -> None:
+        if kind not in details.setdefault(place, {}):
+            places[kind].append(place)
+            details[place][kind] = what
+
+    for place, text in enumerate(texts):
+        if not text.strip():
+            note(place, "empty", "no text")
+    links = []
+    for first, *others in duplicates.exact(texts):
+        for other in others:
+            note(other, "exact_duplicate", f"as row {table.lines[first].number}")
+            links.append((first, other))
+    for first, second, alike in duplicates.near(texts, similarity):
+        note(second, "near_duplicate", f"{alike:.2f} as row {table.lines[first].number}")
+        links.append((first, second))
+    lengths = [len(text.split()) for text in texts]
+    for place, score in enumerate(length_scores(lengths)):
+        if abs(score) > ODD_LENGTH:
+            note(place, "length", f"{lengths[place]:,} words")
+    told = languages(texts)
+    known = Counter(each for each in told if each is not None)
+    main = language or (known.most_common(1)[0][0] if known else None)
+    for place, each in enumerate(told):
+        if each is not None and each != main:
+            note(place, "language", each)
+    personal: Counter[str] = Counter()
+    for place, text in enumerate(texts):
+        _, found = personal_data.mask(text, region)
+        personal.update(each.kind for each in found)
+        if found:
+            kinds = Counter(each.kind for each in found)
+            note(place, "personal_data", ", ".join(f"{n} {kind}" for kind, n in kinds.items()))
+    labels = Counter(v for v in table.values(label) if v is not None) if label else Counter()
+    counted = Counter("?" if each is None else each for each in told)
+    return Findings(
+        {kind: sorted(of) for kind, of in places.items()},
+        details,
+        lengths,
+        dict(counted.most_common()),
+        main,
+        dict(personal.most_common()),
+        dict(labels.most_common()),
+        links,
+    )
+
+
+def length_scores(lengths: Sequence[int]) -> list[float]:
+    """Modified z-scores of log lengths: distance from the median in median distances.
+
+    Where more than half of the texts are equally long there is no scale, and none is odd.
+    """
+    logs = np.log1p(np.asarray(lengths, dtype=np.float64))
+    centre = float(np.median(logs)) if len(logs) else 0.0
+    spread = float(np.median(np.abs(logs - centre))) if len(logs) else 0.0
+    if spread <= 0:
+        return [0.0] * len(lengths)
+    return [float(0.6745 * (each - centre) / spread) for each in logs]
+
+
+def languages(texts: Sequence[str]) -> list[str | None]:
+    """The language of each text, an ISO 639-1 code; None where it is too short or not sure.
+
+    Raises:
+        MissingExtraError: ``py3langid`` is not installed.
+    """
+    try:
+        from py3langid.langid import MODEL_FILE, LanguageIdentifier
+    except ImportError as error:
+        raise MissingExtraError("telling languages", "data") from error
+    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    found: list[str | None] = []
+    for text in texts:
+        if sum(map(str.isalpha, text)) < FEWEST_LETTERS:
+            found.append(None)
+            continue
+        code, sure = identifier.classify(text)
+        found.append(str(code) if sure >= SURE else None)
+    return found
+
+
+def entropy(counts: Mapping[str, int]) -> float:
+    """Of a distribution, as a share of the greatest that so many kinds can have; 1 is balanced."""
+    total = sum(counts.values())
+    if len(counts) < 2 or not total:
+        return 1.0
+    shares = [count / total for count in counts.values() if count]
+    return -sum(share * math.log(share) for share in shares) / math.log(len(counts))

@@ -1,0 +1,1 @@
+"""``harness metric-eval``: does a metric agree with people's labels?"""

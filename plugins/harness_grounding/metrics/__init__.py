@@ -1,0 +1,1 @@
+"""Metrics of groundedness: what of an answer its source supports."""

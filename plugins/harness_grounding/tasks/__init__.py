@@ -1,0 +1,1 @@
+"""Tasks that ask whether a claim is supported by a text."""

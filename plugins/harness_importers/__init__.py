@@ -1,0 +1,1 @@
+"""Reads results that other programs wrote: lm-eval, Inspect, HELM, promptfoo, deepeval, tables."""

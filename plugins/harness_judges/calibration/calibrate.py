@@ -1,0 +1,231 @@
+"""From a run with a judge and labels of people to a calibration."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import read_result, read_samples
+from harness.authoring.io.serialization import canonical_hash, estimate_to_json
+from harness.errors import DataError, UnknownNameError, UsageError
+from harness.types import Completion, RunResult, SampleRecord, TaskResult
+from harness_judges.calibration import figures
+from harness_judges.calibration.figures import Item
+from harness_judges.calibration.labels import Labels, consensus
+from harness_judges.calibration.labels import read as read_labels
+from harness_judges.calibration.record import (
+    CalibratedCriterion,
+    CalibratedJudge,
+    Calibration,
+)
+
+TASKS = ("judge", "arena", "llmbar")
+_NOT_CRITERIA = frozenset({"unread", "overall", "met", "panel_alpha", "judge_noise"})
+_PAIRS = {"arena": "win_rate", "llmbar": "preference"}
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """The calibration, and the figures of each criterion as estimates."""
+
+    calibration: Calibration
+    figures: Mapping[str, figures.Figures]
+
+
+def calibrate(run: Path, labels: Path | None, task: str | None = None) -> Calibrated:
+    """Compares the judgements of a run with labels.
+
+    Args:
+        run: A run of one of ``TASKS``.
+        labels: A file or folder; None for the labels that the data of ``llmbar`` have.
+        task: Which task, where the run has several of them.
+
+    Raises:
+        DataError: The run or the labels cannot be read, or have no sample in common.
+        UnknownNameError: The run has no such task.
+        UsageError: The run has no judge, or labels are missing.
+    """
+    result = read_result(run)
+    name = _task(run, result, task)
+    found = result.tasks[name]
+    records = [
+        each
+        for each in read_samples(run if run.is_dir() else run.parent, name)
+        if each.probe is None and each.error is None
+    ]
+    if labels is None:
+        if name != "llmbar":
+            raise UsageError(
+                f"the data of {name} have no labels", "Give --labels: a file or folder of them."
+            )
+        given = _of_data(records)
+    else:
+        given = read_labels(labels)
+    kind = "preference" if name in _PAIRS else found.settings.get("kind", "score")
+    names = [_PAIRS[name]] if name in _PAIRS else _criteria(found)
+    criteria: dict[str, CalibratedCriterion] = {}
+    told: list[str] = []
+    estimates = {}
+    for criterion in names:
+        known = given.of(criterion, len(names) == 1)
+        if not known:
+            told.append(f"{criterion}: no labels, so it stays uncalibrated")
+            continue
+        items, undecided = _items(records, criterion, known, kind)
+        if not items:
+            raise DataError(
+                f"none of the {len(known):,} labels of {criterion}, such as that of "
+                f"{next(iter(known))!r}, is of a sample that the judge was read on, such as "
+                f"{next((each.sample.id for each in records), '')!r}",
+                path=given.source,
+                expected="the samples' own ids",
+            )
+        _check_values(kind, items, found, given.source)
+        estimates[criterion] = figures.of(kind, items)
+        positive, negative = figures.counts(items) if kind == "binary" else (None, None)
+        criteria[criterion] = CalibratedCriterion(
+            kind,
+            len(items),
+            {each: estimate_to_json(value) for each, value in estimates[criterion].items()},
+            positive,
+            negative,
+        )
+        unmatched = len(known) - len(items) - undecided
+        annotators = len({each for values in known.values() for each in values})
+        told += [
+            f"{criterion}: {note}"
+            for note in figures.notes(kind, items, unmatched, undecided, annotators)
+        ]
+    if not criteria:
+        raise DataError(
+            f"labels {', '.join(map(repr, given.values))}, and the judge graded "
+            f"{', '.join(map(repr, names))}",
+            path=given.source,
+            expected="a column 'criterion' with these names",
+        )
+    return Calibrated(
+        Calibration(
+            _judges(result, found, name),
+            found.settings.get("rubric", name),
+            found.settings.get("rubric_sha256", ""),
+            criteria,
+            given.sha256,
+            tuple(told),
+        ),
+        estimates,
+    )
+
+
+def _task(run: Path, result: RunResult, wanted: str | None) -> str:
+    judged = [name for name in result.tasks if name in TASKS]
+    if wanted is not None:
+        if wanted not in judged:
+            raise UnknownNameError("task with a judge", wanted, judged)
+        return wanted
+    if not judged:
+        raise UsageError(
+            f"{run} has no task with a judge: {', '.join(result.tasks)}",
+            f"Give a run of {', '.join(TASKS)}.",
+        )
+    if len(judged) > 1:
+        raise UsageError(f"{run} has several: {', '.join(judged)}", "Choose one with --task.")
+    return judged[0]
+
+
+def _criteria(task: TaskResult) -> list[str]:
+    made = ("_corrected", "_with_labels")
+    return [name for name in task.metrics if name not in _NOT_CRITERIA and not name.endswith(made)]
+
+
+def _judges(result: RunResult, task: TaskResult, name: str) -> tuple[CalibratedJudge, ...]:
+    if name == "llmbar":  # the model under test is the judge
+        described = [result.model]
+    else:
+        roles = [each for each in result.roles if each.partition(".")[0] == "judge"]
+        described = [result.roles[each].model for each in roles]
+    ways = task.settings.get("panel", "text").split(", ")
+    found = [
+        CalibratedJudge(str(each.get("spec", each.get("name"))), str(each.get("fingerprint")), way)
+        for each, way in zip(described, ways, strict=False)
+    ]
+    if not found or any(each.fingerprint == "None" for each in found):
+        raise DataError(
+            "does not say which judge it had", path=result.run_id, expected="a run of this version"
+        )
+    return tuple(found)
+
+
+def _of_data(records: Sequence[SampleRecord]) -> Labels:
+    """LLMBar's own labels: 1 where the first output is the better one."""
+    values = {
+        each.sample.id: {"LLMBar": float(each.sample.choices.index(each.sample.targets[0]) == 0)}
+        for each in records
+    }
+    return Labels("the data", {"": values}, canonical_hash(values))
+
+
+def _items(
+    records: Sequence[SampleRecord],
+    criterion: str,
+    known: Mapping[str, Mapping[str, float]],
+    kind: str,
+) -> tuple[list[Item], int]:
+    """The items that both judged, and how many people could not agree on."""
+    items, undecided = [], 0
+    for record in records:
+        judged = record.scores.get(criterion)
+        if record.sample.id not in known or not isinstance(judged, float | int):
+            continue
+        people = known[record.sample.id]
+        label = consensus(people, kind == "binary")
+        if label is None:
+            undecided += 1
+            continue
+        items.append(
+            Item(
+                float(judged),
+                label,
+                tuple(people.values()),
+                _length(record),
+                record.sample.cluster or record.sample.id,
+                _number(record.scores.get("consistency")),
+                _number(record.scores.get("first_position")),
+            )
+        )
+    return items, undecided
+
+
+def _length(record: SampleRecord) -> float:
+    """Of the answer; of a pair the first one's log length less the second's."""
+    other = record.sample.metadata.get("baseline_answer")
+    if len(record.sample.choices) == 2:
+        first, second = record.sample.choices
+        return math.log1p(len(first)) - math.log1p(len(second))
+    answer = record.responses[0].text if isinstance(record.responses[0], Completion) else ""
+    return math.log1p(len(answer)) - (0.0 if other is None else math.log1p(len(str(other))))
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _check_values(kind: str, items: Sequence[Item], task: TaskResult, source: str) -> None:
+    """Refuses labels on another scale than the judge's.
+
+    Raises:
+        DataError: One is outside it.
+    """
+    low, high = 0.0, 1.0
+    if kind == "score":
+        ends = task.settings.get("scale", "1-5").split("-")
+        low, high = float(ends[0]), float(ends[1])
+    for each in items:
+        for value in each.people:
+            if not low <= value <= high or (kind == "binary" and value not in (0.0, 1.0)):
+                raise DataError(
+                    f"the label {value:g} is not on the judge's scale",
+                    path=source,
+                    expected="1 or 0, yes or no" if kind == "binary" else f"{low:g} to {high:g}",
+                )

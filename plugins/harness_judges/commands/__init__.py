@@ -1,0 +1,1 @@
+"""The commands that this package adds; each imports its work when it runs."""

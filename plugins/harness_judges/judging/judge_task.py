@@ -1,0 +1,383 @@
+"""Task ``judge``: a model answers, and one judge or a panel grades the answers by a rubric."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+
+from harness.authoring import option_models
+from harness.authoring.chat import prompt_templates as templates
+from harness.authoring.metrics import Corpus, Mean
+from harness.errors import UsageError
+from harness.protocols import UNCALIBRATED, Metric, RoleModel, TaskOptions
+from harness.types import (
+    Ask,
+    Completion,
+    DataSource,
+    Generate,
+    Response,
+    Round,
+    Sample,
+    Sampling,
+    ScoreValue,
+    Unscored,
+)
+from harness_judges.calibration import labels as people
+from harness_judges.calibration.labels import Labels
+from harness_judges.calibration.record import CalibratedJudge, Calibration
+from harness_judges.calibration.record import read as read_calibration
+from harness_judges.judging import asking, reading
+from harness_judges.judging.asking import Judge
+from harness_judges.judging.metrics import CorrectedShare, WithLabels, noise
+from harness_judges.judging.options import judge_options
+from harness_judges.judging.options import rubric as chosen_rubric
+from harness_judges.judging.rubrics import Rubric
+
+NAME = "judge"
+UNREADABLE = "no judgement could be read"
+UNCALIBRATED_NOTE = (
+    "uncalibrated: no labels of people say how far the judge errs; "
+    "`harness judge calibrate` measures it"
+)
+
+
+def open_judge(chosen: TaskOptions) -> JudgeTask:
+    """The task.
+
+    Raises:
+        HarnessError: An option does not fit, or a calibration is of another judge or rubric.
+    """
+    values = {key: value for key, value in chosen.values.items() if key != "template"}
+    options = option_models.read(judge_options(), values, NAME).model_dump()
+    rubric = chosen_rubric(chosen, options)
+    panel = asking.panel(
+        chosen.roles,
+        options["reading"],
+        int(options["repeats"]),
+        float(options["judge_temperature"]),
+    )
+    calibration = None
+    if options["calibration"]:
+        calibration = read_calibration(Path(options["calibration"]))
+        identities = identities_of(panel, chosen.roles)
+        if identities:
+            calibration.check(options["calibration"], identities, rubric.sha256)
+    given = people.read(Path(options["labels"])) if options["labels"] else None
+    return JudgeTask(
+        rubric,
+        panel,
+        str(options["prompt"]),
+        (int(options["answer_tokens"]), int(options["max_tokens"])),
+        calibration,
+        given,
+        asking.judges_itself(chosen.roles),
+    )
+
+
+def identities_of(
+    panel: Sequence[Judge], roles: Mapping[str, RoleModel]
+) -> tuple[CalibratedJudge, ...]:
+    """Which judges these are; empty where none is open."""
+    return tuple(
+        CalibratedJudge(roles[each.role].model, roles[each.role].fingerprint, each.way)
+        for each in panel
+        if each.role in roles
+    )
+
+
+def words_of(calibration: Calibration | None, criterion: str) -> str:
+    """By what a criterion is calibrated; ``UNCALIBRATED`` also where the labels are too few."""
+    known = None if calibration is None else calibration.criteria.get(criterion)
+    return UNCALIBRATED if known is None or known.too_few else known.words
+
+
+def calibration_notes(calibration: Calibration | None, names: Sequence[str]) -> Iterator[str]:
+    """What a reader must know of how the judge was calibrated."""
+    if calibration is None:
+        yield UNCALIBRATED_NOTE
+        return
+    for name in names:
+        known = calibration.criteria.get(name)
+        if known is None:
+            yield f"{name}: uncalibrated: the calibration has no labels of it"
+        elif known.too_few:
+            yield f"{name}: uncalibrated: the calibration has {known.too_few}"
+        else:
+            yield f"{name}: calibrated, {known.words}"
+
+
+class JudgeTask:
+    """Implements ``Task``, ``FollowUp``, ``NeedsRoles`` and ``HasRemarks``.
+
+    Args:
+        rubric: What is judged.
+        panel: The judges.
+        prompt: Template of what the judged model is asked.
+        room: Tokens of its answer, and of a judge's.
+        calibration: What is known of the judges' errors; None where nothing is.
+        labels: People's labels of some of the samples.
+        itself: A sentence where a judge is the model that it judges.
+    """
+
+    name = NAME
+    version = "1"
+
+    def __init__(
+        self,
+        rubric: Rubric,
+        panel: Sequence[Judge],
+        prompt: str,
+        room: tuple[int, int],
+        calibration: Calibration | None,
+        labels: Labels | None,
+        itself: str | None,
+    ) -> None:
+        self._rubric, self._panel, self._prompt, self._room = rubric, panel, prompt, room
+        self._calibration, self._labels, self._itself = calibration, labels, itself
+        self.roles = tuple(each.role for each in panel)
+        self.metrics = tuple(self._metrics())
+        self.settings = {
+            "rubric": rubric.name,
+            "rubric_sha256": rubric.sha256,
+            "kind": rubric.kind,
+            "scale": f"{rubric.low}-{rubric.high}" if rubric.kind == "score" else "yes or no",
+            "panel": ", ".join(each.way for each in panel),
+            "judge_repeats": str(panel[0].repeats),
+            "judge_temperature": f"{panel[0].temperature:g}",
+            "prompt": prompt,
+            "answer_tokens": str(room[0]),
+        }
+        self.scored_by = ("rubric_sha256", "panel", "prompt")
+
+    def samples(self, data: DataSource) -> Iterable[Sample]:
+        """See ``harness.protocols.Task``.
+
+        Raises:
+            UsageError: The data are to come from the hub, which has none.
+            DataError: A file or row cannot be read.
+        """
+        if not data.paths:
+            raise UsageError("judge has no data set on the hub", "Give --data judge=FILE.")
+        ids = set()
+        for sample in reading.read(data):
+            ids.add(sample.id)
+            yield sample
+        if self._labels is not None:
+            self._labels.check_match(ids)
+
+    def requests(self, sample: Sample, shots: Sequence[Sample]) -> Sequence[Generate]:
+        """The sample's question; a rubric that cannot be filled is refused here.
+
+        Raises:
+            ConfigError: A template cannot be filled.
+            UsageError: There are solved examples.
+        """
+        if shots:
+            raise UsageError("judge shows no solved examples", "Leave out num_fewshot.")
+        self._shown(sample, "…", 0)
+        prompt = templates.render(self._prompt, templates.variables(sample))
+        return [Generate(prompt, Sampling(self._room[0]))]
+
+    def follow_up(self, sample: Sample, rounds: Sequence[Round]) -> Sequence[Ask]:
+        """See ``harness.protocols.FollowUp``: every judge about every criterion, at once."""
+        if len(rounds) > 1:
+            return ()
+        (answer,) = rounds[0].responses
+        assert isinstance(answer, Completion)
+        return [
+            ask
+            for judge in self._panel
+            for place in range(len(self._rubric.criteria))
+            for ask in asking.about_criterion(
+                judge, self._rubric, self._shown(sample, answer.text, place), self._room[1]
+            )
+        ]
+
+    def score(self, sample: Sample, responses: Sequence[Response]) -> Mapping[str, ScoreValue]:
+        """See ``harness.protocols.Task``: the answer, then each judge on each criterion."""
+        each_time, start = [], 1
+        for judge in self._panel:
+            end = start + asking.requests_each(judge, self._rubric) * len(self._rubric.criteria)
+            each_time.append(self._of_judge(judge, responses[start:end]))
+            start = end
+        said = [[_mean(values) for values in criteria] for criteria in each_time]
+        scores: dict[str, ScoreValue] = {}
+        every = [value for criteria in each_time for values in criteria for value in values]
+        scores["unread"] = every.count(None) / len(every)
+        means: list[float] = []
+        for place, criterion in enumerate(self._rubric.criteria):
+            read = [values[place] for values in said if values[place] is not None]
+            value = self._together([each for each in read if each is not None])
+            scores[criterion.name] = Unscored(UNREADABLE) if value is None else value
+            if value is None:
+                continue
+            means.append(value)
+            if self._corrected(criterion.name):
+                scores[f"{criterion.name}_corrected"] = value
+            if self._labelled(criterion.name):
+                scores[f"{criterion.name}_with_labels"] = self._pair(criterion.name, sample, value)
+        self._add_whole(scores, means)
+        if len(self._panel) > 1:
+            self._add_agreement(scores, said)
+        if self._repeats:
+            scores["judge_noise"] = _within([v for criteria in each_time for v in criteria])
+        return scores
+
+    def remarks(self, samples: Sequence[Sample]) -> Iterable[str]:
+        """See ``harness.protocols.HasRemarks``."""
+        names = [each.name for each in self._rubric.criteria]
+        yield from calibration_notes(self._calibration, names)
+        if self._itself:
+            yield self._itself
+        if self._labels is not None:
+            ids = {each.id for each in samples}
+            for criterion in self._rubric.criteria:
+                known = self._of_people(criterion.name)
+                yield (
+                    f"{criterion.name}: labels of people for {len(ids & set(known)):,} of "
+                    f"{len(ids):,} samples, taken to be drawn at random"
+                    + (
+                        f"; {len(set(known) - ids):,} labels are of no sample"
+                        * bool(set(known) - ids)
+                    )
+                )
+
+    # ------------------------------------------------------------------ parts
+
+    def _metrics(self) -> Iterator[Metric]:
+        rubric, known = self._rubric, self._calibration
+        bounds = (float(rubric.low), float(rubric.high)) if rubric.kind == "score" else (0.0, 1.0)
+        whole = "overall" if rubric.kind == "score" else "met"
+        words = {each.name: self._words(each.name) for each in rubric.criteria}
+        for criterion in rubric.criteria:
+            yield Mean(criterion.name, bounds=bounds, calibration=words[criterion.name])
+        if len(rubric.criteria) > 1:
+            known_all = UNCALIBRATED not in words.values()
+            told = "; ".join(words.values()) if known_all else UNCALIBRATED
+            yield Mean(whole, bounds=bounds, calibration=told)
+        for criterion in rubric.criteria:
+            if self._corrected(criterion.name):
+                assert known is not None
+                counts = known.criteria[criterion.name]
+                assert counts.positive is not None and counts.negative is not None
+                yield CorrectedShare(
+                    f"{criterion.name}_corrected", counts.positive, counts.negative,
+                    words[criterion.name],
+                )  # fmt: skip
+            if self._labelled(criterion.name):
+                told = f"labels of people on some of the samples ({self._source()})"
+                yield WithLabels(f"{criterion.name}_with_labels", bounds, told)
+        if len(self._panel) > 1:
+            from harness.stats.agreement import IntervalAlpha
+
+            yield Corpus("panel_alpha", IntervalAlpha(), bounds=(-1.0, 1.0))
+        if self._repeats:
+            yield Corpus("judge_noise", noise, higher_is_better=False)
+        yield Mean("unread", higher_is_better=False, bounds=(0.0, 1.0))
+
+    def _words(self, criterion: str) -> str:
+        return words_of(self._calibration, criterion)
+
+    def _source(self) -> str:
+        return "" if self._labels is None else Path(self._labels.source).name
+
+    def _corrected(self, criterion: str) -> bool:
+        known = None if self._calibration is None else self._calibration.criteria.get(criterion)
+        return (
+            known is not None
+            and not known.too_few
+            and known.positive is not None
+            and known.negative is not None
+        )
+
+    def _labelled(self, criterion: str) -> bool:
+        return bool(self._of_people(criterion))
+
+    def _of_people(self, criterion: str) -> Mapping[str, Mapping[str, float]]:
+        if self._labels is None:
+            return {}
+        return self._labels.of(criterion, len(self._rubric.criteria) == 1)
+
+    def _pair(self, criterion: str, sample: Sample, value: float) -> tuple[float, ...]:
+        given = self._of_people(criterion).get(sample.id)
+        label = None if not given else people.consensus(given, self._rubric.kind == "binary")
+        return (value, 0.0, 0.0) if label is None else (value, 1.0, label)
+
+    def _shown(self, sample: Sample, answer: str, place: int) -> str:
+        criterion = self._rubric.criteria[place]
+        return templates.render(
+            self._rubric.template,
+            {
+                **templates.variables(sample),
+                "answer": answer,
+                "criterion": criterion.name,
+                "description": criterion.description,
+            },
+        )
+
+    @property
+    def _repeats(self) -> bool:
+        return any(each.repeats > 1 and not each.by_logprobs for each in self._panel)
+
+    def _of_judge(self, judge: Judge, responses: Sequence[Response]) -> list[list[float | None]]:
+        """What one judge says of each criterion, each time it was asked."""
+        step = asking.requests_each(judge, self._rubric)
+        return [
+            asking.judgements(judge, self._rubric, responses[start : start + step])
+            for start in range(0, len(responses), step)
+        ]
+
+    def _together(self, values: Sequence[float]) -> float | None:
+        """A panel's mean, or its majority where it says yes or no; a tie is a half."""
+        if not values:
+            return None
+        if self._rubric.kind == "score" or len(values) == 1:
+            return fmean(values)
+        votes = [0.5 if each == 0.5 else float(each > 0.5) for each in values]
+        mean = fmean(votes)
+        return 0.5 if mean == 0.5 else float(mean > 0.5)
+
+    def _add_whole(self, scores: dict[str, ScoreValue], values: Sequence[float]) -> None:
+        if len(self._rubric.criteria) < 2:
+            return
+        name = "overall" if self._rubric.kind == "score" else "met"
+        if len(values) < len(self._rubric.criteria):
+            scores[name] = Unscored(UNREADABLE)
+        elif self._rubric.kind == "score":
+            scores[name] = fmean(values)
+        else:
+            scores[name] = float(min(values) > 0.5)
+
+    def _add_agreement(
+        self, scores: dict[str, ScoreValue], said: Sequence[Sequence[float | None]]
+    ) -> None:
+        """The judges' agreement on the criteria that two or more of them could be read on."""
+        from harness.stats.agreement import interval_statistics
+
+        middle = (self._rubric.low + self._rubric.high) / 2 if self._rubric.kind == "score" else 0.5
+        together = [
+            [each for each in values if each is not None] for values in zip(*said, strict=True)
+        ]
+        shared = [each for each in together if len(each) > 1]
+        if shared:
+            statistics = interval_statistics(shared, middle).sum(axis=0)
+            scores["panel_alpha"] = tuple(float(each) for each in statistics)
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    """Of what could be read."""
+    read = [each for each in values if each is not None]
+    return fmean(read) if read else None
+
+
+def _within(repeated: Sequence[Sequence[float | None]]) -> tuple[float, float]:
+    """(Σ of squares within, degrees of freedom) of judgements that were asked for repeatedly."""
+    squares = freedom = 0.0
+    for values in repeated:
+        read = [each for each in values if each is not None]
+        if len(read) > 1:
+            centre = fmean(read)
+            squares += sum((each - centre) ** 2 for each in read)
+            freedom += len(read) - 1
+    return squares, freedom

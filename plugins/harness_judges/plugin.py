@@ -1,0 +1,73 @@
+"""What this package registers."""
+
+from __future__ import annotations
+
+import click
+
+from harness import hookimpl
+from harness.protocols import Importer, ImporterSpec, Task, TaskOptions, TaskSpec
+from harness_judges.judging import llmbar, options, rubrics
+
+
+@hookimpl
+def harness_register_tasks() -> list[TaskSpec]:
+    """The tasks in which a model judges."""
+    return [
+        TaskSpec(
+            llmbar.NAME,
+            "a model as judge of two answers in both orders, against people's preferences",
+            llmbar.open_llmbar,
+            suites=("judges",),
+            options=llmbar.options,
+            templates=llmbar.TEMPLATES,
+        ),
+        TaskSpec(
+            "judge",
+            "answers to your own prompts, graded by a judge (--judge) by a rubric",
+            _open_judge,
+            suites=("judges",),
+            options=options.judge_options,
+            templates=options.TEMPLATES,
+        ),
+        TaskSpec(
+            "arena",
+            "answers to your own prompts against another run's, by a judge in both orders",
+            _open_arena,
+            suites=("judges",),
+            options=options.arena_options,
+            templates={"default": rubrics.PAIR},
+        ),
+    ]
+
+
+def _open_judge(chosen: TaskOptions) -> Task:
+    from harness_judges.judging.judge_task import open_judge
+
+    return open_judge(chosen)
+
+
+def _open_arena(chosen: TaskOptions) -> Task:
+    from harness_judges.judging.arena_task import open_arena
+
+    return open_arena(chosen)
+
+
+@hookimpl
+def harness_register_importers() -> list[ImporterSpec]:
+    """Folders of ``harness annotate``."""
+    return [ImporterSpec("annotations", "a folder of harness annotate", _open_annotations)]
+
+
+def _open_annotations() -> Importer:
+    from harness_judges.annotation.importer import Annotations
+
+    return Annotations()
+
+
+@hookimpl
+def harness_commands(app: click.Group) -> None:
+    """``annotate``, ``judge`` and ``rank``."""
+    from harness_judges.commands import annotate, judge, rank
+
+    for command in (annotate.command, judge.command, rank.command):
+        app.add_command(command)

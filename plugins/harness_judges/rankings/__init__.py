@@ -1,0 +1,1 @@
+"""Several systems in order, from preferences between pairs of their answers."""

@@ -1,0 +1,1 @@
+"""Writes runs for other programs and services: Every Eval Ever, CSV, Hugging Face, MLflow, W&B."""

@@ -1,0 +1,1 @@
+"""Conversations of several turns, with the model's own answers in between."""

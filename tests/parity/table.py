@@ -1,0 +1,68 @@
+"""Prints the table of all definitions: ``python -m parity.table [--model FOLDER] [NAME …]``.
+
+Run it with the folders ``tests``, ``plugins``, ``tasks`` and ``reports`` on the Python path.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+
+from parity.compared import compare
+from parity.official import CASES
+from support.shared_data import SHARED
+
+
+def main() -> int:
+    """Returns 1 where something differs."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--model", type=Path, default=SHARED / "models/stories260k")
+    arguments = parser.parse_args()
+    models = {each: open_theirs(arguments.model, bos=not each) for each in (False, True)}
+    heads = f"{'definition':<42}{'metrics':>8}{'worst':>9}{'lls':>6}{'worst':>9}{'texts':>12}"
+    print(f"{heads}  prompts")
+    good = True
+    for case in CASES:
+        if arguments.names and case.name not in arguments.names:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            os.environ["HARNESS_CACHE"] = os.environ.get("HARNESS_CACHE", folder)
+            try:
+                found = compare(case, Path(folder), arguments.model, models[case.rolling])
+            except Exception as error:  # the table goes on
+                good = False
+                print(f"{case.name:<42}{type(error).__name__}: {str(error)[:200]}")
+                if arguments.names:
+                    traceback.print_exc()
+                continue
+        same = found.same
+        good = good and same
+        texts = f"{found.texts - len(found.texts_differ)}/{found.texts}"
+        print(
+            f"{case.name:<42}{len(found.metrics):>8}{found.worst_metric:>9.1e}"
+            f"{found.loglikelihoods:>6}{found.worst:>9.1e}{texts:>12}"
+            f"  {'equal' if not found.prompts_differ else len(found.prompts_differ)}"
+            f"{'' if same else '  DIFFERS'}",
+            flush=True,
+        )
+        if not same and arguments.names:
+            print(found)
+    print("agree" if good else "DIFFER")
+    return 0 if good else 1
+
+
+def open_theirs(checkpoint: Path, bos: bool) -> object:
+    """lm_eval's own model of a checkpoint; ``bos``: as it is by default."""
+    from lm_eval.models.huggingface import HFLM
+
+    more = {} if bos else {"add_bos_token": False}
+    return HFLM(pretrained=str(checkpoint), device="cpu", dtype="float32", batch_size=8, **more)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
