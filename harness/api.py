@@ -112,9 +112,11 @@ def evaluate(
             "tokenizer=….",
         )
     with tempfile.TemporaryDirectory(prefix="harness-model-") as folder:
-        model.save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
-        return _evaluated(spec_of(folder), registry, plugin_files, progress)
+        name = Path(str(getattr(model, "name_or_path", ""))).name or type(model).__name__
+        place = Path(folder, name)
+        model.save_pretrained(str(place))
+        tokenizer.save_pretrained(str(place))
+        return _evaluated(spec_of(place), registry, plugin_files, progress)
 
 
 def _evaluated(

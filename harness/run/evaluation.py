@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from harness.authoring.literal import visible
 from harness.authoring.measures.predictions import prompt_text, response_text
-from harness.authoring.reporting import numbers, tables
+from harness.authoring.reporting import figures, numbers, tables
 from harness.errors import MissingExtraError, UnknownNameError, UsageError
 from harness.results import runfolder
 from harness.results.baseline import ScoredRun, load_run
 from harness.types import RunComparison, RunResult, SampleRecord
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from pandas import DataFrame
 
     from harness.plugins import Registry
@@ -114,6 +116,40 @@ class Evaluation(RunResult):
         """The metrics as a LaTeX table with the rules of ``booktabs``."""
         return tables.latex(self)
 
+    def plot(
+        self,
+        kind: Literal["forest", "calibration", "history"] = "forest",
+        *,
+        task: str | None = None,
+        metric: str | None = None,
+        others: Sequence[RunResult] = (),
+    ) -> Figure:
+        """A figure of matplotlib, which a notebook shows and ``savefig`` writes.
+
+        Args:
+            kind: ``forest``: every share with its interval; ``calibration``: how often answers of
+                a given confidence are right; ``history``: a metric over this run and ``others``.
+            task: Whose calibration; None takes the first that has one.
+            metric: Whose history: ``TASK`` or ``TASK.METRIC``; None takes the first.
+            others: The other runs of a history.
+
+        Raises:
+            UsageError: There is nothing to draw.
+            UnknownNameError: The run has no such task, or there is no such kind.
+            MissingExtraError: matplotlib is not installed.
+        """
+        if kind == "forest":
+            return figures.forest(self)
+        if kind == "history":
+            return figures.history([*others, self], metric or next(iter(self.tasks), ""))
+        if kind != "calibration":
+            raise UnknownNameError("kind of plot", kind, ("forest", "calibration", "history"))
+        names = self._named(task)
+        for name in names[:-1]:
+            with suppress(UsageError):
+                return figures.reliability(self.records(name), name)
+        return figures.reliability(self.records(names[-1]), names[-1])
+
     def _repr_html_(self) -> str:
         """What a notebook shows; every text is escaped."""
         rows = []
@@ -168,5 +204,5 @@ def _pandas() -> Any:
     try:
         import pandas
     except ImportError as error:
-        raise MissingExtraError("a data frame", "tasks") from error
+        raise MissingExtraError("a data frame", "notebooks") from error
     return pandas

@@ -118,3 +118,52 @@ def test_a_result_without_a_folder_says_so() -> None:
     bare: Any = Evaluation("run", "complete", {}, {})
     with pytest.raises(UsageError, match="no run folder"):
         bare.compare("x")
+
+
+# --------------------------------------------------------------------------- figures
+
+
+def drawn(figure: Any) -> list[tuple[list[float], list[float]]]:
+    (axes,) = figure.axes
+    return [(list(line.get_xdata()), list(line.get_ydata())) for line in axes.lines]
+
+
+def test_the_forest_plot_draws_each_share_with_its_interval(found: Evaluation) -> None:
+    estimate = found.tasks["echo"].metrics["match"].estimate
+    figure = found.plot()
+    assert ([estimate.low, estimate.high], [0, 0]) in drawn(figure)
+    assert ([estimate.value], [0]) in drawn(figure)
+    assert figure.axes[0].get_yticklabels()[0].get_text() == "echo.match ↑"
+    file = io.BytesIO()
+    figure.savefig(file, format="png")
+    assert file.getvalue().startswith(b"\x89PNG")
+
+
+def test_the_history_follows_the_time_of_the_runs(found: Evaluation) -> None:
+    import dataclasses
+
+    earlier = dataclasses.replace(found, run_id="$old$", timing={"started": "2020-01-01T00:00:00"})
+    figure = found.plot("history", metric="echo.match", others=[earlier])
+    labels = [label.get_text() for label in figure.axes[0].get_xticklabels()]
+    assert labels[0].startswith(r"\$old\$") and labels[1].startswith(found.run_id)
+    assert ([0, 1], [1.0, 1.0]) in drawn(figure)
+    with pytest.raises(UsageError, match="none of the runs has nowhere"):
+        found.plot("history", metric="nowhere")
+
+
+def test_what_cannot_be_drawn_is_said(found: Evaluation) -> None:
+    with pytest.raises(UsageError, match="no answer of echo has a probability"):
+        found.plot("calibration")
+    with pytest.raises(UnknownNameError, match="Did you mean forest"):
+        found.plot("forrest")  # type: ignore[arg-type]
+
+
+def test_calibration_is_that_of_the_page(tmp_path: Path) -> None:
+    from harness.results import runfolder
+    from support.report_runs import build
+
+    build(tmp_path, 120)
+    result = Evaluation.of(runfolder.read_result(tmp_path), tmp_path)
+    figure = result.plot("calibration")
+    assert figure.axes[0].get_title().startswith("bbq, n = ")
+    assert len(drawn(figure)) > 3
