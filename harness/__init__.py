@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         open_model,
         plan,
     )
+    from harness.api.evaluation import Evaluation
     from harness.cli import registry_of
     from harness.config import ModelConfig, RunSpec
     from harness.gating import GateConfig, Rule, join_verdicts, parse_gate
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from harness.results.baseline import ScoredRun
     from harness.results.runfolder import read_result, read_samples, write_result
     from harness.run.ask import ask
-    from harness.run.evaluation import Evaluation
     from harness.types import GateVerdict
 
 __all__ = [
@@ -69,7 +69,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Evaluation": "harness.run.evaluation",
+    "Evaluation": "harness.api.evaluation",
     "GateConfig": "harness.gating",
     "GateVerdict": "harness.types",
     "ModelConfig": "harness.config",

@@ -32,10 +32,10 @@ from harness.run import early_stop, models
 from harness.run import planner as planning
 from harness.run.cache import ResponseStore, store_path
 from harness.run.early_stop import EarlyStop
-from harness.run.phase_times import PhaseTimes
-from harness.run.phases import OnPhase, Phase
 from harness.run.roles import Roles
 from harness.run.session import Progress, RunSession
+from harness.run.watching.phase_times import PhaseTimes
+from harness.run.watching.phases import OnPhase, Phase
 from harness.scoring import aggregation
 from harness.types import RunResult, TaskResult
 

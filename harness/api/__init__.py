@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from harness import config, gating, plugins
+from harness.api.evaluation import Evaluation
 from harness.authoring.reporting.progress import display
 from harness.comparison import run_comparison
 from harness.config import ModelConfig, RunSpec
@@ -28,8 +29,7 @@ from harness.results import baseline as saved
 from harness.results import imported
 from harness.results.baseline import ScoredRun
 from harness.run import models, planner, runner
-from harness.run.display import RunDisplay
-from harness.run.evaluation import Evaluation
+from harness.run.watching.display import RunDisplay
 from harness.types import RunComparison
 
 

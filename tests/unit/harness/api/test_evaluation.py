@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from harness import evaluate
+from harness.api.evaluation import Evaluation
 from harness.authoring.reporting import tables
 from harness.errors import UnknownNameError, UsageError
 from harness.plugins import Registry
-from harness.run.evaluation import Evaluation
 from harness.testing import FakeBackend
 from harness.types import Completion, DataSource, Estimate, MetricResult, RunResult, TaskResult
 from support.echo import say
