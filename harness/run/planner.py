@@ -35,9 +35,9 @@ from harness.protocols import (
 )
 from harness.run import datasets, fewshot, sampling, scheduler
 from harness.run.other_models import OtherModels
-from harness.run.phases import OnPhase, Phase
 from harness.run.rounds import later_rounds
 from harness.run.rounds.roles import Roles
+from harness.run.watching.phases import OnPhase, Phase
 from harness.scoring.added_metrics import Adding
 from harness.stats.seeding import seeded
 from harness.types import DataSource, Generate, Request, Sample, Skipped

@@ -7,8 +7,8 @@ import time
 from harness.authoring.literal import one_line
 from harness.authoring.reporting.progress import Display
 from harness.planned import Plan
-from harness.run.phases import Phase
 from harness.run.session import Progress
+from harness.run.watching.phases import Phase
 from harness.types import MODEL
 
 _NAMES_SHOWN = 3
