@@ -62,7 +62,9 @@ class OfTask:
 
     def found(self, alpha: float) -> list[str]:
         """The tests that found contamination."""
-        by_likelihood = [test for test, p in self.adjusted.items() if p <= alpha]
+        by_likelihood = [
+            each.test for each in self.tested if self.adjusted.get(each.test, 1.0) <= alpha
+        ]
         seen = self.overlap is not None and bool(self.overlap.found)
         return ["overlap"] * seen + by_likelihood
 
