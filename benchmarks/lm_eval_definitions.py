@@ -16,6 +16,7 @@ import argparse
 import json
 import os
 import re
+import signal
 import socket
 import sys
 import warnings
@@ -32,8 +33,11 @@ from harness_lm_eval.catalogue import index
 from harness_lm_eval.catalogue.definitions import Definition
 from harness_lm_eval.catalogue.lookup import Catalogue
 
+SECONDS = 20
+"""Of processor time for one definition."""
 LISTS = ("choices", "options", "text", "labels", "answers", "input_text", "endings", "targets")
 """Names under which records mostly hold lists."""
+NETWORK = r"offline|ConnectionError|couldn't reach|LocalEntryNotFound|network|nltk"
 LITERAL = re.compile(r"""['"]([^'"{}]{1,20})['"]""")
 FIELD = re.compile(r"\b([A-Za-z_]\w*)\b")
 
@@ -202,7 +206,7 @@ def make(definition: Definition) -> Any:
         SCALAR[0] = Value(text)
         try:
             return documents.construct(definition, stub(definition.config))
-        except ImportError:
+        except (ImportError, TimeoutError):
             raise
         except Exception as error:
             first = first or error
@@ -215,11 +219,11 @@ def reason_of(error: BaseException) -> str:
     text = f"{type(error).__name__}: {error}"
     cause = error.__cause__ or error
     if isinstance(cause, ImportError) or isinstance(error, ImportError):
-        package = getattr(cause, "name", None) or getattr(error, "name", None) or "?"
+        package = getattr(cause, "name", None) or getattr(error, "name", None) or "that it names"
         return f"needs the package {str(package).partition('.')[0]}"
-    if re.search(
-        r"offline|ConnectionError|couldn't reach|LocalEntryNotFound|network|nltk", text, re.I
-    ):
+    if isinstance(cause, TimeoutError):
+        return "the stub's row does not fit its code or template"
+    if re.search(NETWORK, text, re.I):
         return "needs the hub as it is read (evaluate, tokenizers)"
     if isinstance(error, LookupError | TypeError | ValueError | AttributeError | AssertionError):
         return "the stub's row does not fit its code or template"
@@ -235,12 +239,18 @@ def refuse(*_: Any, **__: Any) -> Any:
     raise ConnectionError("offline")
 
 
+def out_of_time(*_: Any) -> None:
+    """Ends code that shuffles until two rows of the stub differ."""
+    raise TimeoutError(f"more than {SECONDS} s")
+
+
 def main() -> int:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default="", help="definitions whose name contains this")
     parser.add_argument("--list", action="store_true", help="name what failed")
     parser.add_argument("--out", type=Path, help="write every failure as JSON")
+    parser.add_argument("--part", default="1/1", help="K/N: the K-th of N parts")
     arguments = parser.parse_args()
     os.environ |= {"HF_HUB_OFFLINE": "1", "HF_EVALUATE_OFFLINE": "1"}
     socket.socket.connect = refuse  # type: ignore[method-assign]
@@ -256,7 +266,11 @@ def main() -> int:
         for name, each in names.items()
         if each.kind in ("task", "class") and arguments.only in name
     ]
+    part, parts = map(int, arguments.part.split("/"))
+    tasks = tasks[part - 1 :: parts]
+    signal.signal(signal.SIGVTALRM, out_of_time)
     for number, name in enumerate(tasks):
+        signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)
         if number % 500 == 0:
             print(f"{number:,} of {len(tasks):,} …", file=sys.stderr, flush=True)
         try:
@@ -282,7 +296,8 @@ def main() -> int:
             for name, told in each:
                 print(f"    {name}: {told}")
     if arguments.out:
-        arguments.out.write_text(json.dumps(failures, indent=1), encoding="utf-8")
+        found = {"made": made, "failures": failures}
+        arguments.out.write_text(json.dumps(found, indent=1), encoding="utf-8")
     return 0
 
 

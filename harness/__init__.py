@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         open_model,
         plan,
     )
+    from harness.api.evaluation import Evaluation
     from harness.cli import registry_of
     from harness.config import ModelConfig, RunSpec
     from harness.gating import GateConfig, Rule, join_verdicts, parse_gate
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from harness.types import GateVerdict
 
 __all__ = [
+    "Evaluation",
     "GateConfig",
     "GateVerdict",
     "ModelConfig",
@@ -67,6 +69,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Evaluation": "harness.api.evaluation",
     "GateConfig": "harness.gating",
     "GateVerdict": "harness.types",
     "ModelConfig": "harness.config",

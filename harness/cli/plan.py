@@ -67,7 +67,7 @@ def command(
     from harness.run import cost, models
     from harness.run import planner as planning
     from harness.run.cache import ResponseStore, store_path
-    from harness.run.roles import Roles
+    from harness.run.rounds.roles import Roles
 
     registry = registry_of(context)
     spec = run_options.run_spec(given)

@@ -52,7 +52,7 @@ def command(
     from harness.errors import RunFailedError
     from harness.results import runfolder, secrets
     from harness.run import runner
-    from harness.run.display import RunDisplay
+    from harness.run.watching.display import RunDisplay
 
     registry = registry_of(context)
     trackers, given["settings"] = tracking.open_trackers(registry, track, given["settings"])

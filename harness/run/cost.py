@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 from harness.planned import Plan, TaskPlan
 from harness.protocols import FollowUp, ModelBackend, forecast_basis_of, forecast_of
-from harness.run import later_rounds, scheduler
+from harness.run import scheduler
 from harness.run.cache import ResponseStore
-from harness.run.roles import Roles
-from harness.run.usage import spent as spent_by
+from harness.run.rounds import later_rounds
+from harness.run.rounds.roles import Roles
+from harness.run.rounds.usage import spent as spent_by
 from harness.types import KeyedRequest, Usage
 
 ROUND_SECONDS = 4.0

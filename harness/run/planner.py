@@ -33,10 +33,11 @@ from harness.protocols import (
     settings_of,
     tasks_of,
 )
-from harness.run import datasets, fewshot, later_rounds, sampling, scheduler
+from harness.run import datasets, fewshot, sampling, scheduler
 from harness.run.other_models import OtherModels
-from harness.run.phases import OnPhase, Phase
-from harness.run.roles import Roles
+from harness.run.rounds import later_rounds
+from harness.run.rounds.roles import Roles
+from harness.run.watching.phases import OnPhase, Phase
 from harness.scoring.added_metrics import Adding
 from harness.stats.seeding import seeded
 from harness.types import DataSource, Generate, Request, Sample, Skipped
@@ -110,6 +111,9 @@ def build(
         tasks = _with_notes_on_groups(tasks, spec.group_by)
         plan = Plan(tuple(replace(each, notes=each.notes + left_out) for each in tasks))
         plan = later_rounds.prepared(matched(plan, backend), roles)
+        unused = [role for role in spec.roles if role not in roles.opened]
+        notes = tuple(f"a model is named for the {role}, and no task asks it" for role in unused)
+        plan = Plan(tuple(replace(each, notes=each.notes + notes) for each in plan.tasks))
     if isinstance(backend, CanCheck):
         backend.check([keyed.request for keyed in plan.requests()])
     return plan

@@ -32,10 +32,10 @@ from harness.run import early_stop, models
 from harness.run import planner as planning
 from harness.run.cache import ResponseStore, store_path
 from harness.run.early_stop import EarlyStop
-from harness.run.phase_times import PhaseTimes
-from harness.run.phases import OnPhase, Phase
-from harness.run.roles import Roles
+from harness.run.rounds.roles import Roles
 from harness.run.session import Progress, RunSession
+from harness.run.watching.phase_times import PhaseTimes
+from harness.run.watching.phases import OnPhase, Phase
 from harness.scoring import aggregation
 from harness.types import RunResult, TaskResult
 
@@ -55,6 +55,7 @@ def run(
     on_planned: Callable[[Plan], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     on_phase: OnPhase = lambda _: None,
+    opened_backend: ModelBackend | None = None,
 ) -> Run:
     """Evaluates a model and writes the run folder.
 
@@ -65,6 +66,7 @@ def run(
         on_planned: Called once, before the first question.
         on_progress: Called after every answer.
         on_phase: Called as the run's other parts begin and go on.
+        opened_backend: A model that is open already, and stays so; None opens the spec's.
 
     Raises:
         HarnessError: What the spec names does not exist or cannot be read; nothing was written.
@@ -79,16 +81,17 @@ def run(
     runfolder.check(spec.out, written_spec)
     on_phase(Phase("opening the model"))
     with ExitStack() as opened:
-        backend = opened.enter_context(closing(models.open_backend(spec.model_config, registry)))
+        backend = opened_backend or opened.enter_context(
+            closing(models.open_backend(spec.model_config, registry))
+        )
         phases.end("open")
         roles = opened.enter_context(Roles(spec, registry, backend))
         plan = planning.build(spec, registry, backend, roles=roles, on_phase=on_phase)
         phases.end("plan")
         stepping = None if gate is None else gate.begin(plan, spec.seed)
         store = opened.enter_context(ResponseStore(store_path(spec.cache, backend)))
-        folder = opened.enter_context(
-            runfolder.claimed(spec.out, started, _slug(spec), written_spec)
-        )
+        claim = runfolder.claimed(spec.out, started, _slug(spec), written_spec)
+        folder = opened.enter_context(claim)
         suites = _suites(spec, registry, plan)
         record = opened.enter_context(
             _RunRecord(folder, spec, command, started, plan, backend, phases, suites)

@@ -10,10 +10,11 @@ from typing import TypeAlias
 from harness.planned import Plan, PlannedSample, TaskPlan
 from harness.plugins import Registry
 from harness.protocols import FollowUp, ModelBackend, doubts_of
-from harness.run import later_rounds, scheduler
+from harness.run import scheduler
 from harness.run.cache import ResponseStore
-from harness.run.roles import Roles, missing
-from harness.run.usage import added, spent
+from harness.run.rounds import later_rounds
+from harness.run.rounds.roles import Roles, missing
+from harness.run.rounds.usage import added, spent
 from harness.scoring import aggregation
 from harness.types import (
     MODEL,

@@ -21,7 +21,7 @@ def _html() -> Reporter:
 
 
 def _json() -> Reporter:
-    from harness_reports.json_report import JsonReporter
+    from harness_reports.data_formats import JsonReporter
 
     return JsonReporter()
 
@@ -36,6 +36,24 @@ def _junit() -> Reporter:
     from harness_reports.junit import JUnitReporter
 
     return JUnitReporter()
+
+
+def _csv() -> Reporter:
+    from harness_reports.data_formats import CsvReporter
+
+    return CsvReporter()
+
+
+def _latex() -> Reporter:
+    from harness_reports.data_formats import LatexReporter
+
+    return LatexReporter()
+
+
+def _parquet() -> Reporter:
+    from harness_reports.data_formats import ParquetReporter
+
+    return ParquetReporter()
 
 
 @harness.hookimpl
@@ -53,4 +71,7 @@ def harness_register_reporters() -> Iterable[ReporterSpec]:
             prints=True,
         ),
         ReporterSpec("junit", "test cases for CI systems (junit.xml)", _junit),
+        ReporterSpec("csv", "a row a metric, for spreadsheets (scores.csv)", _csv),
+        ReporterSpec("latex", "a table for papers (scores.tex)", _latex),
+        ReporterSpec("parquet", "a row a metric, for data frames (scores.parquet)", _parquet),
     )

@@ -96,6 +96,12 @@ def write_data(root: Path, folder: Path) -> None:
             for day in range(8)
         ),
     )
+    for name, first in (("reference", 0), ("today", 7)):
+        exchanges = [
+            {"prompt": row["context"], "response": row["question"], "latency": number * 7 % 11}
+            for number, row in enumerate(questions * 3, first)
+        ]
+        _write_rows(folder / f"{name}.jsonl", exchanges)
     canaries = [
         {"prefix": f"The code of the {name} vault is", "secret": "3 1 4 1 5 9", "repeats": 1}
         for name in ("amber", "birch")

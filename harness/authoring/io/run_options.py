@@ -163,7 +163,7 @@ def run_spec(given: Mapping[str, Any]) -> RunSpec:
     values["data"] = config.parse_data(values["data"])
     judges, settings = values.pop("judges"), values.pop("judge_settings")
     values["roles"] = config.parse_roles(judges, settings, values.pop("other_roles"))
-    corpus = values.pop("retrieve")
+    corpus = values.pop("retrieve", None)
     if corpus is not None:
         values["probes"] = (*(values["probes"] or ()), "retrieval")
         tasks.setdefault("retrieval", {})["corpus"] = corpus

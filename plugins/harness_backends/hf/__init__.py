@@ -53,6 +53,10 @@ def open_hf(options: BackendOptions) -> ModelBackend:
 
 
 def _load(options: BackendOptions) -> ModelBackend:
+    from harness_backends.hf import threads
+
+    threads.wait_passively()
+    before = threads.look()
     try:
         import torch  # noqa: F401
         import transformers  # noqa: F401
@@ -60,7 +64,10 @@ def _load(options: BackendOptions) -> ModelBackend:
         raise MissingExtraError("the hf backend", "hf") from error
     from harness_backends.hf.opening import open_checkpoint
 
-    return open_checkpoint(options)
+    model = open_checkpoint(options)
+    if model.describe()["device"] == "cpu":
+        threads.choose_threads(before)
+    return model
 
 
 def open_peft(options: BackendOptions) -> ModelBackend:

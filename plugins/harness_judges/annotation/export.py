@@ -91,11 +91,14 @@ def _labels(store: Store) -> Iterator[dict[str, Any]]:
         }
         if len(item.answers) == 1:
             row["system"] = item.answers[0].system
+            row["answers"] = [item.answers[0].text]
             row["value"] = label.value
         else:
             systems = sorted((each.system for each in item.answers), key=store.runs.index)
             value = None if label.value is None else of_systems(label.value, item, systems)
             row["systems"] = systems
+            texts = {each.system: each.text for each in item.answers}
+            row["answers"] = [texts[each] for each in systems]
             row["value"] = value
             preferred = {1.0: systems[0], 0.0: systems[1], 0.5: "tie"}
             row["preferred"] = None if value is None else preferred[value]

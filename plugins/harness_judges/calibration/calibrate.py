@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import read_result, read_samples
-from harness.authoring.io.serialization import canonical_hash, estimate_to_json
+from harness.authoring.io.serialization import estimate_to_json
 from harness.errors import DataError, UnknownNameError, UsageError
 from harness.types import Completion, RunResult, SampleRecord, TaskResult
 from harness_judges.calibration import figures
 from harness_judges.calibration.figures import Item
-from harness_judges.calibration.labels import Labels, consensus
+from harness_judges.calibration.labels import Label, Labels, consensus, hash_of, people_of
 from harness_judges.calibration.labels import read as read_labels
 from harness_judges.calibration.record import (
     CalibratedCriterion,
@@ -77,10 +77,10 @@ def calibrate(run: Path, labels: Path | None, task: str | None = None) -> Calibr
         if not items:
             raise DataError(
                 f"none of the {len(known):,} labels of {criterion}, such as that of "
-                f"{next(iter(known))!r}, is of a sample that the judge was read on, such as "
-                f"{next((each.sample.id for each in records), '')!r}",
+                f"{next(iter(known))!r}, is of an answer that the judge was read on, such as that "
+                f"to {next((each.sample.id for each in records), '')!r}",
                 path=given.source,
-                expected="the samples' own ids",
+                expected="the samples' own ids, and this run's answers",
             )
         _check_values(kind, items, found, given.source)
         estimates[criterion] = figures.of(kind, items)
@@ -93,7 +93,7 @@ def calibrate(run: Path, labels: Path | None, task: str | None = None) -> Calibr
             negative,
         )
         unmatched = len(known) - len(items) - undecided
-        annotators = len({each for values in known.values() for each in values})
+        annotators = len({each.annotator for values in known.values() for each in values})
         told += [
             f"{criterion}: {note}"
             for note in figures.notes(kind, items, unmatched, undecided, annotators)
@@ -160,16 +160,18 @@ def _judges(result: RunResult, task: TaskResult, name: str) -> tuple[CalibratedJ
 def _of_data(records: Sequence[SampleRecord]) -> Labels:
     """LLMBar's own labels: 1 where the first output is the better one."""
     values = {
-        each.sample.id: {"LLMBar": float(each.sample.choices.index(each.sample.targets[0]) == 0)}
+        each.sample.id: [
+            Label("LLMBar", float(each.sample.choices.index(each.sample.targets[0]) == 0))
+        ]
         for each in records
     }
-    return Labels("the data", {"": values}, canonical_hash(values))
+    return Labels("the data", {"": values}, hash_of({"": values}))
 
 
 def _items(
     records: Sequence[SampleRecord],
     criterion: str,
-    known: Mapping[str, Mapping[str, float]],
+    known: Mapping[str, Sequence[Label]],
     kind: str,
 ) -> tuple[list[Item], int]:
     """The items that both judged, and how many people could not agree on."""
@@ -178,7 +180,9 @@ def _items(
         judged = record.scores.get(criterion)
         if record.sample.id not in known or not isinstance(judged, float | int):
             continue
-        people = known[record.sample.id]
+        people = people_of(known[record.sample.id], *_answers(record))
+        if not people:  # the labels are about other answers to the sample
+            continue
         label = consensus(people, kind == "binary")
         if label is None:
             undecided += 1
@@ -197,14 +201,19 @@ def _items(
     return items, undecided
 
 
+def _answers(record: SampleRecord) -> tuple[str, ...]:
+    """What was judged: the answer, or the pair."""
+    if len(record.sample.choices) == 2:
+        return record.sample.choices
+    answer = record.responses[0].text if isinstance(record.responses[0], Completion) else ""
+    other = record.sample.metadata.get("baseline_answer")
+    return (answer,) if other is None else (answer, str(other))
+
+
 def _length(record: SampleRecord) -> float:
     """Of the answer; of a pair the first one's log length less the second's."""
-    other = record.sample.metadata.get("baseline_answer")
-    if len(record.sample.choices) == 2:
-        first, second = record.sample.choices
-        return math.log1p(len(first)) - math.log1p(len(second))
-    answer = record.responses[0].text if isinstance(record.responses[0], Completion) else ""
-    return math.log1p(len(answer)) - (0.0 if other is None else math.log1p(len(str(other))))
+    first, *second = (math.log1p(len(each)) for each in _answers(record))
+    return first - sum(second)
 
 
 def _number(value: object) -> float | None:

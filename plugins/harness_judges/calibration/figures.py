@@ -110,6 +110,8 @@ def _categories(
     clusters = [each.cluster for each in items]
     same = [float(one == other) for one, other in zip(judged, labels, strict=True)]
     yield "agreement", estimates.mean(same, clusters, bounds=estimates.UNIT)
+    if len({*judged, *labels}) > agreement.MOST_CATEGORIES:
+        return  # these are numbers, no categories: the interval α says how far they agree
     kappa = agreement.cohen_kappa(judged, labels, "quadratic" if ordered else None)
     yield "kappa", _estimate(kappa, items)
     pairs = list(zip(judged, labels, strict=True))

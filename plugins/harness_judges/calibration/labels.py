@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,21 +20,52 @@ _EXPECTED = "a number, true or false, or yes or no"
 
 
 @dataclass(frozen=True, slots=True)
+class Label:
+    """One label.
+
+    Attributes:
+        annotator: Who gave it; empty where that is not known.
+        value: The value.
+        answers: The answer that it is about, or the pair; empty where the labels do not say.
+    """
+
+    annotator: str
+    value: float
+    answers: tuple[str, ...] = ()
+
+
+def people_of(labels: Sequence[Label], *answers: str) -> dict[str, float]:
+    """Annotator → value, of the labels that are about these answers.
+
+    Args:
+        labels: All labels of the sample.
+        answers: The answer; or two, of which a label of the reversed pair says the opposite.
+    """
+    found = {}
+    for label in labels:
+        if not label.answers or label.answers == answers:
+            found[label.annotator] = label.value
+        elif len(answers) == 2 and label.answers == answers[::-1]:
+            found[label.annotator] = 1 - label.value
+    return found
+
+
+@dataclass(frozen=True, slots=True)
 class Labels:
     """What people said of samples.
 
     Attributes:
         source: The file or folder.
-        values: Criterion (empty where labels name none) → sample id → annotator → value.
+        values: Criterion (empty where labels name none) → sample id → labels.
         sha256: Hash of the values.
     """
 
     source: str
-    values: Mapping[str, Mapping[str, Mapping[str, float]]]
+    values: Mapping[str, Mapping[str, Sequence[Label]]]
     sha256: str
 
-    def of(self, criterion: str, only: bool) -> Mapping[str, Mapping[str, float]]:
-        """Sample id → annotator → value, for one criterion.
+    def of(self, criterion: str, only: bool) -> Mapping[str, Sequence[Label]]:
+        """Sample id → labels, for one criterion.
 
         Args:
             criterion: Its name.
@@ -72,7 +103,12 @@ class Labels:
     def annotators(self) -> list[str]:
         """Everyone who labelled something."""
         return sorted(
-            {name for ids in self.values.values() for each in ids.values() for name in each}
+            {
+                label.annotator
+                for ids in self.values.values()
+                for labels in ids.values()
+                for label in labels
+            }
         )
 
 
@@ -82,22 +118,36 @@ def read(path: Path) -> Labels:
     Raises:
         DataError: The file cannot be read, has no labels, or one that is no number.
     """
-    found: dict[str, dict[str, dict[str, float]]] = {}
-    for criterion, identifier, annotator, value in _labels(path):
-        found.setdefault(criterion, {}).setdefault(identifier, {})[annotator] = value
+    found: dict[str, dict[str, list[Label]]] = {}
+    for criterion, identifier, label in _labels(path):
+        found.setdefault(criterion, {}).setdefault(identifier, []).append(label)
     if not found:
         raise DataError("holds no labels", path=path, expected="rows with `id` and `value`")
-    return Labels(str(path), found, canonical_hash(found))
+    return Labels(str(path), found, hash_of(found))
 
 
-def _labels(path: Path) -> Iterable[tuple[str, str, str, float]]:
-    """(criterion, sample id, annotator, value)."""
+def hash_of(values: Mapping[str, Mapping[str, Sequence[Label]]]) -> str:
+    """Hash of labels."""
+    return canonical_hash(
+        {
+            criterion: {
+                name: [[each.annotator, each.value, list(each.answers)] for each in labels]
+                for name, labels in ids.items()
+            }
+            for criterion, ids in values.items()
+        }
+    )
+
+
+def _labels(path: Path) -> Iterable[tuple[str, str, Label]]:
+    """(criterion, sample id, label)."""
     if path.is_dir():
         with store.opened(path) as opened:
             given = export.rows(opened, "labels")
         for row in given:
             if row["value"] is not None:
-                yield "", str(row["id"]), str(row["annotator"]), float(row["value"])
+                answers = tuple(row["answers"])
+                yield "", str(row["id"]), Label(row["annotator"], float(row["value"]), answers)
         return
     for found, place in rows.read_rows(path):
         row = dict(found)
@@ -114,12 +164,11 @@ def _labels(path: Path) -> Iterable[tuple[str, str, str, float]]:
         value = _number(row[column])
         if value is None:
             raise place.error(f"{column} is {str(row[column])[:60]!r}", _EXPECTED)
-        yield (
-            str(row.get("criterion") or ""),
-            str(row["id"]),
-            str(row.get("annotator") or ""),
-            value,
-        )
+        about = row.get("answers") or []
+        if not isinstance(about, list) or not all(isinstance(each, str) for each in about):
+            raise place.error(f"answers is {str(about)[:60]!r}", "a list of texts, or none")
+        label = Label(str(row.get("annotator") or ""), value, tuple(about))
+        yield str(row.get("criterion") or ""), str(row["id"]), label
 
 
 def _number(value: Any) -> float | None:

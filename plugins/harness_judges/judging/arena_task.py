@@ -215,7 +215,7 @@ class ArenaTask:
         assert isinstance(answer, Completion)
         length = math.log1p(len(answer.text)) - math.log1p(len(_other(sample)))
         if len(responses) == 1:
-            return self._won(0.5, length, sample)
+            return self._won(0.5, length, sample, answer.text)
         said: list[tuple[int | None, int | None]] = []
         start = 1
         for judge in self._panel:
@@ -239,7 +239,7 @@ class ArenaTask:
         scores["consistency"] = fmean(float(one == other) for one, other in read)
         # A preference in one order only is no preference.
         won = fmean(one if one == other else 0.5 for one, other in read)
-        return scores | self._won(won, length, sample)
+        return scores | self._won(won, length, sample, answer.text)
 
     def remarks(self, samples: Sequence[Sample]) -> Iterable[str]:
         """See ``harness.protocols.HasRemarks``."""
@@ -262,10 +262,11 @@ class ArenaTask:
             yield WithLabels(f"{WON}_with_labels", UNIT, told)
         yield Mean("unread", higher_is_better=False, bounds=UNIT)
 
-    def _won(self, won: float, length: float, sample: Sample) -> dict[str, ScoreValue]:
+    def _won(self, won: float, length: float, sample: Sample, answer: str) -> dict[str, ScoreValue]:
         scores: dict[str, ScoreValue] = {WON: won, "length_controlled": (won, length)}
         if self._labels is not None:
-            given = self._labels.of(WON, only=True).get(sample.id)
+            labels = self._labels.of(WON, only=True).get(sample.id, ())
+            given = people.people_of(labels, answer, _other(sample))
             label = None if not given else people.consensus(given, binary=False)
             scores[f"{WON}_with_labels"] = (won, 0.0, 0.0) if label is None else (won, 1.0, label)
         return scores

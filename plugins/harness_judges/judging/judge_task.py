@@ -24,7 +24,7 @@ from harness.types import (
     Unscored,
 )
 from harness_judges.calibration import labels as people
-from harness_judges.calibration.labels import Labels
+from harness_judges.calibration.labels import Label, Labels
 from harness_judges.calibration.record import CalibratedJudge, Calibration
 from harness_judges.calibration.record import read as read_calibration
 from harness_judges.judging import asking, reading
@@ -216,7 +216,8 @@ class JudgeTask:
             if self._corrected(criterion.name):
                 scores[f"{criterion.name}_corrected"] = value
             if self._labelled(criterion.name):
-                scores[f"{criterion.name}_with_labels"] = self._pair(criterion.name, sample, value)
+                given = self._of_people(criterion.name).get(sample.id, ())
+                scores[f"{criterion.name}_with_labels"] = self._pair(given, responses[0], value)
         self._add_whole(scores, means)
         if len(self._panel) > 1:
             self._add_agreement(scores, said)
@@ -294,13 +295,14 @@ class JudgeTask:
     def _labelled(self, criterion: str) -> bool:
         return bool(self._of_people(criterion))
 
-    def _of_people(self, criterion: str) -> Mapping[str, Mapping[str, float]]:
+    def _of_people(self, criterion: str) -> Mapping[str, Sequence[Label]]:
         if self._labels is None:
             return {}
         return self._labels.of(criterion, len(self._rubric.criteria) == 1)
 
-    def _pair(self, criterion: str, sample: Sample, value: float) -> tuple[float, ...]:
-        given = self._of_people(criterion).get(sample.id)
+    def _pair(self, labels: Sequence[Label], answer: Response, value: float) -> tuple[float, ...]:
+        assert isinstance(answer, Completion)
+        given = people.people_of(labels, answer.text)
         label = None if not given else people.consensus(given, self._rubric.kind == "binary")
         return (value, 0.0, 0.0) if label is None else (value, 1.0, label)
 

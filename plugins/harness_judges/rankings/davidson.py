@@ -21,7 +21,7 @@ from harness.stats.estimates import cluster_codes, summed_by_cluster
 from harness.stats.inference import Array
 from harness_judges.rankings.preferences import Preference
 
-RESAMPLES = 1000
+RESAMPLES = 500
 FEWEST_PROMPTS = 10
 """Prompts below which no interval is given, and every rank is possible."""
 _PRIOR = 0.5
@@ -205,6 +205,7 @@ class _Model:
         ties[1::3] = 1
         design[:, 0] = ties
         self._design = design
+        self._start: Array | None = None
 
     def fit(self, counts: Array) -> tuple[Array, float]:
         """Strengths with mean 0, and ν."""
@@ -212,6 +213,9 @@ class _Model:
         # Of two systems the model fits exactly, which is warned of as perfect prediction.
         with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
             warnings.simplefilter("ignore", self._separation)
-            found = self._api.GLM(counts + _PRIOR, self._design, family=family).fit().params
+            model = self._api.GLM(counts + _PRIOR, self._design, family=family)
+            found = model.fit(start_params=self._start).params
+        if self._start is None:  # resamples are close to the data
+            self._start = found
         strengths = np.array([0.0, *found[1 : self._systems]])
         return strengths - strengths.mean(), float(np.exp(found[0]))

@@ -12,7 +12,8 @@ from harness_reports import plugin
 
 def test_every_format_of_the_contract_is_registered_and_opens() -> None:
     specs = list(plugin.harness_register_reporters())
-    assert [spec.name for spec in specs] == ["console", "html", "json", "markdown", "junit"]
+    names = ["console", "html", "json", "markdown", "junit", "csv", "latex", "parquet"]
+    assert [spec.name for spec in specs] == names
     assert all(isinstance(spec.open(), Reporter) for spec in specs)
     assert all(spec.description for spec in specs)
 

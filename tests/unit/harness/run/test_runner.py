@@ -27,8 +27,8 @@ from harness.results import runfolder
 from harness.run import planner as planning
 from harness.run import runner
 from harness.run.cache import ResponseStore
-from harness.run.phases import Phase
 from harness.run.session import RunSession
+from harness.run.watching.phases import Phase
 from harness.testing import FakeBackend
 from harness.types import Completion, Failed, KeyedRequest, Logprob, Response, Unscored
 

@@ -15,6 +15,8 @@ from harness.cli import app
 from harness.errors import DataError, UnknownNameError, UsageError
 from harness.protocols import UNCALIBRATED
 from harness.stats.prediction_powered import infer_corrected_share
+from harness_judges.annotation import store
+from harness_judges.annotation.items import Answer, Item
 from harness_judges.calibration import record
 from harness_judges.calibration.calibrate import calibrate
 
@@ -232,3 +234,64 @@ def test_a_run_without_a_judge_is_refused(tmp_path):
     run = summaries(tmp_path, "plain", ["a", "b"])
     with pytest.raises(UsageError, match="has no task with a judge"):
         calibrate(run, labelled(tmp_path / "l.jsonl", [1, 0]))
+
+
+def people(folder: Path, items: list[Item], kind: str, values: dict[int, float]) -> Path:
+    systems = sorted({each.system for item in items for each in item.answers})
+    store.create(folder, items, {"ada": range(len(items))}, store.Settings(kind, "?"), systems)
+    with store.opened(folder) as opened:
+        for number, value in values.items():
+            assert opened.add(store.Label("ada", number, value))
+    return folder
+
+
+def test_labels_of_another_systems_answers_are_not_this_ones(tmp_path):
+    """Two systems answered the same questions, and people labelled both."""
+    run, _ = judged(tmp_path / "r", ["Yes"] * 30 + ["No"] * 10, rubric="reference")
+    items = [Item("judge", f"q{n}", "?", (Answer("this", "x" * (1 + n % 7)),)) for n in range(40)]
+    items += [Item("judge", f"q{n}", "?", (Answer("other", f"other {n}"),)) for n in range(40)]
+    values = {n: float(n < 30) for n in range(40)} | {n + 40: float(n >= 30) for n in range(40)}
+    found = calibrate(run, people(tmp_path / "people", items, "binary", values))
+    assert found.figures["correct"]["kappa"].value == 1  # else the others' labels would undo it
+    alone = people(tmp_path / "alone", items[40:], "binary", dict.fromkeys(range(40), 1.0))
+    with pytest.raises(DataError, match="is of an answer that the judge was read on"):
+        calibrate(run, alone)
+
+
+def test_preferences_are_turned_towards_the_run(tmp_path):
+    """Whatever stood first on the page, and whichever run was named first."""
+    base, _ = judged(tmp_path / "r", ["5"] * 40, "base")
+    folder = base.parent
+    said = [{"id": f"q{n}", "response": ["A", "B"] if n % 2 else ["B", "A"]} for n in range(40)]
+    mine = [{"id": f"q{n}", "response": f"mine {n}"} for n in range(40)]
+    evaluate(
+        f"replay:{rows(folder / 'mine.jsonl', mine)}",
+        ["arena"],
+        data={"arena": folder / "prompts.jsonl"},
+        roles={"judge": f"replay:{rows(folder / 'pairs.jsonl', said)}"},
+        task_settings={"arena": {"baseline": str(base)}},
+        out=folder / "arena",
+        formats=(),
+    )
+    items, values = [], {}
+    for n in range(40):
+        pair = (Answer("aaa", "x" * (1 + n % 7)), Answer("zzz", f"mine {n}"))
+        items.append(Item("arena", f"q{n}", "?", pair[:: 1 if n % 3 else -1]))
+        shown_first = items[-1].answers[0].system == "zzz"
+        # The judge prefers the run's answers in odd samples; so do people, of whom 0 is the first.
+        values[n] = float(shown_first != (n % 2 == 1))
+    found = calibrate(folder / "arena", people(tmp_path / "people", items, "preference", values))
+    figures = found.figures["win_rate"]
+    assert figures["agreement"].value == 1 and figures["kappa"].value == 1
+    assert figures["consistency"].value == 1 and figures["first_position"].value == 0.5
+
+
+def test_a_scale_of_a_hundred_values_is_one_of_numbers(tmp_path):
+    said = [str(n) for n in range(90)]
+    run, _ = judged(tmp_path / "r", said, scale="0-100")
+    found = calibrate(
+        run, labelled(tmp_path / "labels.jsonl", [min(100, n + 3) for n in range(90)])
+    )
+    figures = found.figures["quality"]
+    assert figures["alpha_interval"].value > 0.99 and figures["bias"].value == pytest.approx(-3)
+    assert "kappa" not in figures

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import time
 
@@ -85,6 +86,15 @@ assert not os.path.exists({os.path.abspath("pyproject.toml")!r})
 assert len([p for p in os.listdir("/proc") if p.isdecimal()]) < 5
 """
     assert Sandbox(_PATH, QUICK).run(look).status == "passed"
+
+
+@isolated
+def test_a_server_on_this_machine_is_out_of_reach() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        source = f"import socket; socket.create_connection(('127.0.0.1', {port}), timeout=2)"
+        assert Sandbox(_PATH, QUICK).run(source).status == "failed"
+        assert Sandbox(None, QUICK).run(source).status == "passed"
 
 
 def alive(mark: str) -> int:

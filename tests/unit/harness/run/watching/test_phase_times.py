@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from harness.run.phase_times import PhaseTimes
+from harness.run.watching.phase_times import PhaseTimes
 
 
 def test_each_phase_is_timed_once() -> None:

@@ -7,8 +7,9 @@ import time
 from harness.authoring.literal import one_line
 from harness.authoring.reporting.progress import Display
 from harness.planned import Plan
-from harness.run.phases import Phase
 from harness.run.session import Progress
+from harness.run.watching.phases import Phase
+from harness.types import MODEL
 
 _NAMES_SHOWN = 3
 _UNITS = {"reading": "tasks", "preparing probes": "samples", "judging": "tasks"}
@@ -20,6 +21,7 @@ class RunDisplay:
     def __init__(self, shown: Display) -> None:
         self._shown, self._phase = shown, ""
         self._started = time.monotonic()
+        self._round = (1, MODEL, 0)
 
     def phase(self, phase: Phase) -> None:
         """A part of the run begins, or goes on."""
@@ -39,10 +41,21 @@ class RunDisplay:
 
     def update(self, progress: Progress) -> None:
         """An answer came in."""
+        asked = (progress.round, progress.role, progress.total)
+        if progress.round > 1 and asked != self._round:
+            self._begin_round(progress, new=asked[:2] != self._round[:2])
+        self._round = asked
         seconds = max(time.monotonic() - self._started, 1e-6)
         rate = (progress.done - progress.cached) / seconds
         note = " · ".join([f"{rate:,.1f}/s", *spent(progress)] if rate else spent(progress))
         self._shown.update(progress.done, note, progress.cached)
+
+    def _begin_round(self, progress: Progress, new: bool) -> None:
+        """A later round begins, or turns out to be longer."""
+        if new:
+            self._started = time.monotonic()
+        asked = "" if progress.role == MODEL else f" the {one_line(progress.role)}"
+        self._shown.phase(f"asking{asked}, round {progress.round}", progress.total, "requests")
 
 
 def spent(progress: Progress) -> list[str]:

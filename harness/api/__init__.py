@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from harness import config, gating, plugins
+from harness.api.evaluation import Evaluation
 from harness.authoring.reporting.progress import display
 from harness.comparison import run_comparison
 from harness.config import ModelConfig, RunSpec
-from harness.errors import UsageError
+from harness.errors import UnknownNameError, UsageError
 from harness.gating import (
     GateConfig,
     GateVerdict,
@@ -27,38 +29,54 @@ from harness.results import baseline as saved
 from harness.results import imported
 from harness.results.baseline import ScoredRun
 from harness.run import models, planner, runner
-from harness.run.display import RunDisplay
-from harness.types import RunComparison, RunResult
+from harness.run.watching.display import RunDisplay
+from harness.types import RunComparison
+
+
+@runtime_checkable
+class Saveable(Protocol):
+    """A model or tokenizer of transformers, as far as ``evaluate`` uses it."""
+
+    def save_pretrained(self, save_directory: str) -> Any:
+        """Writes its files into a folder."""
+        ...
+
+
+_SETTINGS = frozenset(each.name for each in fields(RunSpec)) - {"model", "tasks", "data"}
 
 
 def evaluate(
-    model: RunSpec | Path | str,
+    model: RunSpec | Path | str | ModelBackend | Saveable,
     tasks: Sequence[str] | str = (),
     data: Mapping[str, Path | str] | Path | str | None = None,
     *,
     registry: Registry | None = None,
     plugin_files: Sequence[Path | str] = (),
+    tokenizer: Saveable | None = None,
     progress: bool = False,
     **settings: Any,
-) -> RunResult:
+) -> Evaluation:
     """Evaluates a model as ``harness run`` does, and writes the run folder.
 
     Args:
-        model: A checkpoint folder or hub id, or ``SCHEME:REST``; or a ``RunSpec``, which says
-            everything.
+        model: A checkpoint folder or hub id, or ``SCHEME:REST``; a ``RunSpec``, which says
+            everything; a model of transformers, with its ``tokenizer``, which is saved into a
+            temporary folder and read from there; or a backend, which stays open.
         tasks: Names of tasks and suites.
         data: Task → path; or ``"sample"`` for the small sets that ship with the tasks; or the
             path of every task's data.
         registry: The loaded plugins; None loads those that are installed.
         plugin_files: Python files to load as plugins, or harness.toml files that declare tasks.
+        tokenizer: Of a model of transformers.
         progress: Show on standard error what is done, as ``harness run`` does.
         settings: Further fields of ``RunSpec`` (``limit``, ``out``, …); paths are texts or
             ``Path``, names a list or a text with commas.
 
     Returns:
-        The result; its ``run_id`` names the folder under ``runs`` unless ``out`` is given.
+        The result; ``folder`` is its run folder, ``runs/<run_id>`` unless ``out`` is given.
 
     Raises:
+        UnknownNameError: A keyword is no field of ``RunSpec``.
         HarnessError: Something asked for does not exist, cannot be read, or the run failed.
         NothingScoredError: The run is written, and a task has no scored sample.
     """
@@ -66,6 +84,9 @@ def evaluate(
         raise UsageError(
             "registry and plugin_files are both given", "Load the files with load_plugins(FILES)."
         )
+    unknown = next((name for name in settings if name not in _SETTINGS), None)
+    if unknown is not None:
+        raise UnknownNameError("keyword of evaluate", unknown, _SETTINGS)
     if isinstance(model, RunSpec):
         if tasks or data is not None or settings:
             raise UsageError(
@@ -73,13 +94,43 @@ def evaluate(
                 "Put them into the RunSpec.",
             )
         spec = model
-    else:
-        sources = {"": data} if isinstance(data, Path | str) else data or {}
-        spec = RunSpec(model, tasks, sources, **settings)  # type: ignore[arg-type]
+        return _evaluated(model, registry, plugin_files, progress)
+    sources = {"": data} if isinstance(data, Path | str) else data or {}
+
+    def spec_of(name: Path | str) -> RunSpec:
+        return RunSpec(name, tasks, sources, **settings)  # type: ignore[arg-type]
+
+    if isinstance(model, Path | str):
+        return _evaluated(spec_of(model), registry, plugin_files, progress)
+    if isinstance(model, ModelBackend):
+        spec = spec_of(f"python:{type(model).__name__}")
+        return _evaluated(spec, registry, plugin_files, progress, model)
+    if not isinstance(model, Saveable) or tokenizer is None:
+        raise UsageError(
+            f"a model of type {type(model).__name__} cannot be evaluated",
+            "Give a path, a hub id, a RunSpec, a backend, or a model of transformers with "
+            "tokenizer=….",
+        )
+    with tempfile.TemporaryDirectory(prefix="harness-model-") as folder:
+        name = Path(str(getattr(model, "name_or_path", ""))).name or type(model).__name__
+        place = Path(folder, name)
+        model.save_pretrained(str(place))
+        tokenizer.save_pretrained(str(place))
+        return _evaluated(spec_of(place), registry, plugin_files, progress)
+
+
+def _evaluated(
+    spec: RunSpec,
+    registry: Registry | None,
+    plugin_files: Sequence[Path | str],
+    progress: bool,
+    backend: ModelBackend | None = None,
+) -> Evaluation:
     registry = plugins.load(plugin_files) if registry is None else registry
     with display(quiet=not progress) as shown:
         run = RunDisplay(shown)
-        return runner.run(spec, registry, None, run.planned, run.update, run.phase).result
+        done = runner.run(spec, registry, None, run.planned, run.update, run.phase, backend)
+    return Evaluation.of(done.result, done.folder)
 
 
 def open_model(

@@ -19,7 +19,7 @@ from harness.results import runfolder
 from harness.run import cost, models, runner
 from harness.run import planner as planning
 from harness.run.cache import ResponseStore
-from harness.run.roles import Roles
+from harness.run.rounds.roles import Roles
 from harness.run.session import Progress
 from harness.testing import ALL_REQUESTS, FakeBackend
 from harness.types import (
@@ -427,3 +427,27 @@ def test_a_conversation_is_replayed_turn_by_turn(registry, path, tmp_path) -> No
     task = runner.run(run, registry).result.tasks["graded"]
     assert task.errors == 0
     assert task.metrics["rounds"].estimate.value == pytest.approx(2.8)
+
+
+def test_a_role_that_nobody_asks_is_said_and_not_opened(
+    registry, judge, echo_rows, tmp_path
+) -> None:
+    opened: list[object] = []
+
+    def open_judge(options: object) -> Counting:
+        opened.append(options)
+        return judge
+
+    registry.backends["other"] = BackendSpec("other", "", open_judge)
+    echo = FakeBackend(lambda request: Completion(str(request.prompt).rsplit("say ", 1)[1]))
+    registry.backends["fake"] = BackendSpec("fake", "", lambda options: echo)
+    run = RunSpec(
+        "fake:",
+        ("echo",),
+        {"echo": str(echo_rows)},
+        out=tmp_path / "o",
+        roles={"judge": "other:"},
+    )
+    result = runner.run(run, registry).result
+    assert result.tasks["echo"].notes == ("a model is named for the judge, and no task asks it",)
+    assert (result.roles, opened) == ({}, [])

@@ -9,7 +9,7 @@ from harness.errors import PluginError, plugin_call
 from harness.planned import Plan, PlannedSample
 from harness.protocols import BoundsRounds, CanMatch, FollowUp, NeedsRoles, Task
 from harness.run import scheduler
-from harness.run.roles import Roles, missing
+from harness.run.rounds.roles import Roles, missing
 from harness.types import (
     MODEL,
     Ask,

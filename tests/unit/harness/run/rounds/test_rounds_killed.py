@@ -51,7 +51,7 @@ def harness_register_backends():
 """
 
 
-TESTS = str(Path(__file__).parents[3])
+TESTS = str(Path(__file__).parents[4])
 
 
 def harness(folder: Path, *arguments: str, death: int = 0) -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,1 @@
+"""Production watched: have prompts or answers changed, as confidence sequences may say any day?"""

@@ -1,0 +1,115 @@
+"""What is watched: numbers in [0, 1] of each exchange, none of which needs a right answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.authoring.grading import Grader, MetricSpec
+from harness.authoring.measures import personal_data, refusals
+from harness.errors import UsageError
+from harness.protocols import bounds_of
+from harness_data.monitoring.records import Record
+
+TAIL = 0.1
+"""Share of the reference's values that are called low, and that are called high."""
+
+Value = Callable[[Record], float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Something that is watched.
+
+    Attributes:
+        name: What it is called.
+        value: Of one exchange, in [0, 1]; None where it has none.
+        words: What it is.
+    """
+
+    name: str
+    value: Value
+    words: str
+
+
+def standard(reference: Sequence[Record], region: str = "US") -> list[Signal]:
+    """The signals that need no model.
+
+    Args:
+        reference: Sets what is long, short, slow and dear: the tenth of its values at each end. It
+            must not be what the rates are estimated from.
+        region: Whose telephone numbers need no country code.
+    """
+    found = [
+        Signal("empty", lambda each: float(not each.answer.strip()), "answers without text"),
+        Signal("refusal", lambda each: float(refusals.refuses(each.answer)), "answers that refuse"),
+        Signal(
+            "personal_data",
+            lambda each: float(any(personal_data.find(each.answer, region))),
+            "answers with personal data",
+        ),
+    ]
+    sizes: tuple[tuple[str, Value], ...] = (
+        ("prompt_length", lambda each: float(len(each.prompt.split()))),
+        ("answer_length", lambda each: float(len(each.answer.split()))),
+        *((name, _number(name)) for name in ("latency", "cost")),
+    )
+    for name, size in sizes:
+        values = [value for each in reference if (value := size(each)) is not None]
+        if values:
+            low, high = np.quantile(values, (TAIL, 1 - TAIL), method="inverted_cdf")
+            found += _tails(name, size, float(low), float(high))
+    return found
+
+
+def _number(name: str) -> Value:
+    return lambda each: each.numbers.get(name)
+
+
+def _tails(name: str, size: Value, low: float, high: float) -> list[Signal]:
+    def below(each: Record) -> float | None:
+        value = size(each)
+        return None if value is None else float(value < low)
+
+    def above(each: Record) -> float | None:
+        value = size(each)
+        return None if value is None else float(value > high)
+
+    return [
+        Signal(f"{name}_low", below, f"{name.replace('_', ' ')} below {low:g}"),
+        Signal(f"{name}_high", above, f"{name.replace('_', ' ')} above {high:g}"),
+    ]
+
+
+def of_metrics(registered: Iterable[tuple[str, MetricSpec, str]]) -> list[Signal]:
+    """Registered metrics of generated texts as signals.
+
+    Args:
+        registered: (what the user calls it, its spec, its argument).
+
+    Raises:
+        UsageError: One grades no texts, or its values do not lie in [0, 1].
+    """
+    found = []
+    for text, spec, argument in registered:
+        if "generation" not in spec.kinds:
+            raise UsageError(f"--metrics {text}", f"It grades {', '.join(spec.kinds)}, not texts.")
+        grader = spec.open(argument)
+        for metric in grader.metrics:
+            if bounds_of(metric) != (0.0, 1.0):
+                raise UsageError(
+                    f"--metrics {text}: the values of {metric.name} do not lie in [0, 1]",
+                    "Name a metric that is a share or a probability.",
+                )
+            found.append(Signal(metric.name, _graded(grader, metric.name), spec.description))
+    return found
+
+
+def _graded(grader: Grader[str], name: str) -> Value:
+    def value(each: Record) -> float | None:
+        given = grader.grade(each.answer, each.sample).get(name)
+        return float(given) if isinstance(given, int | float) else None
+
+    return value
