@@ -312,7 +312,7 @@ def test_without_a_hub_the_way_out_is_named(definitions: Path, tmp_path: Path) -
     [
         ({"unsafe_code": True}, "runs the code that the model writes"),
         ({"doc_to_image": "image"}, "shows images"),
-        ({"metric_list": [{"metric": "bertscore"}]}, "loaded from the hub"),
+        ({"metric_list": [{"metric": "bertscore"}]}, "loads from the hub"),
     ],
 )
 def test_what_runs_code_or_needs_more_is_refused_before_anything_runs(
