@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, TypeAlias
 
 from harness.authoring.metrics import UNREAD, Corpus, ratio
 from harness.protocols import Metric
@@ -18,7 +16,12 @@ from harness.types import Sample, ScoreValue
 from harness_tasks.entities import answers
 from harness_tasks.entities.spans import Entity, expected, placed
 
-Array = NDArray[np.float64]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array: TypeAlias = NDArray[np.float64]
+
 SHARE = (0.0, 1.0)
 
 
@@ -31,6 +34,8 @@ def precision(sums: Array) -> Array:
     Returns:
         Shape (r,).
     """
+    import numpy as np  # only where something is computed: commands that list tasks stay light
+
     empty = np.where(sums[:, 2] > 0, 0.0, np.nan)
     return np.where(sums[:, 1] > 0, ratio(sums[:, 0], sums[:, 1]), empty)
 
