@@ -2,14 +2,10 @@
 
 import pytest
 
-import harness_probes.plugin
-import harness_tasks.plugin
+from harness import plugins
 from harness.protocols import TaskOptions, TaskSpec
 
-SPECS = [
-    *harness_tasks.plugin.harness_register_tasks(),
-    *harness_probes.plugin.harness_register_tasks(),
-]
+SPECS = list(plugins.load().tasks.values())
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)

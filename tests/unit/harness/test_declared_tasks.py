@@ -223,7 +223,7 @@ def test_a_gate_blocks_a_worse_run(run: Run) -> None:
     )
     Path("gate.toml").write_text(gate)
     code, out, _ = run("gate", "bad", "--config", "gate.toml")
-    assert code == 1 and "BLOCK" in out
+    assert code == 1 and "Blocked" in out
 
 
 def test_another_template_is_another_version(run: Run) -> None:

@@ -57,7 +57,7 @@ def test_the_command_trains_with_its_options_and_shows_its_progress(
     steps = ("--set", "steps=6", "--set", "learning_rate=0.05", "--samples", 2)
     assert align("--plugin", example, *given, *steps) in (0, 1, 4)
     told = capsys.readouterr()
-    assert "nudge: 6 steps" in told.err
+    assert "Nudge: 6 steps" in told.err
     content = json.loads((out / "align.json").read_text())
     assert content["settings"]["steps"] == 6
     assert [each["step"] for each in content["curves"]["training"]] == list(range(1, 7))
