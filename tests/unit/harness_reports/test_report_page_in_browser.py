@@ -169,6 +169,21 @@ def test_nothing_overflows_a_small_screen(chromium: Browser, report: Path, width
     opened.close()
 
 
+@pytest.mark.parametrize("wide", [360, 768, 1280])
+def test_ticks_stand_below_their_lines(chromium: Browser, report: Path, wide: int) -> None:
+    page = chromium.new_page(viewport={"width": wide, "height": 800})
+    page.goto(report.as_uri())
+    edges = page.evaluate(
+        """[...document.querySelectorAll(".forest")].map(each => ["tbody .drawn svg", ".ticks"].map(
+        part => { const box = each.querySelector(part).getBoundingClientRect();
+                  return [box.left, box.right] }))"""
+    )
+    page.close()
+    assert edges
+    for lines, ticks in edges:
+        assert ticks == pytest.approx(lines, abs=1)
+
+
 def test_the_theme_follows_the_system_until_it_is_chosen(chromium: Browser, report: Path) -> None:
     opened = chromium.new_page(color_scheme="dark")
     opened.goto(report.as_uri())
