@@ -66,6 +66,7 @@ def _changes(
             (task.task, metric.metric) in ruled,
             metric.higher_is_better,
             metric.ideal,
+            metric.calibration,
         )
         for task in compared.tasks
         for metric in task.metrics

@@ -149,6 +149,7 @@ class MetricChange(_Strict):
     ruled: bool
     higher_is_better: bool | None = None
     ideal: float | None = None
+    calibration: str | None = None
 
 
 class BaselineRun(_Exact):

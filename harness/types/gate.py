@@ -140,6 +140,7 @@ class MetricChange:
         ruled: One of the gate's rules is about it.
         higher_is_better: None where neither direction is better.
         ideal: The best value, where neither direction is better and one is known.
+        calibration: Of metrics that rest on judges; see ``HasCalibration``.
     """
 
     metric: str
@@ -150,6 +151,7 @@ class MetricChange:
     ruled: bool
     higher_is_better: bool | None = None
     ideal: float | None = None
+    calibration: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,7 +184,9 @@ def _change(change: MetricChange) -> Change:
     digits = numbers.digits_for([change.difference, *ends])
     return Change(
         metric=change.metric,
-        label=numbers.label(change.metric, change.higher_is_better, change.ideal),
+        label=numbers.label(
+            change.metric, change.higher_is_better, change.ideal, change.calibration
+        ),
         before=numbers.decimal(change.baseline, digits),
         after=numbers.decimal(change.candidate, digits),
         number=numbers.number(change.difference, digits, signed=True),

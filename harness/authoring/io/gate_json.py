@@ -93,6 +93,7 @@ def _change_back(data: JSON) -> MetricChange:
         data["ruled"],
         data.get("higher_is_better"),
         data.get("ideal"),
+        data.get("calibration"),
     )
 
 

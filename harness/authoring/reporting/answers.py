@@ -30,8 +30,14 @@ class NamedChange:
 
     @property
     def label(self) -> str:
-        """``TASK.METRIC`` with an arrow towards the better side, or the ideal."""
-        return numbers.label(self.name, self.metric.higher_is_better, self.metric.ideal)
+        """``TASK.METRIC`` with an arrow towards the better side, or the ideal; or uncalibrated."""
+        metric = self.metric
+        return numbers.label(self.name, metric.higher_is_better, metric.ideal, metric.calibration)
+
+    @property
+    def said(self) -> str:
+        """The name as a sentence says it."""
+        return numbers.label(self.name, None, None, self.metric.calibration)
 
     @property
     def digits(self) -> int:
@@ -108,4 +114,4 @@ def _counted(found: Sequence[NamedChange]) -> str:
 
 def _told(change: NamedChange) -> str:
     number = change.change
-    return " ".join(part for part in (change.name, number.value, number.interval) if part)
+    return " ".join(part for part in (change.said, number.value, number.interval) if part)

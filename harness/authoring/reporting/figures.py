@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from harness.authoring.literal import visible
 from harness.authoring.measures import calibration
 from harness.authoring.metrics import MetricRef
-from harness.authoring.reporting import numbers, tables
+from harness.authoring.reporting import tables
 from harness.errors import MissingExtraError, UsageError
 from harness.types import Estimate, RunResult, SampleRecord
 
@@ -35,10 +35,7 @@ def forest(result: RunResult) -> Figure:
         _point(axes, row.found.estimate, place, horizontal=True)
         if row.found.ideal is not None:
             axes.plot([row.found.ideal], [place], marker="|", color="tab:green", markersize=12)
-    labels = [
-        f"{row.task}.{numbers.label(row.metric, row.found.higher_is_better, row.found.ideal)}"
-        for row in rows
-    ]
+    labels = [f"{row.task}.{row.label}" for row in rows]
     axes.set_yticks(range(len(rows)), [_plain(label) for label in labels])
     axes.invert_yaxis()
     axes.set_xlim(-0.02, 1.02)

@@ -41,6 +41,12 @@ class ScoreRow:
     found: MetricResult
 
     @property
+    def label(self) -> str:
+        """The metric with an arrow towards the better side, or the ideal; or uncalibrated."""
+        found = self.found
+        return numbers.label(self.metric, found.higher_is_better, found.ideal, found.calibration)
+
+    @property
     def cells(self) -> dict[str, Cell]:
         """Its values by ``COLUMNS``; None for what is undefined."""
         estimate, task = self.found.estimate, self.result.tasks[self.task]
@@ -92,7 +98,7 @@ def latex(result: RunResult) -> str:
     previous = None
     for row in score_rows(result):
         number = numbers.number(row.found.estimate)
-        label = numbers.label(row.metric, row.found.higher_is_better, row.found.ideal)
+        label = row.label
         name = row.task if row.task != previous else ""
         previous = row.task
         cells = (name, label, number.short, number.interval, number.n)

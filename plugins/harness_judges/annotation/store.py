@@ -213,7 +213,9 @@ def opened(folder: Path) -> Iterator[Store]:
     path = folder / FILE
     if not path.is_file():
         raise DataError(
-            "holds no annotations", path=folder, expected="the folder that `harness annotate` writes"
+            "holds no annotations",
+            path=folder,
+            expected="the folder that `harness annotate` writes",
         )
     connection = _connect(path)
     try:

@@ -170,7 +170,10 @@ def data(tmp_path: Path) -> Path:
 def test_on_and_off_are_compared_in_pairs(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = data / "run"
     line = f"run --model demo --tasks qa --data qa={data / 'qa.jsonl'} --format console"
-    assert harness(f"{line} --retrieve {data / 'half.txt'} --set retrieval.k=1 --out {out}") == 0
+    assert (
+        harness(f"{line} --retrieve {data / 'half.txt'} --set retrieval.k=1 --full --out {out}")
+        == 0
+    )
     task = runfolder.read_result(out).tasks["qa"]
     measures = task.probes["retrieval"]["exact_match"]
     # Half of the passages are there; every question finds some passage, at first place its own.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from harness.run.watching.display import RunDisplay
 from harness.run.session import Progress
+from harness.run.watching.display import RunDisplay
 from harness.types import Usage
 
 
