@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
 import signal
 import subprocess
 import sys
@@ -111,30 +110,6 @@ def _stored(path: Path) -> int:
             return int(connection.execute("SELECT COUNT(*) FROM responses").fetchone()[0])
     except sqlite3.OperationalError:  # the table is not made yet
         return 0
-
-
-def test_every_command_of_the_readme_runs(root: Path, checkpoint: Path, tmp_path: Path) -> None:
-    text = (root / "README.md").read_text("utf-8")
-    commands = [
-        line
-        for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
-        for line in block.splitlines()
-        if line.startswith("harness ")
-    ]
-    assert len(commands) >= 5
-    (tmp_path / "ckpt").symlink_to(checkpoint)
-    for command in commands:
-        arguments = shlex.split(command, comments=True)[1:]
-        if arguments[0] == "demo":
-            continue  # the fixture ran it
-        done = subprocess.run(
-            [sys.executable, "-m", "harness", *arguments],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode in (0, 1, 4), f"{command}\n{done.stdout}{done.stderr}"
-        assert (done.returncode == 0) or arguments[0] in ("gate", "run"), command
 
 
 def test_make_targets_exist(root: Path) -> None:
