@@ -13,6 +13,7 @@ SIMILAR = 0.8
 """Jaccard similarity of three-word pieces from which on two texts are near duplicates."""
 _PIECE = 3
 _PERMUTATIONS = 128
+_MISSED = 1e-3
 _WORD = re.compile(r"\w+")
 
 
@@ -34,8 +35,8 @@ def near(texts: Sequence[str], similarity: float = SIMILAR) -> list[tuple[int, i
     """Pairs of places (first < second) whose texts are similar, with their similarity.
 
     MinHash with locality-sensitive hashing proposes pairs (Broder 1997), and each is compared: what
-    is given is similar; of pairs at the threshold some are missed. Texts of fewer than three words
-    are compared as they are.
+    is given is similar; of pairs that are just similar enough at most one in a thousand is missed.
+    Texts of fewer than three words are compared as they are.
 
     Args:
         texts: The texts; of equal ones only the first counts here.
@@ -48,7 +49,7 @@ def near(texts: Sequence[str], similarity: float = SIMILAR) -> list[tuple[int, i
         from datasketch import MinHash, MinHashLSH
     except ImportError as error:
         raise MissingExtraError("finding near duplicates", "data") from error
-    index = MinHashLSH(threshold=max(0.1, similarity - 0.1), num_perm=_PERMUTATIONS)
+    index = MinHashLSH(num_perm=_PERMUTATIONS, params=_bands(similarity))
     pieces: dict[int, frozenset[str]] = {}
     found = []
     seen: set[bytes] = set()
@@ -70,6 +71,19 @@ def near(texts: Sequence[str], similarity: float = SIMILAR) -> list[tuple[int, i
         index.insert(place, sketch)
         pieces[place] = own
     return found
+
+
+def _bands(similarity: float) -> tuple[int, int]:
+    """Bands of the sketch and rows in each: as many rows as leave a thousandth unproposed.
+
+    A pair of that similarity s is proposed with probability 1 − (1 − s^rows)^bands.
+    """
+    fitting = [1]
+    for rows in range(2, _PERMUTATIONS // 2):
+        if (1 - similarity**rows) ** (_PERMUTATIONS // rows) <= _MISSED:
+            fitting.append(rows)
+    rows = fitting[-1]
+    return _PERMUTATIONS // rows, rows
 
 
 def _pieces(text: str) -> frozenset[str]:

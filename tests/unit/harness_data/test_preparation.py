@@ -118,7 +118,7 @@ def test_near_duplicates_are_those_of_brute_force(seed: int) -> None:
         for a in range(b)
     }
     assert found <= {pair for pair, share in alike.items() if share >= 0.7}
-    assert {pair for pair, share in alike.items() if share >= 0.8} <= found
+    assert {pair for pair, share in alike.items() if share >= 0.8} <= found  # missed: 1 in 10⁷
 
 
 def test_equal_texts_are_found_whatever_case_and_marks() -> None:
