@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from harness.errors import PluginError, plugin_call
-from harness.planned import Plan, PlannedSample
+from harness.errors import PluginError, UsageError, plugin_call
+from harness.planned import Plan, PlannedSample, TaskPlan
 from harness.protocols import BoundsRounds, CanMatch, FollowUp, NeedsRoles, Task
 from harness.run import scheduler
 from harness.run.rounds.roles import Roles, missing
@@ -141,10 +141,24 @@ def prepared(plan: Plan, roles: Roles) -> Plan:
         for one in bound(task.planned[0])[1:]:
             for ask in one.asks:
                 check_answers(ask, roles, task.task.name)
+        _refuse_saved_repeats(task, roles)
     for role, answerer in roles.opened.items():
         if isinstance(answerer.backend, CanMatch):
             plan = _matched(plan, role, answerer.backend)
     return plan
+
+
+def _refuse_saved_repeats(task: TaskPlan, roles: Roles) -> None:
+    """Saved answers stand in a list of a sample: by round, or by repeat, and not by both."""
+    if not any(planned.repeat for planned in task.planned):
+        return
+    saved = next((role for role in (MODEL, *roles.opened) if roles[role].by_sample), None)
+    if saved is not None:
+        raise UsageError(
+            f"--repeats asks {task.task.name} several times, and the {saved}'s answers are saved "
+            "ones, which do not say of which repeat and round they are",
+            "Leave out --repeats, or name a model.",
+        )
 
 
 def check_answers(ask: Ask, roles: Roles, task: str) -> None:

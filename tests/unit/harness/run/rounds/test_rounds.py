@@ -427,6 +427,10 @@ def test_a_conversation_is_replayed_turn_by_turn(registry, path, tmp_path) -> No
     task = runner.run(run, registry).result.tasks["graded"]
     assert task.errors == 0
     assert task.metrics["rounds"].estimate.value == pytest.approx(2.8)
+    again = replace(run, repeats=2, out=tmp_path / "p")
+    with pytest.raises(UsageError, match="do not say of which repeat and round"):
+        runner.run(again, registry)
+    assert not (tmp_path / "p").exists()
 
 
 def test_a_role_that_nobody_asks_is_said_and_not_opened(
