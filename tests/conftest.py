@@ -51,7 +51,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Says what was not checked because the shared data are absent."""
     skipped = terminalreporter.stats.get("skipped", [])
-    line = unchecked(report.nodeid for report in skipped if "shared" in report.keywords)
+    line = unchecked(
+        report.nodeid for report in skipped if "shared" in getattr(report, "keywords", ())
+    )
     if line:
         terminalreporter.section("shared data")
         terminalreporter.write_line(line)

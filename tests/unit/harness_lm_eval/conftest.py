@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("lm_eval", reason="lm_eval is not installed: pip install 'evalign[lm_eval]'")
-
 from harness_lm_eval import installed
 from harness_lm_eval.catalogue import index
 from support import lm_eval_definitions

@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+pytest.importorskip("lm_eval", reason="lm_eval is not installed: pip install 'evalign[lm_eval]'")
+
 from harness import evaluate, load_plugins, read_samples
 from harness.config import RunSpec
 from harness.errors import DataError, UnknownNameError, UsageError
