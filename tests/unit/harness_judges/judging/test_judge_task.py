@@ -355,7 +355,9 @@ def test_a_comparison_says_uncalibrated_too(prompts, capsys):
     assert found == {"correct": UNCALIBRATED, "unread": None}
     with pytest.raises(SystemExit):
         main(["compare", str(prompts.parent / "one"), str(prompts.parent / "two")])
-    assert "correct (uncalibrated)" in capsys.readouterr().out
+    shown = " ".join(capsys.readouterr().out.split())  # wherever lines end
+    assert "judge.correct (uncalibrated)" in shown
+    assert "judge.correct ↑ (uncalibrated)" in shown
 
 
 def test_a_judgement_asked_for_again_tells_the_judges_own_noise(prompts):
