@@ -9,15 +9,17 @@ from typing import Any
 from harness.authoring.grading import Grader, MetricSpec, metrics_of
 from harness.errors import UnknownNameError, UsageError, plugin_call
 from harness.protocols import (
+    FollowUp,
     GivesAnswers,
     HasRemarks,
     Metric,
+    ScoresRounds,
     Task,
     TaskAnswers,
     TaskOptions,
     TaskSpec,
 )
-from harness.types import Completion, Response, Sample, ScoreValue, Unscored
+from harness.types import MODEL, Completion, Response, Round, Sample, ScoreValue, Unscored
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,10 @@ class Added:
                 found |= grader.grade(answer, sample)
         return found
 
+    def grade_rounds(self, sample: Sample, rounds: Sequence[Round]) -> dict[str, ScoreValue]:
+        """The same of a sample that was asked in rounds: of the model's answer in the first."""
+        return self.grade(sample, rounds[0].of(MODEL) if rounds else ())
+
 
 def add(task: Task, chosen: Sequence[Named], own: Iterable[str] | None = None) -> Added:
     """The task with those of the metrics that fit it.
@@ -155,6 +161,13 @@ def _with(task: Task, added: Added) -> Task:
     def score(_: object, sample: Sample, responses: Sequence[Response]) -> dict[str, ScoreValue]:
         return {**task.score(sample, responses), **added.grade(sample, responses)}
 
+    def score_rounds(_: object, sample: Sample, rounds: Sequence[Round]) -> dict[str, ScoreValue]:
+        if isinstance(task, ScoresRounds):
+            own = task.score_rounds(sample, rounds)
+        else:
+            own = task.score(sample, [each for one in rounds for each in one.responses])
+        return {**own, **added.grade_rounds(sample, rounds)}
+
     def remarks(_: object, samples: Sequence[Sample]) -> list[str]:
         told = list(task.remarks(samples)) if isinstance(task, HasRemarks) else []
         return told + remarks_of(added.graders, samples)
@@ -170,6 +183,8 @@ def _with(task: Task, added: Added) -> Task:
         "remarks": remarks,
         "defined_in": getattr(task, "defined_in", type(task).__module__),
     }
+    if isinstance(task, FollowUp):
+        members["score_rounds"] = score_rounds
     wrapped: Task = type(type(task).__name__, (), members)()
     return wrapped
 

@@ -17,7 +17,7 @@ from harness.protocols import Probe, ProbeOptions, Task, TaskOptions, TaskSpec, 
 from harness.results import manifest, runfolder
 from harness.scoring import added_metrics, aggregation
 from harness.scoring.added_metrics import Added, Named
-from harness.types import Response, RunResult, Sample, SampleRecord, ScoreValue, TaskResult
+from harness.types import Response, Round, RunResult, Sample, SampleRecord, ScoreValue, TaskResult
 
 BEFORE = ".before-scoring"
 """The folder's files as they were, while new ones take their place."""
@@ -203,7 +203,7 @@ class _Rescored:
 
     def _scored(self, record: SampleRecord, added: Added) -> SampleRecord:
         task = _Alone(added)
-        more = aggregation.score(task, record.sample, record.responses)
+        more = aggregation.score(task, record.sample, record.responses, record.rounds)
         return replace(record, scores={**record.scores, **more})
 
     def _opened(self) -> Task:
@@ -262,7 +262,11 @@ class _Alone(_Unknown):
         super().__init__(added.task.name, "", added.metrics)
         object.__setattr__(self, "_added", added)
 
-    def score(self, sample: Sample, responses: Sequence[Response]) -> dict[str, ScoreValue]:
+    def follow_up(self, sample: Sample, rounds: Sequence[Round]) -> list[Any]:  # noqa: ARG002
+        """None."""
+        return []
+
+    def score_rounds(self, sample: Sample, rounds: Sequence[Round]) -> dict[str, ScoreValue]:
         """Their values."""
         added: Added = self._added  # type: ignore[attr-defined]
-        return added.grade(sample, responses)
+        return added.grade_rounds(sample, rounds)

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from harness.authoring.grading import Graded as Counted
+from harness.authoring.grading import MetricSpec
+from harness.authoring.metrics import Mean
+from harness.protocols import TaskOptions
 from harness.results import runfolder
-from harness.scoring import finished_run
+from harness.scoring import added_metrics, aggregation, finished_run
+from harness.types import JUDGE, MODEL, Ask, Completion, Generate, Response, Round, Sample
 from support.commands import harness
+from support.conversation import Graded
 
 PLUGIN = '''
 """Metrics of a third party: of texts, of choices (a corpus metric), and one that fails."""
@@ -91,6 +99,41 @@ def test_a_scored_run_is_one_that_was_run_with_the_metrics(
     assert "sure" not in scored.tasks["xsum"].metrics
     specs = [json.loads((each / "run.json").read_text())["spec"] for each in (run, other)]
     assert specs[0]["metrics"] == specs[1]["metrics"] == metrics.split(",")
+
+
+class Flat:
+    """A task that asks in rounds and scores all responses in one list."""
+
+    name, version, metrics = "flat", "1", (Mean("grade"),)
+
+    def follow_up(self, sample: Sample, rounds: Sequence[Round]) -> Sequence[Ask]:
+        return ()
+
+    def score(self, sample: Sample, responses: Sequence[Response]) -> dict[str, float]:
+        assert len(responses) == 2
+        return {"grade": 1.0}
+
+
+@pytest.mark.parametrize("scored_by_rounds", [True, False])
+def test_metrics_grade_the_first_answer_of_tasks_that_ask_in_rounds(
+    scored_by_rounds: bool,
+) -> None:
+    task: Any = Graded(TaskOptions()) if scored_by_rounds else Flat()
+    words = Counted((Mean("words"),), lambda text, _: {"words": float(len(text.split()))})
+    spec = MetricSpec("words", "", ("generation",), lambda _: words)
+    added = added_metrics.add(task, [added_metrics.Named("words", spec, "")])
+    sample = Sample("1", "two words", ("two words",))
+    asked = (Ask(MODEL, Generate("say two words")),)
+    graded = (Ask(JUDGE, Generate("grade it")),)
+    rounds = (
+        Round(asked, (Completion("two words"),)),
+        Round(graded, (Completion("0.5"),)),
+    )
+    found = aggregation.score(added.task, sample, rounds[0].responses, rounds)
+    assert found == {
+        "words": 2.0,
+        **({"grade": 0.5, "rounds": 2.0} if scored_by_rounds else {"grade": 1.0}),
+    }
 
 
 def test_what_the_run_had_stays(run: Path, plugin: str) -> None:
