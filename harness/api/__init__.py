@@ -28,7 +28,8 @@ from harness.protocols import ModelBackend, ModelSource
 from harness.results import baseline as saved
 from harness.results import imported
 from harness.results.baseline import ScoredRun
-from harness.run import models, planner, runner
+from harness.run import models, runner
+from harness.run.planning import planner
 from harness.run.watching.display import RunDisplay
 from harness.types import RunComparison
 

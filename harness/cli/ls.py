@@ -15,7 +15,7 @@ from harness.cli import registry_of
 from harness.errors import UnknownNameError
 from harness.plugins import Registry, suites
 from harness.protocols import Metric, Options, TaskSpec, ideal_of
-from harness.run.planner import COMMON_OPTIONS
+from harness.run.planning.task_options import COMMON_OPTIONS
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -29,11 +29,12 @@ from harness.protocols import ModelBackend, notes_of
 from harness.results import provenance, runfolder, secrets
 from harness.results.baseline import ScoredRun, scored_samples
 from harness.run import early_stop, models
-from harness.run import planner as planning
 from harness.run.cache import ResponseStore, store_path
 from harness.run.early_stop import EarlyStop
+from harness.run.planning import planner
+from harness.run.rounds.answers import Progress
 from harness.run.rounds.roles import Roles
-from harness.run.session import Progress, RunSession
+from harness.run.session import RunSession
 from harness.run.watching.phase_times import PhaseTimes
 from harness.run.watching.phases import OnPhase, Phase
 from harness.scoring import aggregation
@@ -86,7 +87,7 @@ def run(
         )
         phases.end("open")
         roles = opened.enter_context(Roles(spec, registry, backend))
-        plan = planning.build(spec, registry, backend, roles=roles, on_phase=on_phase)
+        plan = planner.build(spec, registry, backend, roles=roles, on_phase=on_phase)
         phases.end("plan")
         stepping = None if gate is None else gate.begin(plan, spec.seed)
         store = opened.enter_context(ResponseStore(store_path(spec.cache, backend)))

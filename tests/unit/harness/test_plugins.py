@@ -68,7 +68,7 @@ def test_a_broken_plugin_is_named_and_skipped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, message: str
 ) -> None:
     points = [EntryPoint(written(tmp_path, text, "bad")), EntryPoint(written(tmp_path, GOOD, "ok"))]
-    monkeypatch.setattr("harness.plugins.metadata.entry_points", lambda group: points)
+    monkeypatch.setattr("harness.plugins.loading.metadata.entry_points", lambda group: points)
     registry = plugins.load()
     assert [plugin.error is None for plugin in registry.plugins] == [False, True]
     assert message in str(registry.plugins[0].error)

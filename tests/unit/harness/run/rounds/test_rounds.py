@@ -17,10 +17,10 @@ from harness.plugins import Registry
 from harness.protocols import BackendSpec, TaskOptions, TaskSpec
 from harness.results import runfolder
 from harness.run import cost, models, runner
-from harness.run import planner as planning
 from harness.run.cache import ResponseStore
+from harness.run.planning import planner
+from harness.run.rounds.answers import Progress
 from harness.run.rounds.roles import Roles
-from harness.run.session import Progress
 from harness.testing import ALL_REQUESTS, FakeBackend
 from harness.types import (
     JUDGE,
@@ -316,7 +316,7 @@ def test_a_plan_bounds_later_rounds(registry, model, judge, path, tmp_path) -> N
     run = spec(path, tmp_path / "o")
     backend = models.open_backend(run.model_config, registry)
     with ResponseStore(None) as store, Roles(run, registry, backend) as roles:
-        plan = planning.build(run, registry, backend, roles=roles)
+        plan = planner.build(run, registry, backend, roles=roles)
         found = cost.of(plan, backend, store, roles)
     assert [(each.round, each.role, each.requests) for each in found.later] == [
         (2, MODEL, 9),
