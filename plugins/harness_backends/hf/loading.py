@@ -146,10 +146,6 @@ def load(name: str, dtype: str, device: str, settings: Settings) -> Checkpoint:
     check_vocabulary(name, tokenizer, embedding.weight.shape[0])
     model.eval()
     generates = kind in ("causal", "seq2seq")
-    own_length = own_max_length if generates else encoder_max_length
-    longest = own_length(model, tokenizer, settings.max_length)
-    if isinstance(model, VirtualTokenModel) and settings.max_length is None:
-        longest -= model.virtual_tokens
     return Checkpoint(
         name=name,
         kind=kind,
@@ -160,11 +156,20 @@ def load(name: str, dtype: str, device: str, settings: Settings) -> Checkpoint:
         tokenizer=tokenizer,
         device=next(model.parameters()).device,
         dtype=str(model.dtype).removeprefix("torch."),
-        max_length=longest,
+        max_length=_max_length(model, tokenizer, generates, settings),
         eos_ids=take_eos_ids(model, tokenizer) if generates else frozenset(),
         gguf=source.gguf,
         stored_as=files.stored_as,
     )
+
+
+def _max_length(model: Any, tokenizer: Any, generates: bool, settings: Settings) -> int:
+    """The longest sequence in tokens, without what an adapter puts before it."""
+    own_length = own_max_length if generates else encoder_max_length
+    longest = own_length(model, tokenizer, settings.max_length)
+    if isinstance(model, VirtualTokenModel) and settings.max_length is None:
+        longest -= model.virtual_tokens
+    return longest
 
 
 # --------------------------------------------------------------------------- loading
