@@ -122,12 +122,12 @@ def load(name: str, dtype: str, device: str, settings: Settings) -> Checkpoint:
     adapter = source.adapter
     with ExitStack() as reading:
         files = _open_files(source, reading)
-        kind = settings.kind or (adapter and adapter.kind) or detect_kind(files.config)
+        kind = settings.chosen_kind or (adapter and adapter.kind) or detect_kind(files.config)
         check_kind(kind, files.config, name)
         check_options(settings, kind)
         extra: dict[str, Any] = {}
-        if settings.quantization is not None:
-            extra = load_arguments(settings.quantization, files.config, target)
+        if settings.bits is not None:
+            extra = load_arguments(settings.bits, files.config, target)
         quantised = bool(extra) or "quantization_config" in files.config
         reading.enter_context(_quiet())
         tokenizer = _load_tokenizer(files, settings)
@@ -151,7 +151,7 @@ def load(name: str, dtype: str, device: str, settings: Settings) -> Checkpoint:
         kind=kind,
         folder=source.folder,
         adapter=adapter,
-        quantization=settings.quantization,
+        quantization=settings.bits,
         model=model,
         tokenizer=tokenizer,
         device=next(model.parameters()).device,
