@@ -118,8 +118,15 @@ def _named(console: Console, registry: Registry, name: str) -> None:
         _heading(console, name, "a suite")
         for title, rows in members.items():
             _rows(console, title, rows.items())
-    if not things and not members:
+    if things or members:
+        return
+    plugin = next((each for each in registry.plugins if each.name == name), None)
+    if plugin is None:
         raise UnknownNameError("name", name, _known(registry))
+    _heading(console, f"plugin {name}", f"{plugin.origin} {plugin.version}".rstrip())
+    if plugin.error is not None:
+        console.print(f"skipped: {plugin.error}", markup=False)
+    _rows(console, "hooks", ((each.removeprefix("harness_"), "") for each in plugin.hooks))
 
 
 def _things(registry: Registry, name: str) -> Iterator[tuple[str, str, Options, str]]:
@@ -175,6 +182,7 @@ def _known(registry: Registry) -> list[str]:
         registry.metrics,
         suites(registry.tasks),
         suites(registry.probes),
+        {each.name: each for each in registry.plugins},
     )
     return [name for table in tables for name in table]
 
@@ -220,9 +228,10 @@ def _task(console: Console, spec: TaskSpec) -> None:
     if spec.hub is not None:
         sources["hub"] = f"{spec.hub.path} {spec.hub.name or ''} [{spec.hub.split}]"
     _rows(console, f"data (version {task.version})", sources.items())
-    common = _options(COMMON_OPTIONS, f"{spec.name}.", spec.defaults)
-    own = _options(spec.options, f"{spec.name}.", spec.defaults)
-    _rows(console, "options (--set)", dict([*own, *common]).items())
+    own = dict(_options(spec.options, f"{spec.name}.", spec.defaults))
+    common = dict(_options(COMMON_OPTIONS, f"{spec.name}.", spec.defaults))
+    rest = {name: text for name, text in common.items() if name not in own}
+    _rows(console, "options (--set)", (own | rest).items())
     for index, (name, source) in enumerate(spec.templates.items()):
         default = " (default)" if index == 0 else ""
         console.print(f"\n[bold]template {name}[/bold]{default}")
