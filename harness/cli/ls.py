@@ -136,7 +136,8 @@ def _things(registry: Registry, name: str) -> Iterator[tuple[str, str, Options, 
         yield f"{name}:", backend.description, backend.options, ""
     if name in registry.probes:
         probe = registry.probes[name]
-        yield name, probe.description, probe.options, f"{name}."
+        flag = "" if probe.shortcut is None else f" ({probe.shortcut.flag})"
+        yield name, f"{probe.description}{flag}", probe.options, f"{name}."
     if name in registry.task_sources:
         source = registry.task_sources[name]
         yield f"{name}:NAME", source.description, source.options, f"{name}."

@@ -83,6 +83,7 @@ from harness.protocols.probes import (
     Probe,
     ProbeOptions,
     ProbeSpec,
+    Shortcut,
     tasks_of,
 )
 from harness.protocols.reporters import (
@@ -176,6 +177,7 @@ __all__ = [
     "RoleModel",
     "SamplesAnswers",
     "ScoresRounds",
+    "Shortcut",
     "Task",
     "TaskAnswers",
     "TaskOptions",
