@@ -55,13 +55,9 @@ def command(
     console = Console(highlight=False)
     if name is None:
         _everything(console, registry)
-    elif name in registry.tasks:
-        _task(console, registry.tasks[name])
     elif (found := registry.sourced(name, _settings(settings, config))) is not None:
         for spec in found:
             _task(console, spec)
-    elif name in registry.metrics:
-        _metric(console, registry.metrics[name])
     else:
         _named(console, registry, name)
     return 0
@@ -108,7 +104,11 @@ def _matched(registry: Registry, name: str, pairs: Sequence[str], config: Path |
 
 
 def _named(console: Console, registry: Registry, name: str) -> None:
-    """All that has the name and is no task; a suite and a method may share one."""
+    """All that has the name: a task and a probe, or a suite and a method, may share one."""
+    if name in registry.tasks:
+        _task(console, registry.tasks[name])
+    if name in registry.metrics:
+        _metric(console, registry.metrics[name])
     things = list(_things(registry, name))
     members = _suite(registry, name)
     for heading, description, options, prefix in things:
@@ -118,7 +118,7 @@ def _named(console: Console, registry: Registry, name: str) -> None:
         _heading(console, name, "a suite")
         for title, rows in members.items():
             _rows(console, title, rows.items())
-    if things or members:
+    if things or members or name in registry.tasks or name in registry.metrics:
         return
     plugin = next((each for each in registry.plugins if each.name == name), None)
     if plugin is None:

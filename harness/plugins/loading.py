@@ -65,7 +65,7 @@ def load(files: Sequence[Path | str] = (), strict: bool = False) -> Registry:
             continue
         info = PluginInfo(file.stem, "", str(file))
         # A file was asked for by name: skipping it silently would be a surprise.
-        _add(registry, loaded, info, lambda file=file: _import_file(file), strict=True)  # type: ignore[misc]
+        _add(registry, loaded, info, lambda file=file: import_file(file), strict=True)  # type: ignore[misc]
     # pluggy calls the last registered first: this way round, hooks run in the order of loading.
     for name, plugin in reversed(loaded):
         registry.manager.register(plugin, name=name)
@@ -82,7 +82,12 @@ def _manager() -> pluggy.PluginManager:
     return manager
 
 
-def _import_file(file: Path) -> object:
+def import_file(file: Path) -> object:
+    """The module in a file.
+
+    Raises:
+        PluginError: It is no Python file.
+    """
     specification = importlib.util.spec_from_file_location(file.stem, file)
     if specification is None or specification.loader is None or not file.is_file():
         raise PluginError(f"{file} is not a Python file")

@@ -7,6 +7,7 @@ import pytest
 
 from harness import plugins
 from harness.errors import PluginError
+from harness.plugins.loading import import_file
 
 GOOD = """
 from harness import hookimpl
@@ -38,7 +39,7 @@ class EntryPoint:
         self.name, self.path = path.stem, path
 
     def load(self) -> object:
-        return plugins._import_file(self.path)
+        return import_file(self.path)
 
 
 def test_first_party_plugins_come_through_the_entry_points() -> None:
