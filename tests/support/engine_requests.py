@@ -15,12 +15,12 @@ def open_checkpoint(folder: Path, **values: str) -> Checkpoint:
 
 
 def questions(seed: int) -> list[Scored]:
-    """Shared trunks, siblings, an extension of another item, a repeat, and a long loner."""
+    """Shared prefixes, siblings, an extension of another item, a repeat, and a long loner."""
     draw = random.Random(seed)
-    trunk = [draw.randrange(2, 300) for _ in range(30)]
+    shared = [draw.randrange(2, 300) for _ in range(30)]
     items = []
     for _ in range(5):
-        context = trunk[: draw.choice([3, 12, 30])] + [draw.randrange(2, 300) for _ in range(8)]
+        context = shared[: draw.choice([3, 12, 30])] + [draw.randrange(2, 300) for _ in range(8)]
         for _ in range(3):
             ending = tuple(draw.randrange(2, 6) for _ in range(draw.randint(1, 4)))
             items.append(Scored((*context, *ending), len(ending)))

@@ -1,10 +1,10 @@
 """Hugging Face models, with an engine for causal ones that computes no token twice.
 
-Reading order: ``encoding`` (text → token ids), ``plain`` (the simple reference path), then the
-engine: ``tree`` → ``packing`` → ``attention`` → ``scoring`` → ``decoding``, and for models that
-cannot take a tree ``trunks`` → ``caches`` → ``forking`` → ``fork_decoding``. ``backend`` joins
-them; ``kinds`` holds all other kinds of model, ``opening`` chooses. Nothing heavy is imported
-until ``open_hf`` is called.
+Reading order: ``harness.authoring.chat.encoding`` (text → token ids), ``plain`` (the reference path),
+then ``engine`` with ``prefix_tree``: ``tree`` → ``packing`` → ``attention`` → ``scoring`` →
+``decoding``, and for models that cannot take a tree with ``cache_fork``: ``shared_prefixes`` →
+``caches`` → ``scoring`` → ``decoding``. ``backend`` joins them; ``kinds`` holds all other kinds of
+model, ``opening`` chooses. Nothing heavy is imported until ``open_hf`` is called.
 """
 
 from __future__ import annotations

@@ -28,8 +28,8 @@ from harness.types import (
 from harness_backends.hf.prefix_tree.tree import build_tree
 from harness_backends.vllm.settings import VLLMSettings
 
-_WAVE = 1024
-"""Requests handed to the engine at a time; answers are stored after each wave."""
+_BATCH = 1024
+"""Requests handed to the engine at a time; answers are stored after each batch."""
 
 
 class LanguageModel(Protocol):
@@ -159,9 +159,9 @@ class VLLMBackend:
         self._continuing.check_turns(requests)
 
     def run(self, requests: Sequence[KeyedRequest]) -> Iterator[tuple[str, Response]]:
-        """Answers each request once, wave by wave."""
-        for start in range(0, len(requests), _WAVE):
-            for key, response in self._answer(requests[start : start + _WAVE]):
+        """Answers each request once, batch by batch."""
+        for start in range(0, len(requests), _BATCH):
+            for key, response in self._answer(requests[start : start + _BATCH]):
                 self._requests += 1
                 yield key, response
 

@@ -39,10 +39,10 @@ Folders = Callable[[str], Path]
 def prompts(seed: int) -> list[Continue]:
     """Shared and repeated prompts, one the beginning of another, of very different lengths."""
     draw = random.Random(seed)
-    trunk = tuple(draw.randrange(2, 300) for _ in range(30))
+    shared = tuple(draw.randrange(2, 300) for _ in range(30))
     items = []
     for _ in range(8):
-        prompt = trunk[: draw.choice([1, 10, 30])]
+        prompt = shared[: draw.choice([1, 10, 30])]
         prompt += tuple(draw.randrange(2, 300) for _ in range(draw.choice([0, 1, 9])))
         sampling = Sampling(
             max_tokens=draw.choice([1, 4, 15]),
@@ -309,7 +309,7 @@ def test_answers_come_while_others_wait(
     assert 0 < early < backend.usage.computed_tokens / 2
 
 
-def test_waves_do_not_change_answers(
+def test_batches_do_not_change_answers(
     checkpoint_folder: Folders,
     answers: Callable[..., list[Any]],
     monkeypatch: pytest.MonkeyPatch,
@@ -326,7 +326,7 @@ def test_waves_do_not_change_answers(
     assert answers(open_hf(BackendOptions(folder)), []) == []
 
 
-def test_waves_gather_what_begins_alike(
+def test_batches_gather_what_begins_alike(
     checkpoint_folder: Folders,
     answers: Callable[..., list[Any]],
     monkeypatch: pytest.MonkeyPatch,
