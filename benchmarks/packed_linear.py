@@ -2,8 +2,8 @@
 
     python benchmarks/packed_linear.py [--threads N] [--width N] [--inner N] [--vocabulary N]
 
-The shapes are those of a model (SmolLM2-135M's unless said otherwise). As many copies of each weight
-are gone through as do not fit into the processor's cache, as between the layers of a model.
+The shapes are those of a model (SmolLM2-135M's unless said otherwise). As many copies of each
+weight are gone through as do not fit into the processor's cache, as between the layers of a model.
 """
 
 from __future__ import annotations
