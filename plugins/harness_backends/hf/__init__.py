@@ -1,6 +1,6 @@
 """Hugging Face models, with an engine for causal ones that computes no token twice.
 
-Reading order: ``harness.authoring.chat.encoding`` (text → token ids), ``plain`` (the reference path),
+Reading order: ``harness.authoring.chat.encoding`` (text → token ids), ``plain`` (the reference),
 then ``engine`` with ``prefix_tree``: ``tree`` → ``packing`` → ``attention`` → ``scoring`` →
 ``decoding``, and for models that cannot take a tree with ``cache_fork``: ``shared_prefixes`` →
 ``caches`` → ``scoring`` → ``decoding``. ``backend`` joins them; ``kinds`` holds all other kinds of
