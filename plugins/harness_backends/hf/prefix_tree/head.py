@@ -12,6 +12,8 @@ from typing import Any
 
 import torch
 
+from harness_backends.hf.prefix_tree.packed_linear import PackedLinears
+
 SLICE, LEAST = 1 << 22, 64
 """Logits that exist at a time (16 MB in float32), and the positions that are worth a call:
 each call goes through the head's whole weight once."""
@@ -34,19 +36,22 @@ class Head:
 
     Args:
         model: A ``transformers`` causal language model.
+        packed: Its linear layers.
 
     Raises:
         UnknownHeadError: Its logits are not the head's output, capped or scaled as configured.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, packed: PackedLinears) -> None:
+        self._packed = packed
         self._project = model.get_output_embeddings()
         self._finish = _find_finish(model, self._project)
         self._size = max(LEAST, SLICE // self._project.weight.shape[0])
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """Float32 logits, shape [positions, vocabulary], of [positions, width]."""
-        return self._finish(self._project(hidden)).float()
+        with self._packed.used():
+            return self._finish(self._project(hidden)).float()
 
     def slices(self, hidden: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Cuts [positions, width] so that the logits of a slice stay small."""
