@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def open_hf(options: BackendOptions) -> ModelBackend:
     """Opens a checkpoint folder, GGUF file or hub id.
 
-    One that was opened before, with the same files and options, is loaded when it is asked.
+    One that was opened before, with the same files and options, is loaded at its first request.
 
     Raises:
         MissingExtraError: torch or transformers are not installed.

@@ -120,7 +120,7 @@ class ForkEngine:
         UnforkableError: The model's cache cannot be forked.
     """
 
-    telling = 2  # one alone could lie on the right row of the cache by chance
+    telling = 2  # a single one could be on the right row of the cache by chance
 
     def __init__(self, checkpoint: Checkpoint, budget: Budget) -> None:
         self._forker = Forker(checkpoint, budget)

@@ -1,7 +1,7 @@
 """The language-model head where it is needed, a slice of positions at a time.
 
 Computing logits at every position costs memory and time in proportion to the vocabulary; here
-they exist for a slice of the scored positions at a time, and only what is asked of them stays.
+they exist for a slice of the scored positions at a time, and only the requested values are kept.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ class TreeRunner:
 
 
 class TreeScorer:
-    """Scores token ids over the prefix tree of all that is asked.
+    """Scores token ids over the prefix tree of all requests.
 
     Args:
         forward: The model.
@@ -113,7 +113,7 @@ class TreeScorer:
 
 
 class _Questions:
-    """Which token is asked for at which place of the row, and the sums so far."""
+    """Which tokens are scored at which places of the row, and the sums so far."""
 
     def __init__(self, tree: PrefixTree, items: Sequence[Scored]) -> None:
         places: list[Integers] = []
@@ -126,7 +126,7 @@ class _Questions:
         self._place, self._target = place[order], target[order].astype(np.int64)
         self._owner = owner[order]
         self.read = np.unique(self._place)
-        """The places at which something is asked, ascending."""
+        """The places at which a token is scored, ascending."""
         self._last = np.array([asked[-1] for asked in places])
         self._by_last = np.argsort(self._last, kind="stable")
         self._answered = 0
