@@ -250,7 +250,6 @@ class _RunRecord:
                 "started": self.started.isoformat(timespec="seconds"),
                 "finished": None if status == "running" else now.isoformat(timespec="seconds"),
             },
-            runfolder.PRIVATE,
         )
 
 

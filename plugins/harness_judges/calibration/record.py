@@ -145,7 +145,6 @@ def write(path: Path, calibration: Calibration) -> None:
             },
             "notes": list(calibration.notes),
         },
-        0o600,
     )
 
 

@@ -198,6 +198,6 @@ def export(folder: Path, path: Path, form: str, threshold: float | None) -> int:
 
     with opened(folder) as store:
         rows = exporting.rows(store, cast("Form", form), threshold)
-    files.write_atomically(path, "".join(dumps(row) + "\n" for row in rows), 0o600)
+    files.write_atomically(path, "".join(dumps(row) + "\n" for row in rows))
     echo(f"{path}: {len(rows):,} rows")
     return 0
