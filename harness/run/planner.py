@@ -200,6 +200,7 @@ def _plan_task(
         every=tuple(each.id for each in every),
         repeats=spec.repeats,
         reducers=spec.reducers or _reducers(spec.repeats),
+        metric_reducers=spec.reducers if spec.repeats > 1 else (),
     )
 
 

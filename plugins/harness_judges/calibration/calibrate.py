@@ -91,12 +91,16 @@ def calibrate(run: Path, labels: Path | None, task: str | None = None) -> Calibr
             {each: estimate_to_json(value) for each, value in estimates[criterion].items()},
             positive,
             negative,
+            len({each.label for each in items}),
         )
         unmatched = len(known) - len(items) - undecided
         annotators = len({each.annotator for values in known.values() for each in values})
         told += [
             f"{criterion}: {note}"
-            for note in figures.notes(kind, items, unmatched, undecided, annotators)
+            for note in (
+                *figures.notes(kind, items, unmatched, undecided, annotators),
+                *figures.notes_on_chance(kind, estimates[criterion]),
+            )
         ]
     if not criteria:
         raise DataError(
