@@ -70,6 +70,7 @@ class Steps:
     def converse(self) -> None:
         """Conversations of several turns, with the model's own answers in between."""
         self._harness("run", "--model", self._model, "--tasks", "chat", "--data", "sample",
+                      "--limit", "6", "--set", "chat.max_tokens=48",
                       *self._into("chat"))  # fmt: skip
 
     def judge_itself(self) -> None:
@@ -78,13 +79,13 @@ class Steps:
         prompts = self._write("prompts.jsonl", rows)
         self._harness(
             "run", "--model", self._model, "--judge", self._model, "--tasks", "judge",
-            "--data", f"judge={prompts}", "--set", "judge.answer_tokens=48",
+            "--data", f"judge={prompts}", "--set", "judge.answer_tokens=32",
             "--repeats", "5", "--temperature", "0.8", *self._into("itself"),
         )  # fmt: skip
         self._harness(
             "run", "--model", self._model, "--judge", self._model, "--tasks", "arena",
             "--data", f"arena={prompts}", "--set", f"arena.baseline={self.file('itself')}",
-            "--set", "arena.answer_tokens=48", *self._into("arena"),
+            "--set", "arena.answer_tokens=32", *self._into("arena"),
         )  # fmt: skip
 
     def prepare(self, folder: Path, count: int) -> None:
@@ -136,8 +137,9 @@ class Steps:
     def repeat(self) -> None:
         """How far scores move when nothing changed."""
         self._harness(
-            "noise", self._model, "--tasks", "chat", "--data", "sample", "--batch-sizes", "1,8",
-            "--repeats", "2", "--temperature", "0.8", "--out", str(self.file("noise")),
+            "noise", self._model, "--tasks", "chat", "--data", "sample", "--limit", "4",
+            "--set", "chat.max_tokens=32", "--batch-sizes", "1,8", "--repeats", "2",
+            "--temperature", "0.8", "--out", str(self.file("noise")),
         )  # fmt: skip
 
     def table(self) -> str:

@@ -51,10 +51,11 @@ def test_length_alone_wins_nothing_and_the_plain_rate_is_misled() -> None:
         controlled.append(
             length_controlled_win_rate(won.tolist(), change.tolist(), [None] * 300).value
         )
-    assert np.mean(plain) > 0.65
+    assert np.mean(plain) > 0.62
     assert np.mean(controlled) == pytest.approx(0.5, abs=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("better", "by_length"), [(0.0, 1.5), (1.0, 1.5), (2.5, 0.0)])
 def test_intervals_hold_the_truth(better: float, by_length: float) -> None:
     truth = 0.9 / (1 + math.exp(-better)) + 0.05  # a tenth are ties, whatever the length

@@ -418,3 +418,21 @@ def test_a_path_that_fails_at_once_is_no_reason_to_doubt(checkpoint_folder: Fold
     list(engine.score(questions(1)))
     assert engine.name == "one at a time"
     assert engine.doubts == 0
+
+
+def test_repeats_of_a_question_read_its_prompt_once(
+    checkpoint_folder: Folders, answers: Callable[..., Any]
+) -> None:
+    """Drawn answers whose seeds differ share the whole prompt, so K of them cost one reading."""
+    prompt, new = "the quick brown fox jumps over the lazy dog by the river " * 3, 4
+    alone, together = (open_hf(BackendOptions(str(checkpoint_folder("llama")))) for _ in range(2))
+    drawn = [
+        Generate(prompt, Sampling(max_tokens=new, temperature=1.0, seed=seed)) for seed in range(6)
+    ]
+    one = [answers(alone, [each])[0].text for each in drawn]
+    assert [each.text for each in answers(together, drawn)] == one
+    assert len(set(one)) > 1
+    length = together.usage.prompt_tokens // 6
+    assert length > 40
+    assert together.usage.computed_tokens <= length + 6 * new
+    assert alone.usage.computed_tokens >= 6 * length
