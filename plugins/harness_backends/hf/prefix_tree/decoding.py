@@ -1,8 +1,8 @@
 """Generation: shared beginnings computed once, rows that leave when done and others that enter.
 
-waiting prompts ──(passes over their prefix tree)──► rows in slots ──(steps)──► completions
+waiting prompts ──(passes over their prefix tree)──► rows of the KV cache ──(steps)──► completions
        ▲                                                   │
-       └────── as soon as enough slots are free ◄──────────┘
+       └────── as soon as enough rows are free ◄──────────┘
 """
 
 from __future__ import annotations
@@ -118,20 +118,20 @@ class _Session:
         )
         self._own = _own_lengths(self._tree)
         self._room = cache_tokens(decoder._checkpoint.model)
-        self._slots = KVCache(decoder._checkpoint.device)
+        self._cache = KVCache(decoder._checkpoint.device)
 
     def run(self) -> Iterator[tuple[int, _Draft]]:
         """Alternates between letting rows in and stepping those that are in."""
-        slots = self._slots
+        cache = self._cache
         most = 0
-        while len(slots) or self._waiting():
-            if len(slots) <= REFILL * most:
+        while len(cache) or self._waiting():
+            if len(cache) <= REFILL * most:
                 while self._waiting() and (rows := self._admissible()):
                     if not self._ready:
                         self._prepare(rows)
                     yield from self._enter(rows)
-                most = len(slots)
-            if len(slots):
+                most = len(cache)
+            if len(cache):
                 yield from self._advance()
 
     def _waiting(self) -> bool:
@@ -144,7 +144,7 @@ class _Session:
 
         Counted are what all active rows need if they go on to the end, and what they share.
         """
-        active = self._slots.rows
+        active = self._cache.rows
         shared = {id(segment): segment.piece for row in active for segment in row.shared}
         held = sum(piece.end - piece.start for piece in shared.values())
         held += sum(self._slot_width(row.index) for row in active)
@@ -192,13 +192,13 @@ class _Session:
         return _Entrant(Row(index, shared, offset, length), private, hidden)
 
     def _enter(self, rows: int) -> Iterator[tuple[int, _Draft]]:
-        """Gives slots to at most ``rows`` that are ready, and each its first token."""
+        """Lets at most ``rows`` that are ready into the KV cache, each with its first token."""
         entering = self._ready[:rows]
         del self._ready[:rows]
         if entering:
             for entrant in entering:
                 sampling = self._drafts[entrant.row.index].item.sampling
-                self._slots.add(entrant.row, entrant.private, min(sampling.max_tokens, AT_ONCE))
+                self._cache.add(entrant.row, entrant.private, min(sampling.max_tokens, AT_ONCE))
             hidden = torch.stack([entrant.hidden for entrant in entering])
             yield from self._say([entrant.row for entrant in entering], hidden)
 
@@ -206,11 +206,11 @@ class _Session:
 
     def _advance(self) -> Iterator[tuple[int, _Draft]]:
         """Feeds each row its last token and chooses the next."""
-        slots, checkpoint = self._slots, self._decoder._checkpoint
-        positions = slots.begin_step()
-        rows = slots.rows
+        cache, checkpoint = self._cache, self._decoder._checkpoint
+        positions = cache.begin_step()
+        rows = cache.rows
         tokens = [self._drafts[row.index].tokens[-1] for row in rows]
-        with attention_by(checkpoint.model, slots):
+        with attention_by(checkpoint.model, cache):
             hidden = checkpoint.model.base_model(
                 input_ids=torch.tensor(tokens, device=checkpoint.device)[None],
                 position_ids=positions[None],
@@ -232,7 +232,7 @@ class _Session:
                 draft.tokens, sampling.stop, draft.item.opening
             ):
                 done.append(row.index)
-        self._slots.remove(set(done))
+        self._cache.remove(set(done))
         for index in done:
             yield index, self._drafts[index]
 

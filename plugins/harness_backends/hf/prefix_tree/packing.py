@@ -9,7 +9,7 @@ Both are written as blocks, rectangles of the attention matrix:
 
                     path              the pass's own tokens
                ┌────────────┐  ┌───────────────────────────────┐
-      trunk    │   full     │  │ causal                        │
+      shared   │   full     │  │ causal                        │
       branch 1 │   full     │  │  full  │ tree (small subtrees │
       branch 2 │   full     │  │        │ with one dense mask) │
 
