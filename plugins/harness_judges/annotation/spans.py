@@ -67,16 +67,13 @@ def read(given: Any, labels: Sequence[str], texts: Sequence[str]) -> tuple[Span,
 
 
 def _read(given: Any, labels: Sequence[str], texts: Sequence[str]) -> Span:
-    places = (
-        [given.get(key) for key in ("answer", "start", "end")] if isinstance(given, dict) else []
-    )
-    if not places or any(type(each) is not int for each in places):
+    row: dict[str, Any] = given if isinstance(given, dict) else {}
+    places: list[Any] = [row.get(key) for key in ("answer", "start", "end")]
+    if any(type(each) is not int for each in places):
         raise UsageError("a mark has no answer, start and end that are whole numbers")
     answer, start, end = places
     if not 0 <= answer < len(texts) or not 0 <= start < end <= len(texts[answer]):
         raise UsageError(f"a mark from {start} to {end} is not inside answer {answer}")
-    if given.get("label") not in labels:
-        raise UsageError(
-            f"a mark has the label {str(given.get('label'))[:60]!r}, which there is not"
-        )
-    return Span(answer, start, end, str(given["label"]))
+    if row.get("label") not in labels:
+        raise UsageError(f"a mark has the label {str(row.get('label'))[:60]!r}, which there is not")
+    return Span(answer, start, end, str(row["label"]))
