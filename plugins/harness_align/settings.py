@@ -1,8 +1,8 @@
 """What a method lets a user set: our training settings, and every further one of its TRL config.
 
 Ours keep their names, TRL's names for the same thing are taken too (``max_steps`` is ``steps``),
-and any other field of the config (``warmup_ratio``, ``precompute_ref_log_probs``) is passed on as
-it stands. TRL, which takes seconds to import, is imported only for a name that is not ours.
+and any other field of the config (``warmup_ratio``, ``precompute_ref_log_probs``) is passed on
+unchanged. TRL, which takes seconds to import, is imported only for a name that is not ours.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Hugging Face models, with an engine for causal ones that computes no token twice.
 
-Reading order: ``harness.authoring.chat.encoding`` (text → token ids), ``plain`` (the reference path),
+Reading order: ``harness.authoring.chat.encoding`` (text → token ids), ``plain`` (the reference),
 then ``engine`` with ``prefix_tree``: ``tree`` → ``packing`` → ``attention`` → ``scoring`` →
 ``decoding``, and for models that cannot take a tree with ``cache_fork``: ``shared_prefixes`` →
 ``caches`` → ``scoring`` → ``decoding``. ``backend`` joins them; ``kinds`` holds all other kinds of
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def open_hf(options: BackendOptions) -> ModelBackend:
     """Opens a checkpoint folder, GGUF file or hub id.
 
-    One that was opened before, with the same files and options, is loaded when it is asked.
+    One that was opened before, with the same files and options, is loaded at its first request.
 
     Raises:
         MissingExtraError: torch or transformers are not installed.

@@ -94,7 +94,7 @@ class Forker:
         budget and nothing held.
 
         Args:
-            items: What is asked.
+            items: The items to answer.
             attempt: Answers some of them, as (index, answer).
         """
         left = dict(enumerate(items))

@@ -49,7 +49,7 @@ class Block:
     """Queries × keys; both are counted from the beginning of the pass, or of the path piece.
 
     ``shape`` ``full``: every query sees every key. ``causal``: the same tokens, each sees itself
-    and what stands before it. ``tree``: the same tokens, each sees itself and its ancestors.
+    and what comes before it. ``tree``: the same tokens, each sees itself and its ancestors.
     """
 
     query: tuple[int, int]

@@ -25,8 +25,7 @@ from harness_backends.hf.engine import CheckedEngine
 from harness_backends.hf.memory import Budget
 from harness_backends.hf.plain import Continue, PlainEngine
 from harness_backends.hf.prefix_tree.decoding import TreeDecoder
-from harness_backends.hf.prefix_tree.head import Head
-from harness_backends.hf.prefix_tree.last_layer import LastLayer
+from harness_backends.hf.prefix_tree.forward import Forward
 from harness_backends.hf.prefix_tree.scoring import TreeScorer
 from harness_backends.hf.settings import Settings
 from support.engine_requests import open_checkpoint, questions
@@ -62,8 +61,7 @@ def test_tree_scores_are_the_plain_ones(
     checkpoint = open_checkpoint(checkpoint_folder(name))
     items = questions(seed=budget[0])
     expected = dict(PlainEngine(checkpoint, Budget(1, 1)).score(items))
-    model = checkpoint.model
-    scorer = TreeScorer(checkpoint, Head(model), LastLayer(model), Budget(*budget))
+    scorer = TreeScorer(Forward(checkpoint), Budget(*budget))
     found = dict(scorer.score(items))
     assert sorted(found) == list(range(len(items)))
     for index, score in found.items():
@@ -81,8 +79,7 @@ def test_tree_texts_are_the_plain_ones(
     checkpoint = open_checkpoint(checkpoint_folder(name))
     items = prompts(seed=budget[0])
     expected = dict(PlainEngine(checkpoint, Budget(1, 1)).generate(items))
-    model = checkpoint.model
-    decoder = TreeDecoder(checkpoint, Head(model), LastLayer(model), Budget(*budget), rows=4)
+    decoder = TreeDecoder(Forward(checkpoint), Budget(*budget), rows=4)
     found = dict(decoder.generate(items))
     assert sorted(found) == list(range(len(items)))
     for index, completion in found.items():
@@ -186,11 +183,11 @@ def test_running_out_of_memory_loses_nothing(
             raise torch.OutOfMemoryError("out of memory")
         return forward(self, input_ids, *args, **kwargs)
 
-    head, narrowing = Head(checkpoint.model), LastLayer(checkpoint.model)
+    opened = Forward(checkpoint)
     monkeypatch.setattr(type(base), "forward", small)
-    scorer = TreeScorer(checkpoint, head, narrowing, Budget(512))
+    scorer = TreeScorer(opened, Budget(512))
     found = dict(scorer.score(questions(1)))
-    decoder = TreeDecoder(checkpoint, head, narrowing, Budget(512), rows=8)
+    decoder = TreeDecoder(opened, Budget(512), rows=8)
     made = dict(decoder.generate(prompts(1)))
     assert refused
     for index, score in enumerate(expected):
@@ -214,8 +211,7 @@ def test_decoding_goes_on_with_fewer_rows(
         return begin(self)
 
     monkeypatch.setattr(KVCache, "begin_step", small)
-    model = checkpoint.model
-    decoder = TreeDecoder(checkpoint, Head(model), LastLayer(model), Budget(512), rows=8)
+    decoder = TreeDecoder(Forward(checkpoint), Budget(512), rows=8)
     found = dict(decoder.generate(items))
     assert {i: c.tokens for i, c in found.items()} == {i: c.tokens for i, c in expected.items()}
 

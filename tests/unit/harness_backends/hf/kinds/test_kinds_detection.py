@@ -74,7 +74,7 @@ def test_a_kind_that_the_type_lacks(kind_folder: Folders) -> None:
     with pytest.raises(ModelError, match="cannot be loaded as kind=masked") as raised:
         open_kind(kind_folder("t5", "seq2seq"), kind="masked")
     assert "kind=seq2seq or kind=classifier or kind=extractive_qa" in str(raised.value)
-    with pytest.raises(UsageError, match="kind = 'oracle'"):
+    with pytest.raises(UsageError, match="unknown kind 'oracle'"):
         open_kind(kind_folder("t5", "seq2seq"), kind="oracle")
 
 
