@@ -6,6 +6,7 @@ The command line wins over the file. A key that does not exist is an error, neve
 from __future__ import annotations
 
 import difflib
+import math
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -88,6 +89,9 @@ class RunSpec:
         declared: The tables of the run's tasks that harness.toml declares, for the record.
         prices: Model → US dollars per million tokens: ``prompt``, ``completion`` and, where
             the provider re-uses prompts, ``cached_prompt``.
+        machine_hour: US dollars that an hour of this machine costs; None: not known.
+        energy: The country whose electricity the machine uses, in three letters (``DEU``), where
+            energy is to be measured; None measures none.
         baseline: A run folder or baseline file to gate against.
         gate: The [gate] table as it stands.
         repeats: How often each sample is asked; from the second time on with a seed of its own.
@@ -123,6 +127,8 @@ class RunSpec:
     templates: Mapping[str, Settings] = field(default_factory=dict)
     declared: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     prices: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    machine_hour: float | None = None
+    energy: str | None = None
     baseline: str | None = None
     gate: Mapping[str, Any] | None = None
     repeats: int = 1
@@ -154,6 +160,7 @@ class RunSpec:
         for name, least in (("limit", 1), ("sample", 1), ("num_fewshot", 0), ("batch_size", 1)):
             _at_least(name, getattr(self, name), least)
         _at_least("repeats", self.repeats, 1)
+        _check_machine(self.energy, self.machine_hour)
         _check_sampling(self.temperature, self.repeats, self.reducers)
         if self.limit is not None and self.sample is not None:
             raise UsageError(
@@ -205,6 +212,15 @@ def reducer_of(name: str) -> tuple[str, int]:
     )
 
 
+def _check_machine(country: str | None, machine_hour: float | None) -> None:
+    if country is not None and not _COUNTRY.fullmatch(country):
+        raise UsageError(
+            f"the country {country!r} of the energy", "Expected three letters, such as DEU or USA."
+        )
+    if machine_hour is not None and not 0 <= machine_hour < math.inf:
+        raise UsageError(f"machine_hour is {machine_hour}, expected US dollars an hour")
+
+
 def _check_sampling(temperature: float | None, repeats: int, reducers: Iterable[str]) -> None:
     if temperature is not None and not 0 <= temperature <= 100:
         raise UsageError(f"temperature is {temperature}, expected a number from 0 to 100")
@@ -217,6 +233,7 @@ def _check_sampling(temperature: float | None, repeats: int, reducers: Iterable[
             )
 
 
+_COUNTRY = re.compile(r"[A-Z]{3}")
 _ROLE = re.compile(r"[a-z][a-z0-9_.-]*")
 _OF_ROLE = ("model", "batch_size", "dtype", "device", "executor", "set")
 
@@ -376,9 +393,13 @@ def read_config(path: Path) -> dict[str, Any]:
     if checked.set:
         values["backend_settings"] = _texts(checked.set)
     if checked.prices:
+        hour, of_models = checked.prices.machine_hour, checked.prices.model_extra or {}
         values["prices"] = {
-            name: price.model_dump(exclude_none=True) for name, price in checked.prices.items()
+            name: price.model_dump(exclude_none=True) for name, price in of_models.items()
         }
+        values |= {} if hour is None else {"machine_hour": hour}
+    if checked.energy is not None:
+        values["energy"] = checked.energy.country
     roles = {
         name: table.model_dump(exclude_none=True) for name, table in (checked.roles or {}).items()
     }
@@ -524,6 +545,16 @@ def _file_model() -> type[BaseModel]:
         completion: NonNegativeFloat
         cached_prompt: NonNegativeFloat | None = None
 
+    class Prices(BaseModel):
+        """Of a machine's hour, and of models by name."""
+
+        model_config = ConfigDict(extra="allow")
+        __pydantic_extra__: dict[str, Price]
+        machine_hour: NonNegativeFloat | None = None
+
+    class Energy(Strict):
+        country: str
+
     class File(Strict):
         run: Run | None = None
         data: dict[str, str] | None = None
@@ -532,7 +563,8 @@ def _file_model() -> type[BaseModel]:
         probes: dict[str, dict[str, Any]] | None = None
         gate: dict[str, Any] | None = None
         align: dict[str, Any] | None = None
-        prices: dict[str, Price] | None = None
+        prices: Prices | None = None
+        energy: Energy | None = None
         judge: Role | list[Role] | None = None
         roles: dict[str, Role] | None = None
 

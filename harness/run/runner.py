@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from harness import plugins
 from harness.authoring.io import files
+from harness.authoring.measures.energy import Meter
 from harness.config import RunSpec
 from harness.errors import (
     HarnessError,
@@ -81,6 +82,7 @@ def run(
     runfolder.check(spec.out, written_spec)
     on_phase(Phase("opening the model"))
     with ExitStack() as opened:
+        meter = opened.enter_context(Meter(spec.energy, spec.machine_hour))
         backend = opened_backend or opened.enter_context(
             closing(models.open_backend(spec.model_config, registry))
         )
@@ -104,10 +106,12 @@ def run(
         session = RunSession(plan, backend, store, registry, heard, roles)
         stopped = _ask(session, stepping)
         phases.end("answers")
+        spent = meter.stop()
         record.rejected = store.rejected
         for task in plan.tasks:  # before anything is made of them: a metric may raise
             runfolder.write_samples(folder, task.task.name, session.records(task))
         result = _result(session, record, stopped is None, on_phase)
+        result = dataclasses.replace(result, spent=spent)
         try:
             if gate is not None and stopped is None:
                 judged = gate.judge(_scored(session, result), plan, spec.seed, stepping)

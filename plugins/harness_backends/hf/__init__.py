@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from harness.protocols import BackendOptions, ModelBackend
 
 HF_OPTIONS = {
-    "kind": "auto (default: by config.json), causal, seq2seq, classifier, masked, extractive_qa",
+    "kind": "auto (default: by config.json), causal, seq2seq, classifier, masked, extractive_qa, "
+    "token_classifier, encoder",
     "chat_template": "auto (default: on where the tokenizer has one), on, off",
     "max_length": "longest sequence in tokens (default: the model's own)",
     "revision": "branch, tag or commit on the hub",
@@ -33,6 +34,7 @@ HF_OPTIONS = {
     "target_lang": "seq2seq: code of the language to write",
     "label_map": "classifier: the task's label for each of the model's: LABEL_0:negative,…",
     "doc_stride": "extractive_qa: tokens that windows of a passage share (default 128)",
+    "pooling": "encoder: auto (default: as the checkpoint says, else mean), mean, cls, max, last",
     "max_answer_length": "extractive_qa: longest answer in tokens (default 30)",
 }
 """``--set KEY=VALUE`` for this backend."""

@@ -9,10 +9,11 @@ from typing import Literal, TypeAlias, cast, get_args
 from harness.errors import UsageError
 
 Kind: TypeAlias = Literal[
-    "causal", "seq2seq", "classifier", "masked", "extractive_qa", "token_classifier"
+    "causal", "seq2seq", "classifier", "masked", "extractive_qa", "token_classifier", "encoder"
 ]
 Switch: TypeAlias = Literal["auto", "on", "off"]
 EngineChoice: TypeAlias = Literal["auto", "tree", "fork", "plain"]
+Pooling: TypeAlias = Literal["auto", "mean", "cls", "max", "last"]
 Quantization: TypeAlias = Literal["8bit", "4bit"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -40,6 +41,7 @@ class Settings:
     label_map: str | None = None
     doc_stride: int = DOC_STRIDE
     max_answer_length: int = MAX_ANSWER_LENGTH
+    pooling: Pooling = "auto"
 
     @classmethod
     def read(cls, values: Mapping[str, str]) -> Settings:
@@ -67,6 +69,7 @@ class Settings:
             label_map=values.get("label_map"),
             doc_stride=_positive(values, "doc_stride") or DOC_STRIDE,
             max_answer_length=_positive(values, "max_answer_length", 1) or MAX_ANSWER_LENGTH,
+            pooling=cast(Pooling, _choice(values, "pooling", get_args(Pooling))),
         )
 
 

@@ -25,7 +25,7 @@ def _options() -> type[BaseModel]:
 SPECS = (
     ProbeSpec(
         "retrieval",
-        "with passages that BM25 finds in a corpus, and without any",
+        "with passages that are found in a corpus (BM25, or an encoder), and without any",
         _open,
         options=_options,
     ),
