@@ -175,7 +175,7 @@ def test_each_week_is_kept_and_a_drift_fails_the_job(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "harness.toml").write_text(WEEKLY + "[[gate.rule]]\nmetric = 'qa.f1'\nmin = 0\n")
     rows = [
-        {"id": str(n), "context": "c", "question": f"question {n}?", "answers": ["the answer"]}
+        {"id": str(n), "context": f"c {n}", "question": f"{n}?", "answers": ["the answer"]}
         for n in range(120)
     ]
     lines = "".join(json.dumps(row) + "\n" for row in rows)

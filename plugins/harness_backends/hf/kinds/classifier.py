@@ -68,7 +68,7 @@ class ClassifierHead:
         if problem == "regression" or (several and len(self._map or ()) != 1):
             example = f"--set label_map={self._labels[0]}:LABEL"
             raise ModelError(
-                f"{checkpoint.name} is a {problem.replace('_', ' ')} model: "
+                f"{checkpoint.name} is a {str(problem).replace('_', ' ')} model: "
                 "its outputs are no distribution over labels",
                 f"Name the one label that is asked about, and what it is to the task: {example}"
                 if several
