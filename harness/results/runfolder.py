@@ -53,6 +53,8 @@ _SINCE: Mapping[str, Any] = {
     "metrics": (),
     "temperature": None,
     "allow_unsafe_code": False,
+    "machine_hour": None,
+    "energy": None,
 }
 """Fields that specs of earlier versions lack → the value that leaves them out."""
 

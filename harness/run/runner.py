@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from harness import plugins
 from harness.authoring.io import files
+from harness.authoring.measures.energy import Meter
 from harness.config import RunSpec
 from harness.errors import (
     HarnessError,
@@ -39,7 +40,7 @@ from harness.run.session import RunSession
 from harness.run.watching.phase_times import PhaseTimes
 from harness.run.watching.phases import OnPhase, Phase
 from harness.scoring import aggregation
-from harness.types import GateVerdict, RunResult, TaskResult
+from harness.types import GateVerdict, RunResult, Spent, TaskResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ def run(
     runfolder.check(spec.out, written_spec)
     on_phase(Phase("opening the model"))
     with ExitStack() as opened:
+        meter = opened.enter_context(Meter(spec.energy, spec.machine_hour))
         backend = opened_backend or opened.enter_context(
             closing(models.open_backend(spec.model_config, registry))
         )
@@ -106,6 +108,7 @@ def run(
         session = RunSession(plan, backend, store, registry, heard, roles)
         stopped = _ask(session, stepping)
         phases.end("answers")
+        record.spent = meter.stop()
         record.rejected = store.rejected
         judge = None if gate is None else partial(gate.judge, stepping=stepping)
         result = _written(session, record, stopped is None, judge, on_phase)
@@ -132,6 +135,7 @@ def _written(
     for task in plan.tasks:  # before anything is made of them: a metric may raise
         runfolder.write_samples(folder, task.task.name, session.records(task))
     result = _result(session, record, complete, on_phase)
+    result = dataclasses.replace(result, spent=record.spent)
     try:
         if judge is not None and complete:
             judged = judge(_scored(session, result), plan, record.spec.seed)
@@ -197,6 +201,8 @@ class _RunRecord:
     phases: PhaseTimes
     suites: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Suite that the run was asked for → its tasks."""
+    spent: Spent | None = None
+    """What the machine took, where that was asked for."""
     rejected: int = 0
     """Rows of the response store that were no responses, and were computed again."""
     facts: dict[str, Any] = field(
