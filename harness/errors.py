@@ -192,5 +192,19 @@ class NothingScoredError(RunFailedError):
         self.folder: Path = folder
 
 
+class TimeIsUpError(RunFailedError):
+    """The run came to the end of its time (``max_seconds``) and can be resumed.
+
+    Args:
+        message: What happened.
+        hint: How to go on.
+        gated: Whether the run was to be judged by a gate, which is then inconclusive.
+    """
+
+    def __init__(self, message: str, hint: str | None = None, gated: bool = False) -> None:
+        super().__init__(message, hint)
+        self.exit_code = 4 if gated else 3
+
+
 class RunInterruptedError(RunFailedError):
     """The run was stopped before its end and can be resumed."""

@@ -58,6 +58,7 @@ class RunSpec:
         roles: Role (``judge``, …) → the model that answers for it: a model's name, a
             ``ModelConfig``, or a table of ``model``, ``batch_size``, ``dtype``, ``device``,
             ``executor`` and ``set``. What a table leaves out is as for the run's model.
+        max_seconds: After how long the run ends with what is answered; None: never.
         allow_unsafe_code: Whether code that the model wrote may run where there is no sandbox.
         formats: Reports to write.
         out: The run folder; None makes ``runs/<UTC time>-<slug>``.
@@ -92,6 +93,7 @@ class RunSpec:
     temperature: float | None = None
     system: str | None = None
     roles: Mapping[str, Any] = field(default_factory=dict)
+    max_seconds: float | None = None
     allow_unsafe_code: bool = False
     formats: tuple[str, ...] = ("console", "html")
     out: Path | None = None
@@ -116,6 +118,8 @@ class RunSpec:
         for name, least in (("limit", 1), ("sample", 1), ("num_fewshot", 0), ("batch_size", 1)):
             at_least(name, getattr(self, name), least)
         at_least("repeats", self.repeats, 1)
+        if self.max_seconds is not None and not 0 < self.max_seconds < math.inf:
+            raise UsageError(f"max_seconds is {self.max_seconds}, expected a number above 0")
         _check_machine(self.energy, self.machine_hour)
         _check_sampling(self.temperature, self.repeats, self.reducers)
         if self.limit is not None and self.sample is not None:

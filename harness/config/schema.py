@@ -38,6 +38,7 @@ class Run(Strict):
     repeats: int | None = None
     reducers: tuple[str, ...] | None = None
     temperature: float | None = None
+    max_seconds: float | None = None
 
 
 class Role(Strict):

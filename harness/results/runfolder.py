@@ -52,6 +52,7 @@ _SINCE: Mapping[str, Any] = {
     "reducers": (),
     "metrics": (),
     "temperature": None,
+    "max_seconds": None,
     "allow_unsafe_code": False,
     "machine_hour": None,
     "energy": None,
@@ -152,7 +153,10 @@ def _refuse_other(folder: Path, spec: Mapping[str, Any]) -> None:
 
 def _decisive(spec: Mapping[str, Any]) -> dict[str, Any]:
     """What of a spec can change a result; where and at what price it is computed cannot."""
-    indifferent = ("batch_size", "cache", "executor", "metrics", "prices", "allow_unsafe_code")
+    indifferent = (
+        *("batch_size", "cache", "executor", "metrics", "allow_unsafe_code"),
+        *("prices", "machine_hour", "energy", "max_seconds"),
+    )
     found = {name: value for name, value in spec.items() if name not in indifferent}
     if "roles" in spec:
         found["roles"] = {role: _decisive(table) for role, table in spec["roles"].items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from harness.errors import (
     PluginError,
     RunFailedError,
     RunInterruptedError,
+    TimeIsUpError,
     place_of,
 )
 from harness.gating import SequentialGate
@@ -77,7 +79,7 @@ def run(
             incomplete, and the response store what was answered.
         NothingScoredError: The run came to its end, and a task has no scored sample.
     """
-    started, phases = datetime.now(UTC), PhaseTimes()
+    started, begun, phases = datetime.now(UTC), time.monotonic(), PhaseTimes()
     spec = _with_declared(spec, registry)
     gate = EarlyStop.of(spec)
     written_spec = runfolder.spec_to_json(spec)
@@ -104,7 +106,7 @@ def run(
             on_planned(plan)
         registry.notify("harness_run_started", plan=plan)
         store.name_model(backend.fingerprint, secrets.redact(spec.model))
-        heard = _heard(phases, on_progress)
+        heard = _heard(phases, on_progress, spec.max_seconds, begun)
         session = RunSession(plan, backend, store, registry, heard, roles)
         stopped = _ask(session, stepping)
         phases.end("answers")
@@ -114,7 +116,8 @@ def run(
         result = _written(session, record, stopped is None, judge, on_phase)
     registry.notify("harness_run_finished", result=result)
     if stopped is not None:
-        error = _with_way_on(stopped, session, folder, store.path is not None)
+        kept = store.path is not None
+        error = _with_way_on(stopped, session, folder, kept, gated=gate is not None)
         error.folder = folder
         raise error from stopped
     failures = {task.name: task.failure for task in result.tasks.values() if task.failure}
@@ -160,14 +163,27 @@ def _scored(session: RunSession, result: RunResult) -> ScoredRun:
 
 
 def _heard(
-    phases: PhaseTimes, on_progress: Callable[[Progress], None] | None
+    phases: PhaseTimes,
+    on_progress: Callable[[Progress], None] | None,
+    seconds: float | None,
+    begun: float,
 ) -> Callable[[Progress], None]:
-    """Notes when the first answer comes, and passes every one on."""
+    """Notes when the first answer comes, passes every one on, and ends the run in time.
+
+    Args:
+        phases: The run's.
+        on_progress: Called after every answer.
+        seconds: How long the run may take; None for as long as it needs.
+        begun: When it began, as ``time.monotonic`` counts.
+    """
 
     def hear(progress: Progress) -> None:
         phases.end("first_answer")
         if on_progress is not None:
             on_progress(progress)
+        late = seconds is not None and time.monotonic() - begun > seconds
+        if late and progress.done < progress.total:
+            raise TimeIsUpError(f"the time is up (max_seconds = {seconds:g})")
 
     return hear
 
@@ -290,7 +306,7 @@ def _result(
 
 
 def _with_way_on(
-    stopped: BaseException, session: RunSession, folder: Path, kept: bool
+    stopped: BaseException, session: RunSession, folder: Path, kept: bool, gated: bool
 ) -> RunFailedError:
     """The error that ends a stopped run; ``kept``: its answers are in the response store."""
     count = f"{session.answered:,} of {session.total:,} requests are answered"
@@ -303,6 +319,8 @@ def _with_way_on(
         way_on = f"{count}, and none is kept for another run; {scored}"
     if isinstance(stopped, KeyboardInterrupt):
         return RunInterruptedError("interrupted", way_on)
+    if isinstance(stopped, TimeIsUpError):
+        return TimeIsUpError(stopped.message, way_on, gated)
     if isinstance(stopped, HarnessError):
         hint = f"{stopped.hint}\n{way_on}" if stopped.hint else way_on
         return RunFailedError(stopped.message, hint)

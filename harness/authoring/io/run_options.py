@@ -105,6 +105,11 @@ _RUN_OPTIONS = (
         type=Names(),
         help="What to compute of repeats: pass@K, pass^K, majority, at_least_one, mean.",
     ),
+    click.option(
+        "--max-seconds",
+        type=click.FloatRange(0, min_open=True),
+        help="After how long a run ends with what is answered; a gate is then inconclusive.",
+    ),
     click.option("--temperature", type=float, help="Of generated answers. [the tasks' own]"),
     click.option("--system", metavar="TEXT", help="What the system says before every prompt."),
     click.option(
