@@ -34,6 +34,7 @@ from harness.run.cache import ResponseStore, store_path
 from harness.run.early_stop import EarlyStop
 from harness.run.rounds.roles import Roles
 from harness.run.session import Progress, RunSession
+from harness.run.watching.live import LiveProgress
 from harness.run.watching.phase_times import PhaseTimes
 from harness.run.watching.phases import OnPhase, Phase
 from harness.scoring import aggregation
@@ -100,7 +101,8 @@ def run(
             on_planned(plan)
         registry.notify("harness_run_started", plan=plan)
         store.name_model(backend.fingerprint, secrets.redact(spec.model))
-        heard = _heard(phases, on_progress)
+        live = opened.enter_context(LiveProgress(folder))
+        heard = _heard(phases, live, on_progress)
         session = RunSession(plan, backend, store, registry, heard, roles)
         stopped = _ask(session, stepping)
         phases.end("answers")
@@ -140,12 +142,13 @@ def _scored(session: RunSession, result: RunResult) -> ScoredRun:
 
 
 def _heard(
-    phases: PhaseTimes, on_progress: Callable[[Progress], None] | None
+    phases: PhaseTimes, live: LiveProgress, on_progress: Callable[[Progress], None] | None
 ) -> Callable[[Progress], None]:
     """Notes when the first answer comes, and passes every one on."""
 
     def hear(progress: Progress) -> None:
         phases.end("first_answer")
+        live.update(progress)
         if on_progress is not None:
             on_progress(progress)
 

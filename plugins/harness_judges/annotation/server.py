@@ -1,24 +1,19 @@
-"""The page on 127.0.0.1 on which people judge.
-
-Who has the link may judge: every request carries the folder's token, and names this host, so that
-no other page in the same browser can read answers or write labels.
-"""
+"""The page on which people judge, on 127.0.0.1: its own server's, or within ``harness view``."""
 
 from __future__ import annotations
 
-import hmac
 import math
 import secrets
-import socket
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from harness.authoring.readers.text_files import parse_json
-from harness.errors import DataError, MissingExtraError, UsageError
+from harness.authoring.io import local_server
+from harness.errors import DataError, UsageError
+from harness_judges.annotation import store as stores
 from harness_judges.annotation.store import Label, Store
 
 if TYPE_CHECKING:
@@ -26,78 +21,26 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-HOST = "127.0.0.1"
-LARGEST = 64 * 1024
-"""Bytes of a request's body."""
 _PAGE = Path(__file__).with_name("page.html")
-_HEADERS = {
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
 
 
 def address(store: Store, port: int) -> str:
     """The link that annotators open."""
-    return f"http://{HOST}:{port}/?token={quote(store.token)}"
+    return f"http://{local_server.HOST}:{port}/?token={quote(store.token)}"
 
 
-def listening(port: int) -> socket.socket:
-    """A socket on a port of this machine alone; 0: any free one.
+def application(store: Store, hosts: frozenset[str] | None) -> Starlette:
+    """The page and what it asks.
 
-    Raises:
-        UsageError: The port is taken.
+    Args:
+        store: What is judged.
+        hosts: What requests may name as their host, and then they carry the store's token; None
+            where whoever passes them on has looked at both.
     """
-    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        made.bind((HOST, port))
-        made.listen(128)  # who opens the link before the server runs waits for it
-    except OSError as error:
-        made.close()
-        raise UsageError(
-            f"port {port} cannot be used: {error.strerror}", "Leave out --port for a free one."
-        ) from error
-    return made
-
-
-def serve(store: Store, at: socket.socket) -> None:
-    """Answers until interrupted.
-
-    Raises:
-        MissingExtraError: starlette or uvicorn is not installed.
-    """
-    check_extra()
-    import uvicorn
-
-    made = application(store, at.getsockname()[1])
-    settings = uvicorn.Config(
-        made, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=2
-    )
-    with suppress(KeyboardInterrupt):  # it is raised again once the server has ended
-        uvicorn.Server(settings).run(sockets=[at])
-
-
-def check_extra() -> None:
-    """Refuses where what the page is served with is not installed.
-
-    Raises:
-        MissingExtraError: starlette or uvicorn is not installed.
-    """
-    try:
-        import starlette  # noqa: F401
-        import uvicorn  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError("annotation", "judges") from error
-
-
-def application(store: Store, port: int) -> Starlette:
-    """The page and what it asks."""
     from starlette.applications import Starlette
     from starlette.routing import Route
 
-    pages = _Pages(store, {f"{HOST}:{port}", f"localhost:{port}"})
+    pages = _Pages(store, hosts)
     return Starlette(
         routes=[
             Route("/", pages.guarded(pages.page)),
@@ -109,32 +52,50 @@ def application(store: Store, port: int) -> Starlette:
     )
 
 
+@contextmanager
+def served(folder: Path) -> Iterator[Starlette]:
+    """The page of a folder for ``harness view``, which has looked at token and host.
+
+    Raises:
+        DataError: The folder holds no annotations, or they are damaged.
+        UsageError: Another server serves them.
+    """
+    with stores.locked(folder), stores.opened(folder) as store:
+        yield application(store, None)
+
+
 Handler = Callable[["Request"], Awaitable["Response"]]
 
 
 class _Pages:
     """The handlers; they run one after another in the server's thread, as SQLite wants it."""
 
-    def __init__(self, store: Store, hosts: set[str]) -> None:
+    def __init__(self, store: Store, hosts: frozenset[str] | None) -> None:
         self._store, self._hosts = store, hosts
 
     def guarded(self, handler: Handler) -> Handler:
         """The handler behind the token; what is malformed is refused with its reason."""
 
         async def answer(request: Request) -> Response:
-            given = request.headers.get("x-annotation-token") or (
-                request.query_params.get("token", "") if request.url.path == "/" else ""
-            )
-            if request.headers.get("host") not in self._hosts:
-                return _refused(403, "this server answers to its own address alone")
-            if not hmac.compare_digest(given.encode(), self._store.token.encode()):
-                return _refused(403, "the link is not complete: it must end with its token")
+            if self._hosts is not None and (refusal := self._stranger(request, self._hosts)):
+                return local_server.refused(403, refusal)
             try:
                 return await handler(request)
             except (DataError, UsageError) as error:
-                return _refused(400, error.message)
+                return local_server.refused(400, error.message)
 
         return answer
+
+    def _stranger(self, request: Request, hosts: frozenset[str]) -> str | None:
+        """Why the request is none of an annotator's; None where it is one."""
+        given = request.headers.get("x-annotation-token") or (
+            request.query_params.get("token", "") if request.url.path == "/" else ""
+        )
+        if request.headers.get("host") not in hosts:
+            return "this server answers to its own address alone"
+        if not local_server.is_token(given, self._store.token):
+            return "the link is not complete: it must end with its token"
+        return None
 
     async def page(self, _: Request) -> Response:
         from starlette.responses import HTMLResponse
@@ -144,24 +105,28 @@ class _Pages:
         policy = f"default-src 'none'; script-src {allowed}; style-src {allowed}; "
         policy += "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         text = _PAGE.read_text(encoding="utf-8").replace("NONCE", nonce)
-        return HTMLResponse(text, headers={**_HEADERS, "Content-Security-Policy": policy})
+        return HTMLResponse(
+            text, headers={**local_server.HEADERS, "Content-Security-Policy": policy}
+        )
 
     async def annotators(self, _: Request) -> Response:
-        return _json({"annotators": self._store.annotators})
+        return local_server.json({"annotators": self._store.annotators})
 
     async def next(self, request: Request) -> Response:
         return self._state(self._known(request.query_params.get("annotator")))
 
     async def label(self, request: Request) -> Response:
-        given = await _body(request)
+        given = await local_server.json_object(request)
         annotator = self._known(given.get("annotator"))
         label = self._checked(annotator, given)
         if not self._store.add(label):
-            return _refused(409, "this item has another judgement already; reload the page")
+            return local_server.refused(
+                409, "this item has another judgement already; reload the page"
+            )
         return self._state(annotator)
 
     async def undo(self, request: Request) -> Response:
-        annotator = self._known((await _body(request)).get("annotator"))
+        annotator = self._known((await local_server.json_object(request)).get("annotator"))
         self._store.undo(annotator)
         return self._state(annotator)
 
@@ -197,34 +162,4 @@ class _Pages:
             }
         settings = asdict(self._store.settings)
         state = {"done": progress.done, "total": progress.total}
-        return _json({**state, "item": item, "settings": settings})
-
-
-async def _body(request: Request) -> Mapping[str, Any]:
-    """The JSON object of a request.
-
-    Raises:
-        DataError: It is none, or too large.
-    """
-    content = b""
-    async for part in request.stream():
-        content += part
-        if len(content) > LARGEST:
-            raise DataError("the request is too large")
-    try:
-        value = parse_json(content.decode(), "the request")
-    except UnicodeDecodeError as error:
-        raise DataError("the request is no UTF-8") from error
-    if not isinstance(value, dict):
-        raise DataError("the request is no JSON object")
-    return value
-
-
-def _json(value: object, status: int = 200) -> Response:
-    from starlette.responses import JSONResponse
-
-    return JSONResponse(value, status, headers=_HEADERS)
-
-
-def _refused(status: int, why: str) -> Response:
-    return _json({"error": why}, status)
+        return local_server.json({**state, "item": item, "settings": settings})

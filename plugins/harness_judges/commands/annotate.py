@@ -73,12 +73,13 @@ def command() -> None:
 @click.option("--prepare", is_flag=True, help="Make the folder and stop: serve nothing.")
 def serve(runs: tuple[Path, ...], out: Path, prepare: bool, port: int, **given: Any) -> int:
     """Serve the page on which people judge the answers of RUNs."""
-    from harness_judges.annotation import server, store
+    from harness.authoring.io import local_server
+    from harness_judges.annotation import store
     from harness_judges.annotation.assignment import assign
     from harness_judges.annotation.items import gather
 
     if not prepare:
-        server.check_extra()
+        local_server.check_extra("annotation", "judges")
     kind = store.kind_of(given["kind"] or ("preference" if len(runs) > 1 else "score"))
     low, high = _scale(given["scale"], kind)
     settings = store.Settings(kind, given["question"] or _QUESTIONS[kind], low, high)
@@ -98,30 +99,15 @@ def serve(runs: tuple[Path, ...], out: Path, prepare: bool, port: int, **given: 
 
 
 def _serve(opened: Store, out: Path, port: int) -> None:
-    from harness_judges.annotation import server
+    from harness.authoring.io import local_server
+    from harness_judges.annotation import server, store
 
-    with _locked(out):
-        at = server.listening(port)
+    with store.locked(out):
+        at = local_server.listening(port)
+        port = at.getsockname()[1]
         # The one line that another program may wait for: it must not stay in a buffer.
-        click.echo(f"Open {server.address(opened, at.getsockname()[1])}  (Ctrl-C ends)")
-        server.serve(opened, at)
-
-
-def _locked(folder: Path) -> Any:
-    """One server a folder; a killed one holds no lock.
-
-    Raises:
-        UsageError: Another one runs.
-    """
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(folder / ".lock", timeout=0, mode=0o600)
-    try:
-        return lock.acquire()
-    except Timeout as error:
-        raise UsageError(
-            f"{folder} is being annotated through another server", "Use its link, or end it."
-        ) from error
+        click.echo(f"Open {server.address(opened, port)}  (Ctrl-C ends)")
+        local_server.serve(server.application(opened, local_server.hosts(port)), at)
 
 
 def _tell(opened: Store) -> None:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.authoring.reporting import answers
+from harness.authoring.reporting.records import Clipper
 from harness.types import BaselineRun, RunComparison
 from harness_reports import changes
 from harness_reports.comparison import markdown
 from harness_reports.html import HtmlReporter
-from harness_reports.records.browser import Clipper
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
