@@ -259,7 +259,7 @@ def test_a_permalink_leads_to_a_changed_sample(
     page.check("#verdicts input[value=better]", force=True)
     page.locator("#list summary").nth(2).click()
     page.locator("#list details[open]").wait_for()
-    boxes = page.locator("#list details[open] h4").all_inner_texts()
+    boxes = page.locator("#list details[open] h3").all_inner_texts()
     assert boxes[:2] == ["Input", "Expected"]
     identity = page.locator("#list details[open] .id").inner_text()
     other = chromium.new_page()
