@@ -44,6 +44,10 @@ class Board:
 
 def boards(index: Index) -> list[Board]:
     """Every board, the tasks by name, of each metric the group with the most runs first."""
+    return list(index.kept("boards", lambda: _boards(index)))
+
+
+def _boards(index: Index) -> list[Board]:
     entries = {each.key: each for each in index.entries()}
     grouped: dict[tuple[str, str, str], list[Measured]] = {}
     order: dict[tuple[str, str], int] = {}

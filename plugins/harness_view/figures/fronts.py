@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness_view.figures.boards import Board
+from harness_view.figures.boards import Board, ranked
 from harness_view.figures.ranking import Ranking, has_order
 from harness_view.index.entries import Entry, Measured
 
@@ -58,12 +58,11 @@ class Front:
 
 
 def fronts(board: Board, entries: Mapping[str, Entry], ranking: Ranking | None) -> list[Front]:
-    """A front for each resource that at least two runs of the board counted."""
-    measured = [each for each in board.measured if math.isfinite(each.estimate.value)]
-    if not measured or not has_order(measured[0]):
+    """A front for each resource that at least two of the ranked runs counted."""
+    if not has_order(board.measured[0]):
         return []
-    complete = [each for each in measured if entries[each.run].state == "complete"]
-    fresh = [each for each in complete if "cached" not in entries[each.run].resources]
+    known = [each for each in ranked(board, entries) if math.isfinite(each.estimate.value)]
+    fresh = [each for each in known if "cached" not in entries[each.run].resources]
     names = dict.fromkeys(
         name for name in (*NAMES, *sorted({n for e in fresh for n in entries[e.run].resources}))
         if name not in LEFT_OUT
@@ -75,7 +74,7 @@ def fronts(board: Board, entries: Mapping[str, Entry], ranking: Ranking | None) 
             prices = {each.run: entries[each.run].resources[name] for each in priced}
             points = _points(priced, prices, ranking or Ranking())
             title = NAMES.get(name, name.replace("_", " "))
-            found.append(Front(name, title, points, len(complete) - len(fresh)))
+            found.append(Front(name, title, points, len(known) - len(fresh)))
     return found
 
 

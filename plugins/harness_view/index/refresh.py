@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import read_result
 from harness.errors import HarnessError
+from harness.types import MetricResult
 from harness_view.index import entries, folders, samples
 from harness_view.index.entries import Entry
 from harness_view.index.store import Index
@@ -85,10 +85,11 @@ def columns(index: Index, entry: Entry, task: str) -> samples.Columns | None:
         return None
     found = index.columns(entry.key, task, identity)
     if found is None:
-        result = read_result(index.root / entry.path)
-        if task not in result.tasks:
-            return None
-        found = samples.read(path, result.tasks[task].metrics)
+        metrics = {
+            each.metric: MetricResult(each.estimate, each.higher_is_better)
+            for each in index.measured(run=entry.key, task=task)
+        }
+        found = samples.read(path, metrics)
         index.put_columns(entry.key, task, identity, found)
     return found
 

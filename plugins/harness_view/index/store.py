@@ -8,17 +8,18 @@ import os
 import secrets
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from harness.authoring.io import files
 from harness.authoring.io.serialization import estimate_from_json, estimate_to_json
 from harness_view.index.entries import Entry, Measured
 from harness_view.index.samples import Columns
 
+T = TypeVar("T")
 VERSION = 1
 """Of the tables; an index of another version is made anew."""
 _SCHEMA = """
@@ -47,6 +48,7 @@ class Index:
     def __init__(self, path: Path, connection: sqlite3.Connection, root: Path) -> None:
         self.path, self._connection, self.root = path, connection, root
         self._lock = threading.RLock()
+        self._kept: dict[object, tuple[int, Any]] = {}
         self.version = 0
         (self.token,) = self._one("SELECT value FROM meta WHERE key = 'token'")
 
@@ -58,8 +60,20 @@ class Index:
 
     def entries(self) -> list[Entry]:
         """Every run, the latest first; those without a time last."""
+        return list(self.kept("entries", self._entries))
+
+    def _entries(self) -> list[Entry]:
         rows = self._all("SELECT entry FROM runs ORDER BY started DESC, path")
         return [Entry(**json.loads(text)) for (text,) in rows]
+
+    def kept(self, name: object, make: Callable[[], T]) -> T:
+        """What ``make`` returns, kept as long as the index stays as it is; not to be changed."""
+        version = self.version
+        found = self._kept.get(name)
+        if found is None or found[0] != version:
+            found = self._kept[name] = (version, make())
+        value: T = found[1]
+        return value
 
     def entry(self, key: str) -> Entry | None:
         """The run with a key."""
@@ -70,6 +84,11 @@ class Index:
         self, run: str | None = None, task: str | None = None, first_only: bool = False
     ) -> list[Measured]:
         """Metrics, of one run or task or of all, or tasks' first ones alone, in their order."""
+        if run is None and task is None:
+            return list(self.kept(first_only, lambda: self._measured(None, None, first_only)))
+        return self._measured(run, task, first_only)
+
+    def _measured(self, run: str | None, task: str | None, first_only: bool) -> list[Measured]:
         rows = self._all(
             "SELECT run, task, metric, grouped, is_first, facts FROM metrics "
             "WHERE (?1 IS NULL OR run = ?1) AND (?2 IS NULL OR task = ?2) "

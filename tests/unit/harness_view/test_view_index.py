@@ -154,7 +154,7 @@ def test_a_changed_file_is_not_read_by_old_offsets(tmp_path):
         build(tmp_path, 0, samples=20)
         path = folder / "samples" / "arithmetic.jsonl"
         path.write_text("".join(path.read_text().splitlines(keepends=True)[::-1]))
-        with pytest.raises(DataError, match="has changed|not a sample record"):
+        with pytest.raises(DataError, match=r"has changed|not a sample record"):
             samples.records_at(folder, "arithmetic", old, [0])
 
 

@@ -1,0 +1,463 @@
+"""``harness view`` in a process of its own, in a real browser: every page, by keyboard, for all."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from support import ROOT, report_runs, viewed_runs
+from support.browser import launched, violations
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+pytest.importorskip("uvicorn")
+pytest.importorskip("starlette")
+PLUGIN = ROOT / "plugins" / "harness_view" / "plugin.py"
+COMMAND = [sys.executable, "-m", "harness", "--plugin", str(PLUGIN), "view"]
+
+
+class Server:
+    """The command, until it is ended."""
+
+    def __init__(self, root: Path, cache: Path, port: int = 0) -> None:
+        self._process = subprocess.Popen(
+            [*COMMAND, str(root), "--port", str(port)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "HARNESS_CACHE": str(cache)},
+        )
+        line = self._process.stdout.readline()
+        found = re.search(r"Open (http://127\.0\.0\.1:(\d+)/([\w-]+)/)", line)
+        assert found, line
+        self.url, self.port, self.token = found[1], int(found[2]), found[3]
+
+    def wait(self) -> None:
+        """Until everything is read and ranked."""
+        for _ in range(600):
+            status, _, text = self.get("state/")
+            if status == 200 and json.loads(text)["work"] == "":
+                return
+            time.sleep(0.1)
+        raise AssertionError("it is never done")
+
+    def get(self, path: str, **headers: str) -> tuple[int, dict[str, str], str]:
+        return self.ask("GET", f"/{self.token}/{path}", **headers)
+
+    def ask(self, method: str, path: str, body: str = "", **headers: str) -> Any:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        connection.request(method, path, body, given)
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        connection.close()
+        return answer.status, dict(answer.getheaders()), text
+
+    def kill(self) -> None:
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+        self._process.stdout.close()
+
+    def end(self) -> None:
+        """Ctrl-C, as a person ends it."""
+        self._process.send_signal(signal.SIGINT)
+        self._process.communicate(timeout=60)
+        assert self._process.returncode == 0
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with launched() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Builds, a run of all there is with hostile texts, a damaged run, one that goes on, people's."""
+    root = tmp_path_factory.mktemp("viewed") / "runs"
+    root.mkdir()
+    viewed_runs.series(root, count=8, samples=60)
+    report_runs.build(root / "all", 120)
+    shutil.copytree(root / "build-003", root / "damaged <b>run")
+    (root / "damaged <b>run" / "samples" / "spelling.jsonl").write_text("{")
+    (root / "going").mkdir()
+    going = {"status": "running", "spec": {"model": "./ckpt"}, "started": "2026-03-01T00:00:00Z"}
+    (root / "going" / "run.json").write_text(json.dumps(going))
+    progress = {"done": 30, "total": 90, "round": 1, "role": "model", "at": "2026-03-01T00:01:00Z"}
+    (root / "going" / "progress.json").write_text(json.dumps(progress))
+    people = ["annotate", str(root / "build-000"), "--out", str(root / "people"), "--prepare"]
+    command = [sys.executable, "-m", "harness", *people, "--limit", "4", "--tasks", "arithmetic"]
+    subprocess.run(command, check=True, capture_output=True)
+    return root
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def server(root: Path, cache: Path) -> Iterator[Server]:
+    made = Server(root, cache)
+    made.wait()
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def page(browser: Browser, server: Server) -> Iterator[Page]:
+    """A page; afterwards nothing may have been thrown, or asked elsewhere."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    opened, complaints = watched(context, server.url)
+    yield opened
+    context.close()
+    assert complaints == []
+
+
+def watched(context: BrowserContext, origin: str) -> tuple[Page, list[str]]:
+    page, complaints = context.new_page(), []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("dialog", lambda dialog: complaints.append(dialog.message))
+    page.on(
+        "console",
+        lambda each: complaints.append(each.text) if each.type == "error" else None,
+    )
+    page.on(
+        "request",
+        lambda each: None if each.url.startswith(origin) else complaints.append(each.url),
+    )
+    return page, complaints
+
+
+def board_of(server: Server, name: str) -> str:
+    _, _, text = server.get("leaderboard/")
+    return re.search(rf"leaderboard/({re.escape(name)}\.\w+)/", text)[1]
+
+
+def every_page(server: Server) -> list[str]:
+    board = board_of(server, "arithmetic.accuracy")
+    return [
+        "",
+        "leaderboard/",
+        f"leaderboard/{board}/",
+        "history/",
+        f"history/{board}/",
+        "notes/",
+        "annotations/",
+        "run/build-004/",
+        "run/going/",
+        "run/all/report/",
+        "run/build-004/samples/arithmetic/",
+        "run/all/samples/squad/?outcome=error",
+        "run/all/samples/bbq/Age-3/",
+        "compare/build-003/build-004/",
+        "nowhere/",
+    ]
+
+
+# --------------------------------------------------------------------------- who may ask
+
+
+def test_only_who_has_the_link_is_answered(server: Server) -> None:
+    own = f"127.0.0.1:{server.port}"
+    assert server.get("")[0] == 200
+    assert server.get("", Host=f"localhost:{server.port}")[0] == 200
+    assert server.get("", Host=f"evil.example:{server.port}")[0] == 403
+    for path in ("/", "//", f"/{server.token[:-1]}/", f"/{server.token}x/", "/../", "/state/"):
+        status, _, text = server.ask("GET", path, Host=own)
+        assert status == 403 and server.token not in text
+    tag = "action=tag&value=evil"
+    path = f"/{server.token}/run/build-000/note/"
+    assert server.ask("POST", path, tag, Sec_Fetch_Site="cross-site")[0] == 403
+    assert server.ask("POST", f"/wrong{path}", tag)[0] == 403
+    assert "evil" not in server.get("notes/")[2]
+
+
+def test_nobody_else_can_reach_the_port(server: Server) -> None:
+    listening = Path("/proc/net/tcp")
+    if not listening.is_file():
+        pytest.skip("no list of sockets")
+    rows = [line.split() for line in listening.read_text().splitlines()[1:]]
+    mine = [row[1] for row in rows if row[1].endswith(f":{server.port:04X}") and row[3] == "0A"]
+    assert mine == [f"0100007F:{server.port:04X}"]
+
+
+def test_every_page_comes_under_a_strict_policy(server: Server) -> None:
+    for path in every_page(server):
+        status, headers, text = server.get(path)
+        assert status == (404 if path == "nowhere/" else 200), path
+        policy = headers["content-security-policy"]
+        assert policy.startswith("default-src 'none'; style-src 'sha256-")
+        assert "unsafe" not in policy and "frame-ancestors 'none'" in policy
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["cache-control"] == "no-store"
+        assert server.token not in text  # it stands in the address alone
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "run/../../etc/", "run/%2e%2e/", "run/build-000/samples/..%2f..%2frun.json/", "run/x%00/",
+        "run/build-000/samples/arithmetic/?page=99999999999999999999", "compare/?run=a",
+        "run/build-000/samples/arithmetic/?page=-1&order=f1:up&outcome=x&variant=y&tag=z",
+        "compare/build-000/build-000/", "history/x/", "annotations/none/", "annotations/x/api/next",
+    ],
+)  # fmt: skip
+def test_odd_addresses_are_answered_calmly(server: Server, path: str) -> None:
+    status, _, text = server.get(path)
+    assert status in (200, 400, 404), text[:200]
+    assert "Traceback" not in text and "root:" not in text
+
+
+@pytest.mark.parametrize("body", ["action=none", "", "action=tag&value=", "%ff=1", "x" * 70_000])
+def test_odd_forms_are_refused(server: Server, body: str) -> None:
+    path = f"/{server.token}/run/build-000/note/"
+    assert server.ask("POST", path, body)[0] == 400
+    assert server.ask("POST", f"/{server.token}/run/none/note/", "action=tag&value=a")[0] == 400
+
+
+# --------------------------------------------------------------------------- for everyone
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 768, 1280])
+def test_every_page_is_for_everyone(
+    browser: Browser, server: Server, width: int, scheme: Any
+) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page, complaints = watched(context, server.url)
+    for path in every_page(server)[:-1]:
+        page.goto(server.url + path)
+        for details in page.locator("main details").all()[:3]:
+            details.evaluate("each => { each.open = true; }")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        assert violations(page) == [], path
+    context.close()
+    assert complaints == []
+
+
+def test_hostile_texts_arrive_as_text(page: Page, server: Server) -> None:
+    page.goto(server.url + "run/all/samples/squad/")
+    title = page.title()
+    for details in page.locator(".samples details").all()[:6]:
+        details.evaluate("each => { each.open = true; }")
+    text = page.inner_text(".samples")
+    assert '</script><img src=x onerror="document.title=1">' in text
+    assert "⟨U+202E⟩gnp.exe" in text and "⟨U+0000⟩" in text
+    assert page.locator(".samples img, .samples script").count() == 0
+    page.goto(server.url)
+    assert "damaged <b>run" in page.inner_text(".runs")
+    assert page.locator(".runs b").count() == 0
+    assert title.startswith("squad")
+
+
+# --------------------------------------------------------------------------- what pages say
+
+
+def test_the_list_filters_and_its_address_keeps_the_filter(page: Page, server: Server) -> None:
+    page.goto(server.url)
+    assert page.locator(".runs tbody tr:visible").count() == 11
+    assert "30 of 90 answers" in page.inner_text(".runs")
+    page.keyboard.press("/")
+    page.keyboard.type("build-00 wor")
+    assert page.locator(".runs tbody tr:visible").count() == 0
+    page.fill("#search", "build-00")
+    assert page.locator(".runs tbody tr:visible").count() == 8
+    page.fill("#search", "")
+    page.select_option("[data-filter=state]", "damaged")
+    assert page.locator(".runs tbody tr:visible").count() == 1
+    assert page.url.endswith("?state=damaged")
+    page.reload()
+    assert page.locator(".runs tbody tr:visible").count() == 1
+    assert "0 rows, and the run wrote 60" in page.inner_text(".runs")
+
+
+def test_two_runs_are_chosen_and_compared(page: Page, server: Server) -> None:
+    page.goto(server.url)
+    assert page.is_disabled("#compare-button")
+    page.check("[aria-label='Choose build-006']")
+    page.check("[aria-label='Choose build-001']")
+    page.click("#compare-button")
+    assert page.url == server.url + "compare/build-001/build-006/"  # the earlier is the baseline
+    assert "Worse on" in page.inner_text("main")
+    page.click("nav.site >> text=Leaderboard")
+    assert page.url == server.url + "leaderboard/"
+
+
+def test_the_leaderboard_says_who_may_be_the_best(page: Page, server: Server) -> None:
+    page.goto(server.url + f"leaderboard/{board_of(server, 'arithmetic.accuracy')}/")
+    assert "cannot be told apart" in page.inner_text(".headline-sentence")
+    first = page.locator(".forest tbody tr").first.inner_text()
+    assert "rank 1–" in first
+    assert page.locator(".chart").count() >= 2  # cost, time, tokens
+    page.goto(server.url + f"history/{board_of(server, 'arithmetic.accuracy')}/")
+    assert "worse" in page.inner_text(".history")
+    assert page.locator(".history a").first.get_attribute("href") == "../../run/build-004/"
+
+
+def test_samples_filter_and_are_walked_through_by_keyboard(page: Page, server: Server) -> None:
+    page.goto(server.url + "run/build-004/samples/arithmetic/")
+    wrong = page.locator(".chips a", has_text="Wrong")
+    count = int(wrong.inner_text().split()[-1])
+    wrong.click()
+    assert f"of {count} samples" in page.inner_text(".pager >> nth=0")
+    assert set(page.locator(".samples .badge").all_inner_texts()) == {"✗ Wrong"}
+    page.goto(server.url + "run/build-004/samples/arithmetic/")
+    page.keyboard.press("/")
+    page.keyboard.type("left of 17")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**q=left*")
+    assert page.locator(".samples .id").all_inner_texts() == ["arithmetic-00017"]
+    page.goto(server.url + "run/build-004/samples/arithmetic/")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    assert page.locator("#arithmetic-00001 details").get_attribute("open") is not None
+    page.goto(server.url + "run/build-004/samples/arithmetic/arithmetic-00001/")
+    page.keyboard.press("j")
+    page.wait_for_url("**/arithmetic-00002/")
+    page.keyboard.press("k")
+    page.wait_for_url("**/arithmetic-00001/")
+    page.click("text=build-006")
+    page.wait_for_url("**/run/build-006/samples/arithmetic/arithmetic-00001/")
+
+
+def test_a_run_that_appears_shows_by_itself(page: Page, server: Server, root: Path) -> None:
+    page.goto(server.url)
+    before = page.locator(".runs tbody tr").count()
+    build = viewed_runs.Build(40, {"arithmetic": 0.6, "spelling": 0.6}, "./late")
+    try:
+        viewed_runs.write(root, build, 30)
+        page.wait_for_selector("text=build-040", timeout=30_000)
+        assert page.locator(".runs tbody tr").count() == before + 1
+    finally:
+        shutil.rmtree(root / build.name)
+    page.wait_for_selector("text=build-040", state="detached", timeout=30_000)
+
+
+def test_people_judge_inside(page: Page, server: Server) -> None:
+    page.goto(server.url + "annotations/")
+    assert "0 of 4 judged" in page.inner_text("main")
+    page.click("text=people")
+    page.wait_for_selector("#work:not([hidden])")
+    page.keyboard.press("3")
+    for _ in range(100):
+        if page.text_content("#count") == "1 of 4":
+            break
+        page.wait_for_timeout(50)
+    page.goto(server.url + "annotations/")
+    assert "1 of 4 judged" in page.inner_text("main")
+
+
+# --------------------------------------------------------------------------- what is kept
+
+
+def test_notes_and_links_survive_a_kill_and_a_new_index(
+    browser: Browser, root: Path, tmp_path: Path
+) -> None:
+    runs = tmp_path / "runs"
+    shutil.copytree(root / "build-000", runs / "build-000")
+    server = Server(runs, tmp_path / "cache")
+    server.wait()
+    context = browser.new_context()
+    page, _ = watched(context, server.url)
+    place = server.url + "run/build-000/samples/arithmetic/arithmetic-00003/"
+    page.goto(place)
+    page.fill("#notes input[name=value]:not([type=hidden])", "hard <b>one")
+    page.click("text=Add")
+    page.wait_for_selector("button.tag")
+    page.fill("#comment", "Ask Ada\nabout <i>this</i>.")
+    page.click("text=Keep")
+    page.wait_for_selector(".comment")
+    assert page.url.startswith(place)
+    server.kill()
+    again = Server(runs, tmp_path / "cache", server.port)
+    again.wait()
+    assert again.url == server.url  # links hold
+    page.goto(place)
+    assert page.inner_text("button.tag").startswith("hard <b>one")
+    assert page.inner_text(".comment .untrusted") == "Ask Ada\nabout <i>this</i>."
+    assert page.locator(".comment i, .tag b").count() == 0
+    page.goto(server.url + "notes/")
+    page.click("text=arithmetic-00003")
+    assert page.url == place
+    page.goto(server.url + "run/build-000/samples/arithmetic/?tag=hard+%3Cb%3Eone")
+    assert page.locator(".samples .badge").count() == 1
+    again.kill()
+    shutil.rmtree(tmp_path / "cache")
+    last = Server(runs, tmp_path / "cache")
+    last.wait()
+    assert "hard &lt;b&gt;one" in last.get("notes/")[2]
+    page.goto(last.url + "run/build-000/samples/arithmetic/arithmetic-00003/")
+    page.click("button.tag")
+    page.click("text=Remove")
+    page.wait_for_selector(".comment", state="detached")
+    assert "hard" not in last.get("notes/")[2]
+    last.end()
+    context.close()
+    assert stat.S_IMODE((runs / "view-notes.sqlite").stat().st_mode) == 0o600
+
+
+# --------------------------------------------------------------------------- a static site
+
+
+def test_the_static_site_needs_no_server(
+    browser: Browser, root: Path, cache: Path, tmp_path: Path, server: Server
+) -> None:
+    out = tmp_path / "site"
+    words = [*COMMAND, str(root), "--export", str(out), "--samples", "70"]
+    environment = {**os.environ, "HARNESS_CACHE": str(cache)}
+    for _ in range(2):  # the second takes the first one's place
+        done = subprocess.run(words, capture_output=True, text=True, env=environment)
+        assert done.returncode == 0, done.stdout + done.stderr
+    written = list(out.rglob("index.html"))
+    assert f"{len(written)} pages" in done.stdout
+    for path in written:
+        text = path.read_text("utf-8")
+        assert "connect-src" not in text and "<form method" not in text
+        for target in re.findall(r'href="([^"#?]+)', text):
+            if not target.startswith("data:"):
+                assert (path.parent / target).is_file(), f"{path} links to {target}"
+    context = browser.new_context(viewport={"width": 360, "height": 800}, offline=True)
+    page, complaints = watched(context, out.as_uri())
+    page.goto((out / "index.html").as_uri())
+    assert violations(page) == []
+    page.fill("#search", "build-003")
+    page.click(".runs tr:visible a")
+    page.click("text=arithmetic >> nth=-1")
+    page.click("text=Next")
+    assert "51–60 of 60" in page.inner_text(".pager >> nth=0")
+    assert violations(page) == []
+    link = page.locator(".samples a").first.get_attribute("href")
+    page.goto(
+        (Path(urlsplit(page.url).path).parent / link.split("#")[0]).as_uri()
+        + "#"
+        + link.split("#")[1]
+    )
+    assert page.locator(".samples details[open]").count() == 1
+    context.close()
+    assert complaints == []
+
+
+def test_a_folder_of_something_else_is_left_alone(root: Path, tmp_path: Path, cache: Path) -> None:
+    (tmp_path / "precious.txt").write_text("mine")
+    done = subprocess.run(
+        [*COMMAND, str(root), "--export", str(tmp_path)], capture_output=True, text=True,
+        env={**os.environ, "HARNESS_CACHE": str(cache)},
+    )  # fmt: skip
+    assert done.returncode == 2 and "holds something else" in done.stderr
+    assert (tmp_path / "precious.txt").read_text() == "mine"
