@@ -63,9 +63,7 @@ def pages(root: Path, runs: int) -> None:
         )
         wait_until_idle(address)
         leaderboard = read(address + "leaderboard/").decode()
-        (board, *_) = re.findall(
-            r'href="\.\./leaderboard/(arithmetic\.accuracy\.\w+)/"', leaderboard
-        )
+        board = re.findall(r"leaderboard/(arithmetic\.accuracy\.\w+)/", leaderboard)[0]
         latest = f"build-{runs - 1:04d}" if runs > DISTINCT else f"build-{runs - 1:03d}"
         samples = f"run/{latest}/samples/arithmetic/"
         shown = {

@@ -87,7 +87,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Builds, a run of all there is with hostile texts, a damaged run, one that goes on, people's."""
+    """Builds, a run of all there is with hostile texts, a damaged one, one that goes on, people."""
     root = tmp_path_factory.mktemp("viewed") / "runs"
     root.mkdir()
     viewed_runs.series(root, count=8, samples=60)
@@ -318,9 +318,9 @@ def test_samples_filter_and_are_walked_through_by_keyboard(page: Page, server: S
     assert set(page.locator(".samples .badge").all_inner_texts()) == {"✗ Wrong"}
     page.goto(server.url + "run/build-004/samples/arithmetic/")
     page.keyboard.press("/")
-    page.keyboard.type("left of 17")
+    page.keyboard.type("QUESTION 00017")
     page.keyboard.press("Enter")
-    page.wait_for_url("**q=left*")
+    page.wait_for_url("**q=QUESTION*")
     assert page.locator(".samples .id").all_inner_texts() == ["arithmetic-00017"]
     page.goto(server.url + "run/build-004/samples/arithmetic/")
     page.keyboard.press("j")
@@ -443,11 +443,9 @@ def test_the_static_site_needs_no_server(
     assert "51–60 of 60" in page.inner_text(".pager >> nth=0")
     assert violations(page) == []
     link = page.locator(".samples a").first.get_attribute("href")
-    page.goto(
-        (Path(urlsplit(page.url).path).parent / link.split("#")[0]).as_uri()
-        + "#"
-        + link.split("#")[1]
-    )
+    folder = Path(urlsplit(page.url).path).parent
+    path, _, sample = link.partition("#")
+    page.goto(f"{(folder / path).as_uri()}#{sample}")
     assert page.locator(".samples details[open]").count() == 1
     context.close()
     assert complaints == []
