@@ -51,14 +51,21 @@ class Commands(click.Group):
         return [*COMMANDS, *sorted(set(self.commands) - set(COMMANDS))]
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        """The command of that name; plugins are loaded only when it is not the core's own."""
+        """The command of that name; plugins are loaded only where they have a say in it."""
         if name in COMMANDS:
             module = MODULES.get(name, name)
             command = importlib.import_module(f"harness.cli.{module}").command
             assert isinstance(command, click.Command)
+        else:
+            registry_of(context)
+            if name not in self.commands:
+                return None
+            command = self.commands[name]
+        if not any(parameter.name == "probes" for parameter in command.params):
             return command
-        registry_of(context)
-        return self.commands.get(name)
+        from harness.authoring.io import run_options
+
+        return run_options.with_shortcuts(command, registry_of(context).probes.values())
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the list without importing the commands."""

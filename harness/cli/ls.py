@@ -15,7 +15,7 @@ from harness.cli import registry_of
 from harness.errors import UnknownNameError
 from harness.plugins import Registry, suites
 from harness.protocols import Metric, Options, TaskSpec, ideal_of
-from harness.run.planner import COMMON_OPTIONS
+from harness.run.planning.task_options import COMMON_OPTIONS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -55,13 +55,9 @@ def command(
     console = Console(highlight=False)
     if name is None:
         _everything(console, registry)
-    elif name in registry.tasks:
-        _task(console, registry.tasks[name])
     elif (found := registry.sourced(name, _settings(settings, config))) is not None:
         for spec in found:
             _task(console, spec)
-    elif name in registry.metrics:
-        _metric(console, registry.metrics[name])
     else:
         _named(console, registry, name)
     return 0
@@ -108,7 +104,11 @@ def _matched(registry: Registry, name: str, pairs: Sequence[str], config: Path |
 
 
 def _named(console: Console, registry: Registry, name: str) -> None:
-    """All that has the name and is no task; a suite and a method may share one."""
+    """All that has the name: a task and a probe, or a suite and a method, may share one."""
+    if name in registry.tasks:
+        _task(console, registry.tasks[name])
+    if name in registry.metrics:
+        _metric(console, registry.metrics[name])
     things = list(_things(registry, name))
     members = _suite(registry, name)
     for heading, description, options, prefix in things:
@@ -118,8 +118,15 @@ def _named(console: Console, registry: Registry, name: str) -> None:
         _heading(console, name, "a suite")
         for title, rows in members.items():
             _rows(console, title, rows.items())
-    if not things and not members:
+    if things or members or name in registry.tasks or name in registry.metrics:
+        return
+    plugin = next((each for each in registry.plugins if each.name == name), None)
+    if plugin is None:
         raise UnknownNameError("name", name, _known(registry))
+    _heading(console, f"plugin {name}", f"{plugin.origin} {plugin.version}".rstrip())
+    if plugin.error is not None:
+        console.print(f"skipped: {plugin.error}", markup=False)
+    _rows(console, "hooks", ((each.removeprefix("harness_"), "") for each in plugin.hooks))
 
 
 def _things(registry: Registry, name: str) -> Iterator[tuple[str, str, Options, str]]:
@@ -129,7 +136,8 @@ def _things(registry: Registry, name: str) -> Iterator[tuple[str, str, Options, 
         yield f"{name}:", backend.description, backend.options, ""
     if name in registry.probes:
         probe = registry.probes[name]
-        yield name, probe.description, probe.options, f"{name}."
+        flag = "" if probe.shortcut is None else f" ({probe.shortcut.flag})"
+        yield name, f"{probe.description}{flag}", probe.options, f"{name}."
     if name in registry.task_sources:
         source = registry.task_sources[name]
         yield f"{name}:NAME", source.description, source.options, f"{name}."
@@ -175,6 +183,7 @@ def _known(registry: Registry) -> list[str]:
         registry.metrics,
         suites(registry.tasks),
         suites(registry.probes),
+        {each.name: each for each in registry.plugins},
     )
     return [name for table in tables for name in table]
 
@@ -220,9 +229,10 @@ def _task(console: Console, spec: TaskSpec) -> None:
     if spec.hub is not None:
         sources["hub"] = f"{spec.hub.path} {spec.hub.name or ''} [{spec.hub.split}]"
     _rows(console, f"data (version {task.version})", sources.items())
-    common = _options(COMMON_OPTIONS, f"{spec.name}.", spec.defaults)
-    own = _options(spec.options, f"{spec.name}.", spec.defaults)
-    _rows(console, "options (--set)", dict([*own, *common]).items())
+    own = dict(_options(spec.options, f"{spec.name}.", spec.defaults))
+    common = dict(_options(COMMON_OPTIONS, f"{spec.name}.", spec.defaults))
+    rest = {name: text for name, text in common.items() if name not in own}
+    _rows(console, "options (--set)", (own | rest).items())
     for index, (name, source) in enumerate(spec.templates.items()):
         default = " (default)" if index == 0 else ""
         console.print(f"\n[bold]template {name}[/bold]{default}")

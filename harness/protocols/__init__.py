@@ -84,6 +84,7 @@ from harness.protocols.probes import (
     Probe,
     ProbeOptions,
     ProbeSpec,
+    Shortcut,
     tasks_of,
 )
 from harness.protocols.reporters import (
@@ -103,7 +104,6 @@ from harness.protocols.tasks import (
     AsksInTurns,
     DeclaresScoring,
     GivesAnswers,
-    HasAnswer,
     HasRemarks,
     HasSettings,
     Task,
@@ -150,7 +150,6 @@ __all__ = [
     "FolderPages",
     "FollowUp",
     "GivesAnswers",
-    "HasAnswer",
     "HasBounds",
     "HasCalibration",
     "HasIdeal",
@@ -180,6 +179,7 @@ __all__ = [
     "RoleModel",
     "SamplesAnswers",
     "ScoresRounds",
+    "Shortcut",
     "Task",
     "TaskAnswers",
     "TaskOptions",

@@ -2,6 +2,10 @@
 
 Imported where a file is read, because pydantic is slow to import. Unknown keys are ignored, so
 that a field can be added without a new schema.
+
+These types repeat the fields of values such as ``harness.types.GateVerdict``, and are not made of
+them: older schemas lack fields that the values always have, JSON has null for what is not a number,
+and a rule's evidence lies flat in its row. A test compares the names of the two.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from harness.protocols import Metric
 from harness.results import runfolder
 from harness.results.baseline import load_run
 from harness.run import runner
-from harness.run.session import Progress
+from harness.run.rounds.answers import Progress
 from harness.scoring import aggregation
 from harness.types import SampleRecord, ScoreValue
 

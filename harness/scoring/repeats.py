@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from harness.authoring.measures.repeats import majority, mean_of, pass_all, pass_at
 from harness.config import reducer_of
-from harness.protocols import HasAnswer, Metric, Task, bounds_of
+from harness.protocols import GivesAnswers, Metric, Task, bounds_of
 from harness.stats import estimates
 from harness.types import MODEL, Completion, Estimate, SampleRecord, Score, ScoreValue, Unscored
 
@@ -104,9 +104,11 @@ def _answers(task: Task, metric: Metric, records: Iterable[SampleRecord]) -> Ans
 
 def _answered(task: Task, record: SampleRecord) -> str:
     """What counts as the same answer: what the task says; else the text without its white space."""
-    given = task.answer_of(record.sample, record.responses) if isinstance(task, HasAnswer) else None
-    if given is not None:
-        return given
+    answers = task.answers if isinstance(task, GivesAnswers) else None
+    if answers is not None and answers.final is not None:
+        given = answers.final(record.sample, record.responses)
+        if given is not None:
+            return given
     said = (each for asked in record.rounds for each in asked.of(MODEL))
     texts = [each.text for each in said if isinstance(each, Completion)]
     return " ".join(" ".join(texts).casefold().split())

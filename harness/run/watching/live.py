@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from harness.authoring.io import files
-from harness.run.session import Progress
+from harness.run.rounds.answers import Progress
 
 FILE = "progress.json"
 EVERY = 2.0

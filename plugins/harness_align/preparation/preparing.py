@@ -105,7 +105,7 @@ def prepare(job: AlignJob, registry: Registry, tasks: Sequence[str]) -> Prepared
 
 
 def asked_base(job: AlignJob) -> str:
-    """The base as it is asked: with the template that training gives it, like the result.
+    """How the base is prompted: with the template that training gives it, like the result.
 
     Returns:
         The model itself, or a folder of links to it with ``chat_template`` beside them.

@@ -9,6 +9,7 @@ from typing import Any
 
 import openai
 
+from harness.authoring import option_models
 from harness.authoring.answers import thinking
 from harness.authoring.chat import encoding
 from harness.authoring.chat.encoding import Encoder
@@ -36,7 +37,7 @@ from harness_backends.api.prompts import as_messages, as_text, check_open, size
 from harness_backends.api.remarks import Remarks
 from harness_backends.api.sdk import http_client, post
 from harness_backends.api.server import Server, read_key
-from harness_backends.api.settings import ApiSettings, choice, whole
+from harness_backends.api.settings import OpenAISettings
 
 DEFAULT_URL = "https://api.openai.com/v1"
 MOST_STOPS = 4
@@ -51,16 +52,16 @@ def open_backend(options: BackendOptions) -> ApiBackend:
         UsageError: An option's value is not one of those expected.
         ModelError: The key is missing, or the server cannot be used.
     """
-    settings = ApiSettings.read(options.values)
+    settings = option_models.read(OpenAISettings, options.values, "the openai backend")
     if not options.model:
         raise UsageError("--model openai: names no model", "Expected openai:MODEL")
-    variable = settings.key_variable or "OPENAI_API_KEY"
+    variable = settings.api_key_env or "OPENAI_API_KEY"
     own_server = settings.base_url is not None
-    needed = not own_server or settings.key_variable is not None
+    needed = not own_server or settings.api_key_env is not None
     key = read_key(variable, needed, f"openai:{options.model}")
     server = Server(settings.base_url or DEFAULT_URL, options.model, variable, key)
     meter = new_meter("openai", options, settings)
-    return ApiBackend(OpenAIProvider(server, settings, meter, options.values), settings, meter)
+    return ApiBackend(OpenAIProvider(server, settings, meter), settings, meter)
 
 
 class OpenAIProvider:
@@ -68,19 +69,17 @@ class OpenAIProvider:
 
     Args:
         server: Whom to ask.
-        settings: Time-outs and parameters.
+        settings: Time-outs, parameters, and how it is asked.
         meter: Counts what answers took.
-        values: The options that only this provider has.
     """
 
-    def __init__(
-        self, server: Server, settings: ApiSettings, meter: Meter, values: Mapping[str, str]
-    ) -> None:
+    def __init__(self, server: Server, settings: OpenAISettings, meter: Meter) -> None:
         self._server, self._settings, self._meter = server, settings, meter
-        self._endpoint = choice(values, "endpoint", ("auto", "chat", "completions"))
-        self._logprobs = choice(values, "logprobs", ("auto", "echo", "prompt_logprobs", "none"))
-        self._tokenizer = _load_tokenizer(values["tokenizer"]) if "tokenizer" in values else None
-        self._max_length = whole(values, "max_length", 8) or None
+        self._endpoint: str = settings.endpoint
+        self._logprobs: str = settings.logprobs
+        name = settings.tokenizer
+        self._tokenizer = None if name is None else _load_tokenizer(name)
+        self._max_length = settings.max_length
         self._scorer: Scorer | None = None
         self._adaptations, self._remarks = Adaptations(), Remarks()
         self._prompt_counter: TokenCounter | None = None

@@ -125,6 +125,6 @@ class ClassifierHead:
             raise ModelError(
                 f"the model has one output, mapped to {label!r}; "
                 f"the task's labels are {', '.join(task)}",
-                "One output can stand for one of two labels",
+                "One output can decide between two labels",
             )
         return tuple((0,) if name == label else (1,) for name in task)
