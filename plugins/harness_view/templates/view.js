@@ -83,12 +83,15 @@
   }
 
   // A sample that the address names is open.
-  const target = location.hash.length > 1 ? find(decodeURIComponent(location.hash.slice(1))) : null;
-  const details = target?.querySelector("details");
-  if (details) {
+  function follow() {
+    const target = location.hash.length > 1 ? find(decodeURIComponent(location.hash.slice(1))) : null;
+    const details = target?.querySelector("details");
+    if (!details) return;
     details.open = true;
     target.scrollIntoView();
   }
+  window.addEventListener("hashchange", follow);
+  follow();
 
   // ------------------------------------------------------------------------- news
 
