@@ -2,81 +2,26 @@
 
 from __future__ import annotations
 
-import http.client
 import json
-import os
 import re
 import shutil
-import signal
-import stat
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import pytest
 
-from support import ROOT, report_runs, viewed_runs
+from support import report_runs, viewed_runs
 from support.browser import launched, violations
+from support.view_server import Server, watched
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, Page
 
 pytest.importorskip("uvicorn")
 pytest.importorskip("starlette")
-PLUGIN = ROOT / "plugins" / "harness_view" / "plugin.py"
-COMMAND = [sys.executable, "-m", "harness", "--plugin", str(PLUGIN), "view"]
-
-
-class Server:
-    """The command, until it is ended."""
-
-    def __init__(self, root: Path, cache: Path, port: int = 0) -> None:
-        self._process = subprocess.Popen(
-            [*COMMAND, str(root), "--port", str(port)],
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "HARNESS_CACHE": str(cache)},
-        )
-        line = self._process.stdout.readline()
-        found = re.search(r"Open (http://127\.0\.0\.1:(\d+)/([\w-]+)/)", line)
-        assert found, line
-        self.url, self.port, self.token = found[1], int(found[2]), found[3]
-
-    def wait(self) -> None:
-        """Until everything is read and ranked."""
-        for _ in range(600):
-            status, _, text = self.get("state/")
-            if status == 200 and json.loads(text)["work"] == "":
-                return
-            time.sleep(0.1)
-        raise AssertionError("it is never done")
-
-    def get(self, path: str, **headers: str) -> tuple[int, dict[str, str], str]:
-        return self.ask("GET", f"/{self.token}/{path}", **headers)
-
-    def ask(self, method: str, path: str, body: str = "", **headers: str) -> Any:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        given = {name.replace("_", "-"): value for name, value in headers.items()}
-        connection.request(method, path, body, given)
-        answer = connection.getresponse()
-        text = answer.read().decode()
-        connection.close()
-        return answer.status, dict(answer.getheaders()), text
-
-    def kill(self) -> None:
-        self._process.send_signal(signal.SIGKILL)
-        self._process.wait()
-        self._process.stdout.close()
-
-    def end(self) -> None:
-        """Ctrl-C, as a person ends it."""
-        self._process.send_signal(signal.SIGINT)
-        self._process.communicate(timeout=60)
-        assert self._process.returncode == 0
 
 
 @pytest.fixture(scope="module")
@@ -126,21 +71,6 @@ def page(browser: Browser, server: Server) -> Iterator[Page]:
     yield opened
     context.close()
     assert complaints == []
-
-
-def watched(context: BrowserContext, origin: str) -> tuple[Page, list[str]]:
-    page, complaints = context.new_page(), []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("dialog", lambda dialog: complaints.append(dialog.message))
-    page.on(
-        "console",
-        lambda each: complaints.append(each.text) if each.type == "error" else None,
-    )
-    page.on(
-        "request",
-        lambda each: None if each.url.startswith(origin) else complaints.append(each.url),
-    )
-    return page, complaints
 
 
 def board_of(server: Server, name: str) -> str:
@@ -361,101 +291,3 @@ def test_people_judge_inside(page: Page, server: Server) -> None:
         page.wait_for_timeout(50)
     page.goto(server.url + "annotations/")
     assert "1 of 4 judged" in page.inner_text("main")
-
-
-# --------------------------------------------------------------------------- what is kept
-
-
-def test_notes_and_links_survive_a_kill_and_a_new_index(
-    browser: Browser, root: Path, tmp_path: Path
-) -> None:
-    runs = tmp_path / "runs"
-    shutil.copytree(root / "build-000", runs / "build-000")
-    server = Server(runs, tmp_path / "cache")
-    server.wait()
-    context = browser.new_context()
-    page, _ = watched(context, server.url)
-    place = server.url + "run/build-000/samples/arithmetic/arithmetic-00003/"
-    page.goto(place)
-    page.fill("#notes input[name=value]:not([type=hidden])", "hard <b>one")
-    page.click("text=Add")
-    page.wait_for_selector("button.tag")
-    page.fill("#comment", "Ask Ada\nabout <i>this</i>.")
-    page.click("text=Keep")
-    page.wait_for_selector(".comment")
-    assert page.url.startswith(place)
-    server.kill()
-    again = Server(runs, tmp_path / "cache", server.port)
-    again.wait()
-    assert again.url == server.url  # links hold
-    page.goto(place)
-    assert page.inner_text("button.tag").startswith("hard <b>one")
-    assert page.inner_text(".comment .untrusted") == "Ask Ada\nabout <i>this</i>."
-    assert page.locator(".comment i, .tag b").count() == 0
-    page.goto(server.url + "notes/")
-    page.click("text=arithmetic-00003")
-    assert page.url == place
-    page.goto(server.url + "run/build-000/samples/arithmetic/?tag=hard+%3Cb%3Eone")
-    assert page.locator(".samples .badge").count() == 1
-    again.kill()
-    shutil.rmtree(tmp_path / "cache")
-    last = Server(runs, tmp_path / "cache")
-    last.wait()
-    assert "hard &lt;b&gt;one" in last.get("notes/")[2]
-    page.goto(last.url + "run/build-000/samples/arithmetic/arithmetic-00003/")
-    page.click("button.tag")
-    page.click("text=Remove")
-    page.wait_for_selector(".comment", state="detached")
-    assert "hard" not in last.get("notes/")[2]
-    last.end()
-    context.close()
-    assert stat.S_IMODE((runs / "view-notes.sqlite").stat().st_mode) == 0o600
-
-
-# --------------------------------------------------------------------------- a static site
-
-
-def test_the_static_site_needs_no_server(
-    browser: Browser, root: Path, cache: Path, tmp_path: Path, server: Server
-) -> None:
-    out = tmp_path / "site"
-    words = [*COMMAND, str(root), "--export", str(out), "--samples", "70"]
-    environment = {**os.environ, "HARNESS_CACHE": str(cache)}
-    for _ in range(2):  # the second takes the first one's place
-        done = subprocess.run(words, capture_output=True, text=True, env=environment)
-        assert done.returncode == 0, done.stdout + done.stderr
-    written = list(out.rglob("index.html"))
-    assert f"{len(written)} pages" in done.stdout
-    for path in written:
-        text = path.read_text("utf-8")
-        assert "connect-src" not in text and 'method="post"' not in text
-        for target in re.findall(r'href="([^"#?]+)', text):
-            if not target.startswith("data:"):
-                assert (path.parent / target).is_file(), f"{path} links to {target}"
-    context = browser.new_context(viewport={"width": 360, "height": 800}, offline=True)
-    page, complaints = watched(context, out.as_uri())
-    page.goto((out / "index.html").as_uri())
-    assert violations(page) == []
-    page.fill("#search", "build-003")
-    page.click(".runs tr:visible a")
-    page.click("text=arithmetic >> nth=-1")
-    page.click("text=Next")
-    assert "51–60 of 60" in page.inner_text(".pager >> nth=0")
-    assert violations(page) == []
-    link = page.locator(".samples a").first.get_attribute("href")
-    folder = Path(urlsplit(page.url).path).parent
-    path, _, sample = link.partition("#")
-    page.goto(f"{(folder / path).as_uri()}#{sample}")
-    assert page.locator(".samples details[open]").count() == 1
-    context.close()
-    assert complaints == []
-
-
-def test_a_folder_of_something_else_is_left_alone(root: Path, tmp_path: Path, cache: Path) -> None:
-    (tmp_path / "precious.txt").write_text("mine")
-    done = subprocess.run(
-        [*COMMAND, str(root), "--export", str(tmp_path)], capture_output=True, text=True,
-        env={**os.environ, "HARNESS_CACHE": str(cache)},
-    )  # fmt: skip
-    assert done.returncode == 2 and "holds something else" in done.stderr
-    assert (tmp_path / "precious.txt").read_text() == "mine"

@@ -104,7 +104,8 @@ def rank(preferences: Sequence[Preference], resamples: int = RESAMPLES, seed: in
     found = [
         Ranked(
             names[each],
-            *places[each],
+            places[each][0],
+            places[each][1],
             float(strengths[each]),
             float(ends[0, each]),
             float(ends[1, each]),

@@ -177,19 +177,7 @@ def _columns(offsets: list[int], rows: list[dict[str, Any]], metrics: MetricResu
     inverted = primary is not None and metrics[primary].higher_is_better is False
     names = dict.fromkeys(name for scores in plain for name in scores)
     outcomes = [
-        OUTCOMES.index(
-            records.verdict(
-                {
-                    "error": row.get("error"),
-                    "unread": (scores.get("unread") or 0) > 0,
-                    "scores": scores,
-                }
-                if not isinstance(scores.get("unread"), list)
-                else {"error": row.get("error"), "scores": scores},
-                primary,
-                inverted,
-            )
-        )
+        OUTCOMES.index(records.verdict(_entry(row, scores), primary, inverted))
         for row, scores in zip(rows, plain, strict=True)
     ]
     numeric = {
@@ -205,6 +193,13 @@ def _columns(offsets: list[int], rows: list[dict[str, Any]], metrics: MetricResu
         primary or "",
         numeric,
     )
+
+
+def _entry(row: Mapping[str, Any], scores: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``records.verdict`` reads."""
+    unread = scores.get("unread")
+    is_unread = isinstance(unread, float) and unread > 0
+    return {"error": row.get("error"), "unread": is_unread, "scores": scores}
 
 
 def tag(probe: str | None, variant: int, repeat: int) -> str:

@@ -330,8 +330,9 @@ def _other_runs(
 ) -> list[tuple[Entry, str]]:
     """The latest runs that hold the same sample, with its address there; indexed ones alone."""
     name = f"{sample}\n{tag}" if tag else sample
-    mine = {each.group for each in view.index.measured(run=entry.key, task=task)}
-    runs = {each.run for each in view.index.measured(task=task) if each.group in mine}
+    first = [each for each in view.index.measured(first_only=True) if each.task == task]
+    mine = {each.group for each in first if each.run == entry.key}
+    runs = {each.run for each in first if each.group in mine}
     found = []
     for key, other in view.entries.items():
         if key in runs and key != entry.key:
