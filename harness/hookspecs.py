@@ -91,6 +91,13 @@ def harness_group_measures(  # type: ignore[empty-body]
 
 
 @hookspec
+def harness_check_training_data(  # type: ignore[empty-body]
+    texts: Sequence[str],
+) -> Mapping[str, int]:
+    """What is wrong with training rows, of each all its texts: what, in words → rows."""
+
+
+@hookspec
 def harness_commands(app: click.Group) -> None:
     """Add commands to ``harness``; called before the command line is parsed."""
 

@@ -25,10 +25,8 @@ class Shout:
         if any(target in sample.input for target in sample.targets):
             return [Skipped("the answer would be shouted too")]
         loud = sample.input.upper()
-        return [
-            replace(sample, input=loud),
-            replace(sample, input=loud + self.mark * rng.randint(1, 3)),
-        ]
+        louder = loud + self.mark * rng.randint(1, 3)
+        return [replace(sample, input=text) for text in (loud, louder)]
 
     def aggregate(self, metric, original, perturbed):
         return paired.measures(metric, original, perturbed, self.labels)

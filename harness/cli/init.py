@@ -19,6 +19,7 @@ Examples:
   harness init
   harness init --github
   harness init --github --config gate.toml
+  harness init --github --weekly
   harness init --samples 200 --margin 0.02 --discordance 0.1 --inconclusive warn
 """
 CONFIG = "harness.toml"
@@ -28,6 +29,11 @@ CHOICES = ("fail", "warn", "pass")
 @click.command("init", epilog=EPILOG)
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=".")
 @click.option("--github", is_flag=True, help="Write .github/workflows/harness.yml too.")
+@click.option(
+    "--weekly",
+    is_flag=True,
+    help="With --github: a workflow that evaluates each week and alarms on drift.",
+)
 @click.option("--config", help=f"The configuration of yours that the workflow uses. [{CONFIG}]")
 @click.option("--force", is_flag=True, help="Overwrite files that are there.")
 @click.option(
@@ -59,6 +65,7 @@ CHOICES = ("fail", "warn", "pass")
 def command(
     folder: Path,
     github: bool,
+    weekly: bool,
     config: str | None,
     force: bool,
     samples: int | None,
@@ -74,6 +81,8 @@ def command(
     """
     if config is not None and not github:
         raise UsageError("--config says what the workflow uses", "Add --github.")
+    if weekly and not github:
+        raise UsageError("--weekly is a workflow for GitHub", "Add --github.")
     wanted: dict[Path, str] = {}
     if config is None and not (github and not force and (folder / CONFIG).exists()):
         wanted[folder / CONFIG] = ""
@@ -82,6 +91,9 @@ def command(
         own = folder / chosen
         gate = _gate(own) if config is not None or own not in wanted else Gate("baseline.json.gz")
         wanted[folder / ".github" / "workflows" / "harness.yml"] = _workflow(chosen, gate)
+        if weekly:
+            text = _template("weekly.yml").replace("@CONFIG@", shlex.quote(chosen))
+            wanted[folder / ".github" / "workflows" / "harness-weekly.yml"] = text
     present = [path for path in wanted if path.exists()]
     if present and not force:
         raise UsageError(f"{present[0]} is there already", "Overwrite it with --force.")
@@ -90,7 +102,7 @@ def command(
             samples, margin, discordance, inconclusive = _ask(margin, discordance, inconclusive)
         wanted[folder / CONFIG] = _configuration(margin, inconclusive)
     for path, text in wanted.items():
-        files.write_atomically(path, text)
+        files.write_atomically(path, text, files.SHARED)
         echo(f"Wrote {path}")
     if samples is not None:
         _show_power(samples, margin, discordance)

@@ -140,7 +140,7 @@ def _show(console: Console, found: Forecast) -> None:
     if found.pace is not None:
         console.print(_time(found.pace))
     for later in found.later:
-        console.print(_bound(later), markup=False, soft_wrap=True)
+        console.print(_bound(later), markup=False)
 
 
 def _show_cost(console: Console, found: Forecast, usage: Usage) -> None:

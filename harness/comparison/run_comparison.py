@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 
 from harness.authoring.metrics import Resamplable, clusters_of, statistics_of, values_of
-from harness.comparison import comparability, measure, unpaired
+from harness.comparison import comparability, measure, resources, unpaired
 from harness.comparison.comparability import TaskIdentity
 from harness.comparison.measure import CannotCompare, MetricsOfTask, PairedMetric, Pairs
 from harness.comparison.metric_kinds import MeanScores
@@ -79,18 +79,20 @@ def compare(
             "compare anyway with --force; the report then says so. An old baseline is renewed by a "
             "run of what is shipped today and `harness baseline save RUN FILE`.",
         )
+    tasks = tuple(
+        _compare_task(baseline, candidate, name, metrics or {}, reasons.get(name))
+        for name in shared
+    )
     compared = RunComparison(
         baseline.result.run_id,
         candidate.result.run_id,
         baseline.result.model,
         candidate.result.model,
-        tuple(
-            _compare_task(baseline, candidate, name, metrics or {}, reasons.get(name))
-            for name in shared
-        ),
+        tasks,
         tuple(_notes(baseline, candidate)),
         described(baseline, later=candidate),
         described(candidate),
+        resources.of(baseline.result, candidate.result),
     )
     return adjusted([compared])[0]
 
@@ -104,7 +106,7 @@ def adjusted(comparisons: Sequence[RunComparison]) -> list[RunComparison]:
     metrics = [each for page in comparisons for task in page.tasks for each in task.metrics]
     p_values = [1.0 if math.isnan(each.p_value) else each.p_value for each in metrics]
     both = zip(paired.holm(p_values), paired.benjamini_hochberg(p_values), strict=True)
-    return [
+    found = [
         replace(
             page,
             tasks=tuple(
@@ -113,8 +115,8 @@ def adjusted(comparisons: Sequence[RunComparison]) -> list[RunComparison]:
                     metrics=tuple(
                         replace(
                             each,
-                            adjusted_p_value=(found := next(both))[0],
-                            false_discovery_p_value=found[1],
+                            adjusted_p_value=(corrected := next(both))[0],
+                            false_discovery_p_value=corrected[1],
                         )
                         for each in task.metrics
                     ),
@@ -124,6 +126,14 @@ def adjusted(comparisons: Sequence[RunComparison]) -> list[RunComparison]:
         )
         for page in comparisons
     ]
+    return [_with_price(*both) for both in zip(comparisons, found, strict=True)]
+
+
+def _with_price(before: RunComparison, page: RunComparison) -> RunComparison:
+    """The sentence on what a difference took says no more than the corrected p-values."""
+    told, earlier = resources.note(page), resources.note(before)
+    notes = tuple(each for each in page.notes if each != earlier)
+    return page if told is None else replace(page, notes=(*notes, told))
 
 
 def _notes(baseline: ScoredRun, candidate: ScoredRun) -> Iterator[str]:

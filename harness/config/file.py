@@ -39,9 +39,13 @@ def read_config(path: Path) -> dict[str, Any]:
     if checked.set:
         values["backend_settings"] = texts(checked.set)
     if checked.prices:
+        hour, of_models = checked.prices.machine_hour, checked.prices.model_extra or {}
         values["prices"] = {
-            name: price.model_dump(exclude_none=True) for name, price in checked.prices.items()
+            name: price.model_dump(exclude_none=True) for name, price in of_models.items()
         }
+        values |= {} if hour is None else {"machine_hour": hour}
+    if checked.energy is not None:
+        values["energy"] = checked.energy.country
     roles = {
         name: table.model_dump(exclude_none=True) for name, table in (checked.roles or {}).items()
     }
@@ -141,6 +145,16 @@ def _file_model() -> type[BaseModel]:
         completion: NonNegativeFloat
         cached_prompt: NonNegativeFloat | None = None
 
+    class Prices(BaseModel):
+        """Of a machine's hour, and of models by name."""
+
+        model_config = ConfigDict(extra="allow")
+        __pydantic_extra__: dict[str, Price]
+        machine_hour: NonNegativeFloat | None = None
+
+    class Energy(Strict):
+        country: str
+
     class File(Strict):
         run: Run | None = None
         data: dict[str, str] | None = None
@@ -149,7 +163,8 @@ def _file_model() -> type[BaseModel]:
         probes: dict[str, dict[str, Any]] | None = None
         gate: dict[str, Any] | None = None
         align: dict[str, Any] | None = None
-        prices: dict[str, Price] | None = None
+        prices: Prices | None = None
+        energy: Energy | None = None
         judge: Role | list[Role] | None = None
         roles: dict[str, Role] | None = None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +16,7 @@ from harness.errors import UsageError
 
 RUNS = Path("runs")
 """Where run folders go that have no name."""
+_COUNTRY = re.compile(r"[A-Z]{3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,9 @@ class RunSpec:
         declared: The tables of the run's tasks that harness.toml declares, for the record.
         prices: Model → US dollars per million tokens: ``prompt``, ``completion`` and, where
             the provider re-uses prompts, ``cached_prompt``.
+        machine_hour: US dollars that an hour of this machine costs; None: not known.
+        energy: The country whose electricity the machine uses, in three letters (``DEU``), where
+            energy is to be measured; None measures none.
         baseline: A run folder or baseline file to gate against.
         gate: The [gate] table as it stands.
         repeats: How often each sample is asked; from the second time on with a seed of its own.
@@ -77,6 +83,8 @@ class RunSpec:
     templates: Mapping[str, Settings] = field(default_factory=dict)
     declared: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     prices: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    machine_hour: float | None = None
+    energy: str | None = None
     baseline: str | None = None
     gate: Mapping[str, Any] | None = None
     repeats: int = 1
@@ -108,6 +116,7 @@ class RunSpec:
         for name, least in (("limit", 1), ("sample", 1), ("num_fewshot", 0), ("batch_size", 1)):
             at_least(name, getattr(self, name), least)
         at_least("repeats", self.repeats, 1)
+        _check_machine(self.energy, self.machine_hour)
         _check_sampling(self.temperature, self.repeats, self.reducers)
         if self.limit is not None and self.sample is not None:
             raise UsageError(
@@ -157,6 +166,15 @@ def reducer_of(name: str) -> tuple[str, int]:
     raise UsageError(
         f"there is no reducer {name!r}", "Known: mean, pass@K, pass^K, majority, at_least_one."
     )
+
+
+def _check_machine(country: str | None, machine_hour: float | None) -> None:
+    if country is not None and not _COUNTRY.fullmatch(country):
+        raise UsageError(
+            f"the country {country!r} of the energy", "Expected three letters, such as DEU or USA."
+        )
+    if machine_hour is not None and not 0 <= machine_hour < math.inf:
+        raise UsageError(f"machine_hour is {machine_hour}, expected US dollars an hour")
 
 
 def _check_sampling(temperature: float | None, repeats: int, reducers: Iterable[str]) -> None:

@@ -12,6 +12,7 @@ from harness.authoring.io.serialization import (
     estimate_from_json,
     estimate_to_json,
     number,
+    spent_to_json,
 )
 from harness.types import (
     Comparisons,
@@ -20,6 +21,7 @@ from harness.types import (
     MetricResult,
     RoleResult,
     RunResult,
+    Spent,
     TaskResult,
     Usage,
 )
@@ -174,6 +176,7 @@ def result_to_json(result: RunResult) -> JSON:
         "timing": dict(result.timing),
         "usage": dataclasses.asdict(result.usage),
         **({"roles": _roles(result.roles)} if result.roles else {}),
+        **({} if result.spent is None else {"spent": spent_to_json(result.spent)}),
     }
 
 
@@ -204,4 +207,5 @@ def result_from_json(data: JSON) -> RunResult:
             role: RoleResult(each["model"], Usage(**each["usage"]))
             for role, each in data.get("roles", {}).items()
         },
+        spent=Spent(**data["spent"]) if data.get("spent") else None,
     )

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 
-PRIVATE = 0o600
-"""Prompts and answers may be confidential: only the owner can read a run's files."""
 MANIFEST_SINCE = 2
 """The first schema of results.json whose folders end with a manifest."""
 _LOCK = ".lock"
@@ -55,6 +53,8 @@ _SINCE: Mapping[str, Any] = {
     "metrics": (),
     "temperature": None,
     "allow_unsafe_code": False,
+    "machine_hour": None,
+    "energy": None,
 }
 """Fields that specs of earlier versions lack → the value that leaves them out."""
 
@@ -165,7 +165,7 @@ def write_samples(folder: Path, task: str, records: Iterable[SampleRecord]) -> P
         (folder / stale).unlink(missing_ok=True)
     path = folder / "samples" / f"{task}.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path, PRIVATE) as file:
+    with replacing(path) as file:
         file.writelines(
             serialization.dumps(serialization.record_to_json(record)) + "\n" for record in records
         )
@@ -254,8 +254,8 @@ def write_result(folder: Path, result: RunResult) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     held = serialization.dumps(manifest.of_folder(folder, text.encode()), indent=2) + "\n"
     with (
-        replacing(folder / manifest.FILE, PRIVATE) as last,
-        replacing(folder / "results.json", PRIVATE) as first,
+        replacing(folder / manifest.FILE) as last,
+        replacing(folder / "results.json") as first,
     ):
         for file, content in ((first, text), (last, held)):  # both or, on a full disk, neither
             file.write(content)

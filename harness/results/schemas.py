@@ -114,6 +114,16 @@ class Usage(_Exact):
     cost: float | None = None
 
 
+class Spent(_Exact):
+    """What the machine took."""
+
+    seconds: Annotated[float, Field(ge=0)]
+    money: Annotated[float, Field(ge=0)] | None = None
+    energy_kwh: Annotated[float, Field(ge=0)] | None = None
+    co2e_kg: Annotated[float, Field(ge=0)] | None = None
+    basis: str = ""
+
+
 class Rule(_Strict):
     """The verdict on one rule; value to missing are null where there was nothing to judge by."""
 
@@ -201,6 +211,7 @@ class Results(_Strict):
     timing: dict[str, float | str]
     usage: Usage
     roles: dict[str, Role] = {}
+    spent: Spent | None = None
 
 
 class MetricNoise(_Strict):

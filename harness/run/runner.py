@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from harness import plugins
 from harness.authoring.io import files
+from harness.authoring.measures.energy import Meter
 from harness.config import RunSpec
 from harness.errors import (
     HarnessError,
@@ -40,7 +41,7 @@ from harness.run.watching.live import LiveProgress
 from harness.run.watching.phase_times import PhaseTimes
 from harness.run.watching.phases import OnPhase, Phase
 from harness.scoring import aggregation
-from harness.types import GateVerdict, RunResult, TaskResult
+from harness.types import GateVerdict, RunResult, Spent, TaskResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,7 @@ def run(
     runfolder.check(spec.out, written_spec)
     on_phase(Phase("opening the model"))
     with ExitStack() as opened:
+        meter = opened.enter_context(Meter(spec.energy, spec.machine_hour))
         backend = opened_backend or opened.enter_context(
             closing(models.open_backend(spec.model_config, registry))
         )
@@ -108,6 +110,7 @@ def run(
         session = RunSession(plan, backend, store, registry, heard, roles)
         stopped = _ask(session, stepping)
         phases.end("answers")
+        record.spent = meter.stop()
         record.rejected = store.rejected
         judge = None if gate is None else partial(gate.judge, stepping=stepping)
         result = _written(session, record, stopped is None, judge, on_phase)
@@ -134,6 +137,7 @@ def _written(
     for task in plan.tasks:  # before anything is made of them: a metric may raise
         runfolder.write_samples(folder, task.task.name, session.records(task))
     result = _result(session, record, complete, on_phase)
+    result = dataclasses.replace(result, spent=record.spent)
     try:
         if judge is not None and complete:
             judged = judge(_scored(session, result), plan, record.spec.seed)
@@ -200,6 +204,8 @@ class _RunRecord:
     phases: PhaseTimes
     suites: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Suite that the run was asked for → its tasks."""
+    spent: Spent | None = None
+    """What the machine took, where that was asked for."""
     rejected: int = 0
     """Rows of the response store that were no responses, and were computed again."""
     facts: dict[str, Any] = field(
@@ -253,7 +259,6 @@ class _RunRecord:
                 "started": self.started.isoformat(timespec="seconds"),
                 "finished": None if status == "running" else now.isoformat(timespec="seconds"),
             },
-            runfolder.PRIVATE,
         )
 
 

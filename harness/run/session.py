@@ -215,12 +215,11 @@ class RunSession:
         """The sample with its scores, once all its answers are there."""
         return self._records.get(_identity(task, planned))
 
-    def records(self, task: TaskPlan) -> Iterator[SampleRecord]:
-        """A task's finished records, in the order of the plan."""
-        for planned in task.planned:
-            record = self.record(task, planned)
-            if record is not None:
-                yield record
+    def records(self, task: TaskPlan) -> Sequence[SampleRecord]:
+        """A task's finished records, in the order of the plan, with what repeats say together."""
+        every = (self.record(task, planned) for planned in task.planned)
+        found = [record for record in every if record is not None]
+        return aggregation.with_reduced(task, found)
 
     @property
     def plugin_failures(self) -> tuple[str, ...]:

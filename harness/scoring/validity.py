@@ -12,6 +12,8 @@ from harness.types import (
     Classify,
     ClassProbs,
     Completion,
+    Embed,
+    Embedding,
     ExtractAnswer,
     Failed,
     Generate,
@@ -36,6 +38,7 @@ _KINDS: dict[type[Request], type[Response]] = {
     ExtractAnswer: Completion,
     Classify: ClassProbs,
     Tag: Tags,
+    Embed: Embedding,
 }
 
 
@@ -58,13 +61,15 @@ def checked(response: Response) -> Response:
     """The response; ``Failed`` where a number in it cannot be one.
 
     A log-probability may be −∞ (an impossible text) but neither NaN nor +∞; a probability is
-    finite and not negative.
+    finite and not negative, and so is every number of a vector finite.
     """
     match response:
         case Logprob(total=total):
             sound = total < math.inf  # false for NaN as well
         case ClassProbs(probabilities):
             sound = all(0 <= each < math.inf for each in probabilities)
+        case Embedding(values):
+            sound = bool(values) and all(math.isfinite(each) for each in values)
         case Completion(logprob=logprob):
             sound = logprob is None or logprob < math.inf
         case _:

@@ -16,6 +16,8 @@ from harness.types import (
     Classify,
     ClassProbs,
     Completion,
+    Embed,
+    Embedding,
     ExtractAnswer,
     Failed,
     Generate,
@@ -58,6 +60,8 @@ def arbitrary_answer(request: Request) -> Response:
             places = words or tuple(match.span() for match in re.finditer(r"\S+", text))
             tags = ("O", "B-person", "B-location")
             return Tags(places, tuple(tags[digest[at % 32] % 3] for at in range(len(places))))
+        case Embed():
+            return Embedding(tuple(each / 255 - 0.5 for each in digest[:8]))
 
 
 class FakeBackend:
@@ -135,6 +139,7 @@ def check_backend(backend: ModelBackend, requests: Sequence[Request]) -> None:
         PseudoLoglikelihood: Logprob,
         ExtractAnswer: Completion,
         Tag: Tags,
+        Embed: Embedding,
     }
     for each in work:
         response = first[each.key]
@@ -188,6 +193,8 @@ def _assert_close(one: Response, other: Response) -> None:
         case Completion(a), Completion(b):
             assert a == b, f"{one} is not {other}"
         case ClassProbs(a), ClassProbs(b):
+            assert all(math.isclose(x, y, abs_tol=1e-4) for x, y in zip(a, b, strict=True))
+        case Embedding(a), Embedding(b):
             assert all(math.isclose(x, y, abs_tol=1e-4) for x, y in zip(a, b, strict=True))
         case Tags(), Tags():
             assert one == other, f"{one} is not {other}"

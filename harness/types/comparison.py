@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from harness.types.estimate import Estimate
+from harness.types.evaluation import Spent
 from harness.types.gate import BaselineRun
 
 ALPHA = 0.05
@@ -142,7 +143,8 @@ class RunComparison:
     """A candidate against the baseline; ``notes`` names tasks that only one of them has.
 
     ``baseline`` and ``candidate`` say when, of which commit and from which path they are, as far
-    as that is known; of the candidate ``age_days`` is None.
+    as that is known; of the candidate ``age_days`` is None. ``spent`` is what the machine took for
+    the baseline and the candidate, where both measured it and computed all of their answers.
     """
 
     baseline_id: str
@@ -153,3 +155,4 @@ class RunComparison:
     notes: tuple[str, ...] = ()
     baseline: BaselineRun | None = None
     candidate: BaselineRun | None = None
+    spent: tuple[Spent, Spent] | None = None

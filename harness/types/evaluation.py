@@ -129,6 +129,25 @@ class Usage:
     cost: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What the machine took for a run or a training; None where it was not measured.
+
+    Attributes:
+        seconds: From beginning to end.
+        money: Hours times the price of a machine's hour, in US dollars.
+        energy_kwh: Electric energy of the whole machine in kWh, what else ran there included.
+        co2e_kg: What making it released, in kilograms of CO₂ equivalents.
+        basis: How the energy was found, in words; empty where it was not.
+    """
+
+    seconds: float
+    money: float | None = None
+    energy_kwh: float | None = None
+    co2e_kg: float | None = None
+    basis: str = ""
+
+
 MetricKind: TypeAlias = Literal["mean", "corpus", "aggregate", "published"]
 
 
@@ -220,6 +239,7 @@ class RunResult:
     """What ``results.json`` holds; see ARCHITECTURE for the schema.
 
     ``model`` and ``usage`` are those of the evaluated model; ``roles`` has the others, by role.
+    ``spent`` is None where neither energy nor the price of a machine's hour was asked for.
     """
 
     run_id: str
@@ -230,3 +250,4 @@ class RunResult:
     usage: Usage = Usage()
     gate: GateVerdict | None = None
     roles: Mapping[str, RoleResult] = field(default_factory=dict)
+    spent: Spent | None = None

@@ -108,6 +108,13 @@ class Tag:
     words: tuple[tuple[int, int], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Embed:
+    """A vector that stands for ``text``, from an encoder: alike texts have alike vectors."""
+
+    text: str
+
+
 Request: TypeAlias = (
     Loglikelihood
     | RollingLoglikelihood
@@ -116,6 +123,7 @@ Request: TypeAlias = (
     | PseudoLoglikelihood
     | ExtractAnswer
     | Tag
+    | Embed
 )
 
 
@@ -202,4 +210,11 @@ class Tags:
     tags: tuple[str, ...]
 
 
-Response: TypeAlias = Logprob | Completion | ClassProbs | Tags | Failed
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """The vector of a text; all vectors of one model are equally long."""
+
+    values: tuple[float, ...]
+
+
+Response: TypeAlias = Logprob | Completion | ClassProbs | Tags | Embedding | Failed

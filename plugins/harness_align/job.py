@@ -34,7 +34,10 @@ class AlignJob:
         judge: A model (as in ``--model``) that compares answers in both orders.
         development: Share of the prompts kept for measuring, split by prompt.
         samples: Held-out prompts answered by both models, for KL, win rate and lengths.
-        augment: Axes of counterfactual augmentation of the training rows: gender, names.
+        augment: Probes, or suites of them, whose variants of the training rows are trained on
+            as well; gender and names are short for gender_swap and name_swap.
+        augment_settings: Probe of ``augment`` → what is set for it.
+        gate_data: Refuse data in which ``harness data check`` finds something.
         allow_overlap: Train even on rows that are in the evaluation suite.
         resume: Go on from what an earlier run in ``out`` finished.
         accelerate_config: A file of ``accelerate config``.
@@ -57,6 +60,8 @@ class AlignJob:
     samples: int = 64
     seed: int = 0
     augment: tuple[str, ...] = ()
+    augment_settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    gate_data: bool = False
     allow_overlap: bool = False
     resume: bool = False
     accelerate_config: Path | None = None
@@ -180,11 +185,12 @@ def read_settings(aligner: AlignerSpec, values: Mapping[str, Any]) -> dict[str, 
 
 _OWN_KEYS = (
     *("method", "model", "data", "out", "eval_tasks", "guard", "reward", "held_out_reward"),
-    *("judge", "development", "samples", "seed", "augment", "search"),
+    *("judge", "development", "samples", "seed", "augment", "gate_data", "search"),
 )
 _EVALUATION_KEYS = (
     *("data", "limit", "num_fewshot", "batch_size", "dtype", "device", "executor"),
     *("backend_settings", "task_settings", "templates", "gate", "cache"),
+    *("energy", "machine_hour"),
 )
 
 
@@ -215,9 +221,8 @@ def make_job(
         given.setdefault(name, run.get(name) if name == "model" else None)
         if not given[name]:
             raise UsageError(f"no {name} is named", f"Give --{name}, or {name} under [align].")
-    aligner = aligner_named(
-        given["method"], registry or load_plugins(flags.get("plugin_files") or ())
-    )
+    registry = registry or load_plugins(flags.get("plugin_files") or ())
+    aligner = aligner_named(given["method"], registry)
     settings = {k: v for k, v in settings.items() if k not in specs.SET_ELSEWHERE}
     try:
         settings = read_settings(aligner, settings)
@@ -228,7 +233,11 @@ def make_job(
     for key, value in flags.get("evaluation", {}).items():
         if value is not None and value != {}:
             merged = isinstance(value, Mapping)
-            evaluation[key] = {**evaluation.get(key, {}), **value} if merged else value
+            evaluation[key] = _merged(evaluation.get(key, {}), value) if merged else value
+    of_names = dict(evaluation.get("task_settings", {}))
+    of_probes = {name: of_names.pop(name) for name in list(of_names) if name in registry.probes}
+    if of_names or "task_settings" in evaluation:
+        evaluation["task_settings"] = of_names
     name = Path(str(given["model"]).rstrip("/")).name
     known = AlignJob.__dataclass_fields__
     chosen = {key: value for key, value in given.items() if key in known}
@@ -237,10 +246,20 @@ def make_job(
         "targets": split_names(given.get("eval_tasks") or run.get("tasks", ())),
         "guards": split_names(given.get("guard", ())),
         "augment": split_names(given.get("augment", ())),
+        "augment_settings": of_probes,
         "evaluation": evaluation,
         "settings": settings,
     }
     return AlignJob(**chosen)
+
+
+def _merged(known: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Two tables, and their tables, key by key; what is given wins."""
+    found = dict(known)
+    for key, value in given.items():
+        both = isinstance(value, Mapping) and isinstance(found.get(key), Mapping)
+        found[key] = _merged(found[key], value) if both else value
+    return found
 
 
 def aligner_named(method: str, registry: Registry) -> AlignerSpec:

@@ -30,10 +30,12 @@ from harness import (
 )
 from harness.authoring.io.comparison_json import comparison_to_json
 from harness.authoring.io.gate_json import gate_to_json
+from harness.authoring.io.serialization import spent_to_json
+from harness.authoring.measures.energy import Meter
 from harness.authoring.metrics import MetricRef, split_ideal
 from harness.errors import NothingScoredError, RunFailedError
 from harness.protocols import Aligner, AlignerSpec, LeavesReward, TrainingEvent
-from harness.types import RunComparison, Sampling
+from harness.types import RunComparison, Sampling, Spent
 from harness_align import event_log, progress, search
 from harness_align.dataset.training_rows import Rows
 from harness_align.evaluation import held_out_evaluation, reward_quality
@@ -66,6 +68,8 @@ class AlignResult:
         metrics: (step, name, value) of the early stopping's evaluations.
         kept_step: Whose weights early stopping kept, 0 for the base's; None without it.
         search: The study, where there was one.
+        spent: What the machine took for search and training; None where it was not measured, or
+            a part had been done before.
     """
 
     job: AlignJob
@@ -79,6 +83,7 @@ class AlignResult:
     metrics: tuple[tuple[int, str, float], ...] = ()
     kept_step: int | None = None
     search: Found | None = None
+    spent: Spent | None = None
 
     @property
     def verdict(self) -> GateVerdict:
@@ -121,15 +126,18 @@ def run(
         say(f"Measuring the base on {', '.join(names)}")
         before = measure(job, registry, preparing.asked_base(job), names, "before", quiet)
     found = None
-    if job.search is not None:
-        say("Searching for settings, on a part of the training rows")
-        found = _searched(job, registry, prepared, say, quiet)
-        job = replace(job, settings={**_watching(job, registered), **found.best})
-    say(f"Training: {job.method} on {prepared.statistics['rows']:,} rows")
-    events: list[TrainingEvent] = []
-    with progress.display(job.method, quiet, events) as shown:
-        trainer = aligner or registered.opened(job.aligner_options(registered, quiet, shown))
-        checkpoint = trainer.train(job.training, prepared.train, job.out / "train")
+    begun = job.resume and (job.out / "train").exists()
+    with Meter(job.evaluation.get("energy"), job.evaluation.get("machine_hour")) as meter:
+        if job.search is not None:
+            say("Searching for settings, on a part of the training rows")
+            found = _searched(job, registry, prepared, say, quiet)
+            job = replace(job, settings={**_watching(job, registered), **found.best})
+        say(f"Training: {job.method} on {prepared.statistics['rows']:,} rows")
+        events: list[TrainingEvent] = []
+        with progress.display(job.method, quiet, events) as shown:
+            trainer = aligner or registered.opened(job.aligner_options(registered, quiet, shown))
+            checkpoint = trainer.train(job.training, prepared.train, job.out / "train")
+        spent = meter.stop()
     untrained = _untrained(checkpoint)
     if names:
         say("Measuring the result")
@@ -144,7 +152,7 @@ def run(
     curves, stopping, kept = training_curves(job.out / "train", events)
     return AlignResult(
         job, prepared, checkpoint, judged, ruled, changed, comparison, curves, stopping, kept,
-        found,
+        found, None if begun else spent,
     )  # fmt: skip
 
 
@@ -369,6 +377,7 @@ def to_json(result: AlignResult) -> dict[str, Any]:
             "dropped": {why: list(lines) for why, lines in prepared.findings.kept.dropped.items()},
             "contradicted": list(prepared.findings.contradicted),
             "rows_in_the_evaluation_suite": prepared.overlap,
+            "check": None if prepared.checked.found is None else dict(prepared.checked.found),
         },
         "settings": {key: value for key, value in job.training.items() if value not in ("", ())},
         "verdict": {
@@ -386,4 +395,5 @@ def to_json(result: AlignResult) -> dict[str, Any]:
         "early_stopping": [list(each) for each in result.metrics],
         "kept_step": result.kept_step,
         "search": None if result.search is None else dataclasses.asdict(result.search),
+        **({} if result.spent is None else {"spent": spent_to_json(result.spent)}),
     }

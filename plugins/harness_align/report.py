@@ -89,6 +89,7 @@ def html(result: AlignResult) -> str:
         kept_weights=kept_weights,
         setting=setting,
         number=numbers.significant,
+        spent=numbers.spent(result.spent),
         charts=training_charts(result),
         scatters=[] if result.search is None else scatters(result.search),
     )

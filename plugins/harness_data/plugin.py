@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
 import click
 
 import harness
+
+
+@harness.hookimpl
+def harness_check_training_data(texts: Sequence[str]) -> Mapping[str, int] | None:
+    """What ``harness data check`` finds; None where a library that it needs is not installed."""
+    from harness.errors import MissingExtraError
+    from harness_data.preparation import card, findings, table
+
+    lines = tuple(table.Line(number, {}, text) for number, text in enumerate(texts, 1))
+    try:
+        found = findings.find(table.Table(Path("training rows"), lines, (), ()))
+    except MissingExtraError:
+        return None
+    return {card.WORDS[kind]: count for kind, count in found.problems.items()}
 
 
 @harness.hookimpl

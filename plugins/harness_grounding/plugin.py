@@ -11,13 +11,13 @@ from harness.authoring.grading import MetricSpec
 from harness.protocols import ProbeSpec, TaskSpec
 from harness_grounding.metrics import specs
 from harness_grounding.retrieval import specs as retrieval
-from harness_grounding.tasks import support
+from harness_grounding.tasks import judged_claims, support
 
 
 @harness.hookimpl
 def harness_register_tasks() -> Iterable[TaskSpec]:
-    """The suite ``groundedness``."""
-    return support.SPECS
+    """The suite ``groundedness``, and ``grounded``."""
+    return (*support.SPECS, judged_claims.SPEC)
 
 
 @harness.hookimpl

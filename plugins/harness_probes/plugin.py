@@ -7,20 +7,30 @@ from collections.abc import Iterable, Mapping, Sequence
 import click
 
 import harness
+from harness.authoring.grading import MetricSpec
 from harness.protocols import ProbeSpec, TaskSpec
 from harness.types import Estimate, SampleRecord
 from harness_probes.behavior import checklist, contrast
 from harness_probes.bias import bbq, bold, crows_pairs, holistic_bias, stereoset, winobias
 from harness_probes.counterfactual import specs as counterfactual
 from harness_probes.robustness import specs as robustness
+from harness_probes.safety import metrics as safety_metrics
 from harness_probes.safety import tasks as safety
+from harness_probes.safety import toxigen
 
 
 @harness.hookimpl
 def harness_register_tasks() -> Iterable[TaskSpec]:
     """The suites ``bias``, ``behavior`` and ``safety``."""
     bias = (bbq, crows_pairs, stereoset, winobias, bold, holistic_bias)
-    return [*(task.SPEC for task in bias), checklist.SPEC, contrast.SPEC, *safety.SPECS]
+    own = (*bias, checklist, contrast, toxigen)
+    return [*(task.SPEC for task in own), *safety.SPECS]
+
+
+@harness.hookimpl
+def harness_register_metrics() -> Iterable[MetricSpec]:
+    """``toxicity``."""
+    return [safety_metrics.TOXICITY]
 
 
 @harness.hookimpl

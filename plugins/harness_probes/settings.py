@@ -189,6 +189,20 @@ class Safety(BaseModel):
     max_tokens: int = _length(64, "length of an answer in tokens")
 
 
+class Toxigen(BaseModel):
+    """ToxiGen."""
+
+    scoring: Literal["loglikelihood", "classify", "generate"] | None = Field(
+        default=None,
+        description="loglikelihood of yes and no, classify (a head with the labels toxic and "
+        "non-toxic) or generate",
+    )
+    max_tokens: int = _length(8)
+    label_map: str | None = Field(
+        default=None, description="what the data's labels mean: VALUE:no or VALUE:yes"
+    )
+
+
 class Labelled(BaseModel):
     """Tasks that ask for the label of a text."""
 

@@ -22,7 +22,6 @@ from harness_tracking.settings import EveryEvalEverSettings
 
 SCHEMA = "0.3.0"
 _BOUND = {math.inf: "Infinity", -math.inf: "-Infinity"}
-_PRIVATE = 0o600
 
 
 def open_exporter(options: ExportOptions) -> EveryEvalEver:
@@ -55,7 +54,7 @@ class EveryEvalEver:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         rows = 0
         if self._settings.samples == "yes":
-            with replacing(instances, _PRIVATE) as file:
+            with replacing(instances) as file:
                 for row in _instances(run, record):
                     file.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
                     rows += 1
@@ -69,7 +68,7 @@ class EveryEvalEver:
             }
         else:
             instances.unlink(missing_ok=True)
-        write_json(path, record, _PRIVATE)
+        write_json(path, record)
         found = len(record["evaluation_results"])
         return f"{path}, {found} results and {rows:,} instances"
 

@@ -58,14 +58,14 @@ class HuggingFace:
         index = eval_results_to_model_index(model, [_card(each) for each in found])
         self._out.mkdir(mode=0o700, parents=True, exist_ok=True)
         card = yaml.safe_dump({"model-index": index}, sort_keys=False, allow_unicode=True)
-        write_atomically(self._out / "model-index.yaml", card, 0o600)
+        write_atomically(self._out / "model-index.yaml", card)
         told = f"{self._out}: model-index.yaml with {len(found)} metrics"
         if not entries:
             return f"{told}; no task's data are from the hub, so there is no .eval_results"
         text = yaml.safe_dump(
             eval_result_entries_to_yaml(entries), sort_keys=False, allow_unicode=True
         )
-        write_atomically(self._out / ".eval_results" / "evalign.yaml", text, 0o600)
+        write_atomically(self._out / ".eval_results" / "evalign.yaml", text)
         return f"{told}, .eval_results/evalign.yaml with {len(entries)} benchmarks"
 
     def _entry(self, number: Number, run: ExportedRun) -> Any:

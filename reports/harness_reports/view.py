@@ -235,6 +235,7 @@ def _usage(result: RunResult) -> Facts:
     shown = [(name, text) for name, text in rows if text != "0" or name == "requests"]
     if usage.cost is not None:
         shown.append(("cost", f"${usage.cost:,.2f}"))
+    shown += numbers.spent(result.spent)
     shown += [(role, _of_role(each)) for role, each in result.roles.items()]
     return Facts("Usage", tuple(shown))
 

@@ -148,7 +148,7 @@ def test_what_is_mentioned_exists(place: str) -> None:
         "`harness/sources.py`",
         "`python benchmarks/no_such.py --repeats 3`",
         "`harness.errors.NoSuchError`",
-        "`harness.config.RunSpec.no_such_field`",
+        "`harness.config.run_spec.RunSpec.no_such_field`",
         "`harness_align.no_such_module`",
     ],
 )

@@ -230,6 +230,22 @@ def make_judged(folder: Path) -> None:
     with store.opened(folder / "people") as opened:
         for item in opened.assigned("annotator"):
             assert opened.add(store.Label("annotator", item, float(item % 3 > 0)))
+    make_marked(folder)
+
+
+def make_marked(folder: Path) -> None:
+    """What an offline page saved, and the folder that took it."""
+    marked = "harness annotate runs/main --out marked --spans error,unclear --offline page.html"
+    assert harness(marked) == 0
+    page = (folder / "page.html").read_text("utf-8")
+    held = json.loads(page.partition('id="held"')[2].partition(">")[2].partition("</script>")[0])
+    item = next(int(each) for each, of in held["items"].items() if of["answers"][0])
+    mark = {"answer": 0, "start": 0, "end": 1, "label": "error"}
+    saved = {key: held[key] for key in ("format", "schema", "identity")}
+    labels = [{"item": item, "value": 3, "spans": [mark]}]
+    name = "annotations-annotator.json"
+    _write(folder / name, json.dumps({**saved, "annotator": "annotator", "labels": labels}))
+    assert harness(f"harness annotate import marked {name}") == 0
 
 
 def _write(path: Path, text: str) -> None:

@@ -121,6 +121,75 @@ def bash(repository: Path, command: str, given: Mapping[str, str]) -> int:
     return subprocess.run(shell, cwd=repository, env=environment).returncode
 
 
+# --------------------------------------------------------------------------- each week
+
+WEEKLY = """
+[run]
+model = "replay:answers.jsonl"
+tasks = ["qa"]
+[data]
+qa = "qa.jsonl"
+"""
+
+
+def week(repository: Path, answer: str) -> int:
+    """Runs the weekly job in a fresh checkout; the model's answers are those of that week."""
+    rows = [{"id": str(n), "response": f"{answer} {n % 5}"} for n in range(120)]
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    (repository / "answers.jsonl").write_text(lines, "utf-8")
+    path = repository / ".github" / "workflows" / "harness-weekly.yml"
+    workflow = yaml.safe_load(path.read_text("utf-8"))
+    found = {step["name"]: step for step in workflow["jobs"]["evaluate"]["steps"] if "name" in step}
+    assert list(found) == [
+        "Install", "Restore the history", "Evaluate", "Alarm on drift", "Keep the history",
+    ]  # fmt: skip
+    store = repository / ".store"
+    store.mkdir(exist_ok=True)
+    if not (store / "artifacts.json").exists():
+        (store / "artifacts.json").write_text('{"artifacts": []}', "utf-8")
+    given = {"GH_REPO": "owner/name", "STORE": str(store)}
+    shutil.rmtree(repository / "harness-history", ignore_errors=True)
+    codes = [
+        bash(repository, found[name]["run"], given)
+        for name in ("Restore the history", "Evaluate", "Alarm on drift")
+    ]
+    assert codes[:2] == [0, 0]
+    assert found["Alarm on drift"]["if"] == found["Keep the history"]["if"] == "always()"
+    document = json.loads((store / "artifacts.json").read_text("utf-8"))
+    build = len(document["artifacts"]) + 1
+    shutil.copytree(repository / found["Keep the history"]["with"]["path"], store / str(build))
+    document["artifacts"].append(
+        {
+            "expired": False,
+            "created_at": f"2026-02-{build:02}T00:00:00Z",
+            "workflow_run": {"id": build, "head_repository_id": 1, "repository_id": 1},
+        }
+    )
+    (store / "artifacts.json").write_text(json.dumps(document), "utf-8")
+    return codes[2]
+
+
+def test_each_week_is_kept_and_a_drift_fails_the_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "harness.toml").write_text(WEEKLY + "[[gate.rule]]\nmetric = 'qa.f1'\nmin = 0\n")
+    rows = [
+        {"id": str(n), "context": f"c {n}", "question": f"{n}?", "answers": ["the answer"]}
+        for n in range(120)
+    ]
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    (tmp_path / "qa.jsonl").write_text(lines, "utf-8")
+    harness("init", "--github", "--weekly")
+    assert week(tmp_path, "the answer") == 0
+    assert week(tmp_path, "the answer") == 0
+    assert week(tmp_path, "I'm sorry, I can't help with that.") == 1
+    kept = [each for each in (tmp_path / "harness-history").iterdir() if each.is_dir()]
+    assert len(kept) == 3
+    assert "Alarm" in (tmp_path / "harness-history" / "monitor.html").read_text("utf-8")
+    assert {each.name for each in (tmp_path / ".store" / "3").iterdir()} >= {"monitor.html"}
+
+
 def test_a_first_run_is_green_and_writes_what_later_steps_take(repository: Path) -> None:
     assert execute(repository) == 0
     assert (repository / "runs" / "candidate" / "report.md").is_file()

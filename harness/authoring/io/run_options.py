@@ -134,6 +134,11 @@ _RUN_OPTIONS = (
         is_flag=True,
         help="Run code that the model wrote where there is no sandbox.",
     ),
+    click.option(
+        "--energy",
+        metavar="COUNTRY",
+        help="Measure energy and CO2e, by the electricity of a country such as DEU.",
+    ),
     click.option("--config", type=click.Path(path_type=Path), help="harness.toml to start from."),
     click.option("--out", type=click.Path(path_type=Path), help="Run folder. [runs/TIME-MODEL]"),
     click.option("--baseline", help="Run folder or baseline file to gate against."),

@@ -14,6 +14,8 @@ from harness.types import (
     Classify,
     ClassProbs,
     Completion,
+    Embed,
+    Embedding,
     Estimate,
     ExtractAnswer,
     Failed,
@@ -30,6 +32,7 @@ from harness.types import (
     SampleRecord,
     Sampling,
     ScoreValue,
+    Spent,
     Tag,
     Tags,
     Unscored,
@@ -71,10 +74,12 @@ _KINDS: Mapping[str, type[Request | Response]] = {
     "pseudo_loglikelihood": PseudoLoglikelihood,
     "extract": ExtractAnswer,
     "tag": Tag,
+    "embed": Embed,
     "logprob": Logprob,
     "completion": Completion,
     "classprobs": ClassProbs,
     "tags": Tags,
+    "embedding": Embedding,
     "failed": Failed,
 }
 """The name of each kind under ``type``; the other members of its JSON object are its fields."""
@@ -258,6 +263,12 @@ def _round_back(data: JSON) -> Round:
     if len(responses) != len(asks):
         raise ValueError(f"{len(asks)} requests and {len(responses)} responses in a round")
     return Round(asks, responses)
+
+
+def spent_to_json(spent: Spent) -> JSON:
+    """What was measured of a run or a training; the rest is left out."""
+    found = dataclasses.asdict(spent)
+    return {name: value for name, value in found.items() if value is not None and value != ""}
 
 
 # --------------------------------------------------------------------------- estimates

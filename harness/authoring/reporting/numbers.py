@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from harness.protocols import UNCALIBRATED
-from harness.types import Estimate
+from harness.types import Estimate, Spent
 
 MISSING = "—"
 _MINUS = "−"
@@ -134,6 +134,30 @@ def moment(text: str) -> str:
         return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M %Z}".rstrip()
     except ValueError:
         return text
+
+
+def energy(kwh: float) -> str:
+    """Kilowatt-hours: ``1.2 kWh``, and small ones in watt-hours: ``3.45 Wh``."""
+    return f"{kwh:,.3g} kWh" if kwh >= 1 else f"{1000 * kwh:.3g} Wh"
+
+
+def released(kg: float) -> str:
+    """Kilograms of CO₂ equivalents, and few of them in grams."""
+    return f"{kg:,.3g} kg CO₂e" if kg >= 1 else f"{1000 * kg:.3g} g CO₂e"
+
+
+def spent(found: Spent | None) -> list[tuple[str, str]]:
+    """What the machine took, (what, how much); what was not measured has no row."""
+    if found is None:
+        return []
+    rows = [("machine hours", significant(found.seconds / 3600))]
+    if found.money is not None:
+        rows.append(("price of the machine", f"${found.money:,.4g}"))
+    if found.energy_kwh is not None:
+        rows.append(("energy of the machine", f"{energy(found.energy_kwh)} ({found.basis})"))
+    if found.co2e_kg is not None:
+        rows.append(("released", released(found.co2e_kg)))
+    return rows
 
 
 def duration(seconds: float) -> str:

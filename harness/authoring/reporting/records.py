@@ -13,6 +13,8 @@ from harness.types import (
     Classify,
     ClassProbs,
     Completion,
+    Embed,
+    Embedding,
     ExtractAnswer,
     Failed,
     Generate,
@@ -209,7 +211,7 @@ def _parts(request: Request) -> tuple[str, str]:
             return _prompt_text(context), continuation
         case Classify(text, _, str(pair)):
             return f"{text}\n\n{pair}", ""
-        case RollingLoglikelihood(text) | Classify(text, _) | Tag(text, _):
+        case RollingLoglikelihood(text) | Classify(text, _) | Tag(text, _) | Embed(text):
             return text, ""
         case PseudoLoglikelihood(text, _):
             return "", text
@@ -241,6 +243,6 @@ def _answered(
                     {"text": label, "probability": value}
                     for label, value in zip(labels, probabilities, strict=False)
                 )
-            case Failed():
+            case Embedding() | Failed():
                 pass
     return texts, choices

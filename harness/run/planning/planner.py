@@ -161,6 +161,7 @@ def _plan_task(run: _Run, task_spec: TaskSpec, source: DataSource) -> TaskPlan:
         every=tuple(each.id for each in data.every),
         repeats=spec.repeats,
         reducers=spec.reducers or _reducers(spec.repeats),
+        metric_reducers=spec.reducers if spec.repeats > 1 else (),
     )
 
 

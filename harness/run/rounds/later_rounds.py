@@ -16,6 +16,8 @@ from harness.types import (
     Classify,
     ClassProbs,
     Completion,
+    Embed,
+    Embedding,
     ExtractAnswer,
     Failed,
     Generate,
@@ -110,6 +112,8 @@ def filler(request: Request) -> Response:
             return Completion(context)
         case Classify(labels=labels):
             return ClassProbs((1 / len(labels),) * len(labels))
+        case Embed():
+            return Embedding((1.0,))
         case _:
             return Logprob(-1.0, 1, False)
 

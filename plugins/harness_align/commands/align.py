@@ -43,18 +43,24 @@ Exit codes: 0 a gain is shown and no guard lost, 1 blocked, 2 usage or data erro
 @click.option("--held-out-reward", help="A reward that is measured but not trained on.")
 @click.option("--judge", metavar="MODEL", help="A model that compares answers, in both orders.")
 @click.option("--samples", type=click.IntRange(2), help="Held-out prompts both answer. [64]")
-@click.option("--augment", type=Names(), help="Counterfactual rows: gender, names.")
+@click.option("--augment", type=Names(), help="Train on the variants that probes make of the rows, "
+    "too: typos, gender_swap, …")  # fmt: skip
 @click.option("--seed", type=int, help="Of the split, the order and the sampling. [0]")
 @click.option(
-    "--set", "settings", multiple=True, metavar="KEY=VALUE",
-    help="A training setting: steps, learning_rate, beta, …; see `harness ls METHOD`.",
+    "--set", "settings", multiple=True, metavar="[NAME.]KEY=VALUE",
+    help="A training setting: steps, learning_rate, beta, …; see `harness ls METHOD`. With NAME, "
+    "an option of a task or of a probe of --augment.",
 )  # fmt: skip
 @click.option("--config", type=click.Path(path_type=Path), help="harness.toml with [align].")
 @click.option(
     "--accelerate-config", type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="A file of `accelerate config`: several GPUs, FSDP, DeepSpeed.",
 )  # fmt: skip
+@click.option("--gate-data", is_flag=True, help="Refuse data in which `harness data check` finds "
+    "something.")  # fmt: skip
 @click.option("--allow-overlap", is_flag=True, help="Train even on rows of the evaluation suite.")
+@click.option("--energy", metavar="COUNTRY", help="Measure energy and CO2e, by a country's "
+    "electricity, such as DEU: of the training and of both measurements.")  # fmt: skip
 @click.option("--resume", is_flag=True, help="Go on from what an earlier run in --out finished.")
 @click.option("--quiet", is_flag=True, help="Print only the verdict.")
 @click.option("--full", is_flag=True, help="Print every table, not a screen of them.")

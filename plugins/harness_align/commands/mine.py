@@ -14,6 +14,8 @@ Examples:
   harness mine runs/base --out pairs.jsonl
   harness mine runs/base --out queue.jsonl --by uncertain --tasks sst2 --limit 200
   harness mine runs/probed --out pairs.jsonl --by perturbation
+  harness mine runs/behavior --out pairs.jsonl --by contrast --tasks contrast_sets,checklist
+  harness mine runs/attacked --out pairs.jsonl --by attack
   harness mine runs/base --out pairs.jsonl --by bias --tasks crows_pairs
   harness align --method dpo --model ./ckpt --data pairs.jsonl
 """
@@ -24,7 +26,7 @@ Examples:
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The JSONL to write.")
 @click.option(
     "--by",
-    type=click.Choice(["wrong", "uncertain", "perturbation", "bias"]),
+    type=click.Choice(["wrong", "uncertain", "perturbation", "contrast", "attack", "bias"]),
     default="wrong",
     show_default=True,
     help="What makes a sample worth learning from.",
@@ -44,6 +46,7 @@ def command(
 ) -> int:
     """Pick samples of RUN, the most valuable first, as preference pairs.
 
+    RUN is a run folder, or for --by attack the folder of `harness attack`.
     Where the right answer is not known, the sample goes to the annotation queue
     OUT.queue.jsonl, to be filled in: `chosen` and `rejected` are empty there.
     """

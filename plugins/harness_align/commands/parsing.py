@@ -28,10 +28,17 @@ def pairs(values: Iterable[str]) -> dict[str, str]:
 def flags(given: Mapping[str, Any], plugin_files: Iterable[Path]) -> dict[str, Any]:
     """The flags of ``harness align`` as ``job.make_job`` takes them."""
     values = dict(given)
-    values["settings"] = pairs(values.pop("settings"))
+    settings = pairs(values.pop("settings"))
+    of_names: dict[str, dict[str, str]] = {}
+    for key in [key for key in settings if "." in key]:  # a training setting has no dot
+        name, _, option = key.rpartition(".")
+        of_names.setdefault(name, {})[option] = settings.pop(key)
+    values["settings"] = settings
     values["evaluation"] = {
+        "task_settings": of_names,
         "data": parse_data(values.pop("eval_data")),
         "limit": values.pop("limit"),
+        "energy": values.pop("energy"),
     }
     values["plugin_files"] = tuple(plugin_files)
     return values

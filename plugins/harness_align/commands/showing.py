@@ -35,6 +35,9 @@ def show(result: AlignResult, console: Console, full: bool = False) -> None:
         console.print(Text(one_line(answers.sentence(result.comparison))))
     if result.kept_step is not None:
         console.print(Text(report.kept_weights(result.kept_step)))
+    if result.spent is not None:
+        told = "; ".join(f"{name} {text}" for name, text in numbers.spent(result.spent))
+        console.print(Text(one_line(f"Training: {told}")))
     rules = list(result.aims.rules)
     terminal.print_table(console, _aims(result, len(rules) if full else SCREEN), names=1)
     if len(rules) > SCREEN and not full:

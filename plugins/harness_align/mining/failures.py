@@ -4,6 +4,9 @@ wrong          scored below the best value; worst first
 uncertain      the model hardly decided: entropy of the choices, a small margin between the
                two best, or samples of one question that disagree
 perturbation   right on the original, wrong on a probe's variant
+contrast       texts with known labels that were misjudged: members of contrast sets, cases of
+               CheckList's minimum functionality tests
+attack         texts that `harness attack` found, of which the model says something wrong
 bias           the stereotyped choice was preferred
 """
 
@@ -11,13 +14,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from harness import read_result, read_samples
 from harness.authoring.io import files, serialization
+from harness.authoring.readers import text_files
 from harness.errors import DataError, UnknownNameError
 from harness.types import (
     Completion,
@@ -30,9 +34,12 @@ from harness.types import (
     SampleRecord,
 )
 from harness_align.dataset.training_rows import Row, to_json
+from harness_align.mining import labelled_texts
 from harness_align.mining.conversion import rows_of_sample, spaced
 
-By = Literal["wrong", "uncertain", "perturbation", "bias"]
+By = Literal["wrong", "uncertain", "perturbation", "contrast", "attack", "bias"]
+ATTACK_FILE = "attack.json"
+"""What ``harness attack`` writes into its folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +60,7 @@ def mine(folder: Path, by: By, tasks: Sequence[str] = (), metric: str | None = N
     """Picks samples from a run folder, the most valuable first.
 
     Args:
-        folder: The run folder.
+        folder: The run folder; for ``attack`` the folder of ``harness attack``.
         by: What makes a sample valuable.
         tasks: Only these tasks; empty for all.
         metric: The metric that says what is wrong; None for each task's first one.
@@ -62,16 +69,24 @@ def mine(folder: Path, by: By, tasks: Sequence[str] = (), metric: str | None = N
         UnknownNameError: The run has no such task or metric.
         DataError: The run folder cannot be read, or nothing in it fits ``by``.
     """
+    if by == "attack":
+        found = list(_attack(folder, tasks))
+        if not found:
+            raise DataError("nothing to mine by attack", path=folder, expected=_NEEDS[by])
+        return sorted(found, key=lambda each: -each.worth)
     result = read_result(folder)
     for name in tasks:
         if name not in result.tasks:
             raise UnknownNameError("task of the run", name, result.tasks)
-    found: list[Mined] = []
+    found = []
     for task in tasks or result.tasks:
         records = list(read_samples(folder, task))
         chosen = _metric(result, task, metric)
         if by in ("wrong", "perturbation") and _undirected(result, task, chosen):
             continue  # no value of it is wrong
+        if by == "contrast":
+            found += _contrast(task, records, _labels(result, task))
+            continue
         found += _PICKERS[by](task, records, chosen, _higher(result, task, chosen))
     if not found:
         raise DataError(
@@ -86,6 +101,9 @@ _NEEDS = {
     "wrong": "a run with samples that are not scored perfectly",
     "uncertain": "a run whose tasks ask by log-likelihood, or sample several answers",
     "perturbation": "a run with --probes in which a variant breaks a right answer",
+    "contrast": "a run of contrast sets, or of CheckList's minimum functionality tests, with texts "
+    "that were misjudged, asked for by log-likelihood or by generated text",
+    "attack": "a folder of `harness attack` with attacks that succeeded",
     "bias": "a run of tasks that compare a stereotyped sentence or answer with another",
 }
 
@@ -106,6 +124,9 @@ def _higher(result: RunResult, task: str, metric: str) -> bool:
 
 
 # --------------------------------------------------------------------------- pickers
+
+Picker = Callable[[str, Sequence[SampleRecord], str, bool], Iterator[Mined]]
+"""Task, its records, the metric, and whether high values of it are better, to what is picked."""
 
 
 def _value(record: SampleRecord, metric: str, higher: bool) -> float | None:
@@ -182,6 +203,47 @@ def _perturbation(
             yield Mined(task, record, before - after, why, _pairs(task, record))
 
 
+def _labels(result: RunResult, task: str) -> list[str]:
+    """The words of the task's labels, as its settings have them."""
+    told = result.tasks[task].settings.get("labels", "")
+    return [each.strip() for each in str(told).split(",") if each.strip()]
+
+
+def _contrast(task: str, records: Sequence[SampleRecord], labels: Sequence[str]) -> Iterator[Mined]:
+    """Samples of several texts of which some are misjudged; the surest mistake first."""
+    for record in records:
+        found = list(labelled_texts.pairs(record, labels))
+        if found:
+            count = len(labelled_texts.of_record(record))
+            facts = {"sample_id": record.sample.id}
+            rows = tuple(replace(row, facts=facts) for _, row in found)
+            why = f"{len(found)} of {count} texts misjudged"
+            yield Mined(task, record, max(sure for sure, _ in found), why, rows)
+
+
+def _attack(folder: Path, tasks: Sequence[str]) -> Iterator[Mined]:
+    """Texts that made a right answer wrong; those that change fewest of the words first."""
+    path = folder / ATTACK_FILE if folder.is_dir() else folder
+    known = text_files.read_json(path)
+    try:
+        of_tasks = known["tasks"]
+        for name in tasks:
+            if name not in of_tasks:
+                raise UnknownNameError("task of the attack", name, of_tasks)
+        for task in tasks or of_tasks:
+            for each in of_tasks[task]["samples"]:
+                if not each["succeeded"]:
+                    continue
+                record = serialization.record_from_json(each["record"])
+                worth = 1 - float(each["changed_words"]) / max(1, int(each["words"]))
+                why = f"attack: wrong with {each['changed_words']} of {each['words']} words changed"
+                yield Mined(task, record, worth, why, _pairs(task, record))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(
+            f"{type(error).__name__}: {error}", path=path, expected="what `harness attack` writes"
+        ) from error
+
+
 def _bias(task: str, records: Sequence[SampleRecord], metric: str, higher: bool) -> Iterator[Mined]:
     """Pairs of sentences of which the stereotyped one is likelier; most strongly first.
 
@@ -217,7 +279,7 @@ def split_sentences(chosen: str, rejected: str) -> Row | None:
     return Row(1, " ".join(words[:shared]), *tails)
 
 
-_PICKERS = {
+_PICKERS: Mapping[str, Picker] = {
     "wrong": _wrong,
     "uncertain": _uncertain,
     "perturbation": _perturbation,
@@ -229,6 +291,9 @@ _PICKERS = {
 
 def _pairs(task: str, record: SampleRecord) -> tuple[Row, ...]:
     """The right answer before what the model said; none where the right one is not known."""
+    known = [row for _, row in labelled_texts.pairs(record, ())]
+    if known:
+        return tuple(known)
     rows = list(rows_of_sample(task, record.sample, record.requests, 1))
     said = next((each for each in record.responses if isinstance(each, Completion)), None)
     asked = next((each for each in record.requests if isinstance(each, Generate)), None)

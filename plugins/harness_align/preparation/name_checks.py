@@ -13,6 +13,7 @@ from harness.protocols import Metric, TaskOptions
 from harness.types import Generate, Loglikelihood
 from harness_align import search
 from harness_align.job import AlignJob
+from harness_align.preparation import augmenting
 
 
 def check(job: AlignJob, registry: Registry, aims: Iterable[MetricRef]) -> None:
@@ -24,8 +25,8 @@ def check(job: AlignJob, registry: Registry, aims: Iterable[MetricRef]) -> None:
         aims: Its targets and guards.
 
     Raises:
-        HarnessError: A metric does not exist or has no better direction, a rule names no metric
-            of an installed task, or the judge cannot be opened.
+        HarnessError: A metric or a probe does not exist, a metric has no better direction, a rule
+            names no metric of an installed task, or the judge cannot be opened.
         OSError: The folder cannot be written.
     """
     check_folder(job)
@@ -47,6 +48,7 @@ def check(job: AlignJob, registry: Registry, aims: Iterable[MetricRef]) -> None:
     for aim in (*aims, *named):
         check_aim(job, registry, aim)
     check_rules(job, registry)
+    augmenting.names(job.augment, registry)
     if job.judge:
         _check_judge(job, registry)
 

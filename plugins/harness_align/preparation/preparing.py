@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,12 +13,13 @@ from harness import Registry
 from harness.errors import DataError, UsageError
 from harness.protocols import ChecksRows, ChecksTraining, ChoosesKinds, SamplesAnswers
 from harness_align import rewards, search
-from harness_align.dataset import counterfactual, formats, training_rows, validation
+from harness_align.dataset import formats, training_rows, validation
 from harness_align.dataset.training_rows import Kind, Row, Rows
-from harness_align.dataset.validation import Findings
+from harness_align.dataset.validation import Findings, Refuse, SuiteText
 from harness_align.job import AlignJob
 from harness_align.mining import conversion
-from harness_align.preparation import fitting
+from harness_align.preparation import augmenting, data_check, fitting
+from harness_align.preparation.data_check import DataCheck
 
 CHAT_TEMPLATE_FILE = "chat_template.jinja"
 
@@ -33,6 +35,7 @@ class Prepared:
         statistics: What the training rows look like.
         notes: What else a reader should know before the training.
         overlap: Rows that are in the evaluation suite, trained on because the user said so.
+        checked: What ``harness data check`` finds in the rows as they were given.
     """
 
     train: Path
@@ -41,6 +44,7 @@ class Prepared:
     statistics: Mapping[str, Any]
     notes: tuple[str, ...] = ()
     overlap: int = 0
+    checked: DataCheck = data_check.NOTHING
 
 
 def prepare(job: AlignJob, registry: Registry, tasks: Sequence[str]) -> Prepared:
@@ -68,8 +72,9 @@ def prepare(job: AlignJob, registry: Registry, tasks: Sequence[str]) -> Prepared
     if registered.makes == "model":
         fitting.check_context(spec)
     samples = isinstance(aligner, SamplesAnswers) and aligner.samples_answers(training)
-    findings = validation.validate(rows, fitting.refusal(spec, rows, samples))
-    overlapping = 0
+    refuse = fitting.refusal(spec, rows, samples)
+    findings = validation.validate(rows, refuse)
+    overlapping, suite = 0, list[SuiteText]()
     if tasks:
         suite = list(conversion.suite_texts(tasks, job.evaluation.get("data", {}), registry))
         if job.allow_overlap:
@@ -79,6 +84,8 @@ def prepare(job: AlignJob, registry: Registry, tasks: Sequence[str]) -> Prepared
             if spec.stop_tasks:
                 watched = conversion.suite_texts(spec.stop_tasks, spec.stop_data, registry)
                 validation.refuse_shared_samples(list(watched), suite)
+    checked = data_check.check(rows, registry, job.gate_data, overlapping if tasks else None)
+    notes = (*notes, checked.describe())
     train, development = training_rows.split(findings.kept, job.development, job.seed)
     if not len(train) or not len(development):
         raise DataError(
@@ -91,7 +98,8 @@ def prepare(job: AlignJob, registry: Registry, tasks: Sequence[str]) -> Prepared
         written = [training_rows.to_json(row, train.kind) for row in train.rows]
         aligner.check_rows(training, written, train.source)
     if job.augment:
-        train = counterfactual.augment(train, job.augment)
+        train, told = _augmented(job, registry, train, development, suite, refuse)
+        notes = (*notes, told)
     folder = job.out / "data"
     training_rows.write(folder / "development.jsonl", development)
     return Prepared(
@@ -101,7 +109,43 @@ def prepare(job: AlignJob, registry: Registry, tasks: Sequence[str]) -> Prepared
         validation.statistics(train),
         notes,
         overlapping,
+        checked,
     )
+
+
+def _augmented(
+    job: AlignJob,
+    registry: Registry,
+    train: Rows,
+    development: Rows,
+    suite: Sequence[SuiteText],
+    refuse: Refuse,
+) -> tuple[Rows, str]:
+    """The training rows with variants, without those that could not be trained on as they are.
+
+    A variant must be as far from held-out prompts and the evaluation suite as any other row.
+    """
+    found = augmenting.augment(train, job.augment, registry, job.augment_settings, job.seed)
+    held_out = {row.key for row in development.rows}
+    variants = [row for row in found.rows.rows if augmenting.AUGMENTED in row.facts]
+    numbered = [dataclasses.replace(row, line=place) for place, row in enumerate(variants)]
+    known = set[int]()
+    if not job.allow_overlap:
+        of_suite = validation.overlap(dataclasses.replace(train, rows=tuple(numbered)), suite)
+        known = {place for place, _ in of_suite}
+    left_out = {
+        id(row)
+        for place, row in enumerate(variants)
+        if place in known or row.key in held_out or refuse(row) is not None
+    }
+    rows = tuple(row for row in found.rows.rows if id(row) not in left_out)
+    told = found.describe()
+    if left_out:
+        told += (
+            f"; {len(left_out):,} of them left out, which are too long, or stand among held-out "
+            "prompts or in the evaluation suite"
+        )
+    return dataclasses.replace(found.rows, rows=rows), told
 
 
 def asked_base(job: AlignJob) -> str:

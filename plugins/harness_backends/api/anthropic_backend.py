@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import anthropic
@@ -101,6 +101,14 @@ class AnthropicProvider:
     async def close(self) -> None:
         """Closes the connections."""
         await self._client.close()
+
+    async def several(self) -> bool:
+        """Never: the protocol has one answer a request."""
+        return False
+
+    async def ask_several(self, requests: Sequence[Generate]) -> Sequence[Response]:
+        """The answer to the first."""
+        return [await self.ask(requests[0])]
 
     async def ask(self, request: Request) -> Response:
         """One try at one request."""

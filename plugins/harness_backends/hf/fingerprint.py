@@ -75,8 +75,10 @@ def hashes(folder: Path) -> dict[str, str]:
     """
     if folder.is_file():
         return {"gguf": sha256_of(folder)}
-    return {
+    found = {
         path.name: sha256_of(path)
         for path in sorted(folder.iterdir())
         if path.is_file() and path.suffix in _SUFFIXES
     }
+    layers = sorted(folder.glob("[0-9]_*/config.json"))  # of sentence-transformers: its pooling
+    return found | {f"{path.parent.name}/{path.name}": sha256_of(path) for path in layers}

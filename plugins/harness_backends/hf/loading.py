@@ -136,7 +136,10 @@ def load(name: str, dtype: str, device: str, settings: Settings) -> Checkpoint:
         known = list(model.state_dict())
         # The head of an adapter that brings it; PEFT says where it does not.
         head = {key for key in report["missing_keys"] if not _of_body(model, key)}
-        check_loaded(name, report, known, head if adapter and adapter.brings_head else ())
+        allowed = head if adapter and adapter.brings_head else set[str]()
+        if kind == "encoder":  # what BERT's pooler makes of the first token is not read
+            allowed |= {key for key in report["missing_keys"] if str(key).startswith("pooler.")}
+        check_loaded(name, report, known, allowed)
         if adapter is not None:
             model = apply_adapter(model, adapter, merge=not quantised)
         if not quantised:

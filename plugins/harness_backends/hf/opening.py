@@ -8,6 +8,7 @@ from harness.protocols import BackendOptions, ModelBackend
 from harness_backends.hf.backend import HuggingFaceBackend
 from harness_backends.hf.kinds.backend import KindBackend
 from harness_backends.hf.kinds.classifier import ClassifierHead
+from harness_backends.hf.kinds.embedding import EmbeddingHead
 from harness_backends.hf.kinds.encoder import EncoderAnswerer, Head
 from harness_backends.hf.kinds.extractive import ExtractiveHead
 from harness_backends.hf.kinds.masked import MaskedHead
@@ -47,6 +48,9 @@ def open_checkpoint(options: BackendOptions) -> ModelBackend:
             budget = _budget(checkpoint, settings, rows, logits=True)
         case "extractive_qa":
             head = ExtractiveHead(checkpoint, settings)
+            budget = _budget(checkpoint, settings, rows)
+        case "encoder":
+            head = EmbeddingHead(checkpoint, settings)
             budget = _budget(checkpoint, settings, rows)
         case "token_classifier":
             head = TokenClassifierHead(checkpoint, settings)

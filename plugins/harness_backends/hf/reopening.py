@@ -245,6 +245,6 @@ def _keep(place: Path | None, known: Known) -> None:
     }
     try:
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        files.write_json(place, content, 0o600)
+        files.write_json(place, content)
     except (OSError, TypeError, ValueError):
         return

@@ -10,10 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from harness.authoring import option_models
 
 Kind: TypeAlias = Literal[
-    "causal", "seq2seq", "classifier", "masked", "extractive_qa", "token_classifier"
+    "causal", "seq2seq", "classifier", "masked", "extractive_qa", "token_classifier", "encoder"
 ]
 Switch: TypeAlias = Literal["auto", "on", "off"]
 EngineChoice: TypeAlias = Literal["auto", "tree", "fork", "plain"]
+Pooling: TypeAlias = Literal["auto", "mean", "cls", "max", "last"]
 Quantization: TypeAlias = Literal["8bit", "4bit"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -74,6 +75,9 @@ class Settings(CheckpointSettings):
     )
     max_answer_length: int = Field(
         MAX_ANSWER_LENGTH, ge=1, description="extractive_qa: longest answer in tokens"
+    )
+    pooling: Pooling = Field(
+        "auto", description="encoder: auto goes by what the checkpoint says, else mean"
     )
 
     @classmethod

@@ -1,1 +1,1 @@
-"""Passages for questions: BM25 over a corpus, in the prompt, compared with going without."""
+"""Passages for questions, by BM25 or an encoder, compared with going without."""

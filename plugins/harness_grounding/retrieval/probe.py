@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from pydantic import BaseModel, Field
@@ -14,13 +15,15 @@ from harness.authoring import option_models
 from harness.authoring.chat import prompt_templates as templates
 from harness.authoring.metrics import Resamplable, clusters_of, statistics_of, values_of
 from harness.errors import UsageError
-from harness.protocols import Ask, Metric, Probe, ProbeOptions, bounds_of
+from harness.protocols import AskModel, Metric, Probe, ProbeOptions, bounds_of
 from harness.stats import estimates, resampling
 from harness.stats.inference import Array
 from harness.types import Estimate, Sample, Score, Skipped
-from harness_grounding.retrieval import passages, ranking
+from harness_grounding.retrieval import dense, passages, ranking
+from harness_grounding.retrieval.dense import DenseIndex
 from harness_grounding.retrieval.index import Index
 
+BM25 = "bm25"
 WITHOUT, WITH = 0, 1
 """The numbers of the variants."""
 CONTEXT = "{% for passage in passages %}{{ passage }}\n\n{% endfor %}"
@@ -34,9 +37,20 @@ class Options(BaseModel):
     corpus: str = Field(
         passages.OWN, description="folder or file of passages, or self: the task's own contexts"
     )
+    retriever: str = Field(
+        BM25, description="bm25, or an encoder's checkpoint as for --model: dense retrieval"
+    )
     k: int = Field(3, ge=1, le=100, description="passages in the prompt")
     template: str = Field(
         "", description="Jinja2 of passages (and input, where a task has no context)"
+    )
+    query_prefix: str = Field("", description="what an encoder reads before a question")
+    passage_prefix: str = Field("", description="what an encoder reads before a passage")
+    similarity: Literal["cosine", "dot"] = Field(
+        "cosine", description="of an encoder's vectors: cosine, or their dot product"
+    )
+    encoder_settings: tuple[str, ...] = Field(
+        (), description="settings of the encoder: KEY=VALUE, separated by commas"
     )
 
 
@@ -60,32 +74,35 @@ class Retrieved:
 
 @dataclass(frozen=True, slots=True)
 class Retrieval:
-    """Variant 0 asks without passages, variant 1 with those that BM25 finds.
+    """Variant 0 asks without passages, variant 1 with those that are found.
 
     Where a sample has a ``context``, the passages take its place; else they stand before the input,
     and the original itself is the one without.
     """
 
     options: Options
-    index: Index | None = field(default=None, repr=False)
+    index: Index | DenseIndex | None = field(default=None, repr=False)
     found: Mapping[str, Retrieved] = field(default_factory=dict, repr=False)
     settings: Mapping[str, str] = field(default_factory=dict)
     name: str = "retrieval"
 
-    def prepared(self, samples: Sequence[Sample], ask: Ask) -> Retrieval:  # noqa: ARG002
+    def prepared(self, samples: Sequence[Sample], ask: AskModel) -> Retrieval:
         """Builds or loads the index, and searches for all samples.
 
         Raises:
             UsageError: There is no such corpus.
             DataError: It cannot be read.
             MissingExtraError: ``bm25s`` is not installed.
+            RunFailedError: The encoder failed.
         """
         corpus = self._corpus(samples)
         if not corpus:
             return self
-        index = Index(corpus)
+        index = self._index(corpus, ask)
         queries = [sample.input for sample in samples]
         places = index.search(queries, self.options.k)
+        if places is None:  # nothing may be asked, as in `harness plan`
+            return self
         ready = replace(self, index=index)
         found = {
             sample.id: Retrieved(
@@ -102,6 +119,20 @@ class Retrieval:
             "k": str(self.options.k),
         }
         return replace(self, index=index, found=found, settings=settings)
+
+    def _index(self, corpus: Sequence[passages.Passage], ask: AskModel) -> Index | DenseIndex:
+        options = self.options
+        if options.retriever == BM25:
+            return Index(corpus)
+        settings = dense.parse_settings(options.encoder_settings)
+        encoder = dense.Encoder(
+            options.retriever,
+            settings,
+            options.query_prefix,
+            options.passage_prefix,
+            options.similarity,
+        )
+        return DenseIndex(corpus, encoder, ask)
 
     def _is_same(self, sample: Sample, places: Sequence[int]) -> bool:
         assert self.index is not None
@@ -124,7 +155,7 @@ class Retrieval:
     def perturb(self, sample: Sample, rng: random.Random) -> Iterable[Sample | Skipped | None]:  # noqa: ARG002
         """The sample without passages, and with those that were found."""
         if self.index is None or sample.id not in self.found:
-            return [Skipped("no passages: set retrieval.corpus")]
+            return [Skipped("no passages: set retrieval.corpus, or the encoder has not been asked")]
         texts = [self.index.passages[place].text for place in self.found[sample.id].places]
         has_context = "context" in sample.metadata
         without = self._with(sample, []) if has_context else None

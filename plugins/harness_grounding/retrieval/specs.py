@@ -15,7 +15,7 @@ def _open(options: ProbeOptions) -> Probe:
 SPECS = (
     ProbeSpec(
         "retrieval",
-        "with passages that BM25 finds in a corpus, and without any",
+        "with passages that are found in a corpus (BM25, or an encoder), and without any",
         _open,
         options=lazily("harness_grounding.retrieval.probe", "Options"),
         shortcut=Shortcut(

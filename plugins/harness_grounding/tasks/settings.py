@@ -24,3 +24,21 @@ class LabelledClaims(Claims):
     label_map: str | None = Field(
         default=None, description="what the data's labels mean: VALUE:LABEL, separated by commas"
     )
+
+
+class Grounded(BaseModel):
+    """Answers whose claims a judge looks at."""
+
+    reading: Literal["auto", "logprobs", "text"] = Field(
+        default="auto",
+        description="auto (the judge's log-probabilities of yes and no where it has them), "
+        "logprobs or text",
+    )
+    prompt: str | None = Field(
+        default=None, description="Jinja2 of source and input: what the model is asked"
+    )
+    answer_tokens: int = Field(default=128, ge=1, description="longest answer in tokens")
+    judge_tokens: int = Field(default=16, ge=1, description="of a judgement in words")
+    most_claims: int = Field(
+        default=32, ge=1, description="claims of an answer that are judged, from its beginning"
+    )

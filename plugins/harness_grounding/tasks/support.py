@@ -58,7 +58,7 @@ Reader = Callable[[DataSource], Iterable[Sample]]
 
 
 def _open(name: str, reader: Reader, templates: Mapping[str, str], chosen: TaskOptions) -> Task:
-    from harness_grounding.tasks.metrics import grader
+    from harness.authoring.measures.detection import grader
     from harness_grounding.tasks.settings import Claims
 
     asked = multiple_choice.asking_for(

@@ -74,7 +74,10 @@ def calibrate(run: Path, labels: Path | None, task: str | None = None) -> Calibr
         criteria[criterion] = _calibrated(kind, items, estimates[criterion])
         unmatched = len(known) - len(items) - undecided
         annotators = len({each.annotator for values in known.values() for each in values})
-        notes = figures.notes(kind, items, unmatched, undecided, annotators)
+        notes = (
+            *figures.notes(kind, items, unmatched, undecided, annotators),
+            *figures.notes_on_chance(kind, estimates[criterion]),
+        )
         told += [f"{criterion}: {note}" for note in notes]
     if not criteria:
         raise DataError(
@@ -97,7 +100,8 @@ def calibrate(run: Path, labels: Path | None, task: str | None = None) -> Calibr
 def _calibrated(kind: str, items: Sequence[Item], found: figures.Figures) -> CalibratedCriterion:
     positive, negative = figures.counts(items) if kind == "binary" else (None, None)
     values = {name: estimate_to_json(value) for name, value in found.items()}
-    return CalibratedCriterion(kind, len(items), values, positive, negative)
+    labels = {each.label for each in items}
+    return CalibratedCriterion(kind, len(items), values, positive, negative, len(labels))
 
 
 def _unmatched(

@@ -124,6 +124,12 @@ def to_json(attack: Attack) -> dict[str, Any]:
                 "chance": each.chance,
                 "queries": each.queries,
                 "changed_words": each.changed,
+                "words": each.words,
+                **(
+                    {"record": serialization.record_to_json(attack.records[each.sample.id])}
+                    if each.sample.id in attack.records
+                    else {}
+                ),
             }
             for each in attack.attacked
         ],

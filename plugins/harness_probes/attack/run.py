@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from harness import PlannedSample, TaskPlan, ask
 from harness.authoring.measures import predictions
@@ -11,8 +11,11 @@ from harness.errors import RunFailedError, UsageError, plugin_call
 from harness.protocols import ModelBackend
 from harness.stats import estimates
 from harness.stats.seeding import seeded
-from harness.types import Estimate, Failed, Request, Response, Sample
+from harness.types import Estimate, Failed, Request, Response, Sample, SampleRecord
 from harness_probes.attack.search import Attacked, Limits, Outcome, Search, search
+
+ATTACK = "attack"
+"""Stands in records for the probe that a text is a variant of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,8 @@ class Attack:
     task: str
     attacked: tuple[Attacked, ...]
     measures: Mapping[str, Estimate]
+    records: Mapping[str, SampleRecord] = field(default_factory=dict)
+    """Sample → what was asked about the text that made the model wrong, and what it answered."""
 
 
 def attack(
@@ -73,7 +78,9 @@ def attack(
                 ended[name] = end.value
     attacked = tuple(ended[name] for name in planned)
     clusters = [planned[each.sample.id].sample.cluster for each in attacked]
-    return Attack(task.task.name, attacked, measures(attacked, clusters))
+    fooled = {each.sample.id: each for each in attacked if each.succeeded}
+    records = asker.records(fooled, planned)
+    return Attack(task.task.name, attacked, measures(attacked, clusters), records)
 
 
 class _Asker:
@@ -87,21 +94,39 @@ class _Asker:
     ) -> dict[str, list[Outcome]]:
         texts = [(name, sample) for name, samples in wanted.items() for sample in samples]
         asked = [self._requests(sample, planned[name].shots) for name, sample in texts]
-        responses = iter(
-            ask(
-                self._backend,
-                [request for requests in asked for request in requests],
-                task=self._task.task.name,
-                sample_ids=[
-                    name for (name, _), requests in zip(texts, asked, strict=True) for _ in requests
-                ],
-                cache=self._cache,
-            )
-        )
+        pairs = zip(texts, asked, strict=True)
+        named = [(name, request) for (name, _), requests in pairs for request in requests]
+        responses = iter(self._answers(named))
         found: dict[str, list[Outcome]] = {name: [] for name in wanted}
         for (name, sample), requests in zip(texts, asked, strict=True):
             found[name].append(self._outcome(sample, requests, [next(responses) for _ in requests]))
         return found
+
+    def records(
+        self, fooled: Mapping[str, Attacked], planned: Mapping[str, PlannedSample]
+    ) -> dict[str, SampleRecord]:
+        """What was asked about the last texts, and the answers, as a run keeps its samples."""
+        variants = {name: replace(each.sample, input=each.text) for name, each in fooled.items()}
+        asked = {
+            name: tuple(self._requests(sample, planned[name].shots))
+            for name, sample in variants.items()
+        }
+        responses = iter(self._answers([(name, each) for name in asked for each in asked[name]]))
+        answers = {name: tuple(next(responses) for _ in asked[name]) for name in asked}
+        return {
+            name: SampleRecord(variants[name], asked[name], answers[name], {}, probe=ATTACK)
+            for name in asked
+        }
+
+    def _answers(self, asked: Sequence[tuple[str, Request]]) -> list[Response]:
+        """Of (sample id, request) pairs, in one call."""
+        return ask(
+            self._backend,
+            [request for _, request in asked],
+            task=self._task.task.name,
+            sample_ids=[name for name, _ in asked],
+            cache=self._cache,
+        )
 
     def _requests(self, sample: Sample, shots: Sequence[Sample]) -> Sequence[Request]:
         task = self._task.task

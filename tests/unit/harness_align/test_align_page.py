@@ -68,6 +68,7 @@ def result(folder: Path) -> Any:
         metrics=tuple((step, "crows_pairs.share", 0.62 - step / 300) for step in range(0, 30, 10)),
         kept_step=20,
         search=None,
+        spent=None,
     )
 
 

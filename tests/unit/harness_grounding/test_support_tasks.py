@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
+from harness.authoring.measures.detection import Auroc, grader
 from harness.authoring.multiple_choice import Choice
 from harness.errors import DataError
 from harness.protocols import TaskOptions
 from harness.results import runfolder
 from harness.types import Classify, ClassProbs, DataSource, Sample, Score
 from harness_grounding.tasks import support
-from harness_grounding.tasks.metrics import Auroc, grader
 from support.commands import harness
 
 

@@ -15,6 +15,7 @@ AUTO_CLASSES: Mapping[Kind, str] = {
     "masked": "AutoModelForMaskedLM",
     "extractive_qa": "AutoModelForQuestionAnswering",
     "token_classifier": "AutoModelForTokenClassification",
+    "encoder": "AutoModel",
 }
 """The class of ``transformers`` that loads each kind."""
 
@@ -26,6 +27,7 @@ OPTIONS_OF: Mapping[str, Sequence[Kind]] = {
     "label_map": ("classifier", "token_classifier"),
     "doc_stride": ("extractive_qa", "token_classifier"),
     "max_answer_length": ("extractive_qa",),
+    "pooling": ("encoder",),
 }
 """Options that only some kinds understand."""
 
@@ -33,13 +35,15 @@ OPTIONS_OF: Mapping[str, Sequence[Kind]] = {
 def detect_kind(config: Mapping[str, Any]) -> Kind:
     """The kind that a configuration names: its head's class, else its model type.
 
-    An encoder saved with another head, such as BERT's for pre-training, counts as masked; what
-    says nothing counts as causal.
+    An encoder saved with another head, such as BERT's for pre-training, counts as masked, and one
+    without any (``BertModel``) as an encoder; what says nothing counts as causal.
     """
     for name in config.get("architectures") or ():
         kind = _kind_of_class(str(name))
         if kind is not None:
             return kind
+        if _is_bare_encoder(str(name), config):
+            return "encoder"
     if "auto_map" in config:
         named = [kind for kind, name in AUTO_CLASSES.items() if name in config["auto_map"]]
         return named[0] if named else "causal"
@@ -111,6 +115,13 @@ def _kind_of_class(name: str) -> Kind | None:
     return next((kind for kind in order if name in _classes(kind).values()), None)
 
 
+def _is_bare_encoder(name: str, config: Mapping[str, Any]) -> bool:
+    """Whether it is the class of a model without a head that reads all of a text at once."""
+    possible = possible_kinds(config)
+    bare = _classes("encoder").get(str(config.get("model_type"))) == name
+    return bare and "masked" in possible and "seq2seq" not in possible
+
+
 def _classes(kind: Kind) -> Mapping[str, str]:
     """Model type → class name, for one kind."""
     from transformers.models.auto import modeling_auto as auto
@@ -122,5 +133,6 @@ def _classes(kind: Kind) -> Mapping[str, str]:
         "masked": auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES,
         "extractive_qa": auto.MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES,
         "token_classifier": auto.MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES,
+        "encoder": auto.MODEL_MAPPING_NAMES,
     }
     return names[kind]

@@ -40,9 +40,10 @@ class _Text:
 class ClassifierHead:
     """Reads a classification head.
 
-    Several labels: softmax over those that mean one of the task's. One output is a probability
-    only where ``label_map`` says of which label: then it is the sigmoid, and the task's other
-    label has the rest.
+    Several labels: softmax over those that mean one of the task's. One output, or one of a head of
+    several labels that may hold at once (multi-label), is a probability only where ``label_map``
+    names it and says of which label: then it is the sigmoid, and the task's other label has the
+    rest.
 
     Args:
         checkpoint: The model.
@@ -63,11 +64,15 @@ class ClassifierHead:
         if settings.label_map is not None:
             self._map = parse_label_map(settings.label_map, self._labels)
         problem = getattr(config, "problem_type", None)
-        if problem in ("regression", "multi_label_classification"):
+        several = problem == "multi_label_classification" and len(self._labels) > 1
+        if problem == "regression" or (several and len(self._map or ()) != 1):
+            example = f"--set label_map={self._labels[0]}:LABEL"
             raise ModelError(
-                f"{checkpoint.name} is a {problem.replace('_', ' ')} model: "
+                f"{checkpoint.name} is a {str(problem).replace('_', ' ')} model: "
                 "its outputs are no distribution over labels",
-                "Take a classifier of single labels",
+                f"Name the one label that is asked about, and what it is to the task: {example}"
+                if several
+                else "Take a classifier of single labels",
             )
         if len(self._labels) == 1 and self._map is None:
             raise ModelError(
@@ -75,6 +80,9 @@ class ClassifierHead:
                 "If its sigmoid is the probability of one of a task's two labels, say of which: "
                 f"--set label_map={self._labels[0]}:LABEL",
             )
+        self._one = 0 if len(self._labels) == 1 else None
+        if several:
+            self._one = self._labels.index(next(iter(self._map or ())))
         self._meaning = lru_cache(maxsize=None)(self._match)
 
     @property
@@ -112,18 +120,19 @@ class ClassifierHead:
     def read(self, output: Any, rows: Sequence[Row]) -> list[tuple[float, ...]]:  # noqa: ARG002
         """The labels' logits, one tuple a row."""
         logits = output.logits.float()
-        if len(self._labels) == 1:  # the sigmoid is the softmax of the logit and 0
+        if self._one is not None:  # the sigmoid is the softmax of the logit and 0
+            logits = logits[:, self._one : self._one + 1]
             logits = torch.cat([logits, torch.zeros_like(logits)], dim=1)
         return list(map(tuple, logits.tolist()))
 
     def _match(self, task: tuple[str, ...]) -> tuple[tuple[int, ...], ...]:
-        if len(self._labels) > 1:
+        if self._one is None:
             return match_labels(self._labels, task, self._map)
         assert self._map is not None
-        label = self._map[self._labels[0]]
+        label = self._map[self._labels[self._one]]
         if len(task) != 2 or label not in task:
             raise ModelError(
-                f"the model has one output, mapped to {label!r}; "
+                f"one output of the model is read, mapped to {label!r}; "
                 f"the task's labels are {', '.join(task)}",
                 "One output can decide between two labels",
             )

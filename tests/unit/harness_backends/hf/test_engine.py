@@ -335,3 +335,21 @@ def test_batches_gather_what_begins_alike(
         computed.append(backend.usage.computed_tokens / backend.usage.prompt_tokens)
     assert computed[0] < 0.5
     assert computed[1] == computed[0]
+
+
+def test_repeats_of_a_question_read_its_prompt_once(
+    checkpoint_folder: Folders, answers: Callable[..., Any]
+) -> None:
+    """Drawn answers whose seeds differ share the whole prompt, so K of them cost one reading."""
+    prompt, new = "the quick brown fox jumps over the lazy dog by the river " * 3, 4
+    alone, together = (open_hf(BackendOptions(str(checkpoint_folder("llama")))) for _ in range(2))
+    drawn = [
+        Generate(prompt, Sampling(max_tokens=new, temperature=1.0, seed=seed)) for seed in range(6)
+    ]
+    one = [answers(alone, [each])[0].text for each in drawn]
+    assert [each.text for each in answers(together, drawn)] == one
+    assert len(set(one)) > 1
+    length = together.usage.prompt_tokens // 6
+    assert length > 40
+    assert together.usage.computed_tokens <= length + 6 * new
+    assert alone.usage.computed_tokens >= 6 * length

@@ -1,4 +1,4 @@
-"""How well supported claims are told from unsupported ones."""
+"""How well one of two classes is told from the other: balanced accuracy, AUROC."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ class BalancedAccuracy:
 
 @dataclass(frozen=True, slots=True)
 class Auroc:
-    """The area under the ROC curve of the probability that a claim is supported.
+    """The area under the ROC curve of the probability of the second option.
 
-    A sample's value is (probability, whether it is supported).
+    A sample's value is (probability, whether the second option is the right one).
     """
 
     name: str = "auroc"
@@ -58,7 +58,13 @@ class Auroc:
 
 
 def grader(with_probabilities: bool) -> Grader[Choice]:
-    """Accuracy, balanced accuracy and, of probabilities, AUROC; the options are no and yes."""
+    """Accuracy, balanced accuracy and, of probabilities, AUROC.
+
+    Args:
+        with_probabilities: Whether the model gives any; of generated answers there is no AUROC.
+
+    Each sample has two options, such as no and yes, of which the second one is to be detected.
+    """
     metrics: list[Metric] = [
         Mean("accuracy", bounds=SHARE),
         Corpus("balanced_accuracy", BalancedAccuracy(), bounds=SHARE),
