@@ -79,10 +79,16 @@ def harness_view_pages() -> list[FolderPages]:
             "People judge answers of runs, blinded. `harness annotate RUN --out FOLDER --prepare` "
             "makes such a folder.",
             lambda folder: (folder / store.FILE).is_file(),
-            store.state,
+            _annotation_state,
             _open_annotation,
         )
     ]
+
+
+def _annotation_state(folder: Path) -> str:
+    from harness_judges.annotation import server
+
+    return server.state(folder)
 
 
 def _open_annotation(folder: Path) -> AbstractContextManager[object]:

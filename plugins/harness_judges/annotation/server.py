@@ -63,6 +63,40 @@ def application(store: Store, hosts: frozenset[str] | None) -> Starlette:
     )
 
 
+def state(folder: Path) -> str:
+    """How much of a folder is judged.
+
+    Raises:
+        DataError: It holds no annotations, or they are damaged.
+    """
+    with stores.opened(folder) as store:
+        found = [store.progress(name) for name in store.annotators]
+    done, total = sum(each.done for each in found), sum(each.total for each in found)
+    return f"{done:,} of {total:,} judged by {len(found):,}"
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """One server a folder; a killed one holds no lock.
+
+    Raises:
+        UsageError: Another one runs.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / ".lock", timeout=0, mode=0o600)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise UsageError(
+            f"{folder} is being annotated through another server", "Use its link, or end it."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 @contextmanager
 def served(folder: Path) -> Iterator[Starlette]:
     """The page of a folder for ``harness view``, which has looked at token and host.
@@ -71,7 +105,7 @@ def served(folder: Path) -> Iterator[Starlette]:
         DataError: The folder holds no annotations, or they are damaged.
         UsageError: Another server serves them.
     """
-    with stores.locked(folder), stores.opened(folder) as store:
+    with locked(folder), stores.opened(folder) as store:
         yield application(store, None)
 
 

@@ -286,40 +286,6 @@ def opened(folder: Path) -> Iterator[Store]:
         connection.close()
 
 
-def state(folder: Path) -> str:
-    """How much of a folder is judged.
-
-    Raises:
-        DataError: It holds no annotations, or they are damaged.
-    """
-    with opened(folder) as store:
-        found = [store.progress(name) for name in store.annotators]
-    done, total = sum(each.done for each in found), sum(each.total for each in found)
-    return f"{done:,} of {total:,} judged by {len(found):,}"
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """One server a folder; a killed one holds no lock.
-
-    Raises:
-        UsageError: Another one runs.
-    """
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(folder / ".lock", timeout=0, mode=0o600)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise UsageError(
-            f"{folder} is being annotated through another server", "Use its link, or end it."
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
 def _with_spans(connection: sqlite3.Connection) -> int:
     """Brings a file of version 1, which has no marks, to version 2."""
     with connection:

@@ -120,9 +120,9 @@ def serve(
 
 def _serve(opened: Store, out: Path, port: int) -> None:
     from harness.authoring.io import local_server
-    from harness_judges.annotation import server, store
+    from harness_judges.annotation import server
 
-    with store.locked(out):
+    with server.locked(out):
         at = local_server.listening(port)
         port = at.getsockname()[1]
         # The one line that another program may wait for: it must not stay in a buffer.

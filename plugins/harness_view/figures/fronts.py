@@ -12,6 +12,9 @@ from harness_view.index.entries import Entry, Measured
 
 NAMES = {
     "cost": "cost, US$",
+    "energy_kwh": "energy, kWh",
+    "money": "machine, US$",
+    "co2e_kg": "CO₂ equivalents, kg",
     "seconds": "time, s",
     "completion_tokens": "tokens written",
     "computed_tokens": "tokens computed",

@@ -162,6 +162,10 @@ def resources(result: RunResult) -> dict[str, float]:
         for name, value in dataclasses.asdict(usage).items():
             if isinstance(value, int | float) and math.isfinite(value):
                 found[name] = found.get(name, 0.0) + float(value)
+    if result.spent is not None:
+        for name, value in dataclasses.asdict(result.spent).items():
+            if isinstance(value, int | float) and math.isfinite(value):
+                found[name] = float(value)
     for name, timed in result.timing.items():
         if isinstance(timed, int | float) and math.isfinite(timed):
             found[name] = float(timed)

@@ -139,11 +139,11 @@ def test_runs_with_stored_answers_have_no_price():
     entries = {"a": entry("a", cost=1.0), "b": entry("b", cost=0.1, cached=3.0)}
     board = Board("t", "m", "g", True, (measured("a", 0.5), measured("b", 0.4)))
     assert fronts.fronts(board, entries, None) == []
-    entries["c"] = entry("c", cost=2.0, energy_joules=5.0)
-    entries["a"] = entry("a", cost=1.0, energy_joules=9.0)
+    entries["c"] = entry("c", cost=2.0, energy_kwh=5.0)
+    entries["a"] = entry("a", cost=1.0, energy_kwh=9.0)
     board = Board("t", "m", "g", True, (*board.measured, measured("c", 0.3)))
     found = fronts.fronts(board, entries, None)
-    assert [each.title for each in found] == ["cost, US$", "energy joules"]
+    assert [each.title for each in found] == ["cost, US$", "energy, kWh"]
     assert {each.left_out for each in found} == {1}
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import read_samples
+from harness import read_result, read_samples, write_result
 from harness.errors import DataError
+from harness.types import Spent
 from harness_view.index import entries, folders, refresh, samples, store
 from harness_view.index.names import slug
 from support import report_runs, viewed_runs
@@ -111,6 +113,15 @@ def test_a_run_that_goes_on_says_how_far_it_is(tmp_path):
     (folder / "progress.json").write_text('{"done": "all", "total": -1}')
     (again,) = folders.scan(tmp_path).runs
     assert entries.read(tmp_path, again)[0].progress == {}
+
+
+def test_what_a_run_took_is_read_whoever_counted_it(tmp_path):
+    folder = build(tmp_path, 0)
+    spent = Spent(7.0, money=0.5, energy_kwh=0.02, basis="counted")
+    write_result(folder, replace(read_result(folder), spent=spent))
+    entry, _ = entries.read(tmp_path, folders.scan(tmp_path).runs[0])
+    assert entry.resources["energy_kwh"] == 0.02 and entry.resources["money"] == 0.5
+    assert entry.resources["completion_tokens"] == 72 and "cost" not in entry.resources
 
 
 def test_links_and_hidden_folders_are_not_entered(tmp_path):
