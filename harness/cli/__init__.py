@@ -40,6 +40,8 @@ COMMANDS = {
 """The core's own commands → the line that ``harness --help`` shows for them."""
 MODULES = {"import": "exchange.import_results", "export": "exchange.export"}
 """Modules that are not called as their commands."""
+COMPLETION = "_HARNESS_COMPLETE"
+"""The variable by which a shell asks what the words so far may become."""
 
 
 class Commands(click.Group):
@@ -201,6 +203,8 @@ def _run(arguments: list[str]) -> int:
     except OSError as error:
         return _told(_from(_of_system(error), error), arguments)
     except BaseException as error:  # a panic of Rust code and SystemExit are no Exceptions
+        if isinstance(error, SystemExit) and COMPLETION in os.environ:
+            return error.code if isinstance(error.code, int) else 0  # click ends completion so
         return _told(_from(_unforeseen(error), error), arguments)
     return code if isinstance(code, int) else 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     help="Options of a catalogue of tasks, such as where else it looks.",
 )
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of harness.toml, for editors.")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON, for other programs.")
 @click.pass_context
 def command(
     context: click.Context,
@@ -43,11 +44,14 @@ def command(
     config: Path | None,
     settings: tuple[str, ...],
     schema: bool,
+    as_json: bool,
 ) -> int:
     """List tasks, suites, probes, backends, executors, methods, formats; NAME: all about one."""
     registry = registry_of(context)  # reads the tasks that ``config`` declares
     if schema:
         return _schema(registry)
+    if as_json:
+        return _json(registry, name)
     if name is not None and _matched(registry, name, settings, config):
         return 0
     from rich.console import Console
@@ -70,6 +74,41 @@ def _schema(registry: Registry) -> int:
 
     print(json.dumps(schema.document(registry), indent=2))  # JSON in ASCII: nothing to escape
     return 0
+
+
+def _json(registry: Registry, name: str | None) -> int:
+    """Prints kind → name → what is known of it; of one name where one is given.
+
+    Raises:
+        UnknownNameError: Nothing has the name.
+    """
+    import json
+
+    found = {
+        kind: {key: _facts(spec) for key, spec in specs.items() if name in (None, key)}
+        for kind, _, specs in _kinds(registry)
+    }
+    if name is not None:
+        found = {kind: specs for kind, specs in found.items() if specs}
+        if not found:
+            raise UnknownNameError("name", name, _known(registry))
+    print(json.dumps(found, indent=2))  # JSON in ASCII: nothing to escape
+    return 0
+
+
+def _facts(spec: Any) -> dict[str, Any]:
+    listed = option_models.listed(getattr(spec, "options", None) or {})
+    facts = {
+        "description": spec.description,
+        "options": {each.name: each.line for each in listed},
+        "suites": list(getattr(spec, "suites", ())),
+    }
+    if isinstance(spec, TaskSpec):
+        facts["templates"] = list(spec.templates)
+        facts["has_sample"] = spec.sample_data is not None
+        facts["data"] = spec.data
+        facts["hub"] = None if spec.hub is None else spec.hub.path
+    return facts
 
 
 def _settings(pairs: Sequence[str], config: Path | None) -> Mapping[str, Mapping[str, str]]:
@@ -171,16 +210,7 @@ def _suite(registry: Registry, name: str) -> dict[str, dict[str, str]]:
 
 def _known(registry: Registry) -> list[str]:
     tables: tuple[Mapping[str, object], ...] = (
-        registry.tasks,
-        registry.backends,
-        registry.probes,
-        registry.task_sources,
-        registry.executors,
-        registry.aligners,
-        registry.reporters,
-        registry.importers,
-        registry.exporters,
-        registry.metrics,
+        *(specs for _, _, specs in _kinds(registry)),
         suites(registry.tasks),
         suites(registry.probes),
         {each.name: each for each in registry.plugins},
@@ -188,23 +218,28 @@ def _known(registry: Registry) -> list[str]:
     return [name for table in tables for name in table]
 
 
+def _kinds(registry: Registry) -> list[tuple[str, str, Mapping[str, Any]]]:
+    """(word for a kind of plugin, its title, name → declaration)."""
+    return [
+        ("tasks", "tasks", registry.tasks),
+        ("probes", "probes", registry.probes),
+        ("catalogues", "catalogues of tasks (--tasks PREFIX:NAME)", registry.task_sources),
+        ("backends", "backends (--model SCHEME:REST)", registry.backends),
+        ("executors", "executors (--executor)", registry.executors),
+        ("methods", "alignment methods (--method)", registry.aligners),
+        ("formats", "report formats (--format)", registry.reporters),
+        ("importers", "results of other programs (harness import)", registry.importers),
+        ("exporters", "exporters (harness export --to)", registry.exporters),
+        ("metrics", "metrics (--metrics, [tasks.NAME] metrics)", registry.metrics),
+    ]
+
+
 def _everything(console: Console, registry: Registry) -> None:
-    for title, specs in (("tasks", registry.tasks), ("probes", registry.probes)):
-        _rows(console, title, ((name, spec.description) for name, spec in specs.items()))
     groups = {**suites(registry.tasks), **suites(registry.probes)}
-    _rows(console, "suites", ((name, ", ".join(members)) for name, members in groups.items()))
-    for title, others in (
-        ("catalogues of tasks (--tasks PREFIX:NAME)", registry.task_sources),
-        ("backends (--model SCHEME:REST)", registry.backends),
-        ("executors (--executor)", registry.executors),
-        ("alignment methods (--method)", registry.aligners),
-        ("report formats (--format)", registry.reporters),
-        ("results of other programs (harness import)", registry.importers),
-        ("exporters (harness export --to)", registry.exporters),
-        ("metrics (--metrics, [tasks.NAME] metrics)", registry.metrics),
-    ):
-        rows: Mapping[str, str] = {name: spec.description for name, spec in others.items()}
-        _rows(console, title, rows.items())
+    for kind, title, specs in _kinds(registry):
+        _rows(console, title, ((name, spec.description) for name, spec in specs.items()))
+        if kind == "probes":
+            _rows(console, "suites", ((name, ", ".join(each)) for name, each in groups.items()))
     console.print(
         "[dim]`harness ls NAME` shows its options, a task's templates and data, too.[/dim]"
     )

@@ -284,8 +284,8 @@ def pair_metric(
     for run, role in ((baseline, "baseline"), (candidate, "candidate")):
         if task not in run.samples:
             raise CannotCompare(f"the {role} holds no samples of {task}")
-    settings = [run.result.tasks[task].settings for run in (baseline, candidate)]
-    if reason := comparability.other_repeats(*settings, metric=name):
+    before, after = (run.result.tasks[task].settings for run in (baseline, candidate))
+    if reason := comparability.other_repeats(before, after, metric=name):
         raise CannotCompare(reason)
     aligned = aligned or align(baseline.samples[task], candidate.samples[task])
     pairs = aligned.pairs(name)

@@ -25,12 +25,13 @@ def read_config(path: Path) -> dict[str, Any]:
     """
     from pydantic import ValidationError
 
+    from harness.config.schema import File
+
     raw = read_toml(path)
-    model = _file_model()
     try:
-        checked: Any = model.model_validate(raw)
+        checked: Any = File.model_validate(raw)
     except ValidationError as error:
-        raise _explain(path, model, error) from error
+        raise _explain(path, File, error) from error
     values: dict[str, Any] = {}
     if checked.run is not None:
         values |= checked.run.model_dump(exclude_none=True)
@@ -102,79 +103,11 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} is not valid TOML: {error}") from error
 
 
-def _file_model() -> type[BaseModel]:
-    """The schema of harness.toml; made on use, because pydantic is slow to import."""
-    from pydantic import BaseModel, ConfigDict, NonNegativeFloat
-
-    class Strict(BaseModel):
-        model_config = ConfigDict(extra="forbid")
-
-    class Run(Strict):
-        model: str | None = None
-        tasks: tuple[str, ...] | None = None
-        probes: tuple[str, ...] | None = None
-        metrics: tuple[str, ...] | None = None
-        limit: int | None = None
-        sample: int | None = None
-        num_fewshot: int | None = None
-        batch_size: int | None = None
-        dtype: str | None = None
-        device: str | None = None
-        executor: str | None = None
-        seed: int | None = None
-        group_by: tuple[str, ...] | None = None
-        baseline: str | None = None
-        formats: tuple[str, ...] | None = None
-        out: Path | None = None
-        cache: bool | None = None
-        system: str | None = None
-        repeats: int | None = None
-        reducers: tuple[str, ...] | None = None
-        temperature: float | None = None
-
-    class Role(Strict):
-        model: str | None = None
-        batch_size: int | None = None
-        dtype: str | None = None
-        device: str | None = None
-        executor: str | None = None
-        set: dict[str, str | int | float | bool] | None = None
-
-    class Price(Strict):
-        prompt: NonNegativeFloat
-        completion: NonNegativeFloat
-        cached_prompt: NonNegativeFloat | None = None
-
-    class Prices(BaseModel):
-        """Of a machine's hour, and of models by name."""
-
-        model_config = ConfigDict(extra="allow")
-        __pydantic_extra__: dict[str, Price]
-        machine_hour: NonNegativeFloat | None = None
-
-    class Energy(Strict):
-        country: str
-
-    class File(Strict):
-        run: Run | None = None
-        data: dict[str, str] | None = None
-        set: dict[str, str | int | float | bool] | None = None
-        tasks: dict[str, dict[str, Any]] | None = None
-        probes: dict[str, dict[str, Any]] | None = None
-        gate: dict[str, Any] | None = None
-        align: dict[str, Any] | None = None
-        prices: Prices | None = None
-        energy: Energy | None = None
-        judge: Role | list[Role] | None = None
-        roles: dict[str, Role] | None = None
-
-    return File
-
-
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of harness.toml, before plugins add what they take."""
-    schema: dict[str, Any] = _file_model().model_json_schema()
-    return schema
+    from harness.config.schema import File
+
+    return File.model_json_schema()
 
 
 def _explain(path: Path, model: type[BaseModel], error: ValidationError) -> ConfigError:

@@ -185,10 +185,10 @@ def read_samples(
     Raises:
         DataError: ``samples/<task>.jsonl`` is missing or malformed.
     """
-    from harness.results import schemas
+    from harness.results import row_schemas
 
     path = Path(folder) / "samples" / f"{task}.jsonl"
-    for line, row in _rows(path, schemas.SAMPLE_ROW, spans):
+    for line, row in _rows(path, row_schemas.SAMPLE_ROW, spans):
         try:
             yield serialization.record_from_json(row)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -202,10 +202,10 @@ def read_scores(folder: Path, task: str) -> Iterator[dict[str, Any]]:
     Raises:
         DataError: The file is missing or malformed.
     """
-    from harness.results import schemas
+    from harness.results import row_schemas
 
     path = folder / "samples" / f"{task}.jsonl"
-    return (row for _, row in _rows(path, schemas.SCORES_ROW))
+    return (row for _, row in _rows(path, row_schemas.SCORES_ROW))
 
 
 def _rows(

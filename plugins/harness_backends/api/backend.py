@@ -221,10 +221,10 @@ def grouped(requests: Sequence[KeyedRequest]) -> list[list[KeyedRequest]]:
     alike: dict[object, list[tuple[int, KeyedRequest]]] = {}
     for each in requests:
         request = each.request
-        drawn = isinstance(request, Generate) and request.sampling.temperature > 0
-        if drawn and request.sampling.n == 1:  # type: ignore[union-attr]
-            sampling = request.sampling  # type: ignore[union-attr]
-            one = replace(request, sampling=replace(sampling, seed=0))  # type: ignore[type-var]
+        sampling = request.sampling if isinstance(request, Generate) else None
+        if sampling is not None and sampling.temperature > 0 and sampling.n == 1:
+            assert isinstance(request, Generate)
+            one = replace(request, sampling=replace(sampling, seed=0))
             alike.setdefault(one, []).append((sampling.seed, each))
         else:
             alike.setdefault(each.key, []).append((0, each))

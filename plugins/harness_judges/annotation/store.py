@@ -162,7 +162,10 @@ class Store:
             "WHERE undone = 0 AND (?1 IS NULL OR annotator = ?1) ORDER BY id",
             annotator,
         )
-        return [Label(*row, _spans(self.path, spans)) for *row, spans in rows]
+        return [
+            Label(annotator, item, value, comment, seconds, at, _spans(self.path, spans))
+            for annotator, item, value, comment, seconds, at, spans in rows
+        ]
 
     def add(self, label: Label) -> bool:
         """Keeps a judgement; the same one again changes nothing.

@@ -70,7 +70,7 @@ class PackedLinears:
             out: torch.Tensor = product(rows, weight, bias, "none", [], "")
             return out
 
-        layer.forward = forward  # type: ignore[method-assign]
+        layer.forward = forward  # type: ignore[method-assign,assignment]
 
 
 def _suits(module: nn.Module) -> bool:
@@ -81,5 +81,5 @@ def _suits(module: nn.Module) -> bool:
         and module.weight.dtype == torch.float32
         and module.weight.numel() >= LEAST
         and platform.machine() in ("x86_64", "AMD64")
-        and torch.backends.mkldnn.is_available()
+        and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
     )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 
 from harness import plugins
 from harness.authoring import option_models
-from harness.cli import app
+from harness.cli import app, ls
 from harness.errors import UnknownNameError
 from harness.plugins import Registry
 
@@ -59,3 +62,23 @@ def test_suites_and_plugins_are_shown(loaded, capsys) -> None:
 def test_an_unknown_name_is_told_with_the_nearest(loaded, capsys) -> None:
     with pytest.raises(UnknownNameError, match=r"Did you mean .*squad"):
         listed("sqaud", loaded, capsys)
+
+
+def test_json_names_all_that_is_registered(
+    loaded: Registry, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def shown(*words: str) -> dict[str, dict[str, Any]]:
+        app.main(["ls", *words], "harness", standalone_mode=False, obj={"registry": loaded})
+        found: dict[str, dict[str, Any]] = json.loads(capsys.readouterr().out)
+        return found
+
+    everything = shown("--json")
+    assert [set(specs) for specs in everything.values()] == [
+        set(specs) for _, _, specs in ls._kinds(loaded)
+    ]
+    assert set(everything["tasks"]["squad"]["templates"]) == set(loaded.tasks["squad"].templates)
+    assert shown("paraphrase", "--json") == {
+        kind: {"paraphrase": everything[kind]["paraphrase"]} for kind in ("tasks", "probes")
+    }
+    with pytest.raises(UnknownNameError):
+        shown("squat", "--json")

@@ -167,9 +167,9 @@ def test_answers_that_failed_are_never_wrong_ones(replay, tmp_path) -> None:
     ).result.tasks["echo"]  # fmt: skip
     scores = {name: each.scores for name, each in load_run(tmp_path / "o").samples["echo"].items()}
     reason = "1 of 2 answers could be scored: empty answer"
-    assert scores["1"]["pass@2"].reason == scores["2"]["pass@2"].reason == reason  # type: ignore[union-attr]
+    assert scores["1"]["pass@2"].reason == scores["2"]["pass@2"].reason == reason
     assert scores["1"]["at_least_one"] == 1.0  # whatever the other would have been
-    assert scores["2"]["at_least_one"].reason == reason  # type: ignore[union-attr]
+    assert scores["2"]["at_least_one"].reason == reason
     assert found.metrics["pass@2"].estimate.n == 1
     assert found.metrics["at_least_one"].estimate.n == 2
     assert found.errors == 2
