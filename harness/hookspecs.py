@@ -14,6 +14,7 @@ from harness.protocols import (
     BackendSpec,
     ExecutorSpec,
     ExporterSpec,
+    FolderPages,
     ImporterSpec,
     ProbeSpec,
     ReporterSpec,
@@ -104,6 +105,11 @@ def harness_commands(app: click.Group) -> None:
 @hookspec
 def harness_api() -> Mapping[str, Callable[..., object]]:  # type: ignore[empty-body]
     """Functions that this plugin offers as ``from harness import NAME``; each imports on call."""
+
+
+@hookspec
+def harness_view_pages() -> Iterable[FolderPages]:  # type: ignore[empty-body]
+    """Pages that this plugin adds to ``harness view``."""
 
 
 @hookspec

@@ -74,6 +74,7 @@ from harness.protocols.options import (
     model_of,
     option_names,
 )
+from harness.protocols.pages import FolderPages
 from harness.protocols.probes import (
     Answers,
     Ask,
@@ -146,6 +147,7 @@ __all__ = [
     "ExportedRun",
     "Exporter",
     "ExporterSpec",
+    "FolderPages",
     "FollowUp",
     "GivesAnswers",
     "HasBounds",

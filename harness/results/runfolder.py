@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from harness import regular_files
 from harness.authoring.io import serialization
@@ -176,12 +176,15 @@ def write_samples(folder: Path, task: str, records: Iterable[SampleRecord]) -> P
     return path
 
 
-def read_samples(folder: Path | str, task: str) -> Iterator[SampleRecord]:
+def read_samples(
+    folder: Path | str, task: str, spans: Iterable[tuple[int, int]] | None = None
+) -> Iterator[SampleRecord]:
     """Streams the records of a task's samples, probes' variants among them, from a run folder.
 
     Args:
         folder: The run folder.
         task: The task's name.
+        spans: (first byte, byte after the last) of each line that is wanted; None for all.
 
     Raises:
         DataError: ``samples/<task>.jsonl`` is missing or malformed.
@@ -189,7 +192,7 @@ def read_samples(folder: Path | str, task: str) -> Iterator[SampleRecord]:
     from harness.results import row_schemas
 
     path = Path(folder) / "samples" / f"{task}.jsonl"
-    for line, row in _rows(path, row_schemas.SAMPLE_ROW):
+    for line, row in _rows(path, row_schemas.SAMPLE_ROW, spans):
         try:
             yield serialization.record_from_json(row)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -209,8 +212,10 @@ def read_scores(folder: Path, task: str) -> Iterator[dict[str, Any]]:
     return (row for _, row in _rows(path, row_schemas.SCORES_ROW))
 
 
-def _rows(path: Path, kind: TypeAdapter[Any]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line number from 1, checked row)."""
+def _rows(
+    path: Path, kind: TypeAdapter[Any], spans: Iterable[tuple[int, int]] | None = None
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(line number from 1, or number of the span, checked row)."""
     from pydantic import ValidationError
 
     from harness.results import schemas
@@ -218,12 +223,19 @@ def _rows(path: Path, kind: TypeAdapter[Any]) -> Iterator[tuple[int, dict[str, A
     number = 0
     try:
         with regular_files.open_binary(path) as file:
-            for number, text in enumerate(file, start=1):
+            lines = file if spans is None else _spanned(file, spans)
+            for number, text in enumerate(lines, start=1):
                 yield number, kind.validate_json(text)
     except ValidationError as error:
         raise _no_sample(path, number, schemas.explain(error)) from error
     except OSError as error:
         raise text_files.missing(path, error) from error
+
+
+def _spanned(file: BinaryIO, spans: Iterable[tuple[int, int]]) -> Iterator[bytes]:
+    for start, end in spans:
+        file.seek(start)
+        yield file.read(end - start)
 
 
 def _no_sample(path: Path, line: int, why: str) -> DataError:

@@ -39,6 +39,7 @@ from harness.run.planning import planner
 from harness.run.rounds.answers import Progress
 from harness.run.rounds.roles import Roles
 from harness.run.session import RunSession
+from harness.run.watching.live import LiveProgress
 from harness.run.watching.phase_times import PhaseTimes
 from harness.run.watching.phases import OnPhase, Phase
 from harness.scoring import aggregation
@@ -106,7 +107,8 @@ def run(
             on_planned(plan)
         registry.notify("harness_run_started", plan=plan)
         store.name_model(backend.fingerprint, secrets.redact(spec.model))
-        heard = _heard(phases, on_progress, spec.max_seconds, begun)
+        live = opened.enter_context(LiveProgress(folder))
+        heard = _heard(phases, live, on_progress, spec.max_seconds, begun)
         session = RunSession(plan, backend, store, registry, heard, roles)
         stopped = _ask(session, stepping)
         phases.end("answers")
@@ -164,6 +166,7 @@ def _scored(session: RunSession, result: RunResult) -> ScoredRun:
 
 def _heard(
     phases: PhaseTimes,
+    live: LiveProgress,
     on_progress: Callable[[Progress], None] | None,
     seconds: float | None,
     begun: float,
@@ -172,6 +175,7 @@ def _heard(
 
     Args:
         phases: The run's.
+        live: Tells other programs how far the run is.
         on_progress: Called after every answer.
         seconds: How long the run may take; None for as long as it needs.
         begun: When it began, as ``time.monotonic`` counts.
@@ -179,6 +183,7 @@ def _heard(
 
     def hear(progress: Progress) -> None:
         phases.end("first_answer")
+        live.update(progress)
         if on_progress is not None:
             on_progress(progress)
         late = seconds is not None and time.monotonic() - begun > seconds

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+from pathlib import Path
+
 import click
 
 from harness import hookimpl
-from harness.protocols import Importer, ImporterSpec, Task, TaskOptions, TaskSpec
+from harness.protocols import FolderPages, Importer, ImporterSpec, Task, TaskOptions, TaskSpec
 from harness_judges.judging import llmbar, options, rubrics
 
 
@@ -62,6 +65,36 @@ def _open_annotations() -> Importer:
     from harness_judges.annotation.importer import Annotations
 
     return Annotations()
+
+
+@hookimpl
+def harness_view_pages() -> list[FolderPages]:
+    """The page on which people judge, within ``harness view``."""
+    from harness_judges.annotation import store
+
+    return [
+        FolderPages(
+            "annotations",
+            "Annotation",
+            "People judge answers of runs, blinded. `harness annotate RUN --out FOLDER --prepare` "
+            "makes such a folder.",
+            lambda folder: (folder / store.FILE).is_file(),
+            _annotation_state,
+            _open_annotation,
+        )
+    ]
+
+
+def _annotation_state(folder: Path) -> str:
+    from harness_judges.annotation import server
+
+    return server.state(folder)
+
+
+def _open_annotation(folder: Path) -> AbstractContextManager[object]:
+    from harness_judges.annotation import server
+
+    return server.served(folder)
 
 
 @hookimpl

@@ -10,6 +10,7 @@ from typing import Any
 from harness.authoring.reporting import answers, forest, numbers
 from harness.authoring.reporting.drawing import Axis, Mark, Scale, around_zero, mark
 from harness.authoring.reporting.numbers import Number
+from harness.authoring.reporting.records import Clipper
 from harness.types import (
     Estimate,
     FlippedSample,
@@ -20,7 +21,6 @@ from harness.types import (
 )
 from harness_reports.gate import BaselineView, baseline_view
 from harness_reports.links import permalink
-from harness_reports.records.browser import Clipper
 from harness_reports.records.text_diff import Pieces, difference
 from harness_reports.view import model_name
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from harness.authoring.io.files import write_atomically
 from harness.authoring.reporting import forest
 from harness.authoring.reporting.page import page
+from harness.authoring.reporting.records import Clipper
 from harness.types import RunResult
 from harness_reports import changes, ci, plots, provenance
 from harness_reports.headline import run_sentence
@@ -31,7 +32,7 @@ class HtmlReporter:
 
     def render(self, result: RunResult, out: Path) -> Path:
         """Writes the page into the run folder ``out``."""
-        clip = browser.Clipper()
+        clip = Clipper()
         payloads, flips, diagrams = [], [], []
         for task in result.tasks.values():
             turned, calibration = FlipCollector(task, clip), CalibrationCollector()
@@ -71,7 +72,7 @@ class HtmlReporter:
     def render_comparison(self, comparisons: Sequence[RunComparison], out: Path | None) -> None:
         """Writes the page of the candidates against their common baseline to ``out``."""
         assert out is not None  # the format is not registered as one that prints
-        clip = browser.Clipper()
+        clip = Clipper()
         flips = changes.flips(comparisons, clip)
         text = page(
             "harness_reports",

@@ -74,6 +74,8 @@ def shortened(command: Command) -> list[str]:
             words += ["--set", f"{setting}=1"]
     elif words[1] == "annotate" and words[2] not in ("report", "export", "import"):
         words += ["--prepare"]  # and serve nothing
+    elif words[1] == "view" and "--export" not in words and "--prepare" not in words:
+        words += ["--prepare"]  # the same
     elif words[1] == "pairs":
         words += ["--max-tokens", "8"]
     return words
@@ -81,7 +83,7 @@ def shortened(command: Command) -> list[str]:
 
 def output(words: list[str]) -> str | None:
     """The path that the command is told to write."""
-    for option in ("--out", "--save"):
+    for option in ("--out", "--save", "--export"):
         if option in words:
             return words[words.index(option) + 1]
     if words[1] != "init":

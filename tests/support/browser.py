@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 FLAGS = [
     "--no-sandbox",
@@ -67,3 +67,13 @@ CONTRAST = """() => {
     return worst;
 }"""
 """Returns what of a page has a contrast below 4.5 to 1 (WCAG 2.2, success criterion 1.4.3)."""
+
+
+def violations(page: Page) -> list[tuple[str, list[str]]]:
+    """What axe-core finds wrong with a page for people with disabilities: rule, places.
+
+    The rules are all that axe-core has on by default: WCAG 2.2 A and AA, and its best practices.
+    """
+    module = pytest.importorskip("axe_playwright_python.sync_playwright")
+    found = module.Axe().run(page).response["violations"]
+    return [(each["id"], [node["html"][:150] for node in each["nodes"]][:4]) for each in found]

@@ -13,6 +13,7 @@ from typing import TypeAlias
 from harness.authoring.reporting import numbers
 from harness.authoring.reporting.drawing import Axis, axis_over
 from harness.authoring.reporting.forest import ticks
+from harness.types import Estimate
 
 WIDTH, HEIGHT = 360, 180
 Placed: TypeAlias = Callable[[float], float]
@@ -39,11 +40,12 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Dot:
-    """One point, and what it stands for."""
+    """One point, and what it stands for; a hollow one is beaten by another."""
 
     x: float
     y: float
     told: str
+    is_hollow: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,8 @@ class Chart:
         marker: Where a vertical line stands, such as the step at which a training stopped; and
             what it says.
         ideal: Where a horizontal line stands, and what it says.
+        band: Points of an area behind the lines, for SVG; empty for none.
+        markers: Further vertical lines.
     """
 
     title: str
@@ -72,6 +76,8 @@ class Chart:
     y: tuple[Label, ...]
     marker: Label | None = None
     ideal: Label | None = None
+    band: str = ""
+    markers: tuple[Label, ...] = ()
 
 
 def over_steps(
@@ -143,6 +149,93 @@ def scatter(
         dots=tuple(Dot(_x(unit, place), _y(up, value), told) for place, value, told in points),
         x=(Label(_x(unit, 0.0), ends[0]), Label(_x(unit, 1.0), ends[1])),
         y=_labels(up, lambda place: _y(up, place)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A point of ``prices``: what it took, what it is worth, what it is."""
+
+    price: float
+    value: float
+    told: str
+    is_best: bool
+
+
+def prices(title: str, across: str, spots: Sequence[Spot]) -> Chart:
+    """Quality against its price, with a line along the spots that no other beats in both.
+
+    Args:
+        title: What is drawn.
+        across: What the price is.
+        spots: At least one, the cheapest first; prices and values are finite.
+    """
+    side = axis_over([spot.price for spot in spots])
+    up = axis_over([spot.value for spot in spots])
+    best = [spot for spot in spots if spot.is_best]
+    points = " ".join(f"{_x(side, spot.price)},{_y(up, spot.value)}" for spot in best)
+    return Chart(
+        title=title,
+        across=across,
+        told=f"{title}: " + "; ".join(spot.told for spot in spots[:40]),
+        lines=(Line("front", numbers.significant(best[-1].value), points),) if best else (),
+        dots=tuple(
+            Dot(_x(side, spot.price), _y(up, spot.value), spot.told, not spot.is_best)
+            for spot in spots
+        ),
+        x=_labels(side, lambda place: _x(side, place)),
+        y=_labels(up, lambda place: _y(up, place)),
+    )
+
+
+def in_time(
+    title: str,
+    points: Sequence[tuple[Estimate, str]],
+    ends: tuple[str, str],
+    levels: Sequence[tuple[int, float]],
+    changes: Sequence[tuple[int, str]],
+) -> Chart:
+    """A quantity over time, evenly spaced, with a band of its intervals and steps of its level.
+
+    Args:
+        title: What is drawn.
+        points: (value, what it is), the earliest first; at least two, all finite. An interval that
+            is undefined has no width.
+        ends: What stands at the two ends of the horizontal axis.
+        levels: (place where it begins, mean from there), in their order.
+        changes: (place before which the level changed, what is said of it).
+    """
+    values = [estimate for estimate, _ in points]
+    lows = [each.low if math.isfinite(each.low) else each.value for each in values]
+    highs = [each.high if math.isfinite(each.high) else each.value for each in values]
+    side, up = Axis(0.0, len(points) - 1.0), axis_over([*lows, *highs])
+    band = [(place, low) for place, low in enumerate(lows)]
+    band += [(place, high) for place, high in reversed(list(enumerate(highs)))]
+    starts = [*[start for start, _ in levels][1:], len(points)]
+    steps = [
+        f"{_x(side, max(0.0, start - 0.5))},{_y(up, mean)} "
+        f"{_x(side, min(len(points) - 1.0, end - 0.5))},{_y(up, mean)}"
+        for (start, mean), end in zip(levels, starts, strict=True)
+    ]
+    lines = (
+        Line("value", numbers.significant(values[-1].value), " ".join(
+            f"{_x(side, place)},{_y(up, each.value)}" for place, each in enumerate(values))),
+        Line("level", numbers.significant(levels[-1][1]), " ".join(steps)),
+    )  # fmt: skip
+    told = "; ".join(f"changed before {text}" for _, text in changes) or "no change is shown"
+    return Chart(
+        title=title,
+        across="",
+        told=f"{title}, {len(points)} runs: {told}",
+        lines=lines,
+        dots=tuple(
+            Dot(_x(side, place), _y(up, each.value), text)
+            for place, (each, text) in enumerate(points)
+        ),
+        x=(Label(_x(side, side.low), ends[0]), Label(_x(side, side.high), ends[1])),
+        y=_labels(up, lambda place: _y(up, place)),
+        band=" ".join(f"{_x(side, place)},{_y(up, value)}" for place, value in band),
+        markers=tuple(Label(_x(side, place - 0.5), text) for place, text in changes),
     )
 
 

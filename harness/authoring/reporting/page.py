@@ -1,5 +1,7 @@
 """Self-contained HTML pages: no network, no dependency, every text escaped.
 
+Pages of a site (``within``) have a bar of links in common, and may ask the server they come from.
+
 ``base.html`` is the layout that any report page extends, ``macros.html`` draws numbers and
 intervals; a page passes its own style sheets and scripts to ``page``.
 """
@@ -9,6 +11,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +22,41 @@ from harness.authoring.literal import visible
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+
+
+@dataclass(frozen=True, slots=True)
+class SiteLink:
+    """A link of the bar that all pages of a site have; ``here`` where the page belongs to it."""
+
+    text: str
+    address: str
+    here: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What the pages of a site have in common.
+
+    Attributes:
+        links: The bar at the top.
+        served: Whether pages may send forms to, and ask, the server that they come from.
+    """
+
+    links: Sequence[SiteLink] = ()
+    served: bool = False
+
+
+_SITE: ContextVar[Site | None] = ContextVar("site", default=None)
+
+
+@contextmanager
+def within(site: Site) -> Iterator[None]:
+    """Every page that is made in the context, by whatever reporter, belongs to the site."""
+    token = _SITE.set(site)
+    try:
+        yield
+    finally:
+        _SITE.reset(token)
 
 
 def page(
@@ -43,6 +84,7 @@ def page(
     script = "\n".join(_source(environment, name) for name in scripts)
     return environment.get_template(template).render(
         **variables,
+        site=_SITE.get(),
         style=_markup(style),
         script=_markup(script),
         style_hash=_hash(style),

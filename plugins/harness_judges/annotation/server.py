@@ -1,23 +1,18 @@
-"""The page on 127.0.0.1 on which people judge.
-
-Who has the link may judge: every request carries the folder's token, and names this host, so that
-no other page in the same browser can read answers or write labels.
-"""
+"""The page on which people judge, on 127.0.0.1: its own server's, or within ``harness view``."""
 
 from __future__ import annotations
 
-import hmac
 import secrets
-import socket
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from harness.authoring.readers.text_files import parse_json
-from harness.errors import DataError, MissingExtraError, UsageError
+from harness.authoring.io import local_server
+from harness.errors import DataError, UsageError
+from harness_judges.annotation import store as stores
 from harness_judges.annotation.incoming import known, label_of
 from harness_judges.annotation.spans import KEYS
 from harness_judges.annotation.store import Settings, Store
@@ -27,21 +22,12 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-HOST = "127.0.0.1"
-LARGEST = 64 * 1024
-"""Bytes of a request's body."""
 _PAGE = Path(__file__).with_name("page.html")
-_HEADERS = {
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
 
 
 def address(store: Store, port: int) -> str:
     """The link that annotators open."""
-    return f"http://{HOST}:{port}/?token={quote(store.token)}"
+    return f"http://{local_server.HOST}:{port}/?token={quote(store.token)}"
 
 
 def page(nonce: str) -> str:
@@ -54,61 +40,18 @@ def settings_for_page(settings: Settings) -> dict[str, Any]:
     return {**asdict(settings), "spans": list(zip(KEYS, settings.spans, strict=False))}
 
 
-def listening(port: int) -> socket.socket:
-    """A socket on a port of this machine alone; 0: any free one.
+def application(store: Store, hosts: frozenset[str] | None) -> Starlette:
+    """The page and what it asks.
 
-    Raises:
-        UsageError: The port is taken.
+    Args:
+        store: What is judged.
+        hosts: What requests may name as their host, and then they carry the store's token; None
+            where whoever passes them on has looked at both.
     """
-    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        made.bind((HOST, port))
-        made.listen(128)  # who opens the link before the server runs waits for it
-    except OSError as error:
-        made.close()
-        raise UsageError(
-            f"port {port} cannot be used: {error.strerror}", "Leave out --port for a free one."
-        ) from error
-    return made
-
-
-def serve(store: Store, at: socket.socket) -> None:
-    """Answers until interrupted.
-
-    Raises:
-        MissingExtraError: starlette or uvicorn is not installed.
-    """
-    check_extra()
-    import uvicorn
-
-    made = application(store, at.getsockname()[1])
-    settings = uvicorn.Config(
-        made, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=2
-    )
-    with suppress(KeyboardInterrupt):  # it is raised again once the server has ended
-        uvicorn.Server(settings).run(sockets=[at])
-
-
-def check_extra() -> None:
-    """Refuses where what the page is served with is not installed.
-
-    Raises:
-        MissingExtraError: starlette or uvicorn is not installed.
-    """
-    try:
-        import starlette  # noqa: F401
-        import uvicorn  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError("annotation", "judges") from error
-
-
-def application(store: Store, port: int) -> Starlette:
-    """The page and what it asks."""
     from starlette.applications import Starlette
     from starlette.routing import Route
 
-    pages = _Pages(store, {f"{HOST}:{port}", f"localhost:{port}"})
+    pages = _Pages(store, hosts)
     return Starlette(
         routes=[
             Route("/", pages.guarded(pages.page)),
@@ -120,32 +63,84 @@ def application(store: Store, port: int) -> Starlette:
     )
 
 
+def state(folder: Path) -> str:
+    """How much of a folder is judged.
+
+    Raises:
+        DataError: It holds no annotations, or they are damaged.
+    """
+    with stores.opened(folder) as store:
+        found = [store.progress(name) for name in store.annotators]
+    done, total = sum(each.done for each in found), sum(each.total for each in found)
+    return f"{done:,} of {total:,} judged by {len(found):,}"
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """One server a folder; a killed one holds no lock.
+
+    Raises:
+        UsageError: Another one runs.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / ".lock", timeout=0, mode=0o600)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise UsageError(
+            f"{folder} is being annotated through another server", "Use its link, or end it."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[Starlette]:
+    """The page of a folder for ``harness view``, which has looked at token and host.
+
+    Raises:
+        DataError: The folder holds no annotations, or they are damaged.
+        UsageError: Another server serves them.
+    """
+    with locked(folder), stores.opened(folder) as store:
+        yield application(store, None)
+
+
 Handler = Callable[["Request"], Awaitable["Response"]]
 
 
 class _Pages:
     """The handlers; they run one after another in the server's thread, as SQLite wants it."""
 
-    def __init__(self, store: Store, hosts: set[str]) -> None:
+    def __init__(self, store: Store, hosts: frozenset[str] | None) -> None:
         self._store, self._hosts = store, hosts
 
     def guarded(self, handler: Handler) -> Handler:
         """The handler behind the token; what is malformed is refused with its reason."""
 
         async def answer(request: Request) -> Response:
-            given = request.headers.get("x-annotation-token") or (
-                request.query_params.get("token", "") if request.url.path == "/" else ""
-            )
-            if request.headers.get("host") not in self._hosts:
-                return _refused(403, "this server answers to its own address alone")
-            if not hmac.compare_digest(given.encode(), self._store.token.encode()):
-                return _refused(403, "the link is not complete: it must end with its token")
+            if self._hosts is not None and (refusal := self._stranger(request, self._hosts)):
+                return local_server.refused(403, refusal)
             try:
                 return await handler(request)
             except (DataError, UsageError) as error:
-                return _refused(400, error.message)
+                return local_server.refused(400, error.message)
 
         return answer
+
+    def _stranger(self, request: Request, hosts: frozenset[str]) -> str | None:
+        """Why the request is none of an annotator's; None where it is one."""
+        given = request.headers.get("x-annotation-token") or (
+            request.query_params.get("token", "") if request.url.path == "/" else ""
+        )
+        if request.headers.get("host") not in hosts:
+            return "this server answers to its own address alone"
+        if not local_server.is_token(given, self._store.token):
+            return "the link is not complete: it must end with its token"
+        return None
 
     async def page(self, _: Request) -> Response:
         from starlette.responses import HTMLResponse
@@ -154,24 +149,28 @@ class _Pages:
         allowed = f"'nonce-{nonce}'"
         policy = f"default-src 'none'; script-src {allowed}; style-src {allowed}; "
         policy += "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-        return HTMLResponse(page(nonce), headers={**_HEADERS, "Content-Security-Policy": policy})
+        return HTMLResponse(
+            page(nonce), headers={**local_server.HEADERS, "Content-Security-Policy": policy}
+        )
 
     async def annotators(self, _: Request) -> Response:
-        return _json({"annotators": self._store.annotators})
+        return local_server.json({"annotators": self._store.annotators})
 
     async def next(self, request: Request) -> Response:
         return self._state(known(self._store, request.query_params.get("annotator")))
 
     async def label(self, request: Request) -> Response:
-        given = await _body(request)
+        given = await local_server.json_object(request)
         annotator = known(self._store, given.get("annotator"))
         label = replace(label_of(self._store, annotator, given), at=0.0)  # this clock's, not theirs
         if not self._store.add(label):
-            return _refused(409, "this item has another judgement already; reload the page")
+            return local_server.refused(
+                409, "this item has another judgement already; reload the page"
+            )
         return self._state(annotator)
 
     async def undo(self, request: Request) -> Response:
-        annotator = known(self._store, (await _body(request)).get("annotator"))
+        annotator = known(self._store, (await local_server.json_object(request)).get("annotator"))
         self._store.undo(annotator)
         return self._state(annotator)
 
@@ -188,34 +187,4 @@ class _Pages:
             }
         settings = settings_for_page(self._store.settings)
         state = {"done": progress.done, "total": progress.total}
-        return _json({**state, "item": item, "settings": settings})
-
-
-async def _body(request: Request) -> Mapping[str, Any]:
-    """The JSON object of a request.
-
-    Raises:
-        DataError: It is none, or too large.
-    """
-    content = b""
-    async for part in request.stream():
-        content += part
-        if len(content) > LARGEST:
-            raise DataError("the request is too large")
-    try:
-        value = parse_json(content.decode(), "the request")
-    except UnicodeDecodeError as error:
-        raise DataError("the request is no UTF-8") from error
-    if not isinstance(value, dict):
-        raise DataError("the request is no JSON object")
-    return value
-
-
-def _json(value: object, status: int = 200) -> Response:
-    from starlette.responses import JSONResponse
-
-    return JSONResponse(value, status, headers=_HEADERS)
-
-
-def _refused(status: int, why: str) -> Response:
-    return _json({"error": why}, status)
+        return local_server.json({**state, "item": item, "settings": settings})

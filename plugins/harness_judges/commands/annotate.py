@@ -86,14 +86,15 @@ def serve(
     runs: tuple[Path, ...], out: Path, prepare: bool, port: int, offline: Path | None, **given: Any
 ) -> int:
     """Serve the page on which people judge the answers of RUNs."""
+    from harness.authoring.io import local_server
     from harness_judges.annotation import offline as offline_page
-    from harness_judges.annotation import server, spans, store
+    from harness_judges.annotation import spans, store
     from harness_judges.annotation.assignment import assign
     from harness_judges.annotation.items import gather
 
     serves = not prepare and offline is None
     if serves:
-        server.check_extra()
+        local_server.check_extra("annotation", "judges")
     kind = store.kind_of(given["kind"] or ("preference" if len(runs) > 1 else "score"))
     low, high = _scale(given["scale"], kind)
     marked = spans.checked_labels(given["spans"] or ())
@@ -118,30 +119,15 @@ def serve(
 
 
 def _serve(opened: Store, out: Path, port: int) -> None:
+    from harness.authoring.io import local_server
     from harness_judges.annotation import server
 
-    with _locked(out):
-        at = server.listening(port)
+    with server.locked(out):
+        at = local_server.listening(port)
+        port = at.getsockname()[1]
         # The one line that another program may wait for: it must not stay in a buffer.
-        click.echo(f"Open {server.address(opened, at.getsockname()[1])}  (Ctrl-C ends)")
-        server.serve(opened, at)
-
-
-def _locked(folder: Path) -> Any:
-    """One server a folder; a killed one holds no lock.
-
-    Raises:
-        UsageError: Another one runs.
-    """
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(folder / ".lock", timeout=0, mode=0o600)
-    try:
-        return lock.acquire()
-    except Timeout as error:
-        raise UsageError(
-            f"{folder} is being annotated through another server", "Use its link, or end it."
-        ) from error
+        click.echo(f"Open {server.address(opened, port)}  (Ctrl-C ends)")
+        local_server.serve(server.application(opened, local_server.hosts(port)), at)
 
 
 def _tell(opened: Store) -> None:

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from harness.errors import DataError, MissingExtraError
-from harness.stats import resampling
+from harness.stats import ranks, resampling
 from harness.stats.estimates import cluster_codes, summed_by_cluster
 from harness.stats.inference import Array
 from harness_judges.rankings.preferences import Preference
@@ -75,9 +74,7 @@ class Ranking:
 def rank(preferences: Sequence[Preference], resamples: int = RESAMPLES, seed: int = 0) -> Ranking:
     """Fits the model, and tells which ranks it allows at 95 %, for all systems at once.
 
-    Two systems are told apart where their difference is beyond what the greatest of all
-    standardized differences reaches in 95 % of the resamples of prompts (max-t; Mogstad, Romano,
-    Shaikh & Wilhelm 2024, "Inference for ranks", Rev. Econ. Stud. 91:476).
+    Prompts are resampled; see ``harness.stats.ranks`` for what tells systems apart.
 
     Raises:
         DataError: There are fewer than two systems, or some were never compared with the others.
@@ -99,15 +96,16 @@ def rank(preferences: Sequence[Preference], resamples: int = RESAMPLES, seed: in
     if prompts >= FEWEST_PROMPTS:
         sums = resampling.resampled_sums(units, resamples, seed)
         replicates = np.array([model.fit(each)[0] for each in sums])
-        better = _told_apart(strengths, replicates)
+        better = ranks.told_apart(strengths, replicates)
         ends = np.quantile(replicates, (0.025, 0.975), axis=0)
         method = f"Davidson, {resamples:,} resamples of {prompts:,} prompts, ranks by max-t"
     wins, tied, losses = _tally(cells.sum(axis=0), pairs, k)
+    places = ranks.ranges(better)
     found = [
         Ranked(
             names[each],
-            1 + int(better[:, each].sum()),
-            k - int(better[each].sum()),
+            places[each][0],
+            places[each][1],
             float(strengths[each]),
             float(ends[0, each]),
             float(ends[1, each]),
@@ -116,17 +114,6 @@ def rank(preferences: Sequence[Preference], resamples: int = RESAMPLES, seed: in
         for each in np.argsort(-strengths, kind="stable")
     ]
     return Ranking(tuple(found), prompts, ties, method)
-
-
-def _told_apart(strengths: Array, replicates: Array) -> NDArray[np.bool_]:
-    """Which systems are shown to be better than which, shape (k, k)."""
-    differences = strengths[:, None] - strengths[None, :]
-    drawn = replicates[:, :, None] - replicates[:, None, :]
-    spread = drawn.std(axis=0, ddof=1)
-    safe = np.where(spread > 0, spread, np.inf)
-    greatest = (np.abs(drawn - drawn.mean(axis=0)) / safe).max(axis=(1, 2))
-    apart = (differences > np.quantile(greatest, 0.95) * spread) & (spread > 0)
-    return np.asarray(apart, dtype=np.bool_)
 
 
 def _pairs(preferences: Sequence[Preference], names: Sequence[str]) -> list[tuple[int, int]]:

@@ -9,8 +9,8 @@ from typing import TypeAlias
 from harness.authoring.measures import predictions
 from harness.authoring.measures.predictions import prompt_text, response_text
 from harness.authoring.reporting import numbers
+from harness.authoring.reporting.records import Clipper
 from harness.types import SampleRecord, TaskResult
-from harness_reports.records.browser import Clipper
 from harness_reports.records.text_diff import Difference, difference
 
 SHOWN = 5

@@ -291,7 +291,7 @@
       return element("tr", { class: choice === best ? "chosen" : "" }, ...cells);
     });
     const head = isProbability ? ["Choice", "Probability", ""] : ["Choice", "Log-likelihood", "Tokens", "Greedy", ""];
-    return element("div", {}, element("h4", {}, "Choices"), table(head, rows));
+    return element("div", {}, element("h3", {}, "Choices"), table(head, rows));
   }
 
   function scoresTable(sample) {
@@ -302,7 +302,7 @@
       return [element("tr", {}, element("td", {}, visible(metric)), element("td", {}, visible(text)))];
     });
     if (rows.length === 0) return "";
-    return element("div", {}, element("h4", {}, "Scores"), table(["Metric", "Value"], rows));
+    return element("div", {}, element("h3", {}, "Scores"), table(["Metric", "Value"], rows));
   }
 
   function detail(sample) {

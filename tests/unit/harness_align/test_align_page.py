@@ -22,7 +22,7 @@ from harness.types import (
 )
 from harness_align import report
 from harness_align.commands.showing import show
-from support.browser import CONTRAST, launched
+from support.browser import CONTRAST, launched, violations
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 
@@ -105,6 +105,7 @@ def test_it_is_readable_on_every_screen(tmp_path: Path, width: int, scheme: Any)
         opened.goto(path.as_uri())
         assert opened.evaluate("document.documentElement.scrollWidth") <= width
         assert opened.evaluate(CONTRAST) == []
+        assert violations(opened) == []
         assert complaints == []
 
 

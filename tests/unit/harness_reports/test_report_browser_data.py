@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from harness.authoring.reporting import records
 from harness.authoring.reporting.page import embedded_json
+from harness.authoring.reporting.records import Clipper
 from harness.results import runfolder
 from harness.types import (
     Ask,
@@ -50,7 +52,7 @@ def task(**directions: bool | None) -> TaskResult:
 
 def payload(folder: Path, shown: TaskResult, *records: SampleRecord) -> dict[str, Any]:
     runfolder.write_samples(folder, shown.name, records)
-    result = browser.payload(folder, shown, browser.Clipper())
+    result = browser.payload(folder, shown, Clipper())
     assert result is not None
     embedded_json(result)
     return result
@@ -146,7 +148,7 @@ def test_long_texts_are_clipped_and_say_so(tmp_path: Path) -> None:
     runfolder.write_samples(
         tmp_path, "t", [record({"acc": 1.0}, responses=(Completion("x" * 25_000),))]
     )
-    clip = browser.Clipper()
+    clip = Clipper()
     shown = browser.payload(tmp_path, task(acc=True), clip)
     assert shown is not None
     (response,) = shown["samples"][0]["responses"]
@@ -155,8 +157,8 @@ def test_long_texts_are_clipped_and_say_so(tmp_path: Path) -> None:
 
 
 def test_a_full_page_clips_harder(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(browser, "PAGE_LIMIT", 1_000)
-    clip = browser.Clipper()
+    monkeypatch.setattr(records, "PAGE_LIMIT", 1_000)
+    clip = Clipper()
     assert clip("x" * 1_500) == "x" * 1_500
     assert clip("x" * 1_500).startswith("x" * 500 + "… [1,000 more")
 
@@ -170,12 +172,12 @@ def test_records_beyond_the_limit_are_counted(
 
 
 def test_a_folder_without_samples_has_no_browser(tmp_path: Path) -> None:
-    assert browser.payload(tmp_path, task(acc=True), browser.Clipper()) is None
+    assert browser.payload(tmp_path, task(acc=True), Clipper()) is None
 
 
 def test_the_task_name_comes_first(run_folder: tuple[RunResult, Path]) -> None:
     result, folder = run_folder
-    shown = browser.payload(folder, result.tasks["squad"], browser.Clipper())
+    shown = browser.payload(folder, result.tasks["squad"], Clipper())
     assert json.dumps(shown).startswith('{"task": "squad"')
 
 

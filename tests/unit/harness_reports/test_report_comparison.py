@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.authoring.reporting import answers
+from harness.authoring.reporting.records import Clipper
 from harness.types import BaselineRun, RunComparison
 from harness_reports import changes
 from harness_reports.comparison import markdown
 from harness_reports.html import HtmlReporter
-from harness_reports.records.browser import Clipper
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -259,7 +259,7 @@ def test_a_permalink_leads_to_a_changed_sample(
     page.check("#verdicts input[value=better]", force=True)
     page.locator("#list summary").nth(2).click()
     page.locator("#list details[open]").wait_for()
-    boxes = page.locator("#list details[open] h4").all_inner_texts()
+    boxes = page.locator("#list details[open] h3").all_inner_texts()
     assert boxes[:2] == ["Input", "Expected"]
     identity = page.locator("#list details[open] .id").inner_text()
     other = chromium.new_page()

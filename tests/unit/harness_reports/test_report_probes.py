@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.authoring.reporting.records import Clipper
 from harness.results import runfolder
 from harness.types import (
     Completion,
@@ -24,7 +25,6 @@ from harness.types import (
     TaskResult,
 )
 from harness_reports.html import HtmlReporter
-from harness_reports.records.browser import Clipper
 from harness_reports.records.calibration import CalibrationCollector
 from harness_reports.records.flips import SHOWN, FlipCollector
 from harness_reports.robustness import probe_views

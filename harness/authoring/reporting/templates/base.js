@@ -65,7 +65,7 @@ function clipped(text, limit) {
 function block(title, ...content) {
   const shown = content.map((part) => (typeof part === "string" ? visible(part) : part));
   const isEmpty = shown.every((part) => part === "");
-  return element("div", {}, element("h4", {}, title),
-    element("div", { class: "untrusted", dir: "auto", tabindex: "0", role: "region", "aria-label": title },
+  return element("div", {}, element("h3", {}, title),
+    element("div", { class: "untrusted", dir: "auto", tabindex: "0", role: "group", "aria-label": title },
       ...(isEmpty ? ["(empty)"] : shown)));
 }

@@ -1,0 +1,1 @@
+"""What many runs say together: ranks, changes in time, quality against its price."""

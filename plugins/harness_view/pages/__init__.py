@@ -1,0 +1,1 @@
+"""The pages, each made of the index alone, or of one run folder."""
