@@ -8,6 +8,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export HF_HUB_DISABLE_TELEMETRY = 1
 # Two test workers with all of torch's threads each fight for the cores.
 export OMP_NUM_THREADS = 1
+# Hundreds of processes are started by the tests: without stored bytecode each compiles all modules.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test lint types imports unit slow docs lock clean
 

@@ -138,7 +138,8 @@ class TaskPlan:
     ``skipped`` counts variants not asked, probe → reason → count; ``every`` holds the ids of all
     of the data's samples, ``planned`` those that were chosen;
     ``scored_by`` names the settings that decide what a score means; ``repeats`` is how often each
-    sample is asked, and ``reducers`` what is computed of the answers together.
+    sample is asked, and ``reducers`` what is computed of the answers together;
+    ``metric_reducers`` are those of them that are metrics of the task.
     """
 
     task: Task
@@ -154,6 +155,7 @@ class TaskPlan:
     every: tuple[str, ...] = ()
     repeats: int = 1
     reducers: tuple[str, ...] = ()
+    metric_reducers: tuple[str, ...] = ()
 
     @property
     def sample_count(self) -> int:

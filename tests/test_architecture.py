@@ -15,6 +15,8 @@ import api_reference
 PROJECT = Path(__file__).parents[1]
 MOST_ENTRIES = 20
 MOST_LINES = 400
+MOST_LINES_OF_A_FUNCTION = 60
+FOLDERS = ("harness", "plugins", "tasks", "reports", "tools", "tests", "benchmarks", "examples")
 
 
 @pytest.fixture(scope="module")
@@ -101,3 +103,43 @@ def test_no_package_has_an_import_circle(graph: grimp.ImportGraph) -> None:
 def test_a_package_has_at_most_twenty_members(graph: grimp.ImportGraph) -> None:
     sizes = {package: len(edges) for package, edges in children(graph)}
     assert {package: size for package, size in sizes.items() if size > MOST_ENTRIES} == {}
+
+
+# --------------------------------------------------------------------------- sizes
+
+
+def sources() -> list[Path]:
+    return sorted(path for folder in FOLDERS for path in (PROJECT / folder).rglob("*.py"))
+
+
+def functions(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    """Each function's name and lines, from ``def`` to its end without the docstring."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno is not None
+            lines = node.end_lineno - node.lineno + 1
+            first = node.body[0]
+            if ast.get_docstring(node) is not None and first.end_lineno is not None:
+                lines -= first.end_lineno - first.lineno + 1
+            yield node.name, lines
+
+
+def test_lines_of_a_function_are_counted_without_its_docstring() -> None:
+    text = 'def f():\n    """One.\n\n    Two.\n    """\n    return [\n        1\n    ]\n'
+    assert list(functions(ast.parse(text))) == [("f", 4)]
+
+
+def test_a_file_has_at_most_four_hundred_lines() -> None:
+    assert len(sources()) > 800
+    sizes = {str(path.relative_to(PROJECT)): path.read_bytes().count(b"\n") for path in sources()}
+    assert {path: size for path, size in sizes.items() if size > MOST_LINES} == {}
+
+
+def test_a_function_has_at_most_sixty_lines() -> None:
+    found = {
+        f"{path.relative_to(PROJECT)}: {name}": lines
+        for path in sources()
+        for name, lines in functions(ast.parse(path.read_text("utf-8")))
+        if lines > MOST_LINES_OF_A_FUNCTION
+    }
+    assert found == {}

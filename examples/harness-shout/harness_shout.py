@@ -2,26 +2,31 @@
 
 from dataclasses import replace
 
+from pydantic import BaseModel, Field
+
 from harness import hookimpl
 from harness.authoring import paired
-from harness.protocols import ProbeSpec
+from harness.authoring.option_models import read
+from harness.protocols import ProbeSpec, Shortcut
 from harness.types import Skipped
+
+
+class Options(BaseModel):
+    mark: str = Field("!", max_length=9, description="what to shout with")
 
 
 class Shout:
     name, labels = "shout", ("loud", "louder")
 
     def __init__(self, options):
-        self.mark = options.values.get("mark", "!")
+        self.mark = read(Options, options.values, "shout").mark
 
     def perturb(self, sample, rng):
         if any(target in sample.input for target in sample.targets):
             return [Skipped("the answer would be shouted too")]
         loud = sample.input.upper()
-        return [
-            replace(sample, input=loud),
-            replace(sample, input=loud + self.mark * rng.randint(1, 3)),
-        ]
+        louder = loud + self.mark * rng.randint(1, 3)
+        return [replace(sample, input=text) for text in (loud, louder)]
 
     def aggregate(self, metric, original, perturbed):
         return paired.measures(metric, original, perturbed, self.labels)
@@ -29,5 +34,6 @@ class Shout:
 
 @hookimpl
 def harness_register_probes():
-    options = {"mark": "what to shout with (default !)"}
-    return [ProbeSpec("shout", "capitals and exclamation marks", Shout, ("loudness",), options)]
+    told = "capitals and exclamation marks"
+    flag = Shortcut("--shout", "mark", "MARK", "Ask again in capitals: --probes shout.")
+    return [ProbeSpec("shout", told, Shout, ("loudness",), Options, flag)]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -28,7 +29,8 @@ from harness.protocols import ModelBackend, ModelSource
 from harness.results import baseline as saved
 from harness.results import imported
 from harness.results.baseline import ScoredRun
-from harness.run import models, planner, runner
+from harness.run import models, runner
+from harness.run.planning import planner
 from harness.run.watching.display import RunDisplay
 from harness.types import RunComparison
 
@@ -93,7 +95,6 @@ def evaluate(
                 "a RunSpec says everything, and other settings are given beside it",
                 "Put them into the RunSpec.",
             )
-        spec = model
         return _evaluated(model, registry, plugin_files, progress)
     sources = {"": data} if isinstance(data, Path | str) else data or {}
 
@@ -111,12 +112,19 @@ def evaluate(
             "Give a path, a hub id, a RunSpec, a backend, or a model of transformers with "
             "tokenizer=….",
         )
+    with _saved(model, tokenizer) as place:
+        return _evaluated(spec_of(place), registry, plugin_files, progress)
+
+
+@contextmanager
+def _saved(model: Saveable, tokenizer: Saveable) -> Iterator[Path]:
+    """A temporary folder, of the model's name, with a model of transformers."""
     with tempfile.TemporaryDirectory(prefix="harness-model-") as folder:
         name = Path(str(getattr(model, "name_or_path", ""))).name or type(model).__name__
         place = Path(folder, name)
         model.save_pretrained(str(place))
         tokenizer.save_pretrained(str(place))
-        return _evaluated(spec_of(place), registry, plugin_files, progress)
+        yield place
 
 
 def _evaluated(

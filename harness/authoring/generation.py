@@ -78,6 +78,9 @@ def task(
             return dict.fromkeys((metric.name for metric in metrics), answer)
         return grade_all(graders, answer, sample)
 
+    def final(_: Sample, responses: Sequence[Response]) -> str | None:
+        return None if answer is None else answer(completion(responses))
+
     settings = {"scoring": "generate", "max_tokens": str(sampling.max_tokens)}
     if isinstance(prompt, Prompt):
         settings |= {"template": prompt.name, "stop": " ".join(map(repr, sampling.stop))}
@@ -93,8 +96,7 @@ def task(
         remark=remark,
         without_hub=without_hub,
         ask_in_turns=ask_in_turns if isinstance(prompt, Prompt) else None,
-        answer=None if answer is None else lambda _, responses: answer(completion(responses)),
-        answers=TaskAnswers("generation", read),
+        answers=TaskAnswers("generation", read, final=None if answer is None else final),
     )
 
 

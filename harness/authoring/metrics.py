@@ -7,6 +7,7 @@ A corpus metric that offers what ``Resamplable`` asks for gets paired comparison
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, overload, runtime_checkable
@@ -114,15 +115,22 @@ class MetricRef:
         return MetricRef(self.task, name, ideal)
 
 
+_PASS_AT_K = re.compile(r"[^@]*\.pass@[1-9][0-9]*(?=@|$)", re.ASCII)
+"""A name that ends in a reducer of repeats; see ``harness.config.reducer_of``."""
+
+
 def split_ideal(text: str) -> tuple[str, float | None]:
     """``TASK.METRIC`` and the number behind ``@``, where there is one.
 
-    A probe's measure has no ideal: what follows its ``@`` is the label of a variant.
+    A probe's measure has no ideal: what follows its ``@`` is the label of a variant. In
+    ``TASK.pass@2`` the first ``@`` belongs to the metric's name.
 
     Raises:
         UsageError: What follows ``@`` is no number.
     """
-    name, at, ideal = text.partition("@")
+    reduced = _PASS_AT_K.match(text)
+    name, at, ideal = text[reduced.end() if reduced else 0 :].partition("@")
+    name = text[: reduced.end()] + name if reduced else name
     if not at or name.count(".") >= 3:
         return text, None
     try:

@@ -229,13 +229,15 @@ def task(
         reader=reader,
         ask=asking.requests,
         ask_in_turns=asking.requests_in_turns,
-        answer=lambda sample, responses: asking.choice(sample, responses).text,
         grade=grade,
         version=version,
         decisive=decisive,
         without_hub=without_hub,
         answers=TaskAnswers(
-            "classification" if asking.labels else "multiple_choice", asking.choice, asking.scoring
+            "classification" if asking.labels else "multiple_choice",
+            asking.choice,
+            asking.scoring,
+            lambda sample, responses: asking.choice(sample, responses).text,
         ),
     )
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 import types
 import typing
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
@@ -89,7 +89,7 @@ def read(
     from pydantic import ValidationError
 
     if model.model_config.get("extra") != "allow":
-        _check_names(values, model.model_fields, owner)
+        check_names(model, values, owner)
     prepared = {
         name: _parts(model.model_fields[name], value) if name in model.model_fields else value
         for name, value in values.items()
@@ -114,12 +114,18 @@ def given(
     """
     model = model_of(options)
     if model is None:
-        _check_names(values, option_names(options), owner)
+        check_names(options, values, owner)
         return dict(values)
     return read(model, values, owner, error).model_dump(exclude_unset=True)
 
 
-def _check_names(values: Mapping[str, Any], known: Collection[str], owner: str) -> None:
+def check_names(options: Options, values: Iterable[str], owner: str = "") -> None:
+    """Refuses names that are no options.
+
+    Raises:
+        UnknownNameError: There is no such option.
+    """
+    known = option_names(options)
     for name in values:
         if name not in known:
             raise UnknownNameError(f"option of {owner}" if owner else "option", name, known)
@@ -139,7 +145,7 @@ def _explained(
     name = str(first["loc"][0])
     field = model.model_fields[name]
     # As it is set: --set TASK.KEY, but --set KEY of a backend, an executor or an aligner.
-    shown = f"{owner}.{name}" if owner.isidentifier() else name
+    shown = f"{owner}.{name}" if owner and " " not in owner else name
     known = _choices(field.annotation)
     if first["type"] == "literal_error" and known and issubclass(UnknownNameError, error):
         return UnknownNameError(shown, str(first["input"]), known)

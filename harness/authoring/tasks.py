@@ -34,8 +34,7 @@ class ComposedTask:
             where ``reader`` reads one from the hub.
         ask_in_turns: As ``ask``, with the solved examples as turns of a conversation; None where
             the task cannot be asked so.
-        answer: The final answer in one form, from the responses; None where there is none.
-        answers: How further metrics find the answers; None where none fit.
+        answers: How further metrics and majorities find the answers; None where none fit.
     """
 
     name: str
@@ -49,7 +48,6 @@ class ComposedTask:
     remark: Callable[[Sequence[Sample]], Iterable[str]] = _nothing
     without_hub: str = ""
     ask_in_turns: Callable[[Sample, Sequence[Sample]], Sequence[Request]] | None = None
-    answer: Callable[[Sample, Sequence[Response]], str | None] | None = None
     answers: TaskAnswers | None = None
 
     @property
@@ -96,10 +94,6 @@ class ComposedTask:
                 f"Leave out --set {self.name}.fewshot_style=turns.",
             )
         return self.ask_in_turns(sample, shots)
-
-    def answer_of(self, sample: Sample, responses: Sequence[Response]) -> str | None:
-        """See ``harness.protocols.HasAnswer``."""
-        return None if self.answer is None else self.answer(sample, responses)
 
     def score(self, sample: Sample, responses: Sequence[Response]) -> Mapping[str, ScoreValue]:
         """See ``harness.protocols.Task``."""

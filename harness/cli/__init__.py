@@ -40,6 +40,8 @@ COMMANDS = {
 """The core's own commands → the line that ``harness --help`` shows for them."""
 MODULES = {"import": "exchange.import_results", "export": "exchange.export"}
 """Modules that are not called as their commands."""
+COMPLETION = "_HARNESS_COMPLETE"
+"""The variable by which a shell asks what the words so far may become."""
 
 
 class Commands(click.Group):
@@ -51,14 +53,21 @@ class Commands(click.Group):
         return [*COMMANDS, *sorted(set(self.commands) - set(COMMANDS))]
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        """The command of that name; plugins are loaded only when it is not the core's own."""
+        """The command of that name; plugins are loaded only where they have a say in it."""
         if name in COMMANDS:
             module = MODULES.get(name, name)
             command = importlib.import_module(f"harness.cli.{module}").command
             assert isinstance(command, click.Command)
+        else:
+            registry_of(context)
+            if name not in self.commands:
+                return None
+            command = self.commands[name]
+        if not any(parameter.name == "probes" for parameter in command.params):
             return command
-        registry_of(context)
-        return self.commands.get(name)
+        from harness.authoring.io import run_options
+
+        return run_options.with_shortcuts(command, registry_of(context).probes.values())
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the list without importing the commands."""
@@ -194,6 +203,8 @@ def _run(arguments: list[str]) -> int:
     except OSError as error:
         return _told(_from(_of_system(error), error), arguments)
     except BaseException as error:  # a panic of Rust code and SystemExit are no Exceptions
+        if isinstance(error, SystemExit) and COMPLETION in os.environ:
+            return error.code if isinstance(error.code, int) else 0  # click ends completion so
         return _told(_from(_unforeseen(error), error), arguments)
     return code if isinstance(code, int) else 0
 

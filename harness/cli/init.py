@@ -102,7 +102,7 @@ def command(
             samples, margin, discordance, inconclusive = _ask(margin, discordance, inconclusive)
         wanted[folder / CONFIG] = _configuration(margin, inconclusive)
     for path, text in wanted.items():
-        files.write_atomically(path, text)
+        files.write_atomically(path, text, files.SHARED)
         echo(f"Wrote {path}")
     if samples is not None:
         _show_power(samples, margin, discordance)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,7 +15,7 @@ from harness.cli import registry_of
 from harness.errors import UnknownNameError
 from harness.plugins import Registry, suites
 from harness.protocols import Metric, Options, TaskSpec, ideal_of
-from harness.run.planner import COMMON_OPTIONS
+from harness.run.planning.task_options import COMMON_OPTIONS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     help="Options of a catalogue of tasks, such as where else it looks.",
 )
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of harness.toml, for editors.")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON, for other programs.")
 @click.pass_context
 def command(
     context: click.Context,
@@ -43,11 +44,14 @@ def command(
     config: Path | None,
     settings: tuple[str, ...],
     schema: bool,
+    as_json: bool,
 ) -> int:
     """List tasks, suites, probes, backends, executors, methods, formats; NAME: all about one."""
     registry = registry_of(context)  # reads the tasks that ``config`` declares
     if schema:
         return _schema(registry)
+    if as_json:
+        return _json(registry, name)
     if name is not None and _matched(registry, name, settings, config):
         return 0
     from rich.console import Console
@@ -55,13 +59,9 @@ def command(
     console = Console(highlight=False)
     if name is None:
         _everything(console, registry)
-    elif name in registry.tasks:
-        _task(console, registry.tasks[name])
     elif (found := registry.sourced(name, _settings(settings, config))) is not None:
         for spec in found:
             _task(console, spec)
-    elif name in registry.metrics:
-        _metric(console, registry.metrics[name])
     else:
         _named(console, registry, name)
     return 0
@@ -74,6 +74,41 @@ def _schema(registry: Registry) -> int:
 
     print(json.dumps(schema.document(registry), indent=2))  # JSON in ASCII: nothing to escape
     return 0
+
+
+def _json(registry: Registry, name: str | None) -> int:
+    """Prints kind → name → what is known of it; of one name where one is given.
+
+    Raises:
+        UnknownNameError: Nothing has the name.
+    """
+    import json
+
+    found = {
+        kind: {key: _facts(spec) for key, spec in specs.items() if name in (None, key)}
+        for kind, _, specs in _kinds(registry)
+    }
+    if name is not None:
+        found = {kind: specs for kind, specs in found.items() if specs}
+        if not found:
+            raise UnknownNameError("name", name, _known(registry))
+    print(json.dumps(found, indent=2))  # JSON in ASCII: nothing to escape
+    return 0
+
+
+def _facts(spec: Any) -> dict[str, Any]:
+    listed = option_models.listed(getattr(spec, "options", None) or {})
+    facts = {
+        "description": spec.description,
+        "options": {each.name: each.line for each in listed},
+        "suites": list(getattr(spec, "suites", ())),
+    }
+    if isinstance(spec, TaskSpec):
+        facts["templates"] = list(spec.templates)
+        facts["has_sample"] = spec.sample_data is not None
+        facts["data"] = spec.data
+        facts["hub"] = None if spec.hub is None else spec.hub.path
+    return facts
 
 
 def _settings(pairs: Sequence[str], config: Path | None) -> Mapping[str, Mapping[str, str]]:
@@ -108,7 +143,11 @@ def _matched(registry: Registry, name: str, pairs: Sequence[str], config: Path |
 
 
 def _named(console: Console, registry: Registry, name: str) -> None:
-    """All that has the name and is no task; a suite and a method may share one."""
+    """All that has the name: a task and a probe, or a suite and a method, may share one."""
+    if name in registry.tasks:
+        _task(console, registry.tasks[name])
+    if name in registry.metrics:
+        _metric(console, registry.metrics[name])
     things = list(_things(registry, name))
     members = _suite(registry, name)
     for heading, description, options, prefix in things:
@@ -118,8 +157,15 @@ def _named(console: Console, registry: Registry, name: str) -> None:
         _heading(console, name, "a suite")
         for title, rows in members.items():
             _rows(console, title, rows.items())
-    if not things and not members:
+    if things or members or name in registry.tasks or name in registry.metrics:
+        return
+    plugin = next((each for each in registry.plugins if each.name == name), None)
+    if plugin is None:
         raise UnknownNameError("name", name, _known(registry))
+    _heading(console, f"plugin {name}", f"{plugin.origin} {plugin.version}".rstrip())
+    if plugin.error is not None:
+        console.print(f"skipped: {plugin.error}", markup=False)
+    _rows(console, "hooks", ((each.removeprefix("harness_"), "") for each in plugin.hooks))
 
 
 def _things(registry: Registry, name: str) -> Iterator[tuple[str, str, Options, str]]:
@@ -129,7 +175,8 @@ def _things(registry: Registry, name: str) -> Iterator[tuple[str, str, Options, 
         yield f"{name}:", backend.description, backend.options, ""
     if name in registry.probes:
         probe = registry.probes[name]
-        yield name, probe.description, probe.options, f"{name}."
+        flag = "" if probe.shortcut is None else f" ({probe.shortcut.flag})"
+        yield name, f"{probe.description}{flag}", probe.options, f"{name}."
     if name in registry.task_sources:
         source = registry.task_sources[name]
         yield f"{name}:NAME", source.description, source.options, f"{name}."
@@ -163,39 +210,36 @@ def _suite(registry: Registry, name: str) -> dict[str, dict[str, str]]:
 
 def _known(registry: Registry) -> list[str]:
     tables: tuple[Mapping[str, object], ...] = (
-        registry.tasks,
-        registry.backends,
-        registry.probes,
-        registry.task_sources,
-        registry.executors,
-        registry.aligners,
-        registry.reporters,
-        registry.importers,
-        registry.exporters,
-        registry.metrics,
+        *(specs for _, _, specs in _kinds(registry)),
         suites(registry.tasks),
         suites(registry.probes),
+        {each.name: each for each in registry.plugins},
     )
     return [name for table in tables for name in table]
 
 
+def _kinds(registry: Registry) -> list[tuple[str, str, Mapping[str, Any]]]:
+    """(word for a kind of plugin, its title, name → declaration)."""
+    return [
+        ("tasks", "tasks", registry.tasks),
+        ("probes", "probes", registry.probes),
+        ("catalogues", "catalogues of tasks (--tasks PREFIX:NAME)", registry.task_sources),
+        ("backends", "backends (--model SCHEME:REST)", registry.backends),
+        ("executors", "executors (--executor)", registry.executors),
+        ("methods", "alignment methods (--method)", registry.aligners),
+        ("formats", "report formats (--format)", registry.reporters),
+        ("importers", "results of other programs (harness import)", registry.importers),
+        ("exporters", "exporters (harness export --to)", registry.exporters),
+        ("metrics", "metrics (--metrics, [tasks.NAME] metrics)", registry.metrics),
+    ]
+
+
 def _everything(console: Console, registry: Registry) -> None:
-    for title, specs in (("tasks", registry.tasks), ("probes", registry.probes)):
-        _rows(console, title, ((name, spec.description) for name, spec in specs.items()))
     groups = {**suites(registry.tasks), **suites(registry.probes)}
-    _rows(console, "suites", ((name, ", ".join(members)) for name, members in groups.items()))
-    for title, others in (
-        ("catalogues of tasks (--tasks PREFIX:NAME)", registry.task_sources),
-        ("backends (--model SCHEME:REST)", registry.backends),
-        ("executors (--executor)", registry.executors),
-        ("alignment methods (--method)", registry.aligners),
-        ("report formats (--format)", registry.reporters),
-        ("results of other programs (harness import)", registry.importers),
-        ("exporters (harness export --to)", registry.exporters),
-        ("metrics (--metrics, [tasks.NAME] metrics)", registry.metrics),
-    ):
-        rows: Mapping[str, str] = {name: spec.description for name, spec in others.items()}
-        _rows(console, title, rows.items())
+    for kind, title, specs in _kinds(registry):
+        _rows(console, title, ((name, spec.description) for name, spec in specs.items()))
+        if kind == "probes":
+            _rows(console, "suites", ((name, ", ".join(each)) for name, each in groups.items()))
     console.print(
         "[dim]`harness ls NAME` shows its options, a task's templates and data, too.[/dim]"
     )
@@ -220,9 +264,10 @@ def _task(console: Console, spec: TaskSpec) -> None:
     if spec.hub is not None:
         sources["hub"] = f"{spec.hub.path} {spec.hub.name or ''} [{spec.hub.split}]"
     _rows(console, f"data (version {task.version})", sources.items())
-    common = _options(COMMON_OPTIONS, f"{spec.name}.", spec.defaults)
-    own = _options(spec.options, f"{spec.name}.", spec.defaults)
-    _rows(console, "options (--set)", dict([*own, *common]).items())
+    own = dict(_options(spec.options, f"{spec.name}.", spec.defaults))
+    common = dict(_options(COMMON_OPTIONS, f"{spec.name}.", spec.defaults))
+    rest = {name: text for name, text in common.items() if name not in own}
+    _rows(console, "options (--set)", (own | rest).items())
     for index, (name, source) in enumerate(spec.templates.items()):
         default = " (default)" if index == 0 else ""
         console.print(f"\n[bold]template {name}[/bold]{default}")

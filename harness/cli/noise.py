@@ -52,7 +52,6 @@ def command(
     """
     from harness.authoring.io import files
     from harness.errors import UsageError
-    from harness.results import runfolder
     from harness.run import noise
 
     if repeated is not None:
@@ -67,7 +66,7 @@ def command(
     spec = run_options.run_spec(given)
     found = noise.measure(spec, registry_of(context), sizes, folder)
     path = folder / "noise.json"
-    files.write_json(path, to_json(found), runfolder.PRIVATE)
+    files.write_json(path, to_json(found))
     _show(found)
     if not quiet:
         echo(f"\n{len(found.replicates)} replicates: {'; '.join(found.replicates)}")

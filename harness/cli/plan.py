@@ -65,8 +65,8 @@ def command(
     from rich.console import Console
 
     from harness.run import cost, models
-    from harness.run import planner as planning
     from harness.run.cache import ResponseStore, store_path
+    from harness.run.planning import planner
     from harness.run.rounds.roles import Roles
 
     registry = registry_of(context)
@@ -74,7 +74,7 @@ def command(
     with ExitStack() as opened:
         backend = opened.enter_context(closing(models.open_backend(spec.model_config, registry)))
         roles = opened.enter_context(Roles(spec, registry, backend))
-        plan = planning.build(spec, registry, backend, stored_only=True, roles=roles)
+        plan = planner.build(spec, registry, backend, stored_only=True, roles=roles)
         with ResponseStore(store_path(spec.cache, backend)) as store:
             found = cost.of(plan, backend, store, roles)
             if estimate_time:
@@ -140,7 +140,7 @@ def _show(console: Console, found: Forecast) -> None:
     if found.pace is not None:
         console.print(_time(found.pace))
     for later in found.later:
-        console.print(_bound(later), markup=False, soft_wrap=True)
+        console.print(_bound(later), markup=False)
 
 
 def _show_cost(console: Console, found: Forecast, usage: Usage) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from harness import config
 from harness.plugins import Registry, suites
 from harness.protocols import Options, model_of
-from harness.run.planner import COMMON_OPTIONS
+from harness.run.planning.task_options import COMMON_OPTIONS
 
 TITLE = "harness.toml"
 _PLAIN: dict[str, Any] = {"type": ["string", "number", "boolean", "array"]}
@@ -72,7 +72,7 @@ def _tables(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 def _task(options: Options, definitions: dict[str, Any]) -> dict[str, Any]:
     table = _closed(options, definitions)
-    common = {name: {**_PLAIN, "description": text} for name, text in COMMON_OPTIONS.items()}
+    common = _properties(COMMON_OPTIONS, definitions)
     common["templates"] = {"type": "object", "additionalProperties": {"type": "string"}}
     return {**table, "properties": {**common, **table["properties"]}}
 

@@ -14,6 +14,8 @@ ALWAYS = {
     "samples": "samples",
 }
 """Settings that must agree for every task, with their names in words."""
+_BY_REPEATS = ("at_least_one", "majority")
+"""Reducers of repeats whose meaning depends on how many there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +59,24 @@ def incomparable(baseline: TaskIdentity, candidate: TaskIdentity) -> str | None:
             continue  # all of the data: what they have in common can be compared
         check(ALWAYS.get(name, name), before, after)
     return "; ".join(reasons) or None
+
+
+def other_repeats(
+    baseline: Mapping[str, str], candidate: Mapping[str, str], metric: str
+) -> str | None:
+    """Why a metric that depends on the number of answers cannot be compared; None where it can.
+
+    That at least one answer is right, and what most say, is another question of five answers than
+    of two. ``pass@k`` and ``pass^k`` are estimated without bias from any number.
+
+    Args:
+        baseline: The settings of the task in the baseline.
+        candidate: The same in the candidate.
+        metric: The metric's name.
+    """
+    if metric.rpartition(".")[2] not in _BY_REPEATS:
+        return None
+    before, after = (settings.get("repeats", "1") for settings in (baseline, candidate))
+    if before == after:
+        return None
+    return f"{metric} of {before} answers in the baseline, of {after} in the candidate"

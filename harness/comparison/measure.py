@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from harness.authoring.metrics import ScoreColumn
+from harness.comparison import comparability
 from harness.comparison.ideal import DistanceChange
 from harness.comparison.metric_kinds import (
     CannotCompare,
@@ -283,6 +284,9 @@ def pair_metric(
     for run, role in ((baseline, "baseline"), (candidate, "candidate")):
         if task not in run.samples:
             raise CannotCompare(f"the {role} holds no samples of {task}")
+    before, after = (run.result.tasks[task].settings for run in (baseline, candidate))
+    if reason := comparability.other_repeats(before, after, metric=name):
+        raise CannotCompare(reason)
     aligned = aligned or align(baseline.samples[task], candidate.samples[task])
     pairs = aligned.pairs(name)
     if not pairs.baseline:

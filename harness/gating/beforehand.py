@@ -9,7 +9,7 @@ from harness.comparison import measure
 from harness.comparison.measure import MetricsOfTask
 from harness.errors import ConfigError
 from harness.gating.config import GateConfig, Rule
-from harness.gating.names import measured
+from harness.gating.names import check_reducers, measured
 from harness.protocols import UNCALIBRATED, calibration_of
 from harness.results.baseline import ScoredRun
 from harness.stats import resampling
@@ -33,7 +33,9 @@ def check_samples(
 
     Raises:
         ConfigError: There are such rules; the message has the number of samples that would do.
+        UnknownNameError: A rule is on a reducer of repeats that the run does not compute.
     """
+    check_reducers(config.rules, metrics)
     check_calibration(config, metrics)
     found = {
         rule: reason

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from harness.authoring.metrics import MetricRef
+from harness.authoring.metrics import MetricRef, split_ideal
 from harness.comparison import run_comparison
 from harness.comparison.measure import MetricsOfTask
 from harness.errors import HarnessError
@@ -77,7 +77,7 @@ def _ruled(rules: Iterable[RuleVerdict], tasks: Mapping[str, TaskResult]) -> set
     """(task, metric) of every rule."""
     found = set()
     for rule in rules:
-        ref = MetricRef.find(rule.metric.partition("@")[0], tasks)
+        ref = MetricRef.find(split_ideal(rule.metric)[0], tasks)
         if ref is not None:
             found.add((ref.task, ref.metric or next(iter(tasks[ref.task].metrics), "")))
     return found

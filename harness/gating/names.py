@@ -8,7 +8,8 @@ from harness import protocols
 from harness.authoring.metrics import MetricRef
 from harness.comparison import measure
 from harness.comparison.measure import MetricsOfTask
-from harness.errors import ConfigError, UnknownNameError
+from harness.config import reducer_of
+from harness.errors import ConfigError, UnknownNameError, UsageError
 from harness.gating.config import CHANGES, Rule
 from harness.protocols import Metric
 from harness.results.baseline import ScoredRun
@@ -44,11 +45,46 @@ def check_rules(
         pending = rule.ref(probes_of)
         probed = pending is not None and pending.is_probe_measure
         if rule.metric not in known and not probed:
-            raise UnknownNameError("metric in [[gate.rule]]", rule.metric, known)
+            raise UnknownNameError(
+                "metric in [[gate.rule]]", rule.metric, known, _of_repeats(rule.metric)
+            )
         if rule.kind in CHANGES:
             _check_change(rule, present, len(present) < len(runs), metrics, probed)
         if not probed:
             _check_scale(rule, present, metrics)
+
+
+def check_reducers(rules: Iterable[Rule], metrics: MetricsOfTask) -> None:
+    """Refuses rules on reducers of repeats that the run will not compute.
+
+    Args:
+        rules: The rules.
+        metrics: Task → metric objects of the run.
+
+    Raises:
+        UnknownNameError: A rule names such a reducer.
+    """
+    for rule in rules:
+        ref, hint = rule.ref(metrics), _of_repeats(rule.metric)
+        if ref is None or hint is None:
+            continue
+        known = [metric.name for metric in metrics[ref.task]]
+        if ref.metric not in known:
+            named = [f"{ref.task}.{each}" for each in known]
+            raise UnknownNameError("metric in [[gate.rule]]", rule.metric, named, hint)
+
+
+def _of_repeats(metric: str) -> str | None:
+    """How a run comes to have a metric that is named after a reducer of repeats."""
+    name = metric.rpartition(".")[2]
+    try:
+        _, k = reducer_of(name)
+    except UsageError:
+        return None
+    return (
+        f"A run has {name} if it is made with --repeats {max(k, 2)} or more and --reduce {name}, "
+        "of metrics that are means."
+    )
 
 
 def _check_scale(rule: Rule, present: list[ScoredRun], metrics: MetricsOfTask) -> None:

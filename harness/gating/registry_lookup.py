@@ -55,18 +55,29 @@ def task_metrics(
         name for name in dict.fromkeys(given_beside) if name.partition(":")[0] in registry.metrics
     ]
     added = added_metrics.named(known, registry.metrics)
+    reducers = [name for run in runs if run is not None for name in run.spec.get("reducers", ())]
     metrics: dict[str, Sequence[Metric]] = {}
     for task, values in settings.items():
         if task not in specs or task in others:
             continue
         try:
             opened = specs[task].open(TaskOptions(values=values))
-            metrics[task] = tuple(added_metrics.add(opened, added).task.metrics)
+            own = added_metrics.add(opened, added).task.metrics
+            metrics[task] = (*own, *_reduced(own, list(dict.fromkeys(reducers))))
         except HarnessError:
             # An extra that is not installed, or settings of another version: what can be told
             # from the scores alone still is, and the rest is named as skipped.
             metrics[task] = ()
     return metrics
+
+
+def _reduced(own: Sequence[Metric], reducers: Sequence[str]) -> Iterable[Metric]:
+    """What the runs computed of repeats, as metrics."""
+    if not reducers:
+        return ()
+    from harness.scoring import repeats
+
+    return (each.metric for each in repeats.reduced_metrics(own, reducers))
 
 
 def _recorded(registry: Registry, runs: Iterable[ScoredRun | None]) -> dict[str, TaskSpec]:

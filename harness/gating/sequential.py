@@ -270,7 +270,10 @@ def _baseline_scores(
     if task not in baseline.result.tasks or task not in baseline.samples:
         raise CannotCompare(f"the baseline holds no samples of {task}")
     theirs = baseline.result.tasks[task]
-    reason = identity and comparability.incomparable(TaskIdentity.of_result(theirs), identity)
+    reason = identity and (
+        comparability.incomparable(TaskIdentity.of_result(theirs), identity)
+        or comparability.other_repeats(theirs.settings, identity.settings, name)
+    )
     if reason:
         raise CannotCompare(f"not comparable with the baseline ({reason})")
     rows = measure.rows(baseline.samples[task].values(), name)

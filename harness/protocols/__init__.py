@@ -83,6 +83,7 @@ from harness.protocols.probes import (
     Probe,
     ProbeOptions,
     ProbeSpec,
+    Shortcut,
     tasks_of,
 )
 from harness.protocols.reporters import (
@@ -102,7 +103,6 @@ from harness.protocols.tasks import (
     AsksInTurns,
     DeclaresScoring,
     GivesAnswers,
-    HasAnswer,
     HasRemarks,
     HasSettings,
     Task,
@@ -148,7 +148,6 @@ __all__ = [
     "ExporterSpec",
     "FollowUp",
     "GivesAnswers",
-    "HasAnswer",
     "HasBounds",
     "HasCalibration",
     "HasIdeal",
@@ -178,6 +177,7 @@ __all__ = [
     "RoleModel",
     "SamplesAnswers",
     "ScoresRounds",
+    "Shortcut",
     "Task",
     "TaskAnswers",
     "TaskOptions",

@@ -114,6 +114,23 @@ class ProbeOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class Shortcut:
+    """A flag of the command line that chooses a probe and sets one of its options.
+
+    Attributes:
+        flag: ``--NAME``; commands that take ``--probes`` take it, too.
+        option: The probe's option that it sets.
+        metavar: What ``--help`` shows for its value.
+        help: One line for ``--help``.
+    """
+
+    flag: str
+    option: str
+    metavar: str
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
 class ProbeSpec:
     """Registers a probe.
 
@@ -123,6 +140,7 @@ class ProbeSpec:
         open: Makes the probe for one task.
         suites: Names under which ``--probes`` selects it with others.
         options: What ``--set PROBE.KEY=VALUE`` may set, see ``Options``.
+        shortcut: A flag for what is set most often; None for none.
     """
 
     name: str
@@ -130,3 +148,4 @@ class ProbeSpec:
     open: Callable[[ProbeOptions], Probe]
     suites: tuple[str, ...] = ()
     options: Options = field(default_factory=dict)
+    shortcut: Shortcut | None = None

@@ -18,7 +18,7 @@ class Task(Protocol):
     """Samples, what to ask about each, and how to score the answers.
 
     ``version`` changes whenever a score could. A task may also be ``HasSettings``,
-    ``DeclaresScoring``, ``HasRemarks``, ``AsksInTurns``, ``HasAnswer`` and ``FollowUp``, with
+    ``DeclaresScoring``, ``HasRemarks``, ``AsksInTurns``, ``GivesAnswers`` and ``FollowUp``, with
     ``NeedsRoles``, ``ScoresRounds`` and ``BoundsRounds``.
     """
 
@@ -67,23 +67,26 @@ class DeclaresScoring(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TaskAnswers:
-    """How further metrics find a task's answers.
+    """How a task's answers are found: for further metrics, and to tell when two are the same.
 
     Attributes:
         kind: A kind of ``harness.authoring.declaration.KINDS``: which metrics fit.
         read: What a grader of that kind takes of a sample and its responses; ``Unscored`` where
             there is no answer to grade.
         scoring: How the model is asked, where metrics differ in what they need of it.
+        final: The final answer in one form, equal for equal answers, by which majorities over
+            repeats are counted; None where the text is all there is to go by.
     """
 
     kind: str
     read: Callable[[Sample, Sequence[Response]], object]
     scoring: str = ""
+    final: Callable[[Sample, Sequence[Response]], str | None] | None = None
 
 
 @runtime_checkable
 class GivesAnswers(Protocol):
-    """A task whose answers can be graded by further metrics (``--metrics``)."""
+    """A task whose answers further metrics can grade (``--metrics``) and majorities can count."""
 
     @property
     def answers(self) -> TaskAnswers | None:
@@ -111,15 +114,6 @@ class HasRemarks(Protocol):
 
     def remarks(self, samples: Sequence[Sample]) -> Iterable[str]:
         """Sentences that reports show as notes; ``samples`` are those that were scored."""
-        ...
-
-
-@runtime_checkable
-class HasAnswer(Protocol):
-    """A task that can tell when two of its responses give the same answer; for majorities."""
-
-    def answer_of(self, sample: Sample, responses: Sequence[Response]) -> str | None:
-        """The final answer in one form; None where the text is all there is to go by."""
         ...
 
 

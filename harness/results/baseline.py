@@ -269,7 +269,7 @@ def save_baseline(run: Path, file: Path, with_prompts: bool = False) -> ScoredRu
             path=run,
             expected=f"samples/{absent[0]}.jsonl, which the run folder holds as it was written",
         )
-    files.write_atomically(file, baseline_bytes(scored))
+    files.write_atomically(file, baseline_bytes(scored), files.SHARED)
     return scored
 
 

@@ -296,7 +296,7 @@ def write(imported: Import, out: Path) -> RunResult:
             "started": imported.result.timing.get("started"),
             "imported": now.isoformat(timespec="seconds"),
         }
-        files.write_json(folder / "run.json", record, runfolder.PRIVATE)
+        files.write_json(folder / "run.json", record)
         result = replace(imported.result, run_id=folder.name)
         runfolder.write_result(folder, result)
     return result

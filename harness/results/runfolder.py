@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 
-PRIVATE = 0o600
-"""Prompts and answers may be confidential: only the owner can read a run's files."""
 MANIFEST_SINCE = 2
 """The first schema of results.json whose folders end with a manifest."""
 _LOCK = ".lock"
@@ -167,7 +165,7 @@ def write_samples(folder: Path, task: str, records: Iterable[SampleRecord]) -> P
         (folder / stale).unlink(missing_ok=True)
     path = folder / "samples" / f"{task}.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path, PRIVATE) as file:
+    with replacing(path) as file:
         file.writelines(
             serialization.dumps(serialization.record_to_json(record)) + "\n" for record in records
         )
@@ -184,10 +182,10 @@ def read_samples(folder: Path | str, task: str) -> Iterator[SampleRecord]:
     Raises:
         DataError: ``samples/<task>.jsonl`` is missing or malformed.
     """
-    from harness.results import schemas
+    from harness.results import row_schemas
 
     path = Path(folder) / "samples" / f"{task}.jsonl"
-    for line, row in _rows(path, schemas.SAMPLE_ROW):
+    for line, row in _rows(path, row_schemas.SAMPLE_ROW):
         try:
             yield serialization.record_from_json(row)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -201,10 +199,10 @@ def read_scores(folder: Path, task: str) -> Iterator[dict[str, Any]]:
     Raises:
         DataError: The file is missing or malformed.
     """
-    from harness.results import schemas
+    from harness.results import row_schemas
 
     path = folder / "samples" / f"{task}.jsonl"
-    return (row for _, row in _rows(path, schemas.SCORES_ROW))
+    return (row for _, row in _rows(path, row_schemas.SCORES_ROW))
 
 
 def _rows(path: Path, kind: TypeAdapter[Any]) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -244,8 +242,8 @@ def write_result(folder: Path, result: RunResult) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     held = serialization.dumps(manifest.of_folder(folder, text.encode()), indent=2) + "\n"
     with (
-        replacing(folder / manifest.FILE, PRIVATE) as last,
-        replacing(folder / "results.json", PRIVATE) as first,
+        replacing(folder / manifest.FILE) as last,
+        replacing(folder / "results.json") as first,
     ):
         for file, content in ((first, text), (last, held)):  # both or, on a full disk, neither
             file.write(content)

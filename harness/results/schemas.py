@@ -2,11 +2,15 @@
 
 Imported where a file is read, because pydantic is slow to import. Unknown keys are ignored, so
 that a field can be added without a new schema.
+
+These types repeat the fields of values such as ``harness.types.GateVerdict``, and are not made of
+them: older schemas lack fields that the values always have, JSON has null for what is not a number,
+and a rule's evidence lies flat in its row. A test compares the names of the two.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, NotRequired
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -15,11 +19,10 @@ from pydantic import (
     NonNegativeInt,
     PositiveInt,
     StringConstraints,
-    TypeAdapter,
     ValidationError,
-    with_config,
 )
-from typing_extensions import TypedDict
+
+from harness.results.row_schemas import BaselineRow
 
 FileName = Annotated[str, StringConstraints(pattern=r"^[^/\\\x00]+$", max_length=200)]
 """A task's name, which is a file's name under samples/."""
@@ -253,126 +256,6 @@ class Manifest(_Strict):
     samples: dict[FileName, Samples]
 
 
-# Rows come by the hundred thousand: typed dictionaries are checked without making objects.
-
-_STRICT = ConfigDict(strict=True, allow_inf_nan=False)
-
-
-class Reason(TypedDict):
-    """Why there is no score."""
-
-    unscored: str
-
-
-Score = float | list[float | str] | Reason | None
-
-
-@with_config(_STRICT)
-class LogprobRow(TypedDict):
-    """A stored log-probability; null is not a number."""
-
-    type: Literal["logprob"]
-    total: float | Literal["-inf"] | None
-    token_count: NonNegativeInt
-    is_greedy: bool
-
-
-@with_config(_STRICT)
-class CompletionRow(TypedDict):
-    """A stored text."""
-
-    type: Literal["completion"]
-    text: str
-    finish_reason: str
-    tokens: NonNegativeInt | None
-    logprob: float | Literal["-inf"] | None
-    thinking: NotRequired[str | None]
-
-
-@with_config(_STRICT)
-class ClassProbsRow(TypedDict):
-    """Stored probabilities."""
-
-    type: Literal["classprobs"]
-    probabilities: list[float]
-
-
-@with_config(_STRICT)
-class TagsRow(TypedDict):
-    """Stored tags, and where their words stand."""
-
-    type: Literal["tags"]
-    words: list[Annotated[list[NonNegativeInt], Field(min_length=2, max_length=2)]]
-    tags: list[str]
-
-
-@with_config(_STRICT)
-class FailedRow(TypedDict):
-    """A failure; in samples only."""
-
-    type: Literal["failed"]
-    reason: str
-
-
-StoredResponse = Annotated[
-    LogprobRow | CompletionRow | ClassProbsRow | TagsRow, Field(discriminator="type")
-]
-AnyResponse = Annotated[
-    LogprobRow | CompletionRow | ClassProbsRow | TagsRow | FailedRow, Field(discriminator="type")
-]
-
-
-@with_config(_STRICT)
-class ScoresRow(TypedDict):
-    """What comparisons and gates need of a line of samples."""
-
-    id: str
-    scores: dict[str, Score]
-    cluster: str | None
-    groups: dict[str, str]
-    probe: str | None
-    repeat: NotRequired[NonNegativeInt]
-    error: NotRequired[str | None]
-
-
-@with_config(_STRICT)
-class RoundRow(TypedDict):
-    """What was asked at one time after the first answers; lists of equal length."""
-
-    roles: list[str]
-    requests: list[dict[str, Any]]
-    responses: list[AnyResponse]
-
-
-@with_config(_STRICT)
-class SampleRow(ScoresRow):
-    """A whole line of samples; requests are checked as they are read."""
-
-    input: str
-    targets: list[str]
-    choices: list[str]
-    metadata: dict[str, Any]
-    variant: int
-    requests: list[dict[str, Any]]
-    responses: list[AnyResponse]
-    later_rounds: NotRequired[list[RoundRow]]
-
-
-@with_config(_STRICT)
-class BaselineRow(TypedDict):
-    """A sample of a baseline file."""
-
-    id: str
-    scores: dict[str, Score]
-    cluster: NotRequired[str | None]
-    groups: NotRequired[dict[str, str]]
-    error: NotRequired[str | None]
-    prompt: NotRequired[str | None]
-    response: NotRequired[str | None]
-    input: NotRequired[str | None]
-    targets: NotRequired[list[str]]
-
-
 class BaselineContent(_Strict):
     """What a baseline file's hash covers."""
 
@@ -389,11 +272,6 @@ class Baseline(_Strict):
     schema_: Literal[1] = Field(alias="schema")
     sha256: Sha256
     content: BaselineContent
-
-
-STORED_RESPONSE: TypeAdapter[Any] = TypeAdapter(StoredResponse)
-SCORES_ROW: TypeAdapter[Any] = TypeAdapter(ScoresRow)
-SAMPLE_ROW: TypeAdapter[Any] = TypeAdapter(SampleRow)
 
 
 def explain(error: ValidationError) -> str:

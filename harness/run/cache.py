@@ -171,11 +171,11 @@ def parse(raw: Any) -> dict[str, Any] | None:
     """A row's response as ``serialization.response_from_json`` takes it; None where it is none."""
     from pydantic import ValidationError
 
-    from harness.results import schemas
+    from harness.results import row_schemas
 
     if not isinstance(raw, str | bytes):
         return None
     try:
-        return schemas.STORED_RESPONSE.validate_json(raw)  # type: ignore[no-any-return]
+        return row_schemas.STORED_RESPONSE.validate_json(raw)  # type: ignore[no-any-return]
     except ValidationError:
         return None

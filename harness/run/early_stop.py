@@ -20,7 +20,7 @@ from harness.protocols import Metric
 from harness.results import runfolder
 from harness.results.baseline import ScoredRun, load_run
 from harness.run.session import RunSession
-from harness.scoring import repeats
+from harness.scoring import aggregation, repeats
 
 FIRST_ROUND = 32
 """Samples of a task before the first look; later rounds grow, so that backends get full batches.
@@ -106,7 +106,7 @@ def samples_of(plan: Plan) -> Mapping[str, Mapping[str, str | None]]:
 
 def metrics_of(plan: Plan) -> Mapping[str, Sequence[Metric]]:
     """Task → its metric objects."""
-    return {task.task.name: task.task.metrics for task in plan.tasks}
+    return {task.task.name: aggregation.metrics_of(task) for task in plan.tasks}
 
 
 def ask_until_decided(session: RunSession, stepping: SequentialGate) -> None:
@@ -166,7 +166,8 @@ class _Looks:
                 records = [each for each in found if each is not None]
                 if len(records) < len(found):
                     break
-                self._stepping.update(name, asked[0].sample.id, repeats.scores(records))
+                together = repeats.scores(aggregation.with_reduced(task, records))
+                self._stepping.update(name, asked[0].sample.id, together)
                 left.popleft()
 
 

@@ -17,7 +17,7 @@ from harness.protocols import Metric
 from harness.results import runfolder
 from harness.results.baseline import load_run
 from harness.run import runner
-from harness.run.session import Progress
+from harness.run.rounds.answers import Progress
 from harness.scoring import aggregation
 from harness.types import SampleRecord, ScoreValue
 
@@ -94,7 +94,9 @@ def measure(
     for size in batch_sizes:
         name = f"batch size {'auto' if size is None else size}"
         out = folder / name.replace(" ", "-")
-        once = replace(spec, batch_size=size, cache=False, out=out, baseline=None, gate=None)
+        once = replace(
+            spec, batch_size=size, cache=False, out=out, baseline=None, gate=None, reducers=()
+        )
         result = runner.run(once, registry, on_progress=lambda p, name=name: on_progress(name, p))  # type: ignore[misc]
         metrics |= registry_lookup.task_metrics(registry, [load_run(out)])
         by_task = {task: _by_repeat(out, task) for task in result.result.tasks}

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -30,15 +31,16 @@ from harness.protocols import ModelBackend, notes_of
 from harness.results import provenance, runfolder, secrets
 from harness.results.baseline import ScoredRun, scored_samples
 from harness.run import early_stop, models
-from harness.run import planner as planning
 from harness.run.cache import ResponseStore, store_path
 from harness.run.early_stop import EarlyStop
+from harness.run.planning import planner
+from harness.run.rounds.answers import Progress
 from harness.run.rounds.roles import Roles
-from harness.run.session import Progress, RunSession
+from harness.run.session import RunSession
 from harness.run.watching.phase_times import PhaseTimes
 from harness.run.watching.phases import OnPhase, Phase
 from harness.scoring import aggregation
-from harness.types import RunResult, TaskResult
+from harness.types import GateVerdict, RunResult, Spent, TaskResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ def run(
         )
         phases.end("open")
         roles = opened.enter_context(Roles(spec, registry, backend))
-        plan = planning.build(spec, registry, backend, roles=roles, on_phase=on_phase)
+        plan = planner.build(spec, registry, backend, roles=roles, on_phase=on_phase)
         phases.end("plan")
         stepping = None if gate is None else gate.begin(plan, spec.seed)
         store = opened.enter_context(ResponseStore(store_path(spec.cache, backend)))
@@ -106,19 +108,10 @@ def run(
         session = RunSession(plan, backend, store, registry, heard, roles)
         stopped = _ask(session, stepping)
         phases.end("answers")
-        spent = meter.stop()
+        record.spent = meter.stop()
         record.rejected = store.rejected
-        for task in plan.tasks:  # before anything is made of them: a metric may raise
-            runfolder.write_samples(folder, task.task.name, session.records(task))
-        result = _result(session, record, stopped is None, on_phase)
-        result = dataclasses.replace(result, spent=spent)
-        try:
-            if gate is not None and stopped is None:
-                judged = gate.judge(_scored(session, result), plan, spec.seed, stepping)
-                result = dataclasses.replace(result, gate=judged)
-        finally:  # what is scored is kept, whatever judging meets
-            record.write(result.status)
-            runfolder.write_result(folder, result)
+        judge = None if gate is None else partial(gate.judge, stepping=stepping)
+        result = _written(session, record, stopped is None, judge, on_phase)
     registry.notify("harness_run_finished", result=result)
     if stopped is not None:
         error = _with_way_on(stopped, session, folder, store.path is not None)
@@ -128,6 +121,29 @@ def run(
     if failures:
         raise NothingScoredError(failures, folder)
     return Run(result, folder)
+
+
+def _written(
+    session: RunSession,
+    record: _RunRecord,
+    complete: bool,
+    judge: Callable[[ScoredRun, Plan, int], GateVerdict] | None,
+    on_phase: OnPhase,
+) -> RunResult:
+    """Writes what was asked and scored, judged by the gate where the run is complete."""
+    plan, folder = session.plan, record.folder
+    for task in plan.tasks:  # before anything is made of them: a metric may raise
+        runfolder.write_samples(folder, task.task.name, session.records(task))
+    result = _result(session, record, complete, on_phase)
+    result = dataclasses.replace(result, spent=record.spent)
+    try:
+        if judge is not None and complete:
+            judged = judge(_scored(session, result), plan, record.spec.seed)
+            result = dataclasses.replace(result, gate=judged)
+    finally:  # what is scored is kept, whatever judging meets
+        record.write(result.status)
+        runfolder.write_result(folder, result)
+    return result
 
 
 def _with_declared(spec: RunSpec, registry: Registry) -> RunSpec:
@@ -185,6 +201,8 @@ class _RunRecord:
     phases: PhaseTimes
     suites: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Suite that the run was asked for → its tasks."""
+    spent: Spent | None = None
+    """What the machine took, where that was asked for."""
     rejected: int = 0
     """Rows of the response store that were no responses, and were computed again."""
     facts: dict[str, Any] = field(
@@ -238,7 +256,6 @@ class _RunRecord:
                 "started": self.started.isoformat(timespec="seconds"),
                 "finished": None if status == "running" else now.isoformat(timespec="seconds"),
             },
-            runfolder.PRIVATE,
         )
 
 

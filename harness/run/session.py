@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
@@ -13,6 +13,7 @@ from harness.protocols import FollowUp, ModelBackend, doubts_of
 from harness.run import scheduler
 from harness.run.cache import ResponseStore
 from harness.run.rounds import later_rounds
+from harness.run.rounds.answers import Answers, Progress, role_of, slot_of
 from harness.run.rounds.roles import Roles, missing
 from harness.run.rounds.usage import added, spent
 from harness.scoring import aggregation
@@ -20,9 +21,7 @@ from harness.types import (
     MODEL,
     Ask,
     Estimate,
-    Failed,
     KeyedRequest,
-    Response,
     RoleResult,
     Round,
     SampleRecord,
@@ -32,27 +31,11 @@ from harness.types import (
 _Identity: TypeAlias = tuple[str, str | None, str, int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a round is; a request that several samples share is counted once.
-
-    ``role`` is who is asked; ``total`` counts what is known of the round so far; ``usage`` is the
-    evaluated model's.
-    """
-
-    done: int
-    total: int
-    cached: int
-    usage: Usage
-    round: int = 1
-    role: str = MODEL
-
-
 @dataclass(slots=True, eq=False)
 class _Round:
     """One round of a sample; ``missing`` answers are still to come.
 
-    ``slots`` name the responses: see ``_slot``. ``asks`` is None for the first round.
+    ``slots`` name the responses: see ``slot_of``. ``asks`` is None for the first round.
     """
 
     sample: _Sample
@@ -69,16 +52,6 @@ class _Sample:
     task: TaskPlan
     planned: PlannedSample
     rounds: list[_Round] = field(default_factory=list)
-
-
-def _slot(role: str, key: str) -> str:
-    """Where a response is kept: two roles may be asked the same."""
-    return key if role == MODEL else f"{role}\0{key}"
-
-
-def _role(slot: str) -> str:
-    role, found, _ = slot.partition("\0")
-    return role if found else MODEL
 
 
 class RunSession:
@@ -104,23 +77,16 @@ class RunSession:
     ) -> None:
         self.plan, self._backend, self._store = plan, backend, store
         self._registry, self._on_progress, self._roles = registry, on_progress, roles
-        self._responses: dict[str, Response] = {}
+        self._answers = Answers()
         self._waiting: dict[str, list[_Round]] = defaultdict(list)
         self._users: dict[str, list[_Round]] = {}
         self._records: dict[_Identity, SampleRecord] = {}
-        self._cached: set[str] = set()
         self._samples: dict[_Identity, _Sample] = {}
         self._next: dict[int, tuple[_Sample, tuple[Ask, ...]]] = {}
         """What the next round is made of."""
         self._later: dict[str, KeyedRequest] = {}
         """Requests of later rounds, by slot."""
-        self._round_of: dict[str, int] = {}
-        """Slots of later rounds → the round that they were first asked in."""
         self._role = MODEL
-        self._done: Counter[int] = Counter()
-        self._from_store: Counter[int] = Counter()
-        self._known: Counter[int] = Counter()
-        self._spent: dict[str, Usage] = defaultdict(Usage)
         for task, planned in self._planned():
             sample = _Sample(task, planned)
             self._samples[_identity(task, planned)] = sample
@@ -128,27 +94,27 @@ class RunSession:
             sample.rounds.append(first)
             for key in set(planned.keys):
                 self._waiting[key].append(first)
-        self._known[1] = len(self._waiting)
+        self._answers.expect(self._waiting, 1)
 
     @property
     def total(self) -> int:
         """Distinct requests known so far, of all rounds."""
-        return sum(self._known.values())
+        return self._answers.total
 
     @property
     def done(self) -> int:
         """Distinct requests that the evaluated model answered."""
-        return sum(_role(slot) == MODEL for slot in self._responses)
+        return self._answers.done
 
     @property
     def cached(self) -> int:
         """Those of them whose answer was in the store."""
-        return sum(_role(slot) == MODEL for slot in self._cached)
+        return self._answers.cached
 
     @property
     def answered(self) -> int:
         """Distinct requests that got an answer; a failure is none."""
-        return sum(not isinstance(each, Failed) for each in self._responses.values())
+        return self._answers.answered
 
     @property
     def usage(self) -> Usage:
@@ -157,26 +123,20 @@ class RunSession:
         if self._roles is not None:
             for role, answerer in self._roles.opened.items():
                 if answerer.backend is self._backend:
-                    found = spent(self._spent[role], found)
+                    found = spent(self._answers.spent[role], found)
         return found
 
     @property
     def results_of_roles(self) -> Mapping[str, RoleResult]:
         """Each other role that was asked: its model, and what that spent."""
-        counts: dict[str, Usage] = defaultdict(Usage)
-        for slot in self._responses:
-            one = Usage(requests=1, cached=int(slot in self._cached))
-            counts[_role(slot)] = added(counts[_role(slot)], one)
+        counts, used = self._answers.by_role, self._answers.spent
         opened = self._roles.opened if self._roles is not None else {}
-        return {
-            role: RoleResult(
-                answerer.description,
-                replace(
-                    self._spent[role], requests=counts[role].requests, cached=counts[role].cached
-                ),
-            )
-            for role, answerer in opened.items()
-        }
+        found: dict[str, RoleResult] = {}
+        for role, answerer in opened.items():
+            asked = counts.get(role, Usage())
+            usage = replace(used[role], requests=asked.requests, cached=asked.cached)
+            found[role] = RoleResult(answerer.description, usage)
+        return found
 
     def ask(
         self,
@@ -193,9 +153,7 @@ class RunSession:
         for task, planned in chosen:
             if not planned.requests and isinstance(planned.task, FollowUp):
                 self._begin_without_requests(self._samples[_identity(task, planned)])
-        self._ask_role(
-            MODEL, [each for each in _requests(chosen) if each.key not in self._responses]
-        )
+        self._ask_role(MODEL, [each for each in _requests(chosen) if each.key not in self._answers])
         while self._next:
             batch, self._next = list(self._next.values()), {}
             tasks = {id(sample.task): sample.task for sample, _ in batch}
@@ -214,11 +172,11 @@ class RunSession:
                 self._take_all(work, backend, store)
             if doubts_of(backend) == before:
                 return
-            asked = {_slot(role, each.key) for role, work in pending.items() for each in work}
+            asked = {slot_of(role, each.key) for role, work in pending.items() for each in work}
             pending = defaultdict(list)  # these were asked again, earlier ones not
             for role, each in self._asked_of(backend):
-                slot = _slot(role, each.key)
-                if slot in self._responses and slot not in asked:
+                slot = slot_of(role, each.key)
+                if slot in self._answers and slot not in asked:
                     pending[role].append(each)
 
     def _take_all(
@@ -227,10 +185,11 @@ class RunSession:
         used = backend.usage
         try:
             for answer in scheduler.answers(requests, backend, store):
-                self._take(_slot(self._role, answer.key), answer)
+                self._take(slot_of(self._role, answer.key), answer)
         finally:
             if self._role != MODEL:
-                self._spent[self._role] = added(self._spent[self._role], spent(used, backend.usage))
+                so_far = self._answers.spent[self._role]
+                self._answers.spent[self._role] = added(so_far, spent(used, backend.usage))
 
     def _answerer(self, role: str) -> tuple[ModelBackend, ResponseStore]:
         if role == MODEL:
@@ -245,8 +204,8 @@ class RunSession:
         if backend is self._backend:
             yield from ((MODEL, each) for each in _requests(self._planned()))
         for slot, each in self._later.items():
-            if self._answerer(_role(slot))[0] is backend:
-                yield _role(slot), each
+            if self._answerer(role_of(slot))[0] is backend:
+                yield role_of(slot), each
 
     def ask_everything(self) -> None:
         """Gets all answers of the plan."""
@@ -256,12 +215,11 @@ class RunSession:
         """The sample with its scores, once all its answers are there."""
         return self._records.get(_identity(task, planned))
 
-    def records(self, task: TaskPlan) -> Iterator[SampleRecord]:
-        """A task's finished records, in the order of the plan."""
-        for planned in task.planned:
-            record = self.record(task, planned)
-            if record is not None:
-                yield record
+    def records(self, task: TaskPlan) -> Sequence[SampleRecord]:
+        """A task's finished records, in the order of the plan, with what repeats say together."""
+        every = (self.record(task, planned) for planned in task.planned)
+        found = [record for record in every if record is not None]
+        return aggregation.with_reduced(task, found)
 
     @property
     def plugin_failures(self) -> tuple[str, ...]:
@@ -296,11 +254,13 @@ class RunSession:
                 self._keyed(sample, each, place)
                 for each, place in zip(asks, later_rounds.places(asks, before), strict=True)
             ]
-            slots = tuple(_slot(ask.role, each.key) for ask, each in zip(asks, keyed, strict=True))
+            slots = tuple(
+                slot_of(ask.role, each.key) for ask, each in zip(asks, keyed, strict=True)
+            )
             begun = _Round(sample, len(sample.rounds) + 1, slots, asks)
             sample.rounds.append(begun)
             for ask, each, slot in zip(asks, keyed, slots, strict=True):
-                if slot not in self._responses:
+                if slot not in self._answers:
                     requests[ask.role].setdefault(slot, each)
                     self._register(begun, slot, each)
             for slot in set(slots) if self._users else ():
@@ -312,8 +272,7 @@ class RunSession:
     def _register(self, begun: _Round, slot: str, request: KeyedRequest) -> None:
         """Notes that a round waits for an answer, once a slot."""
         if slot not in self._waiting:
-            self._known[begun.number] += 1
-            self._round_of[slot] = begun.number
+            self._answers.expect([slot], begun.number)
         self._later.setdefault(slot, request)
         waiting = self._waiting[slot]
         if not waiting or waiting[-1] is not begun:
@@ -331,10 +290,9 @@ class RunSession:
     def _answered_rounds(self, sample: _Sample) -> tuple[Round, ...]:
         """The rounds of a sample, all of whose answers are there."""
         first, *later = sample.rounds
-        rounds = later_rounds.first_round(sample.planned, [self._responses[s] for s in first.slots])
+        rounds = later_rounds.first_round(sample.planned, self._answers.of(first.slots))
         return rounds + tuple(
-            Round(each.asks or (), tuple(self._responses[slot] for slot in each.slots))
-            for each in later
+            Round(each.asks or (), self._answers.of(each.slots)) for each in later
         )
 
     def _go_on(self, sample: _Sample) -> None:
@@ -349,16 +307,8 @@ class RunSession:
     # ---- answers
 
     def _take(self, slot: str, answer: scheduler.Answer) -> None:
-        earlier = self._responses.get(slot)
-        self._responses[slot] = answer.response
-        number = self._round_of.get(slot, 1)
-        self._from_store[number] += int(answer.cached) - int(slot in self._cached)
-        if answer.cached:
-            self._cached.add(slot)
-        else:
-            self._cached.discard(slot)
+        earlier = self._answers.take(slot, answer.response, answer.cached)
         if earlier is None:
-            self._done[number] += 1
             for each in self._waiting.pop(slot):
                 each.missing -= 1
                 if each.missing == 0 and each is each.sample.rounds[-1]:
@@ -366,17 +316,7 @@ class RunSession:
         else:
             self._correct(slot, answer.response != earlier)
         if self._on_progress is not None:
-            self._on_progress(self._progress(number))
-
-    def _progress(self, number: int) -> Progress:
-        return Progress(
-            self._done[number],
-            self._known[number],
-            self._from_store[number],
-            self._backend.usage,
-            number,
-            self._role,
-        )
+            self._on_progress(self._answers.progress(slot, self._backend.usage, self._role))
 
     def _correct(self, slot: str, changed: bool) -> None:
         """Scores the samples anew that a key's first answer was used for.
@@ -405,7 +345,7 @@ class RunSession:
 
     def _score(self, sample: _Sample) -> None:
         plan, planned = sample.task, sample.planned
-        responses = tuple(self._responses[key] for key in planned.keys)
+        responses = self._answers.of(planned.keys)
         rounds = self._answered_rounds(sample) if isinstance(planned.task, FollowUp) else ()
         record = SampleRecord(
             planned.sample,

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from harness.authoring.measures import fairness, predictions
-from harness.authoring.metrics import kind_of
+from harness.authoring.metrics import UNREAD, kind_of
 from harness.errors import PluginError, plugin_call
 from harness.protocols import (
     FollowUp,
@@ -117,7 +117,9 @@ def summarize(
     """
     every = [record for record in records if record.probe is None]
     originals = [record for record in every if record.repeat == 0]
-    metrics = plan.task.metrics
+    own = {metric.name for metric in plan.task.metrics}
+    scored = {name for record in originals for name in record.scores}
+    metrics = [each for each in metrics_of(plan) if each.name in own | scored]
     groups = _members(every)
     failure = _failure(every)
     notes = (
@@ -149,6 +151,25 @@ def summarize(
         repeats=plan.repeats,
         reduced=reduced,
     )
+
+
+def metrics_of(plan: TaskPlan) -> Sequence[Metric]:
+    """The task's metrics, and the reducers that the user named of them."""
+    if not plan.metric_reducers:
+        return plan.task.metrics
+    from harness.scoring import repeats  # see below
+
+    reduced = repeats.reduced_metrics(plan.task.metrics, plan.metric_reducers)
+    return (*plan.task.metrics, *(each.metric for each in reduced))
+
+
+def with_reduced(plan: TaskPlan, records: Sequence[SampleRecord]) -> Sequence[SampleRecord]:
+    """The records with the scores of ``metrics_of`` that the repeats have together."""
+    if not plan.metric_reducers:
+        return records
+    from harness.scoring import repeats  # see below
+
+    return repeats.with_reduced(plan.task, records, plan.metric_reducers)
 
 
 def _reduced(
@@ -242,9 +263,15 @@ def _cut_off(task: str, records: Sequence[SampleRecord]) -> Iterator[str]:
 
 
 def _failure(records: Sequence[SampleRecord]) -> str | None:
-    """Why none of the records has a score, the commonest reason; None where one has."""
+    """Why none of the records has a score, the commonest reason; None where one has.
+
+    That an answer could not be read is no score of it.
+    """
     if not records or any(
-        not isinstance(value, Unscored) for record in records for value in record.scores.values()
+        not isinstance(value, Unscored)
+        for record in records
+        for name, value in record.scores.items()
+        if name != UNREAD.name
     ):
         return None
     reasons = Counter(record.error or "the task gave no score" for record in records)

@@ -84,7 +84,7 @@ def score(
             for name, each in found.items():
                 if each.added.names:
                     runfolder.write_samples(folder, name, each.records)
-            files.write_json(folder / "run.json", run, runfolder.PRIVATE)
+            files.write_json(folder / "run.json", run)
             runfolder.write_result(folder, result)
     return Scored(
         result,

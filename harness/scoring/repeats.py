@@ -7,9 +7,9 @@ averaged within samples first, and others keep their rows in one cluster a sampl
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import TypeAlias
 
@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.authoring.measures.repeats import majority, mean_of, pass_all, pass_at
+from harness.authoring.metrics import Mean
 from harness.config import reducer_of
-from harness.protocols import HasAnswer, Metric, Task, bounds_of
+from harness.protocols import GivesAnswers, Metric, Task, bounds_of
 from harness.stats import estimates
 from harness.types import MODEL, Completion, Estimate, SampleRecord, Score, ScoreValue, Unscored
 
@@ -26,6 +27,9 @@ Answers: TypeAlias = Mapping[str, Sequence[tuple[float, str]]]
 """Sample → (value, what was answered) of each repeat."""
 
 Array: TypeAlias = "NDArray[np.float64]"
+
+_OF_RIGHT = ("pass@", "pass^", "at_least_one")
+"""Reducers of scores that are 0 or 1."""
 
 WITHIN, BETWEEN = "spread_within", "spread_between"
 """Standard deviations: of the repeats of one sample, and between what samples are on average."""
@@ -66,7 +70,92 @@ def _averaged(group: Sequence[Score]) -> Score:
     )
 
 
-# --------------------------------------------------------------------------- reducers
+# --------------------------------------------------------------------------- as metrics
+
+
+@dataclass(frozen=True, slots=True)
+class ReducedMetric:
+    """A reducer of one of a task's metrics as a metric of its own, with a value a sample.
+
+    Attributes:
+        metric: Its name, direction and bounds. It is a mean over samples.
+        of: The name of the metric that is reduced.
+        kind: See ``harness.config.reducer_of``.
+        k: How many answers it takes at least.
+    """
+
+    metric: Mean
+    of: str
+    kind: str
+    k: int
+
+
+def reduced_metrics(own: Sequence[Metric], reducers: Sequence[str]) -> list[ReducedMetric]:
+    """The reducers of a task's metrics that are metrics themselves.
+
+    They are those of means with a direction: named after the reducer alone where they are of the
+    task's first metric (``pass@2``), after both else (``f1.majority``).
+
+    Args:
+        own: The task's metrics, in their order.
+        reducers: See ``harness.config.reducer_of``.
+    """
+    taken = {metric.name for metric in own}
+    found = []
+    for place, metric in enumerate(own):
+        if not isinstance(metric, Mean) or metric.higher_is_better is None:
+            continue
+        for name in reducers:
+            kind, k = reducer_of(name)
+            if kind == "mean" or (kind in _OF_RIGHT and metric.bounds not in (None, (0.0, 1.0))):
+                continue
+            short = place == 0 and name not in taken
+            bounds = (0.0, 1.0) if kind in _OF_RIGHT else metric.bounds
+            reduced = replace(
+                metric, name=name if short else f"{metric.name}.{name}", bounds=bounds
+            )
+            found.append(ReducedMetric(reduced, metric.name, kind, k))
+    return found
+
+
+def with_reduced(
+    task: Task, records: Sequence[SampleRecord], reducers: Sequence[str]
+) -> list[SampleRecord]:
+    """The records with each sample's reduced scores, which stand in that of its first repeat.
+
+    A reducer that takes scores of 0 and 1 is left out as a whole where a sample has others, and
+    every one of samples that were asked once. It is unscored where too few answers are scored.
+    """
+    originals: dict[str, list[SampleRecord]] = defaultdict(list)
+    for record in records:
+        if record.probe is None:
+            originals[record.sample.id].append(record)
+    several = {key: each for key, each in originals.items() if len(each) > 1}
+    every = [record for each in several.values() for record in each]
+    found: dict[str, dict[str, ScoreValue]] = defaultdict(dict)
+    for each in reduced_metrics(task.metrics, reducers):
+        answers = _answers(task, each.of, every)
+        if not answers or (each.kind in _OF_RIGHT and not _graded(answers)):
+            continue
+        for key, asked in several.items():
+            given = answers.get(key, ())
+            if any(each.of in record.scores for record in asked):  # else it does not apply
+                value = _reduced_value(each.kind, each.k, given, len(asked))
+                found[key][each.metric.name] = _unscored(given, asked) if value is None else value
+    return [
+        replace(record, scores={**record.scores, **found[record.sample.id]})
+        if record.probe is None and record.repeat == 0 and record.sample.id in found
+        else record
+        for record in records
+    ]
+
+
+def _unscored(given: Sequence[object], asked: Sequence[SampleRecord]) -> Unscored:
+    why = next((record.error for record in asked if record.error is not None), "")
+    return Unscored(f"{len(given)} of {len(asked)} answers could be scored: {why}".rstrip(": "))
+
+
+# --------------------------------------------------------------------------- over all samples
 
 
 def measures(
@@ -80,22 +169,23 @@ def measures(
         reducers: What to compute of metrics that are 0 or 1; see ``harness.config.reducer_of``.
     """
     clusters = {record.sample.id: record.sample.cluster for record in records}
+    asked = Counter(record.sample.id for record in records)
     found: dict[str, dict[str, Estimate]] = {}
     for metric in task.metrics:
-        answers = _answers(task, metric, records)
+        answers = _answers(task, metric.name, records)
         if not answers or max(map(len, answers.values())) < 2:
             continue
         found[metric.name] = {
-            **_reduced(metric, answers, clusters, reducers),
+            **_reduced(metric, answers, clusters, asked, reducers),
             **_spread(answers),
         }
     return found
 
 
-def _answers(task: Task, metric: Metric, records: Iterable[SampleRecord]) -> Answers:
+def _answers(task: Task, metric: str, records: Iterable[SampleRecord]) -> Answers:
     found: dict[str, list[tuple[float, str]]] = defaultdict(list)
     for record in records:
-        value = record.scores.get(metric.name)
+        value = record.scores.get(metric)
         if value is None or isinstance(value, Unscored | tuple):
             continue
         found[record.sample.id].append((float(value), _answered(task, record)))
@@ -104,33 +194,54 @@ def _answers(task: Task, metric: Metric, records: Iterable[SampleRecord]) -> Ans
 
 def _answered(task: Task, record: SampleRecord) -> str:
     """What counts as the same answer: what the task says; else the text without its white space."""
-    given = task.answer_of(record.sample, record.responses) if isinstance(task, HasAnswer) else None
-    if given is not None:
-        return given
+    answers = task.answers if isinstance(task, GivesAnswers) else None
+    if answers is not None and answers.final is not None:
+        given = answers.final(record.sample, record.responses)
+        if given is not None:
+            return given
     said = (each for asked in record.rounds for each in asked.of(MODEL))
     texts = [each.text for each in said if isinstance(each, Completion)]
     return " ".join(" ".join(texts).casefold().split())
+
+
+def _graded(answers: Answers) -> bool:
+    return all(value in (0.0, 1.0) for each in answers.values() for value, _ in each)
 
 
 def _reduced(
     metric: Metric,
     answers: Answers,
     clusters: Mapping[str, str | None],
+    asked: Mapping[str, int],
     reducers: Sequence[str],
 ) -> dict[str, Estimate]:
-    graded = all(value in (0.0, 1.0) for each in answers.values() for value, _ in each)
+    graded = _graded(answers)
     found: dict[str, Estimate] = {}
     for name in reducers:
         kind, k = reducer_of(name)
-        if kind in ("pass@", "pass^", "at_least_one") and not graded:
+        if kind in _OF_RIGHT and not graded:
             continue
-        reduce = _REDUCERS[kind]
-        usable = {key: each for key, each in answers.items() if len(each) >= k}
-        values = [reduce(each, k) for each in usable.values()]
-        of_samples = [clusters[key] for key in usable]
+        values = {
+            key: value
+            for key, each in answers.items()
+            if (value := _reduced_value(kind, k, each, asked[key])) is not None
+        }
+        of_samples = [clusters[key] for key in values]
         bounds = (0.0, 1.0) if graded else bounds_of(metric)
-        found[name] = estimates.mean(values, of_samples, bounds=bounds)
+        found[name] = estimates.mean(list(values.values()), of_samples, bounds=bounds)
     return found
+
+
+def _reduced_value(
+    kind: str, k: int, answers: Sequence[tuple[float, str]], asked: int
+) -> float | None:
+    """One sample's value, of the answers that are scored; None where these do not tell it."""
+    if len(answers) < k:
+        return None
+    value = _REDUCERS[kind](answers, k)
+    if kind == "at_least_one" and value == 0.0 and len(answers) < asked:
+        return None  # one that is not scored may be right
+    return value
 
 
 _Reduce: TypeAlias = Callable[[Sequence[tuple[float, str]], int], float]

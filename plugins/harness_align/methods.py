@@ -31,6 +31,7 @@ class Method:
         stages: The training runs it is made of.
         trainers: What its stages may train with, where that is not a trainer of its own name.
         makes: What comes of it, see ``AlignerSpec``.
+        own: Its settings that some other method does not have.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Method:
     stages: Callable[[AlignSpec], list[AlignSpec]]
     trainers: tuple[str, ...] = ()
     makes: Literal["model", "reward"] = "model"
+    own: tuple[str, ...] = ()
 
     def kinds_for(self, rewards: object) -> tuple[DataKind, ...]:
         """The kinds of data that it can train on, best first, where ``rewards`` are given."""
@@ -50,7 +52,8 @@ class Method:
         """What a user may set."""
         from harness_align import settings
 
-        return settings.model(self.name, self.trainers or (self.name,))
+        of_others = {name for each in METHODS.values() for name in each.own} - {*self.own}
+        return settings.model(self.name, self.trainers or (self.name,), frozenset(of_others))
 
 
 def _single(spec: AlignSpec) -> list[AlignSpec]:
@@ -100,6 +103,13 @@ def _contrastive(spec: AlignSpec) -> list[AlignSpec]:
 
 
 _PAIRS: tuple[DataKind, ...] = ("preference",)
+_OF_DPO = ("loss", "beta", "label_smoothing")
+_OF_SLIC = ("slic_delta", "slic_lambda")
+_OF_CONTRASTIVE = ("curriculum", "objective", "sft_steps", "sft_learning_rate")
+_OF_RLHF = (
+    *("policy_optimizer", "reward_steps", "reward_learning_rate"),
+    *("generations", "constant_reward_patience"),
+)
 
 METHODS = {
     each.name: each
@@ -123,25 +133,50 @@ METHODS = {
             ("prompt", "preference", "completion"),
             _rlhf,
             ("reward", "rloo", "grpo"),
+            own=("beta", *_OF_RLHF),
         ),
         Method(
-            "dpo", "direct preference optimization; --set loss=… picks its loss", _PAIRS, _single
+            "dpo",
+            "direct preference optimization; --set loss=… picks its loss",
+            _PAIRS,
+            _single,
+            own=_OF_DPO,
         ),
-        Method("slic", "sequence likelihood calibration (hinge, no reference)", _PAIRS, _single),
+        Method(
+            "slic",
+            "sequence likelihood calibration (hinge, no reference)",
+            _PAIRS,
+            _single,
+            own=_OF_SLIC,
+        ),
         Method(
             "kto",
             "Kahneman–Tversky optimization; answers marked good or bad",
             ("label", "preference"),
             _single,
+            own=("beta", "desirable_weight", "undesirable_weight"),
         ),
-        Method("orpo", "odds-ratio preference optimization, no reference", _PAIRS, _single),
-        Method("simpo", "length-normalised preference optimization, no reference", _PAIRS, _single),
+        Method(
+            "orpo",
+            "odds-ratio preference optimization, no reference",
+            _PAIRS,
+            _single,
+            own=("beta",),
+        ),
+        Method(
+            "simpo",
+            "length-normalised preference optimization, no reference",
+            _PAIRS,
+            _single,
+            own=("beta", "simpo_gamma"),
+        ),
         Method(
             "contrastive",
             "pairs of strong and weak models, easy to hard (arXiv 2310.02263)",
             _PAIRS,
             _contrastive,
             ("sft", "contrastive", "slic"),
+            own=(*_OF_DPO, *_OF_SLIC, *_OF_CONTRASTIVE),
         ),
     )
 }

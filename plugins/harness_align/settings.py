@@ -1,8 +1,8 @@
 """What a method lets a user set: our training settings, and every further one of its TRL config.
 
 Ours keep their names, TRL's names for the same thing are taken too (``max_steps`` is ``steps``),
-and any other field of the config (``warmup_ratio``, ``precompute_ref_log_probs``) is passed on as
-it stands. TRL, which takes seconds to import, is imported only for a name that is not ours.
+and any other field of the config (``warmup_ratio``, ``precompute_ref_log_probs``) is passed on
+unchanged. TRL, which takes seconds to import, is imported only for a name that is not ours.
 """
 
 from __future__ import annotations
@@ -54,6 +54,8 @@ class Settings(BaseModel):
 
     @classmethod
     def _further(cls, name: str, value: Any) -> Any:
+        if name in specs.NAMES and name not in _NOT_SETTINGS:
+            return specs.parse(name, value)
         known = {
             field: kind
             for config in _configs(cls.trainers)
@@ -65,17 +67,21 @@ class Settings(BaseModel):
 
 
 @cache
-def model(method: str, trainers: tuple[str, ...]) -> type[BaseModel]:
+def model(
+    method: str, trainers: tuple[str, ...], of_others: frozenset[str] = frozenset()
+) -> type[BaseModel]:
     """The settings of a method.
 
     Args:
         method: Its name.
         trainers: The trainers that its stages may use, whose configs hold the further settings.
+        of_others: Settings that only other methods have. They are taken and change nothing, so
+            that one [align] table serves several methods.
     """
     chosen: Any = {
         name: (field.annotation, field)
         for name, field in specs.declared().items()
-        if name not in _NOT_SETTINGS
+        if name not in _NOT_SETTINGS and name not in of_others
     }
     made = create_model(f"{method}Settings", __base__=Settings, **chosen)
     made.trainers = trainers

@@ -8,39 +8,47 @@ from pathlib import Path
 import click
 
 from harness import hookimpl
+from harness.authoring.options import lazily
 from harness.protocols import BackendOptions, BackendSpec, ModelBackend
-from harness_backends import demo, replay
-from harness_backends.api import ANTHROPIC_OPTIONS, OPENAI_OPTIONS, open_anthropic, open_openai
-from harness_backends.hf import HF_OPTIONS, open_hf, open_peft
-from harness_backends.vllm import VLLM_OPTIONS, open_vllm
+from harness_backends import demo
+from harness_backends.api import open_anthropic, open_openai
+from harness_backends.hf import open_hf, open_peft
+from harness_backends.vllm import open_vllm
+
+_HF = lazily("harness_backends.hf.settings", "Settings")
 
 
 @hookimpl
 def harness_register_backends() -> list[BackendSpec]:
     """The backends that ship with the harness."""
     return [
-        BackendSpec("hf", "a Hugging Face checkpoint folder or hub id", open_hf, HF_OPTIONS),
-        BackendSpec("peft", "an adapter's folder, as hf reads it", open_peft, HF_OPTIONS),
+        BackendSpec("hf", "a Hugging Face checkpoint folder or hub id", open_hf, _HF),
+        BackendSpec("peft", "an adapter's folder, as hf reads it", open_peft, _HF),
         BackendSpec(
             "openai",
             "any OpenAI-compatible server",
             open_openai,
-            OPENAI_OPTIONS,
+            lazily("harness_backends.api.settings", "OpenAISettings"),
             replicable=False,
         ),
         BackendSpec(
             "anthropic",
             "Anthropic's Messages API",
             open_anthropic,
-            ANTHROPIC_OPTIONS,
+            lazily("harness_backends.api.settings", "AnthropicSettings"),
             replicable=False,
         ),
-        BackendSpec("vllm", "vLLM's engine in this process", open_vllm, VLLM_OPTIONS),
+        BackendSpec(
+            "vllm",
+            "vLLM's engine in this process",
+            open_vllm,
+            lazily("harness_backends.vllm.settings", "VLLMSettings"),
+        ),
         BackendSpec(
             "replay",
             "saved outputs, in a file of any usual format",
-            replay.open_replay,
-            replay.OPTIONS,
+            _open_replay,
+            lazily("harness_backends.replay_settings", "ReplaySettings"),
             replicable=False,
             by_sample=True,
         ),
@@ -48,9 +56,15 @@ def harness_register_backends() -> list[BackendSpec]:
             "demo",
             "a tiny model to try things with",
             _open_demo,
-            HF_OPTIONS,
+            _HF,
         ),
     ]
+
+
+def _open_replay(options: BackendOptions) -> ModelBackend:
+    from harness_backends import replay
+
+    return replay.open_replay(options)
 
 
 def _open_demo(options: BackendOptions) -> ModelBackend:

@@ -15,6 +15,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from harness.authoring import option_models
 from harness.errors import DataError
 from harness.protocols import BackendOptions
 from harness.types import (
@@ -31,9 +32,9 @@ from harness.types import (
     Usage,
 )
 from harness_backends import matching, saved_outputs
+from harness_backends.replay_settings import ReplaySettings
 from harness_backends.saved_outputs import Output, Saved
 
-OPTIONS = saved_outputs.OPTIONS
 MISSING = "missing"
 """The finish reason of an answer that is null in the file."""
 _TEXTS = frozenset({Generate, ExtractAnswer})
@@ -44,9 +45,11 @@ def open_replay(options: BackendOptions) -> Replay:
     """Reads the saved outputs.
 
     Raises:
+        UsageError: An option's value is not one of those expected.
         DataError: The file is missing, malformed, empty or of no known format.
     """
-    return Replay(options.model, saved_outputs.read(options.model, options.values))
+    settings = option_models.read(ReplaySettings, options.values, "the replay backend")
+    return Replay(options.model, saved_outputs.read(options.model, settings))
 
 
 class Replay:

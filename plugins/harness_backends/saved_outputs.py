@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,17 +12,9 @@ from harness.authoring.readers import conll, rows, text_files
 from harness.authoring.readers.rows import Place
 from harness.authoring.readers.tables import is_json_lines
 from harness.authoring.readers.text_files import Row
-from harness.errors import DataError, UnknownNameError
+from harness.errors import DataError
+from harness_backends.replay_settings import ReplaySettings
 
-OPTIONS = {
-    "replay_field": "column that holds the output (default: response; lm-evaluation-harness: "
-    "filtered_resps); COLUMN.KEY is the text under a key of an object",
-    "replay_id": "column that holds the sample's id (default: id, sample_id, doc_id, or BBQ's "
-    "category-example_id)",
-    "replay_format": "conll: a token and its tag a line, a blank line after each sentence (else by "
-    "the suffix)",
-    "replay_filter": "of lm-evaluation-harness's rows, the filter whose answers to take",
-}
 FIELDS = (
     "response", "prediction", "output", "completion", "generated_text", "filtered_resps", "resps"
 )  # fmt: skip
@@ -70,20 +62,16 @@ class Saved:
         return all(each.id is not None for each in self.outputs)
 
 
-def read(source: str, options: Mapping[str, str]) -> Saved:
+def read(source: str, options: ReplaySettings) -> Saved:
     """The outputs of a file or folder.
 
     Raises:
         DataError: It is missing, malformed, empty or of no known format, or only some rows have
             an id, or two have the same.
-        UnknownNameError: ``replay_format`` is none.
     """
     path = Path(source)
     numbered = False
-    form = options.get("replay_format")
-    if form not in (None, CONLL):
-        raise UnknownNameError("replay_format", form, [CONLL])
-    if form == CONLL:
+    if options.replay_format == CONLL:
         found = _from_conll(path)
     elif not path.is_dir() and not rows.is_known(path):
         found = _from_lines(path)
@@ -133,14 +121,14 @@ def _from_conll(path: Path) -> list[Output]:
     ]
 
 
-def _from_json(path: Path, options: Mapping[str, str]) -> tuple[list[Output], bool]:
+def _from_json(path: Path, options: ReplaySettings) -> tuple[list[Output], bool]:
     content = text_files.read_json(path)
     if isinstance(content, dict) and not any(
         isinstance(each, list) and each and isinstance(each[0], dict) for each in content.values()
     ):
         shape = (str, int, float, bool, list)
         if all(each is None or isinstance(each, shape) for each in content.values()):
-            if set(content) & {*FIELDS, NUMBERS, *filter(None, [options.get("replay_field")])}:
+            if set(content) & {*FIELDS, NUMBERS, *filter(None, [options.replay_field])}:
                 return _from_rows(list(rows.read_rows(path)), options)  # columns
             return [
                 Output(f"{path}, {name!r}", name, _texts(value, f"{path}, {name!r}"))
@@ -179,20 +167,20 @@ def _check_ids(found: Sequence[Output]) -> None:
 
 
 def _from_rows(
-    found: Sequence[tuple[Row, Place]], options: Mapping[str, str]
+    found: Sequence[tuple[Row, Place]], options: ReplaySettings
 ) -> tuple[list[Output], bool]:
     """The outputs, and whether their ids are places."""
-    wanted = options.get("replay_filter")
+    wanted = options.replay_filter
     if wanted is not None:
         found = [(row, place) for row, place in found if row.get("filter") == wanted]
     if not found:
         return [], False
-    if "replay_field" not in options and {"requests", "responses"} <= set(found[0][0]):
+    if options.replay_field is None and {"requests", "responses"} <= set(found[0][0]):
         return _of_run(found), False
-    found = _with_inner(found, options.get("replay_field", ""))
+    found = _with_inner(found, options.replay_field or "")
     columns = {name for row, _ in found for name in row}
     name = _answer_column(columns, options, found[0])
-    identifier = options.get("replay_id") or _id_column(columns)
+    identifier = options.replay_id or _id_column(columns)
     outputs = [
         _output(row, place, name, _identifier(row, place, identifier)) for row, place in found
     ]
@@ -239,10 +227,10 @@ def _with_inner(found: Sequence[tuple[Row, Place]], field: str) -> Sequence[tupl
 
 
 def _answer_column(
-    columns: set[str], options: Mapping[str, str], first: tuple[Row, Place]
+    columns: set[str], options: ReplaySettings, first: tuple[Row, Place]
 ) -> str | None:
     """The column with texts; None where there are log-likelihoods alone."""
-    chosen = options.get("replay_field")
+    chosen = options.replay_field
     name = chosen or next((each for each in FIELDS if each in columns), None)
     if name is not None and name in columns:
         return name

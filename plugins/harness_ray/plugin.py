@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from harness import hookimpl
+from harness.authoring import option_models
+from harness.authoring.options import lazily
 from harness.errors import MissingExtraError
 from harness.protocols import ExecutorOptions, ExecutorSpec, ModelBackend, ModelSource
-from harness_ray.settings import OPTIONS, Settings
+
+if TYPE_CHECKING:
+    from harness_ray.settings import Settings
 
 
 @hookimpl
 def harness_register_executors() -> list[ExecutorSpec]:
     """The executor ``ray``."""
-    return [ExecutorSpec("ray", "copies of the model on several machines or GPUs", _open, OPTIONS)]
+    told = "copies of the model on several machines or GPUs"
+    return [ExecutorSpec("ray", told, _open, lazily("harness_ray.settings", "Settings"))]
 
 
 class RayExecutor:
@@ -42,4 +49,6 @@ class RayExecutor:
 
 
 def _open(options: ExecutorOptions) -> RayExecutor:
-    return RayExecutor(Settings.read(options.values))
+    from harness_ray.settings import Settings
+
+    return RayExecutor(option_models.read(Settings, options.values, "--executor ray"))

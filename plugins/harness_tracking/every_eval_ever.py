@@ -9,19 +9,19 @@ import re
 import uuid
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+from harness.authoring import option_models
 from harness.authoring.io.files import read_bytes, replacing, write_json
 from harness.authoring.measures.predictions import prompt_text, response_text
-from harness.errors import UnknownNameError
 from harness.protocols import ExportedRun, ExportOptions
 from harness.types import Completion, MetricResult, RunResult, SampleRecord, TaskResult
 from harness_tracking.numbers import Number, metrics
+from harness_tracking.settings import EveryEvalEverSettings
 
 SCHEMA = "0.3.0"
-RELATIONSHIPS = ("first_party", "third_party", "collaborative", "other")
 _BOUND = {math.inf: "Infinity", -math.inf: "-Infinity"}
-_PRIVATE = 0o600
 
 
 def open_exporter(options: ExportOptions) -> EveryEvalEver:
@@ -30,17 +30,16 @@ def open_exporter(options: ExportOptions) -> EveryEvalEver:
     Raises:
         UnknownNameError: An option has a value that is not one of those known.
     """
-    return EveryEvalEver(options)
+    assert options.out is not None
+    settings = option_models.read(EveryEvalEverSettings, options.values, "eee")
+    return EveryEvalEver(options.out, settings)
 
 
 class EveryEvalEver:
     """See ``harness.protocols.Exporter``."""
 
-    def __init__(self, options: ExportOptions) -> None:
-        assert options.out is not None
-        self._out, self._values = options.out, options.values
-        self._relationship = _one_of(options.values, "relationship", RELATIONSHIPS, "other")
-        self._samples = _one_of(options.values, "samples", ("yes", "no"), "yes") == "yes"
+    def __init__(self, out: Path, settings: EveryEvalEverSettings) -> None:
+        self._out, self._settings = out, settings
 
     def export(self, run: ExportedRun) -> str:
         """A record, and its instances where the run holds samples, at their places in ``data/``.
@@ -54,8 +53,8 @@ class EveryEvalEver:
         instances = self._out / f"{place}_samples.jsonl"
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         rows = 0
-        if self._samples:
-            with replacing(instances, _PRIVATE) as file:
+        if self._settings.samples == "yes":
+            with replacing(instances) as file:
                 for row in _instances(run, record):
                     file.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
                     rows += 1
@@ -69,7 +68,7 @@ class EveryEvalEver:
             }
         else:
             instances.unlink(missing_ok=True)
-        write_json(path, record, _PRIVATE)
+        write_json(path, record)
         found = len(record["evaluation_results"])
         return f"{path}, {found} results and {rows:,} instances"
 
@@ -77,7 +76,7 @@ class EveryEvalEver:
         import harness
 
         result = run.result
-        given = self._values.get("model_id") or str(
+        given = self._settings.model_id or str(
             result.model.get("spec", result.model.get("name", "unknown"))
         )
         started = result.timing.get("started")
@@ -89,8 +88,8 @@ class EveryEvalEver:
             "source_metadata": {
                 "source_name": result.run_id,
                 "source_type": "evaluation_run",
-                "source_organization_name": self._values.get("organization", "unknown"),
-                "evaluator_relationship": self._relationship,
+                "source_organization_name": self._settings.organization,
+                "evaluator_relationship": self._settings.relationship,
             },
             "eval_library": _library(result, harness.__version__),
             "model_info": {
@@ -104,13 +103,6 @@ class EveryEvalEver:
             },
             "evaluation_results": [_result(each) for each in metrics(result)],
         }
-
-
-def _one_of(values: Mapping[str, str], name: str, known: tuple[str, ...], default: str) -> str:
-    value = values.get(name, default)
-    if value not in known:
-        raise UnknownNameError(f"value of eee.{name}", value, known)
-    return value
 
 
 def _plain(text: str) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
+from harness.authoring import option_models
 from harness.authoring.io.files import write_atomically
 from harness.errors import MissingExtraError, UsageError
 from harness.protocols import ExportedRun, ExportOptions
 from harness.types import TaskResult
 from harness_tracking.numbers import Number, in_words, metrics
+from harness_tracking.settings import HuggingFaceSettings
 
 
 def open_exporter(options: ExportOptions) -> HuggingFace:
@@ -24,17 +27,18 @@ def open_exporter(options: ExportOptions) -> HuggingFace:
         import yaml  # type: ignore[import-untyped]  # noqa: F401
     except ImportError as error:
         raise MissingExtraError("the exporter hf", "tracking") from error
-    if "source_name" in options.values and "source_url" not in options.values:
+    assert options.out is not None
+    settings = option_models.read(HuggingFaceSettings, options.values, "hf")
+    if settings.source_name is not None and settings.source_url is None:
         raise UsageError("hf.source_name needs a URL", "Add --set hf.source_url=URL")
-    return HuggingFace(options)
+    return HuggingFace(options.out, settings)
 
 
 class HuggingFace:
     """See ``harness.protocols.Exporter``."""
 
-    def __init__(self, options: ExportOptions) -> None:
-        assert options.out is not None
-        self._out, self._values = options.out, options.values
+    def __init__(self, out: Path, settings: HuggingFaceSettings) -> None:
+        self._out, self._settings = out, settings
 
     def export(self, run: ExportedRun) -> str:
         """Two files in a folder: results by benchmark, for data sets of the hub; and the card's.
@@ -47,21 +51,21 @@ class HuggingFace:
         from huggingface_hub.repocard_data import eval_results_to_model_index
 
         found = list(metrics(run.result))
-        model = self._values.get("model_id") or str(
+        model = self._settings.model_id or str(
             run.result.model.get("name", run.result.model.get("spec", "model"))
         )
         entries = [self._entry(each, run) for each in _first(found) if each.task.data.hub]
         index = eval_results_to_model_index(model, [_card(each) for each in found])
         self._out.mkdir(mode=0o700, parents=True, exist_ok=True)
         card = yaml.safe_dump({"model-index": index}, sort_keys=False, allow_unicode=True)
-        write_atomically(self._out / "model-index.yaml", card, 0o600)
+        write_atomically(self._out / "model-index.yaml", card)
         told = f"{self._out}: model-index.yaml with {len(found)} metrics"
         if not entries:
             return f"{told}; no task's data are from the hub, so there is no .eval_results"
         text = yaml.safe_dump(
             eval_result_entries_to_yaml(entries), sort_keys=False, allow_unicode=True
         )
-        write_atomically(self._out / ".eval_results" / "evalign.yaml", text, 0o600)
+        write_atomically(self._out / ".eval_results" / "evalign.yaml", text)
         return f"{told}, .eval_results/evalign.yaml with {len(entries)} benchmarks"
 
     def _entry(self, number: Number, run: ExportedRun) -> Any:
@@ -75,8 +79,8 @@ class HuggingFace:
             task_id=hub.name or number.task.name,
             value=number.estimate.value,
             date=None if started is None else str(started),
-            source_url=self._values.get("source_url"),
-            source_name=self._values.get("source_name"),
+            source_url=self._settings.source_url,
+            source_name=self._settings.source_name,
             notes=f"{number.metric}: {in_words(number.estimate)}; {_asked(number.task)}",
         )
 

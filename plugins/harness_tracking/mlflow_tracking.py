@@ -8,9 +8,11 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from harness.authoring import option_models
 from harness.errors import HarnessError, MissingExtraError
 from harness.protocols import ExportedRun, ExportOptions
 from harness_tracking import flat
+from harness_tracking.settings import MlflowSettings
 
 _BATCH = 100
 """MLflow takes as many settings at once, and ten times as many metrics."""
@@ -28,18 +30,18 @@ def open_exporter(options: ExportOptions) -> Mlflow:
     except ImportError as error:
         raise MissingExtraError("the exporter mlflow", "tracking") from error
     logging.getLogger("mlflow").setLevel(logging.WARNING)  # that it makes its tables is no news
-    return Mlflow(options)
+    return Mlflow(option_models.read(MlflowSettings, options.values, "mlflow"))
 
 
 class Mlflow:
     """See ``harness.protocols.Exporter`` and ``Tracker``."""
 
-    def __init__(self, options: ExportOptions) -> None:
+    def __init__(self, settings: MlflowSettings) -> None:
         from mlflow.tracking import MlflowClient
 
-        self._experiment = options.values.get("experiment", "evalign")
+        self._experiment = settings.experiment
         try:
-            self._client: Any = MlflowClient(tracking_uri=options.values.get("uri"))
+            self._client: Any = MlflowClient(tracking_uri=settings.uri)
         except Exception as error:  # its own exceptions, and those of its stores
             raise _refused(error) from error
         self._run: str | None = None

@@ -46,7 +46,7 @@ class CsvExporter:
                 found.n, "" if better is None else str(better).lower(), found.method,
             )  # fmt: skip
             writer.writerow([_cell(value) for value in row])
-        write_atomically(self._out, text.getvalue(), 0o600)
+        write_atomically(self._out, text.getvalue())
         return f"{self._out}, {count} numbers"
 
 

@@ -6,18 +6,18 @@ from collections.abc import Iterable
 from importlib import import_module
 
 import harness
+from harness.authoring.options import lazily
 from harness.protocols import Exporter, ExporterSpec, ExportOptions, Tracker
-from harness_tracking import options
 
 
-def _open(module: str, options_: ExportOptions) -> Exporter:
-    made = import_module(f"harness_tracking.{module}").open_exporter(options_)
+def _open(module: str, options: ExportOptions) -> Exporter:
+    made = import_module(f"harness_tracking.{module}").open_exporter(options)
     assert isinstance(made, Exporter)
     return made
 
 
-def _follow(module: str, options_: ExportOptions) -> Tracker:
-    made = import_module(f"harness_tracking.{module}").open_exporter(options_)
+def _follow(module: str, options: ExportOptions) -> Tracker:
+    made = import_module(f"harness_tracking.{module}").open_exporter(options)
     assert isinstance(made, Tracker)
     return made
 
@@ -36,28 +36,28 @@ def harness_register_exporters() -> Iterable[ExporterSpec]:
             "eee",
             "Every Eval Ever: a record of the run, and its instances",
             lambda chosen: _open("every_eval_ever", chosen),
-            options=options.EVERY_EVAL_EVER,
+            options=lazily("harness_tracking.settings", "EveryEvalEverSettings"),
             suffix=".eee",
         ),
         ExporterSpec(
             "hf",
             "Hugging Face: evaluation results and model card metadata, as YAML",
             lambda chosen: _open("hugging_face", chosen),
-            options=options.HUGGING_FACE,
+            options=lazily("harness_tracking.settings", "HuggingFaceSettings"),
             suffix=".hf",
         ),
         ExporterSpec(
             "mlflow",
             "MLflow: metrics with their intervals, settings, and progress",
             lambda chosen: _open("mlflow_tracking", chosen),
-            options=options.MLFLOW,
+            options=lazily("harness_tracking.settings", "MlflowSettings"),
             track=lambda chosen: _follow("mlflow_tracking", chosen),
         ),
         ExporterSpec(
             "wandb",
             "Weights & Biases: the same, offline where not said otherwise",
             lambda chosen: _open("wandb_tracking", chosen),
-            options=options.WANDB,
+            options=lazily("harness_tracking.settings", "WandbSettings"),
             track=lambda chosen: _follow("wandb_tracking", chosen),
         ),
     ]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from harness.errors import HarnessError, MissingExtraError, UnknownNameError
+from harness.authoring import option_models
+from harness.errors import HarnessError, MissingExtraError
 from harness.protocols import ExportedRun, ExportOptions
 from harness_tracking import flat
-
-MODES = ("offline", "online")
+from harness_tracking.settings import WandbSettings
 
 
 def open_exporter(options: ExportOptions) -> Wandb:
@@ -23,17 +23,14 @@ def open_exporter(options: ExportOptions) -> Wandb:
         import wandb  # noqa: F401
     except ImportError as error:
         raise MissingExtraError("the exporter wandb", "tracking") from error
-    return Wandb(options)
+    return Wandb(option_models.read(WandbSettings, options.values, "wandb"))
 
 
 class Wandb:
     """See ``harness.protocols.Exporter`` and ``Tracker``."""
 
-    def __init__(self, options: ExportOptions) -> None:
-        self._values = options.values
-        self._mode = options.values.get("mode", MODES[0])
-        if self._mode not in MODES:
-            raise UnknownNameError("wandb.mode", self._mode, MODES)
+    def __init__(self, settings: WandbSettings) -> None:
+        self._settings = settings
         self._run: Any = None
 
     def export(self, run: ExportedRun) -> str:
@@ -51,11 +48,11 @@ class Wandb:
         )  # fmt: skip
         try:
             self._run = wandb.init(
-                project=self._values.get("project", "evalign"),
-                entity=self._values.get("entity"),
+                project=self._settings.project,
+                entity=self._settings.entity,
                 name=name,
-                dir=self._values.get("dir"),
-                mode="online" if self._mode == "online" else "offline",
+                dir=self._settings.dir,
+                mode=self._settings.mode,
                 config=flat.settings(settings),
                 settings=quiet,
             )
@@ -79,6 +76,6 @@ class Wandb:
             {**flat.values(run.result), **flat.methods(run.result), "status": run.result.status}
         )
         whole = run.result.status == "complete"
-        url = self._run.url if self._mode == "online" else None
+        url = self._run.url if self._settings.mode == "online" else None
         self._run.finish(exit_code=0 if whole else 1)
         return str(url) if url else f"{kept} (`wandb sync` uploads it)"

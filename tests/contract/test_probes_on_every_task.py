@@ -25,7 +25,13 @@ def test_probes(task: str, tmp_path: Path) -> None:
     registry = plugins.load()
     registry.backends["fake"] = BackendSpec("fake", "", lambda options: FakeBackend())
     spec = RunSpec(
-        "fake:", (task,), {"": "sample"}, probes=PROBES, limit=LIMIT, out=tmp_path / "run"
+        "fake:",
+        (task,),
+        {"": "sample"},
+        probes=PROBES,
+        limit=LIMIT,
+        out=tmp_path / "run",
+        allow_unsafe_code=True,
     )
     result = runner.run(spec, registry).result.tasks[task]
     assert set(result.probes) == set(result.skipped_variants) == set(PROBES)

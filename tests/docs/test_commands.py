@@ -72,7 +72,7 @@ def shortened(command: Command) -> list[str]:
         words += ["--limit", "4", "--samples", "4", "--eval-data", "sample"]
         for setting in ("steps", "sft_steps", "reward_steps"):
             words += ["--set", f"{setting}=1"]
-    elif words[1] == "annotate" and words[2] not in ("report", "export"):
+    elif words[1] == "annotate" and words[2] not in ("report", "export", "import"):
         words += ["--prepare"]  # and serve nothing
     elif words[1] == "pairs":
         words += ["--max-tokens", "8"]

@@ -26,7 +26,7 @@ OUTSIDE = {
     "my_metric.py": "a file of the reader's",
     "rewards.py": "a file of the reader's",
     ".github/workflows/harness.yml": "a file that harness init writes",
-    ".github/workflows/harness-weekly.yml": "another one",
+    ".github/workflows/harness-weekly.yml": "a file that harness init writes",
     "run_ner.py": "a script of transformers",
     "run_qa.py": "a script of transformers",
 }
@@ -149,7 +149,7 @@ def test_what_is_mentioned_exists(place: str) -> None:
         "`harness/sources.py`",
         "`python benchmarks/no_such.py --repeats 3`",
         "`harness.errors.NoSuchError`",
-        "`harness.config.RunSpec.no_such_field`",
+        "`harness.config.run_spec.RunSpec.no_such_field`",
         "`harness_align.no_such_module`",
     ],
 )

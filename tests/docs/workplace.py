@@ -7,7 +7,7 @@ import shlex
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -23,6 +23,7 @@ SAMPLES = "tasks/harness_tasks/samples"
 JUDGED = "120"  # samples a task, of which the gate's rules about groups of questions need 50
 RUN = f"harness run --data sample --limit {JUDGED} --quiet"
 REWARD = "def brevity(prompts, completions):\n    return [-len(each) for each in completions]\n"
+Rows: TypeAlias = "list[dict[str, Any]]"
 ALIGN = '\n[align]\nmethod = "dpo"\ndata = "pairs.jsonl"\neval_tasks = ["sst2"]\n'
 
 
@@ -37,58 +38,40 @@ def harness(line: str | list[str]) -> int:
 
 def write_data(root: Path, folder: Path) -> None:
     """Data sets, predictions and training files, from the sample data."""
+    questions, summaries, reviews = (_sample(root, each) for each in ("squad_v2", "xsum", "sst2"))
+    _write_benchmarks(folder, questions, summaries, reviews, _sample(root, "wmt22_en_de"))
+    _write_pairs_and_rewards(folder, reviews)
+    _write_results(folder)
+    _write_rows_to_monitor(folder, questions)
+    _write(folder / "handbook" / "chapter.txt", "\n\n".join(row["context"] for row in questions))
+    _write(folder / "corpus.txt", "".join(row["document"] + "\n" for row in summaries))
 
-    def sample(task: str) -> list[dict[str, Any]]:
-        (path,) = (root / SAMPLES).glob(f"*/{task}.jsonl")
-        lines = path.read_text("utf-8").splitlines()
-        return [json.loads(line) for line in lines[:40]]
 
-    questions = sample("squad_v2")
+def _sample(root: Path, task: str) -> Rows:
+    (path,) = (root / SAMPLES).glob(f"*/{task}.jsonl")
+    lines = path.read_text("utf-8").splitlines()
+    return [json.loads(line) for line in lines[:40]]
+
+
+def _write_benchmarks(
+    folder: Path, questions: Rows, summaries: Rows, reviews: Rows, phrases: Rows
+) -> None:
+    """Published forms of data sets, saved outputs, and the tables that pages declare tasks of."""
     articles = {"version": "v2.0", "data": [_article(row) for row in questions]}
     for name in ("dev-v2.0.json", "dev.json", "train.json"):
         _write(folder / name, json.dumps(articles))
     _write(folder / "predictions.json", json.dumps({row["id"]: "Riga" for row in questions}))
-
-    summaries = sample("xsum")
     _write_rows(folder / "test.jsonl", summaries)
     _write(folder / "outputs.json", json.dumps({row["id"]: row["summary"] for row in summaries}))
-
-    phrases = sample("wmt22_en_de")
     for name, column in (("src.en", "source"), ("ref.de", "target"), ("hypotheses.de", "target")):
         _write(folder / name, "".join(row[column] + "\n" for row in phrases))
-
-    reviews = "".join(f"{row['text']}\t{row['label']}\n" for row in sample("sst2"))
-    _write(folder / "dev.tsv", reviews)
-
-    said = [f"On day {day} the {who} said" for who in ("nurse", "doctor") for day in range(12)]
-    pairs = [{"prompt": each, "chosen": " yes", "rejected": " no, not today"} for each in said]
-    _write_rows(folder / "pairs.jsonl", pairs)
-    _write_rows(folder / "prompts.jsonl", [{"prompt": each} for each in said])
-    scores = [float(place % 4 > 0) for place in range(60)]
-    others_results.lm_eval(folder / "lm_eval_output", scores)
-    for name in ("old", "new"):
-        path = others_results.lm_eval(folder / "elsewhere", scores)
-        path.rename(folder / f"results_{name}.json")
-    lines = [f"q{place},{score:g}\n" for place, score in enumerate(scores)]
-    _write(folder / "results.csv", "id,accuracy\n" + "".join(lines))
-    _write_rows(folder / "names.jsonl", [{"name": "Ada"}, {"name": "Grace"}])
-    _write(folder / "rewards.py", REWARD)
+    for name in ("dev.tsv", "newer.tsv"):
+        _write(folder / name, "".join(f"{row['text']}\t{row['label']}\n" for row in reviews))
     capitals = {"Latvia": "Riga", "Peru": "Lima", "Chad": "N'Djamena", "France": "Paris"}
     _write_rows(
         folder / "capitals.jsonl",
         ({"country": country, "capital": capital} for country, capital in capitals.items()),
     )
-    _write(
-        folder / "newer.tsv", "".join(f"{row['text']}\t{row['label']}\n" for row in sample("sst2"))
-    )
-    _write(folder / "handbook" / "chapter.txt", "\n\n".join(row["context"] for row in questions))
-    _write(folder / "corpus.txt", "".join(row["document"] + "\n" for row in summaries))
-    _write_rows(folder / "labelled.jsonl", _labelled(40))
-    training = [
-        {"prompt": f"{row['text']}?", "completion": " yes", "label": row["label"]}
-        for row in sample("sst2")
-    ]
-    _write_rows(folder / "training.jsonl", training)
     options = {"text": ["a cup", "the rain"], "label": ["A", "B"]}
     _write_rows(
         folder / "arc_easy.jsonl",
@@ -97,6 +80,38 @@ def write_data(root: Path, folder: Path) -> None:
             for day in range(8)
         ),
     )
+    _write(folder / "mail.csv", "body,is_spam\nbuy now,1\nsee you soon,0\ncheap,1\nthanks,0\n")
+
+
+def _write_pairs_and_rewards(folder: Path, reviews: Rows) -> None:
+    """What trainings read."""
+    said = [f"On day {day} the {who} said" for who in ("nurse", "doctor") for day in range(12)]
+    pairs = [{"prompt": each, "chosen": " yes", "rejected": " no, not today"} for each in said]
+    _write_rows(folder / "pairs.jsonl", pairs)
+    _write_rows(folder / "prompts.jsonl", [{"prompt": each} for each in said])
+    _write(folder / "rewards.py", REWARD)
+    _write_rows(folder / "names.jsonl", [{"name": "Ada"}, {"name": "Grace"}])
+    training = [
+        {"prompt": f"{row['text']}?", "completion": " yes", "label": row["label"]}
+        for row in reviews
+    ]
+    _write_rows(folder / "training.jsonl", training)
+
+
+def _write_results(folder: Path) -> None:
+    """What other programs measured, and what people said."""
+    scores = [float(place % 4 > 0) for place in range(60)]
+    others_results.lm_eval(folder / "lm_eval_output", scores)
+    for name in ("old", "new"):
+        path = others_results.lm_eval(folder / "elsewhere", scores)
+        path.rename(folder / f"results_{name}.json")
+    lines = [f"q{place},{score:g}\n" for place, score in enumerate(scores)]
+    _write(folder / "results.csv", "id,accuracy\n" + "".join(lines))
+    _write_rows(folder / "labelled.jsonl", _labelled(40))
+
+
+def _write_rows_to_monitor(folder: Path, questions: Rows) -> None:
+    """Exchanges of two days, and secrets that a model may have learnt."""
     for name, first in (("reference", 0), ("today", 7)):
         exchanges = [
             {"prompt": row["context"], "response": row["question"], "latency": number * 7 % 11}
@@ -110,7 +125,6 @@ def write_data(root: Path, folder: Path) -> None:
     _write(
         folder / "secrets.json", json.dumps({"format": "evalign-canaries", "canaries": canaries})
     )
-    _write(folder / "mail.csv", "body,is_spam\nbuy now,1\nsee you soon,0\ncheap,1\nthanks,0\n")
 
 
 def _labelled(count: int) -> Iterable[dict[str, Any]]:
@@ -233,6 +247,22 @@ def make_judged(folder: Path) -> None:
     with store.opened(folder / "people") as opened:
         for item in opened.assigned("annotator"):
             assert opened.add(store.Label("annotator", item, float(item % 3 > 0)))
+    make_marked(folder)
+
+
+def make_marked(folder: Path) -> None:
+    """What an offline page saved, and the folder that took it."""
+    marked = "harness annotate runs/main --out marked --spans error,unclear --offline page.html"
+    assert harness(marked) == 0
+    page = (folder / "page.html").read_text("utf-8")
+    held = json.loads(page.partition('id="held"')[2].partition(">")[2].partition("</script>")[0])
+    item = next(int(each) for each, of in held["items"].items() if of["answers"][0])
+    mark = {"answer": 0, "start": 0, "end": 1, "label": "error"}
+    saved = {key: held[key] for key in ("format", "schema", "identity")}
+    labels = [{"item": item, "value": 3, "spans": [mark]}]
+    name = "annotations-annotator.json"
+    _write(folder / name, json.dumps({**saved, "annotator": "annotator", "labels": labels}))
+    assert harness(f"harness annotate import marked {name}") == 0
 
 
 def _write(path: Path, text: str) -> None:

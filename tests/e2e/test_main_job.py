@@ -44,6 +44,8 @@ def test_the_main_job(checkpoint: Path, tmp_path: Path) -> None:
     for word in ("squad", "f1", "rouge1", "stereotype_share", "run/report.html"):
         assert word in done.stdout
     assert "sample set" in " ".join(done.stdout.split())
+    files = [path for path in (tmp_path / "run").rglob("*") if path.is_file()]
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o600}, "pages, too"
     result = runfolder.read_result(tmp_path / "run")
     assert list(result.tasks)[:4] == ["squad", "xsum", "bbq", "crows_pairs"]
     assert result.status == "complete"

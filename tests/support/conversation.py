@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from harness.authoring.metrics import Mean
 from harness.authoring.readers import text_files
+from harness.config import RunSpec
 from harness.protocols import Metric, TaskOptions
+from harness.testing import ALL_REQUESTS, FakeBackend
 from harness.types import (
     JUDGE,
     MODEL,
@@ -14,12 +18,14 @@ from harness.types import (
     Completion,
     DataSource,
     Generate,
+    KeyedRequest,
     Message,
     Response,
     Round,
     Sample,
     Sampling,
     ScoreValue,
+    Usage,
 )
 
 SHORT = Sampling(max_tokens=4)
@@ -87,3 +93,23 @@ def grader(grade: Callable[[str], float]) -> Callable[[object], Completion]:
         return Completion(str(grade(first)))
 
     return answer
+
+
+class Counting(FakeBackend):
+    """Notes the size of each call, and spends a token and a cent an answer."""
+
+    def __init__(self, answer: Any, fingerprint: str) -> None:
+        super().__init__(answer, ALL_REQUESTS)
+        self.fingerprint, self.calls, self.answers = fingerprint, [], 0
+
+    def run(self, requests: Sequence[KeyedRequest]) -> Iterator[tuple[str, Response]]:
+        self.calls.append(len(requests))
+        for pair in super().run(requests):
+            self.answers += 1
+            self.usage = Usage(completion_tokens=self.answers, cost=self.answers / 100)
+            yield pair
+
+
+def graded_run(path: Path, out: Path, **settings: Any) -> RunSpec:
+    roles = settings.pop("roles", {"judge": "other:"})
+    return RunSpec("fake:", ("graded",), {"graded": str(path)}, out=out, roles=roles, **settings)

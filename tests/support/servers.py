@@ -37,6 +37,51 @@ class Call:
     headers: dict[str, str]
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 256
+    daemon_threads = True
+    owner: Loopback
+
+    def handle_error(self, *args: Any) -> None:  # clients that hang up
+        pass
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_POST(self) -> None:
+        length = int(self.headers["content-length"])
+        body = json.loads(self.rfile.read(length))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self._send(self.server.owner.answer(Call(self.path, body, headers)))
+
+    def _send(self, reply: Reply) -> None:
+        if reply.drop:  # a reset, as when a server is killed
+            linger = struct.pack("ii", 1, 0)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            self.close_connection = True
+            self.connection.close()
+            return
+        body = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body)
+        content = body if isinstance(body, bytes) else body.encode()
+        self.send_response(reply.status)
+        headers = {"content-type": "application/json", **reply.headers}
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("content-length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def finish(self) -> None:
+        with contextlib.suppress(OSError):  # the connection was dropped on purpose
+            super().finish()
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+
 class Loopback:
     """A real HTTP server on 127.0.0.1.
 
@@ -50,62 +95,24 @@ class Loopback:
         self.most_open = self._open = 0
         self._lock = threading.Lock()
         self._answer = answer
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True
-
-            def do_POST(self) -> None:
-                length = int(self.headers["content-length"])
-                body = json.loads(self.rfile.read(length))
-                call = Call(self.path, body, {k.lower(): v for k, v in self.headers.items()})
-                with outer._lock:
-                    outer.calls.append(call)
-                    outer._open += 1
-                    outer.most_open = max(outer.most_open, outer._open)
-                try:
-                    reply = outer._answer(call)
-                    time.sleep(reply.delay)
-                finally:
-                    with outer._lock:
-                        outer._open -= 1
-                self._send(reply)
-
-            def _send(self, reply: Reply) -> None:
-                if reply.drop:  # a reset, as when a server is killed
-                    linger = struct.pack("ii", 1, 0)
-                    self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-                    self.close_connection = True
-                    self.connection.close()
-                    return
-                body = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body)
-                content = body if isinstance(body, bytes) else body.encode()
-                self.send_response(reply.status)
-                headers = {"content-type": "application/json", **reply.headers}
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("content-length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-            def finish(self) -> None:
-                with contextlib.suppress(OSError):  # the connection was dropped on purpose
-                    super().finish()
-
-            def log_message(self, *args: Any) -> None:
-                pass
-
-        class Server(ThreadingHTTPServer):
-            request_queue_size = 256
-            daemon_threads = True
-
-            def handle_error(self, *args: Any) -> None:  # clients that hang up
-                pass
-
-        self._server = Server(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server.owner = self
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
+
+    def answer(self, call: Call) -> Reply:
+        """The reply to a call, after its delay; the call is kept."""
+        with self._lock:
+            self.calls.append(call)
+            self._open += 1
+            self.most_open = max(self.most_open, self._open)
+        try:
+            reply = self._answer(call)
+            time.sleep(reply.delay)
+        finally:
+            with self._lock:
+                self._open -= 1
+        return reply
 
     @property
     def url(self) -> str:

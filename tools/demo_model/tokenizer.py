@@ -15,6 +15,10 @@ from typing import TYPE_CHECKING
 from demo_model.corpus import examples
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tokenizers import Tokenizer
+    from tokenizers.models import Model
     from transformers import PreTrainedTokenizerFast
 
 VOCABULARY_SIZE = 2048
@@ -30,48 +34,62 @@ CHAT_TEMPLATE = (
     "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
 )
 _SPACE = "▁"
+_BYTES = tuple(f"<0x{byte:02X}>" for byte in range(256))
 
 
 def train_tokenizer(seed: int, max_length: int, texts: int = 30_000) -> PreTrainedTokenizerFast:
     """Trains the tokenizer on the first ``texts`` examples of the training text."""
-    from tokenizers import (
-        AddedToken,
-        Regex,
-        Tokenizer,
-        decoders,
-        models,
-        normalizers,
-        pre_tokenizers,
-        processors,
-        trainers,
-    )
     from transformers import PreTrainedTokenizerFast
 
-    normalizer = normalizers.Sequence(
+    lines = (f"{made.prompt} {made.answer}" for made in itertools.islice(examples(seed), texts))
+    return PreTrainedTokenizerFast(
+        tokenizer_object=_with_bytes(*_learnt(lines)),
+        bos_token=BOS,
+        eos_token=EOS,
+        pad_token=PAD,
+        chat_template=CHAT_TEMPLATE,
+        model_max_length=max_length,
+        padding_side="left",
+        clean_up_tokenization_spaces=False,
+    )
+
+
+def _splitting(model: Model) -> Tokenizer:
+    """A tokenizer around a model: how text is normalized and split into words."""
+    from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers
+
+    tokenizer = Tokenizer(model)
+    tokenizer.normalizer = normalizers.Sequence(
         [normalizers.Prepend(_SPACE), normalizers.Replace(" ", _SPACE)]
     )
-    splitter = pre_tokenizers.Split(
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(
         Regex(rf"\n|{_SPACE}?[^\W\d_]+|{_SPACE}?\d+|{_SPACE}?[^\w\s{_SPACE}]|{_SPACE}"), "isolated"
     )
-    learner = Tokenizer(models.BPE())
-    learner.normalizer, learner.pre_tokenizer = normalizer, splitter
-    alphabet = [*string.printable[:95], "\n", _SPACE, *"äöüÄÖÜß"]
-    byte_tokens = [f"<0x{byte:02X}>" for byte in range(256)]
-    reserved = len(SPECIAL_TOKENS) + len(byte_tokens)
-    trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY_SIZE - reserved, initial_alphabet=alphabet, show_progress=False
-    )
-    lines = (f"{made.prompt} {made.answer}" for made in itertools.islice(examples(seed), texts))
-    learner.train_from_iterator(lines, trainer)
+    return tokenizer
 
+
+def _learnt(lines: Iterable[str]) -> tuple[list[str], list[tuple[str, str]]]:
+    """The tokens that BPE learns from the text, in order, and its merges."""
+    from tokenizers import models, trainers
+
+    learner = _splitting(models.BPE())
+    alphabet = [*string.printable[:95], "\n", _SPACE, *"äöüÄÖÜß"]
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY_SIZE - len(SPECIAL_TOKENS) - len(_BYTES),
+        initial_alphabet=alphabet,
+        show_progress=False,
+    )
+    learner.train_from_iterator(lines, trainer)
     learnt = json.loads(learner.to_str())["model"]
-    vocabulary = {
-        token: number
-        for number, token in enumerate([*SPECIAL_TOKENS, *byte_tokens, *learnt["vocab"]])
-    }
-    merges = [tuple(merge) for merge in learnt["merges"]]
-    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges, byte_fallback=True))
-    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizer, splitter
+    return list(learnt["vocab"]), [tuple(merge) for merge in learnt["merges"]]
+
+
+def _with_bytes(tokens: list[str], merges: list[tuple[str, str]]) -> Tokenizer:
+    """The whole tokenizer: special tokens, one for each byte, and those that were learnt."""
+    from tokenizers import AddedToken, decoders, models, processors
+
+    vocabulary = {token: number for number, token in enumerate([*SPECIAL_TOKENS, *_BYTES, *tokens])}
+    tokenizer = _splitting(models.BPE(vocab=vocabulary, merges=merges, byte_fallback=True))
     tokenizer.decoder = decoders.Sequence(
         [
             decoders.Replace(_SPACE, " "),
@@ -84,13 +102,4 @@ def train_tokenizer(seed: int, max_length: int, texts: int = 30_000) -> PreTrain
         single=f"{BOS} $A", special_tokens=[(BOS, vocabulary[BOS])]
     )
     tokenizer.add_special_tokens([AddedToken(token, special=True) for token in SPECIAL_TOKENS])
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        bos_token=BOS,
-        eos_token=EOS,
-        pad_token=PAD,
-        chat_template=CHAT_TEMPLATE,
-        model_max_length=max_length,
-        padding_side="left",
-        clean_up_tokenization_spaces=False,
-    )
+    return tokenizer

@@ -16,6 +16,8 @@ from harness.errors import HarnessError
 from harness.regular_files import check_folder, check_target, open_binary, read_bytes, read_text
 
 __all__ = [
+    "PRIVATE",
+    "SHARED",
     "cache_folder",
     "check_folder",
     "check_target",
@@ -26,6 +28,11 @@ __all__ = [
     "write_atomically",
     "write_json",
 ]
+
+PRIVATE = 0o600
+"""The permissions of a file that its user alone reads."""
+SHARED = 0o666
+"""The permissions, less the user's mask, of a file that others may read, too."""
 
 
 def cache_folder() -> Path:
@@ -51,13 +58,14 @@ def cache_folder() -> Path:
     return path
 
 
-def write_atomically(path: Path, content: str | bytes, mode: int = 0o666) -> None:
+def write_atomically(path: Path, content: str | bytes, mode: int = PRIVATE) -> None:
     """Writes a file so that a reader sees the old content or the new, never a part.
 
     Args:
         path: The file; its folder is made when missing.
         content: The content; text is written as UTF-8.
-        mode: The file's permissions, less the user's mask.
+        mode: The file's permissions, less the user's mask: what a model was asked and said is its
+            user's alone unless ``SHARED`` is given.
 
     Raises:
         OSError: It cannot be written, or the path names a folder, a pipe or a device.
@@ -72,7 +80,7 @@ def write_atomically(path: Path, content: str | bytes, mode: int = 0o666) -> Non
 
 
 @contextmanager
-def replacing(path: Path, mode: int = 0o666) -> Iterator[TextIO]:
+def replacing(path: Path, mode: int = PRIVATE) -> Iterator[TextIO]:
     """A text file that takes the place of ``path`` once the context ends without an error."""
     partial = path.with_name(f".{path.name[:200]}.{os.getpid()}.partial")
     try:
@@ -85,6 +93,6 @@ def replacing(path: Path, mode: int = 0o666) -> Iterator[TextIO]:
         partial.unlink(missing_ok=True)
 
 
-def write_json(path: Path, value: Any, mode: int = 0o666) -> None:
+def write_json(path: Path, value: Any, mode: int = PRIVATE) -> None:
     """Writes indented JSON atomically."""
     write_atomically(path, dumps(value, indent=2) + "\n", mode)

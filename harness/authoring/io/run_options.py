@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import copy
+import warnings
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,6 +12,7 @@ import click
 
 from harness import config
 from harness.config import RUNS, RunSpec, parse_data, read_config, read_toml, split_names
+from harness.protocols import ProbeSpec
 
 __all__ = [
     "RUNS",
@@ -21,6 +24,7 @@ __all__ = [
     "run_options",
     "run_spec",
     "split_names",
+    "with_shortcuts",
 ]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -68,11 +72,6 @@ _RUN_OPTIONS = (
         "small sets that ship with the tasks. Without it, data come from the hub.",
     ),
     click.option("--probes", type=Names(), help="Probes and suites of probes, on every task."),
-    click.option(
-        "--retrieve",
-        metavar="FOLDER|FILE",
-        help="Ask again with passages that are found there: --probes retrieval, with its corpus.",
-    ),
     click.option(
         "--metrics",
         type=Names(),
@@ -155,8 +154,35 @@ def run_options(function: Function) -> Function:
     return function
 
 
+def with_shortcuts(command: click.Command, probes: Iterable[ProbeSpec]) -> click.Command:
+    """The command with the flags of probes' shortcuts, where it takes ``run_options``.
+
+    A flag that the command has already, or another probe, is left out with a warning.
+    """
+    names = [parameter.name for parameter in command.params]
+    if not {"tasks", "probes", "settings"} <= {*names}:
+        return command
+    taken = {flag for parameter in command.params for flag in parameter.opts}
+    added: list[click.Parameter] = []
+    for spec in probes:
+        shortcut = spec.shortcut
+        if shortcut is None:
+            continue
+        if shortcut.flag in taken:
+            warnings.warn(f"{shortcut.flag} of the probe {spec.name!r} is taken", stacklevel=2)
+            continue
+        taken.add(shortcut.flag)
+        option = click.Option([shortcut.flag], metavar=shortcut.metavar, help=shortcut.help)
+        option.name = f"{spec.name}.{shortcut.option}"  # no other parameter's name has a point
+        added.append(option)
+    found = copy.copy(command)
+    place = names.index("probes") + 1
+    found.params = [*command.params[:place], *added, *command.params[place:]]
+    return found
+
+
 def run_spec(given: Mapping[str, Any]) -> RunSpec:
-    """The RunSpec of parsed ``run_options``.
+    """The RunSpec of parsed ``run_options``, probes' shortcuts among them.
 
     Raises:
         HarnessError: A value is malformed, or harness.toml is.
@@ -168,10 +194,12 @@ def run_spec(given: Mapping[str, Any]) -> RunSpec:
     values["data"] = config.parse_data(values["data"])
     judges, settings = values.pop("judges"), values.pop("judge_settings")
     values["roles"] = config.parse_roles(judges, settings, values.pop("other_roles"))
-    corpus = values.pop("retrieve", None)
-    if corpus is not None:
-        values["probes"] = (*(values["probes"] or ()), "retrieval")
-        tasks.setdefault("retrieval", {})["corpus"] = corpus
+    for key in [each for each in values if "." in each]:  # of ``with_shortcuts``
+        value = values.pop(key)
+        if value is not None:
+            probe, _, option = key.rpartition(".")
+            values["probes"] = (*(values["probes"] or ()), probe)
+            tasks.setdefault(probe, {})[option] = value
     if values["batch_size"] == "auto":
         values["batch_size"] = None
     if not values["allow_unsafe_code"]:

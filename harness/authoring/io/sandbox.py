@@ -230,10 +230,11 @@ def _bubblewrapped(path: str, disk: int) -> list[str]:
         *("--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"),
         *("--unshare-cgroup-try", "--die-with-parent", "--new-session"),
         *user,
+        *("--proc", "/proc", "--dev", "/dev"),
+        # Before the folders that are shown: Python itself may be installed below /tmp.
+        *("--perms", "1777", "--size", str(disk), "--tmpfs", "/tmp"),  # noqa: S108
         *(part for each in _above(shown) for part in ("--perms", "0755", "--dir", each)),
         *(part for each in shown for part in ("--ro-bind", each, each)),
-        *("--proc", "/proc", "--dev", "/dev"),
-        *("--perms", "1777", "--size", str(disk), "--tmpfs", "/tmp"),  # noqa: S108
         *("--remount-ro", "/"),
     ]
 

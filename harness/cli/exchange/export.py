@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,9 +69,10 @@ def open_exporters(
         UsageError: None is named, one needs ``--out``, or an option is of none of them.
         MissingExtraError: One needs packages that are not installed.
     """
+    from harness.authoring import option_models
     from harness.config import parse_settings
     from harness.errors import UsageError
-    from harness.protocols import ExportOptions, option_names
+    from harness.protocols import ExportOptions
 
     if not names:
         raise UsageError("--to names nothing", f"Expected any of {', '.join(registry.exporters)}")
@@ -87,14 +88,6 @@ def open_exporters(
         if out is not None and spec.suffix and len(names) > 1:
             path = out.with_name(out.name + spec.suffix)
         values = of_exporter.get(name, {})
-        _check_names(name, values, option_names(spec.options))
+        option_models.check_names(spec.options, values, f"the exporter {name}")
         opened[name] = spec.open(ExportOptions(values, path))
     return opened
-
-
-def _check_names(exporter: str, values: Mapping[str, str], known: Sequence[str]) -> None:
-    from harness.errors import UnknownNameError
-
-    for key in values:
-        if key not in known:
-            raise UnknownNameError(f"option of the exporter {exporter}", key, known)

@@ -31,9 +31,9 @@ def open_trackers(
         UsageError: One cannot follow a run, or an option is none of it.
         MissingExtraError: One needs packages that are not installed.
     """
+    from harness.authoring import option_models
     from harness.config import parse_settings
-    from harness.errors import UnknownNameError
-    from harness.protocols import ExportOptions, option_names
+    from harness.protocols import ExportOptions
 
     trackers: dict[str, Tracker] = {}
     theirs = [each for each in settings if each.partition(".")[0] in names]
@@ -45,9 +45,7 @@ def open_trackers(
             raise UsageError(
                 f"{name} cannot follow a run", f"Expected --track {' or '.join(follow)}"
             )
-        for key in values.get(name, {}):
-            if key not in option_names(spec.options):
-                raise UnknownNameError(f"option of {name}", key, option_names(spec.options))
+        option_models.check_names(spec.options, values.get(name, {}), name)
         trackers[name] = spec.track(ExportOptions(values.get(name, {})))
     return trackers, [each for each in settings if each not in theirs]
 

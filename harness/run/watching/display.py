@@ -7,7 +7,7 @@ import time
 from harness.authoring.literal import one_line
 from harness.authoring.reporting.progress import Display
 from harness.planned import Plan
-from harness.run.session import Progress
+from harness.run.rounds.answers import Progress
 from harness.run.watching.phases import Phase
 from harness.types import MODEL
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 STYLES = {"pass": "green", "block": "red", "inconclusive": "yellow"}
 SIGNS = {"pass": "✓", "block": "✗", "inconclusive": "?"}
 SCREEN = 16
-"""Rows that fit on a screen together with what stands around them."""
+"""Rows that fit on a screen together with what is around them."""
 
 
 def show(result: AlignResult, console: Console, full: bool = False) -> None:

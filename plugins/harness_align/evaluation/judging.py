@@ -1,4 +1,4 @@
-"""Which of two answers is better, by a model that is asked in both orders."""
+"""Which of two answers is better, by a model that sees them in both orders."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def preferences(
 ) -> list[float | None]:
     """How often the second answer is preferred, per prompt: 0, ½ or 1.
 
-    Each pair is asked about in both orders, by the log-probabilities of " A" and " B", or by the
+    Each pair is judged in both orders, by the log-probabilities of " A" and " B", or by the
     letter that the judge writes where it gives no log-probabilities: a judge that follows the
     place of an answer gives ½ (Zheng et al. 2023, "Judging LLM-as-a-Judge", section 3.4). None
     where it failed, or wrote neither letter.

@@ -1,4 +1,4 @@
-"""From a task's samples to training rows: what is asked, and what the right answer is.
+"""From a task's samples to training rows: prompts and right answers.
 
 A task that compares choices by their log-likelihood gives preference pairs, the right choice
 before each wrong one. A task that generates gives an answer to learn, or a prompt for RL that

@@ -149,7 +149,7 @@ def _augmented(
 
 
 def asked_base(job: AlignJob) -> str:
-    """The base as it is asked: with the template that training gives it, like the result.
+    """How the base is prompted: with the template that training gives it, like the result.
 
     Returns:
         The model itself, or a folder of links to it with ``chat_template`` beside them.

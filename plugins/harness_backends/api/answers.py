@@ -85,15 +85,24 @@ def openai_usage(answer: dict[str, Any]) -> Spent | None:
     return Spent(prompt, _count(usage.get("completion_tokens")), min(prompt, _count(cached)))
 
 
-def openai_choice(answer: dict[str, Any]) -> dict[str, Any]:
-    """The choice of index 0: the first one where none says so."""
+def openai_choices(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    """The choices, by their index where they have one; at least one."""
     choices = answer.get("choices")
     found = (
         [each for each in choices if isinstance(each, dict)] if isinstance(choices, list) else []
     )
     if not found:
         raise malformed("the answer holds no choices")
-    return next((each for each in found if each.get("index") == 0), found[0])
+    places = [each.get("index") for each in found]
+    if sorted(each for each in places if type(each) is int) != list(range(len(found))):
+        return found
+    return sorted(found, key=lambda each: int(each["index"]))
+
+
+def openai_choice(answer: dict[str, Any]) -> dict[str, Any]:
+    """The choice of index 0: the first one where none says so."""
+    choices = openai_choices(answer)
+    return next((each for each in choices if each.get("index") == 0), choices[0])
 
 
 def chat_text(choice: dict[str, Any]) -> Written:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import anthropic
 
+from harness.authoring import option_models
 from harness.errors import UsageError
 from harness.protocols import BackendOptions
 from harness.types import Generate, Prompt, Request, Response, Sampling
@@ -19,7 +20,7 @@ from harness_backends.api.prompts import as_messages
 from harness_backends.api.remarks import Remarks
 from harness_backends.api.sdk import http_client, post
 from harness_backends.api.server import Server, read_key
-from harness_backends.api.settings import ApiSettings, choice
+from harness_backends.api.settings import AnthropicSettings
 
 DEFAULT_URL = "https://api.anthropic.com"
 
@@ -31,15 +32,14 @@ def open_backend(options: BackendOptions) -> ApiBackend:
         UsageError: An option's value is not one of those expected.
         ModelError: The key is missing.
     """
-    settings = ApiSettings.read(options.values)
+    settings = option_models.read(AnthropicSettings, options.values, "the anthropic backend")
     if not options.model:
         raise UsageError("--model anthropic: names no model", "Expected anthropic:MODEL")
-    variable = settings.key_variable or "ANTHROPIC_API_KEY"
+    variable = settings.api_key_env or "ANTHROPIC_API_KEY"
     key = read_key(variable, True, f"anthropic:{options.model}")
     server = Server(settings.base_url or DEFAULT_URL, options.model, variable, key)
     meter = new_meter("anthropic", options, settings)
-    send_sampling = choice(options.values, "sampling", ("off", "on")) == "on"
-    return ApiBackend(AnthropicProvider(server, settings, meter, send_sampling), settings, meter)
+    return ApiBackend(AnthropicProvider(server, settings, meter), settings, meter)
 
 
 class AnthropicProvider:
@@ -47,18 +47,15 @@ class AnthropicProvider:
 
     Args:
         server: Whom to ask.
-        settings: Time-outs and parameters.
+        settings: Time-outs, parameters, and whether temperature and top_p are sent.
         meter: Counts what answers took.
-        send_sampling: Whether temperature and top_p are sent.
     """
 
     supports = frozenset({Generate})
 
-    def __init__(
-        self, server: Server, settings: ApiSettings, meter: Meter, send_sampling: bool
-    ) -> None:
+    def __init__(self, server: Server, settings: AnthropicSettings, meter: Meter) -> None:
         self._server, self._settings, self._meter = server, settings, meter
-        self._send_sampling, self._remarks = send_sampling, Remarks()
+        self._send_sampling, self._remarks = settings.sampling == "on", Remarks()
         self._client = anthropic.AsyncAnthropic(
             api_key=server.key,
             base_url=server.address,
@@ -104,6 +101,14 @@ class AnthropicProvider:
     async def close(self) -> None:
         """Closes the connections."""
         await self._client.close()
+
+    async def several(self) -> bool:
+        """Never: the protocol has one answer a request."""
+        return False
+
+    async def ask_several(self, requests: Sequence[Generate]) -> Sequence[Response]:
+        """The answer to the first."""
+        return [await self.ask(requests[0])]
 
     async def ask(self, request: Request) -> Response:
         """One try at one request."""

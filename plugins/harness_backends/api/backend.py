@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from harness.authoring.io.serialization import canonical_hash
@@ -12,7 +13,7 @@ from harness.types import Failed, Generate, KeyedRequest, Request, Response, Usa
 from harness_backends.api.budget import Meter, Prices
 from harness_backends.api.counting import TokenCounter, expected
 from harness_backends.api.loop import BackgroundLoop
-from harness_backends.api.scheduling import AdaptiveLimit, Dispatcher
+from harness_backends.api.scheduling import AdaptiveLimit, Deliver, Dispatcher
 from harness_backends.api.settings import ApiSettings
 
 
@@ -64,9 +65,30 @@ class Provider(Protocol):
         """
         ...
 
+    async def several(self) -> bool:
+        """Whether the server gives several answers to one prompt in one request.
+
+        Raises:
+            ModelError: It cannot be reached.
+        """
+        ...
+
+    async def ask_several(self, requests: Sequence[Generate]) -> Sequence[Response]:
+        """One try at requests that differ in their seeds alone: at least the first's answer.
+
+        Raises:
+            RequestError: It failed; it says whether another try can help.
+            ModelError: No request can succeed.
+        """
+        ...
+
     async def close(self) -> None:
         """Closes the connections."""
         ...
+
+
+MOST_AT_ONCE = 16
+"""Answers to one prompt in one request."""
 
 
 class ApiBackend:
@@ -115,17 +137,11 @@ class ApiBackend:
 
     def run(self, requests: Sequence[KeyedRequest]) -> Iterator[tuple[str, Response]]:
         """Answers each request once, in the order the answers come."""
-
-        async def ask(request: KeyedRequest) -> Response:
-            match request.request:
-                case Generate(sampling=sampling) if sampling.n != 1:
-                    return Failed("one completion a request: n must be 1")
-                case _ if type(request.request) not in self.supports:
-                    return Failed(f"{type(request.request).__name__} is not supported here")
-            return await self._provider.ask(request.request)
-
+        groups = grouped(requests)
+        if len(groups) < len(requests) and not self._loop.call(self._provider.several()):
+            groups = [[each] for each in requests]
         answers: Iterator[tuple[str, Response]] = self._loop.stream(
-            lambda deliver: self._dispatcher.run(requests, ask, deliver)
+            lambda deliver: self._answer(groups, deliver)
         )
         # The garbage collector's full passes over all that is imported stop every open request
         # for a tenth of a second: what exists before the run is set aside until its end.
@@ -134,6 +150,38 @@ class ApiBackend:
             yield from answers
         finally:
             gc.unfreeze()
+
+    async def _answer(self, groups: Sequence[Sequence[KeyedRequest]], deliver: Deliver) -> None:
+        """Delivers one response for each request; those of a group are asked for together."""
+        members = {group[0].key: group for group in groups}
+        found: dict[str, list[Response]] = {key: [] for key in members}
+
+        async def ask(first: KeyedRequest) -> Response:
+            group, got = members[first.key], found[first.key]
+            if len(group) == 1:
+                return await self._ask(first.request)
+            while len(got) < len(group):  # what came is kept when another try is needed
+                left = [each.request for each in group[len(got) :]]
+                got += await self._provider.ask_several(
+                    [each for each in left if isinstance(each, Generate)]
+                )
+            return got[0]
+
+        def deliver_all(answer: tuple[str, Response]) -> None:
+            key, response = answer
+            got = found.pop(key)
+            for place, each in enumerate(members[key]):
+                deliver((each.key, got[place] if place < len(got) else response))
+
+        await self._dispatcher.run([group[0] for group in groups], ask, deliver_all)
+
+    async def _ask(self, request: Request) -> Response:
+        match request:
+            case Generate(sampling=sampling) if sampling.n != 1:
+                return Failed("one completion a request: n must be 1")
+            case _ if type(request) not in self.supports:
+                return Failed(f"{type(request).__name__} is not supported here")
+        return await self._provider.ask(request)
 
     def forecast(self, requests: Sequence[KeyedRequest]) -> Usage:
         """What these requests will take and cost, if every answer is as long as it may be.
@@ -162,6 +210,33 @@ class ApiBackend:
             self._loop.call(self._provider.close())
         finally:
             self._loop.close()
+
+
+def grouped(requests: Sequence[KeyedRequest]) -> list[list[KeyedRequest]]:
+    """The requests; drawn answers to one prompt whose seeds follow each other stand together.
+
+    So a prompt is read and paid for once. Servers that give the answers of one request the seeds
+    that follow its own, as vLLM does, answer just as if each were asked for alone.
+    """
+    alike: dict[object, list[tuple[int, KeyedRequest]]] = {}
+    for each in requests:
+        request = each.request
+        sampling = request.sampling if isinstance(request, Generate) else None
+        if sampling is not None and sampling.temperature > 0 and sampling.n == 1:
+            assert isinstance(request, Generate)
+            one = replace(request, sampling=replace(sampling, seed=0))
+            alike.setdefault(one, []).append((sampling.seed, each))
+        else:
+            alike.setdefault(each.key, []).append((0, each))
+    groups: list[list[KeyedRequest]] = []
+    for members in alike.values():
+        last = None
+        for seed, each in sorted(members, key=lambda member: member[0]):
+            if last is None or seed != last + 1 or len(groups[-1]) == MOST_AT_ONCE:
+                groups.append([])
+            groups[-1].append(each)
+            last = seed
+    return groups
 
 
 def new_meter(scheme: str, options: BackendOptions, settings: ApiSettings) -> Meter:

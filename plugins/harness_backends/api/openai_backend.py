@@ -9,13 +9,13 @@ from typing import Any
 
 import openai
 
+from harness.authoring import option_models
 from harness.authoring.answers import thinking
 from harness.authoring.chat import encoding
 from harness.authoring.chat.encoding import Encoder
 from harness.errors import HarnessError, MissingExtraError, ModelError, UsageError
 from harness.protocols import BackendOptions
 from harness.types import (
-    Completion,
     Generate,
     Loglikelihood,
     Prompt,
@@ -36,7 +36,7 @@ from harness_backends.api.prompts import as_messages, as_text, check_open, size
 from harness_backends.api.remarks import Remarks
 from harness_backends.api.sdk import http_client, post
 from harness_backends.api.server import Server, read_key
-from harness_backends.api.settings import ApiSettings, choice, whole
+from harness_backends.api.settings import OpenAISettings
 
 DEFAULT_URL = "https://api.openai.com/v1"
 MOST_STOPS = 4
@@ -51,16 +51,16 @@ def open_backend(options: BackendOptions) -> ApiBackend:
         UsageError: An option's value is not one of those expected.
         ModelError: The key is missing, or the server cannot be used.
     """
-    settings = ApiSettings.read(options.values)
+    settings = option_models.read(OpenAISettings, options.values, "the openai backend")
     if not options.model:
         raise UsageError("--model openai: names no model", "Expected openai:MODEL")
-    variable = settings.key_variable or "OPENAI_API_KEY"
+    variable = settings.api_key_env or "OPENAI_API_KEY"
     own_server = settings.base_url is not None
-    needed = not own_server or settings.key_variable is not None
+    needed = not own_server or settings.api_key_env is not None
     key = read_key(variable, needed, f"openai:{options.model}")
     server = Server(settings.base_url or DEFAULT_URL, options.model, variable, key)
     meter = new_meter("openai", options, settings)
-    return ApiBackend(OpenAIProvider(server, settings, meter, options.values), settings, meter)
+    return ApiBackend(OpenAIProvider(server, settings, meter), settings, meter)
 
 
 class OpenAIProvider:
@@ -68,20 +68,19 @@ class OpenAIProvider:
 
     Args:
         server: Whom to ask.
-        settings: Time-outs and parameters.
+        settings: Time-outs, parameters, and how it is asked.
         meter: Counts what answers took.
-        values: The options that only this provider has.
     """
 
-    def __init__(
-        self, server: Server, settings: ApiSettings, meter: Meter, values: Mapping[str, str]
-    ) -> None:
+    def __init__(self, server: Server, settings: OpenAISettings, meter: Meter) -> None:
         self._server, self._settings, self._meter = server, settings, meter
-        self._endpoint = choice(values, "endpoint", ("auto", "chat", "completions"))
-        self._logprobs = choice(values, "logprobs", ("auto", "echo", "prompt_logprobs", "none"))
-        self._tokenizer = _load_tokenizer(values["tokenizer"]) if "tokenizer" in values else None
-        self._max_length = whole(values, "max_length", 8) or None
+        self._endpoint: str = settings.endpoint
+        self._logprobs: str = settings.logprobs
+        name = settings.tokenizer
+        self._tokenizer = None if name is None else _load_tokenizer(name)
+        self._max_length = settings.max_length
         self._scorer: Scorer | None = None
+        self._several: bool | None = None
         self._adaptations, self._remarks = Adaptations(), Remarks()
         self._prompt_counter: TokenCounter | None = None
         self._client = openai.AsyncOpenAI(
@@ -188,10 +187,11 @@ class OpenAIProvider:
 
     async def ask(self, request: Request) -> Response:
         """One try at one request."""
+        if isinstance(request, Generate):
+            (response,) = await self.ask_several([request])
+            return response
         try:
             match request:
-                case Generate():
-                    return await self._generate(request)
                 case Loglikelihood() | RollingLoglikelihood() if self._scorer is not None:
                     return await self._scorer.score(request)
         except RequestError as error:
@@ -199,31 +199,63 @@ class OpenAIProvider:
             raise
         raise AssertionError(f"{request} is not among what this backend supports")
 
-    async def _generate(self, request: Generate) -> Completion:
-        stop = request.sampling.stop
-        answer, written = await self._write(request.prompt, request.sampling)
-        if self._endpoint != "chat" and thinking.needs_whole(
-            written.text, written.finish_reason, stop
-        ):
-            whole = replace(request.sampling, stop=())
-            answer, written = await self._write(request.prompt, whole)
-        spent = answers.openai_usage(answer)
-        self._remark(request, written, spent)
-        tokens = spent.completion if spent is not None else None
-        return answers.completion(written, stop, tokens, self._server)
+    async def several(self) -> bool:
+        """Whether the server draws several answers to one prompt in one request (``n``).
 
-    async def _write(self, prompt: Prompt, sampling: Sampling) -> tuple[dict[str, Any], Written]:
-        """The server's whole answer to a prompt, and what the model wrote."""
+        Asked once, with two short answers to two letters.
+        """
+        if self._several is None:
+            asked = Sampling(16, temperature=1.0)
+            try:
+                _, written = await probing.persist(lambda: self._write("Hi", asked, 2))
+            except RequestError:  # strict servers refuse what they do not know
+                written = []
+            self._several = len(written) == 2
+        return self._several
+
+    async def ask_several(self, requests: Sequence[Generate]) -> Sequence[Response]:
+        """One try at requests that differ in their seeds alone, in one request of the server.
+
+        A server that takes seeds draws by those that follow the first one's.
+        """
+        first, count = requests[0], len(requests)
+        stop = first.sampling.stop
+        try:
+            answer, written = await self._write(first.prompt, first.sampling, count)
+            if self._endpoint != "chat" and any(
+                thinking.needs_whole(each.text, each.finish_reason, stop) for each in written
+            ):
+                whole = replace(first.sampling, stop=())
+                answer, written = await self._write(first.prompt, whole, count)
+        except RequestError as error:
+            self._remarks.failure(error)
+            raise
+        spent = answers.openai_usage(answer)
+        self._remark(first, written, spent)
+        tokens = spent.completion if spent is not None and count == 1 else None
+        return [answers.completion(each, stop, tokens, self._server) for each in written]
+
+    async def _write(
+        self, prompt: Prompt, sampling: Sampling, count: int = 1
+    ) -> tuple[dict[str, Any], list[Written]]:
+        """The server's whole answer to a prompt, and what the model wrote, at most so often."""
         parameters = self._sampling(sampling)
+        if count > 1:
+            parameters["n"] = count
         if self._endpoint == "chat":
             check_open(prompt)
             answer = await self._chat(messages=as_messages(prompt), **parameters)
-            return answer, answers.chat_text(answers.openai_choice(answer))
-        answer = await self._text(prompt=as_text(prompt), **parameters)
-        return answer, answers.text_of(answers.openai_choice(answer))
+            read = answers.chat_text
+        else:
+            answer = await self._text(prompt=as_text(prompt), **parameters)
+            read = answers.text_of
+        if count == 1:
+            return answer, [read(answers.openai_choice(answer))]
+        return answer, [read(each) for each in answers.openai_choices(answer)[:count]]
 
-    def _remark(self, request: Generate, written: Written, spent: Spent | None) -> None:
-        self._remarks.answer(written)
+    def _remark(self, request: Generate, written: Sequence[Written], spent: Spent | None) -> None:
+        for each in written:
+            self._remarks.answer(each)
         if spent is None:
             return
         if self._prompt_counter is None:

@@ -1,12 +1,11 @@
-"""The options of the API backends, checked: ``--set KEY=VALUE`` as typed values."""
+"""The options of the API backends, declared once: ``--set KEY=VALUE`` as typed values."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from harness.authoring.readers.text_files import parse_json
 from harness.errors import DataError, UsageError
@@ -14,116 +13,20 @@ from harness_backends.api.budget import Limits
 from harness_backends.api.retrying import RetryPolicy
 
 
-@dataclass(frozen=True, slots=True)
-class ApiSettings:
-    """What every API backend is told; see ``harness_backends.api.COMMON_OPTIONS``."""
-
-    base_url: str | None = None
-    key_variable: str | None = None
-    timeout: float = 300.0
-    max_concurrency: int = 200
-    patience: float = 900.0
-    retries: RetryPolicy = field(default_factory=RetryPolicy)
-    limits: Limits = field(default_factory=Limits)
-    omit: frozenset[str] = frozenset()
-    extra_body: Mapping[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def read(cls, values: Mapping[str, str]) -> ApiSettings:
-        """Checks the values.
-
-        Raises:
-            UsageError: A value is not one of those expected.
-        """
-        return cls(
-            base_url=_base_url(values.get("base_url")),
-            key_variable=values.get("api_key_env"),
-            timeout=number(values, "timeout", 300.0),
-            max_concurrency=whole(values, "max_concurrency", 1) or 200,
-            patience=number(values, "patience", 900.0),
-            retries=RetryPolicy(
-                max_retries=8 if "max_retries" not in values else whole(values, "max_retries", 0),
-                base_delay=number(values, "retry_delay", 0.5),
-            ),
-            limits=Limits(
-                cost=number(values, "max_cost", None),
-                tokens=whole(values, "max_tokens_total", 1) or None,
-                seconds=number(values, "max_seconds", None),
-            ),
-            omit=frozenset(name.strip() for name in values.get("omit", "").split(",") if name),
-            extra_body=_json_object(values, "extra_body"),
-        )
-
-    def body(self, **parameters: Any) -> dict[str, Any]:
-        """A request's parameters without the omitted and with the extra ones."""
-        kept = {name: value for name, value in parameters.items() if name not in self.omit}
-        return kept | dict(self.extra_body)
-
-    @property
-    def identity(self) -> dict[str, object]:
-        """What of this can change an answer."""
-        return {"omit": sorted(self.omit), "extra_body": dict(self.extra_body)}
-
-
-def choice(values: Mapping[str, str], key: str, allowed: tuple[str, ...]) -> str:
-    """One of ``allowed``, the first by default.
-
-    Raises:
-        UsageError: It is none of them.
-    """
-    value = values.get(key, allowed[0])
-    if value not in allowed:
-        raise UsageError(f"{key} = {value!r}", f"Expected one of {', '.join(allowed)}")
-    return value
-
-
-def whole(values: Mapping[str, str], key: str, least: int) -> int:
-    """A whole number from ``least``; 0 where it is not given.
-
-    Raises:
-        UsageError: It is none.
-    """
-    text = values.get(key)
-    if text is None:
-        return 0
-    if not text.isascii() or not text.isdigit() or int(text) < least:
-        raise UsageError(f"{key} = {text!r}", f"Expected a whole number from {least}")
-    return int(text)
-
-
-def number(values: Mapping[str, str], key: str, default: Any) -> Any:
-    """A positive number.
-
-    Raises:
-        UsageError: It is none.
-    """
-    text = values.get(key)
-    if text is None:
-        return default
+def _json_object(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
     try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value) or value <= 0:
-        raise UsageError(f"{key} = {text!r}", "Expected a positive number")
-    return value
-
-
-def _json_object(values: Mapping[str, str], key: str) -> Mapping[str, Any]:
-    text = values.get(key, "{}")
-    try:
-        value = parse_json(text)
+        found = parse_json(value)
     except DataError:
-        value = None
-    if not isinstance(value, dict):
-        raise UsageError(f"{key} = {text!r}", 'Expected a JSON object such as {"top_k": 1}')
-    return value
+        found = None
+    if not isinstance(found, dict):
+        raise ValueError('expected a JSON object such as {"top_k": 1}')
+    return found
 
 
-def _base_url(text: str | None) -> str | None:
+def _base_url(text: str) -> str:
     """The address, which is shown in reports and errors: it may hold no secret."""
-    if text is None:
-        return None
     try:
         parts = urlsplit(text)
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -137,3 +40,93 @@ def _base_url(text: str | None) -> str | None:
     if not valid:
         raise UsageError(f"base_url = {text!r}", "Expected http(s)://HOST[:PORT]/PATH")
     return text.rstrip("/")
+
+
+_AsText = WithJsonSchema({"type": "string"})
+
+
+class ApiSettings(BaseModel):
+    """What every API backend is told."""
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+    base_url: Annotated[str, AfterValidator(_base_url)] | None = Field(
+        None, description="address of the server (default: the provider's own)"
+    )
+    api_key_env: str | None = Field(None, description="environment variable that holds the key")
+    timeout: float = Field(300.0, gt=0, description="seconds for one request")
+    max_concurrency: int = Field(
+        200, ge=1, description="most requests open at a time; starts at 20 and adapts"
+    )
+    max_retries: int = Field(8, ge=0, description="retries of a request that fails")
+    retry_delay: float = Field(
+        0.5, gt=0, description="seconds; bound of the first retry's delay, doubled each time"
+    )
+    patience: float = Field(
+        900.0, gt=0, description="seconds without any answer after which the run fails"
+    )
+    max_cost: float | None = Field(
+        None,
+        gt=0,
+        description="US dollars after which the run stops, resumable; needs prices in harness.toml",
+    )
+    max_tokens_total: int | None = Field(
+        None, ge=1, description="tokens after which the run stops, resumable"
+    )
+    max_seconds: float | None = Field(
+        None, gt=0, description="seconds after which the run stops, resumable"
+    )
+    omit: tuple[str, ...] = Field(
+        (), description="request parameters not to send: temperature,stop,…"
+    )
+    extra_body: Annotated[dict[str, Any], BeforeValidator(_json_object), _AsText] = Field(
+        default_factory=dict, description="JSON object merged into every request"
+    )
+
+    @property
+    def retries(self) -> RetryPolicy:
+        """How often and after what delay a request is asked again."""
+        return RetryPolicy(max_retries=self.max_retries, base_delay=self.retry_delay)
+
+    @property
+    def limits(self) -> Limits:
+        """What ends a run early."""
+        return Limits(self.max_cost, self.max_tokens_total, self.max_seconds)
+
+    def body(self, **parameters: Any) -> dict[str, Any]:
+        """A request's parameters without the omitted and with the extra ones."""
+        kept = {name: value for name, value in parameters.items() if name not in self.omit}
+        return kept | self.extra_body
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """What of this can change an answer."""
+        return {"omit": sorted(set(self.omit)), "extra_body": dict(self.extra_body)}
+
+
+class OpenAISettings(ApiSettings):
+    """``--set KEY=VALUE`` of the openai backend."""
+
+    endpoint: Literal["auto", "chat", "completions"] = Field(
+        "auto", description="auto is chat where the server offers it"
+    )
+    logprobs: Literal["auto", "echo", "prompt_logprobs", "none"] = Field(
+        "auto", description="how prompts' log-probabilities come"
+    )
+    tokenizer: str | None = Field(
+        None,
+        description="folder or hub id of the model's tokenizer, for log-likelihoods by token ids",
+    )
+    max_length: int | None = Field(
+        None,
+        ge=8,
+        description="longest sequence in tokens, with tokenizer (default: the tokenizer's)",
+    )
+
+
+class AnthropicSettings(ApiSettings):
+    """``--set KEY=VALUE`` of the anthropic backend."""
+
+    sampling: Literal["off", "on"] = Field(
+        "off", description="send temperature and top_p, which newer models refuse"
+    )

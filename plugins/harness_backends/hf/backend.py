@@ -113,15 +113,15 @@ class HuggingFaceBackend:
         Batches are encoded in a thread of their own, while the one before computes.
         """
         first, *others = cut_batches(requests) or [()]
-        wave = self._encode(first)  # nothing computes yet
+        batch = self._encode(first)  # nothing computes yet
         with ThreadPoolExecutor(max_workers=1) as encoding:
             for following in [*others, None]:
                 encoded = None if following is None else encoding.submit(self._encode, following)
-                for key, response in self._answer(wave):
+                for key, response in self._answer(batch):
                     self._books.requests += 1
                     yield key, response
                 if encoded is not None:
-                    wave = encoded.result()
+                    batch = encoded.result()
 
     def forecast(self, requests: Sequence[KeyedRequest]) -> Usage:
         """The tokens of these requests, and how few are computed where beginnings are shared.
@@ -131,13 +131,13 @@ class HuggingFaceBackend:
         """
         prompt = computed = completion = 0
         for part in cut_batches(requests):
-            wave = self._encode(part)
-            rows = [window.tokens[:-1] for _, window in wave.scored]
-            rows += [item.tokens for _, item in wave.continued]
+            batch = self._encode(part)
+            rows = [window.tokens[:-1] for _, window in batch.scored]
+            rows += [item.tokens for _, item in batch.continued]
             rows = [row for row in rows if row]
             prompt += sum(map(len, rows))
             computed += len(build_tree(rows))
-            completion += sum(item.sampling.max_tokens for _, item in wave.continued)
+            completion += sum(item.sampling.max_tokens for _, item in batch.continued)
         return Usage(
             requests=len(requests),
             prompt_tokens=prompt,
@@ -147,7 +147,7 @@ class HuggingFaceBackend:
         )
 
     def _encode(self, requests: Sequence[KeyedRequest]) -> _Batch:
-        wave = _Batch()
+        batch = _Batch()
         pairs: list[tuple[str, Loglikelihood]] = []
         texts: list[tuple[str, RollingLoglikelihood]] = []
         prompts: list[tuple[str, Generate]] = []
@@ -160,42 +160,42 @@ class HuggingFaceBackend:
                 case Generate(sampling=sampling) as prompt if sampling.n == 1:
                     prompts.append((item.key, prompt))
                 case Generate():
-                    wave.failed(item.key, "one completion a request: n must be 1")
+                    batch.failed(item.key, "one completion a request: n must be 1")
                 case other:
-                    wave.failed(item.key, f"{type(other).__name__} is not supported by hf")
+                    batch.failed(item.key, f"{type(other).__name__} is not supported by hf")
         encoder = self._encoder
         for (key, _), scored in zip(
             pairs, encoder.loglikelihoods([pair for _, pair in pairs]), strict=True
         ):
             if isinstance(scored, EncodingError):
-                wave.failed(key, str(scored))
+                batch.failed(key, str(scored))
             else:
-                wave.score(key, (scored,))
+                batch.score(key, (scored,))
         for (key, _), windows in zip(
             texts, encoder.rolling([text for _, text in texts]), strict=True
         ):
-            wave.score(key, windows)
+            batch.score(key, windows)
         for (key, generate), prefix in zip(
             prompts, encoder.prompts([prompt for _, prompt in prompts]), strict=True
         ):
             if isinstance(prefix, EncodingError):
-                wave.failed(key, str(prefix))
+                batch.failed(key, str(prefix))
             else:
-                wave.generate(key, prefix, generate, self._stops.opening(prefix.tokens))
-        return wave
+                batch.generate(key, prefix, generate, self._stops.opening(prefix.tokens))
+        return batch
 
-    def _answer(self, wave: _Batch) -> Iterator[tuple[str, Response]]:
-        self._books.truncated += wave.truncated
-        yield from wave.ready
-        sums: dict[str, list[Logprob]] = {key: [] for key in wave.windows}
-        for index, score in self._engine.score([window for _, window in wave.scored]):
-            key, window = wave.scored[index]
+    def _answer(self, batch: _Batch) -> Iterator[tuple[str, Response]]:
+        self._books.truncated += batch.truncated
+        yield from batch.ready
+        sums: dict[str, list[Logprob]] = {key: [] for key in batch.windows}
+        for index, score in self._engine.score([window for _, window in batch.scored]):
+            key, window = batch.scored[index]
             self._books.prompt_tokens += len(window.tokens) - 1
             sums[key].append(score)
-            if len(sums[key]) == wave.windows[key]:
+            if len(sums[key]) == batch.windows[key]:
                 yield key, _total(sums.pop(key))
-        for index, said in self._engine.generate([item for _, item in wave.continued]):
-            key, item = wave.continued[index]
+        for index, said in self._engine.generate([item for _, item in batch.continued]):
+            key, item = batch.continued[index]
             self._books.prompt_tokens += len(item.tokens)
             self._books.completion_tokens += len(said.tokens)
             yield (

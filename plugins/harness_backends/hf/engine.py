@@ -26,8 +26,7 @@ from harness_backends.hf.loading import Checkpoint
 from harness_backends.hf.memory import Budget, PassMemory, default_rows, default_tokens
 from harness_backends.hf.plain import Continue, Continued, PlainEngine
 from harness_backends.hf.prefix_tree.decoding import TreeDecoder
-from harness_backends.hf.prefix_tree.head import Head
-from harness_backends.hf.prefix_tree.last_layer import LastLayer
+from harness_backends.hf.prefix_tree.forward import Forward
 from harness_backends.hf.prefix_tree.scoring import TreeScorer
 from harness_backends.hf.settings import Settings
 
@@ -87,10 +86,9 @@ class TreeEngine:
     telling = 1  # the last in the row: no other has more beside it that it must not see
 
     def __init__(self, checkpoint: Checkpoint, budget: Budget) -> None:
-        head, narrowing = Head(checkpoint.model), LastLayer(checkpoint.model)
-        rows = default_rows(checkpoint.model)
-        self._scorer = TreeScorer(checkpoint, head, narrowing, budget)
-        self._decoder = TreeDecoder(checkpoint, head, narrowing, budget, rows)
+        forward = Forward(checkpoint)
+        self._scorer = TreeScorer(forward, budget)
+        self._decoder = TreeDecoder(forward, budget, default_rows(checkpoint.model))
 
     @property
     def way(self) -> str:
@@ -122,7 +120,7 @@ class ForkEngine:
         UnforkableError: The model's cache cannot be forked.
     """
 
-    telling = 2  # one alone could lie on the right row of the cache by chance
+    telling = 2  # a single one could be on the right row of the cache by chance
 
     def __init__(self, checkpoint: Checkpoint, budget: Budget) -> None:
         self._forker = Forker(checkpoint, budget)

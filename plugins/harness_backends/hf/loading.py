@@ -122,12 +122,12 @@ def load(name: str, dtype: str, device: str, settings: Settings) -> Checkpoint:
     adapter = source.adapter
     with ExitStack() as reading:
         files = _open_files(source, reading)
-        kind = settings.kind or (adapter and adapter.kind) or detect_kind(files.config)
+        kind = settings.chosen_kind or (adapter and adapter.kind) or detect_kind(files.config)
         check_kind(kind, files.config, name)
         check_options(settings, kind)
         extra: dict[str, Any] = {}
-        if settings.quantization is not None:
-            extra = load_arguments(settings.quantization, files.config, target)
+        if settings.bits is not None:
+            extra = load_arguments(settings.bits, files.config, target)
         quantised = bool(extra) or "quantization_config" in files.config
         reading.enter_context(_quiet())
         tokenizer = _load_tokenizer(files, settings)
@@ -149,25 +149,30 @@ def load(name: str, dtype: str, device: str, settings: Settings) -> Checkpoint:
     check_vocabulary(name, tokenizer, embedding.weight.shape[0])
     model.eval()
     generates = kind in ("causal", "seq2seq")
-    own_length = own_max_length if generates else encoder_max_length
-    longest = own_length(model, tokenizer, settings.max_length)
-    if isinstance(model, VirtualTokenModel) and settings.max_length is None:
-        longest -= model.virtual_tokens
     return Checkpoint(
         name=name,
         kind=kind,
         folder=source.folder,
         adapter=adapter,
-        quantization=settings.quantization,
+        quantization=settings.bits,
         model=model,
         tokenizer=tokenizer,
         device=next(model.parameters()).device,
         dtype=str(model.dtype).removeprefix("torch."),
-        max_length=longest,
+        max_length=_max_length(model, tokenizer, generates, settings),
         eos_ids=take_eos_ids(model, tokenizer) if generates else frozenset(),
         gguf=source.gguf,
         stored_as=files.stored_as,
     )
+
+
+def _max_length(model: Any, tokenizer: Any, generates: bool, settings: Settings) -> int:
+    """The longest sequence in tokens, without what an adapter puts before it."""
+    own_length = own_max_length if generates else encoder_max_length
+    longest = own_length(model, tokenizer, settings.max_length)
+    if isinstance(model, VirtualTokenModel) and settings.max_length is None:
+        longest -= model.virtual_tokens
+    return longest
 
 
 # --------------------------------------------------------------------------- loading

@@ -1,4 +1,4 @@
-"""A model that was opened before is opened again when something is asked of it.
+"""A model that was opened before is opened again at its first request.
 
 What a run needs to know before its first question (fingerprint, what may be asked, facts for the
 report) is kept from the first opening, under the hashes of all files and everything else that it
@@ -172,7 +172,7 @@ def reopened(options: BackendOptions, open_model: Callable[[], ModelBackend]) ->
 def _place(options: BackendOptions) -> Path | None:
     """The file that keeps what is known; its name is a hash of all that it follows from.
 
-    None for what cannot be told from files alone: models of the hub, adapters with a base
+    None for what files do not determine: models of the hub, adapters with a base
     elsewhere, and code that a checkpoint brings.
     """
     path = Path(options.model).expanduser()
@@ -245,6 +245,6 @@ def _keep(place: Path | None, known: Known) -> None:
     }
     try:
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        files.write_json(place, content, 0o600)
+        files.write_json(place, content)
     except (OSError, TypeError, ValueError):
         return

@@ -36,7 +36,7 @@ def draw_seed(tokens: Sequence[int], sampling: Sampling) -> int:
 
 
 def uniform(seed: int, step: int) -> float:
-    """A number in [0, 1) that depends on the request and the step alone."""
+    """A number in [0, 1) that depends only on the request and the step."""
     digest = hashlib.sha256(f"{seed}:{step}".encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
 

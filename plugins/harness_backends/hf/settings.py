@@ -1,12 +1,13 @@
-"""The backend's options, checked: ``--set KEY=VALUE`` as typed values."""
+"""The backend's options, declared once: ``--set KEY=VALUE`` as typed values."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal, TypeAlias, cast, get_args
+from typing import Literal, Self, TypeAlias, get_args
 
-from harness.errors import UsageError
+from pydantic import BaseModel, ConfigDict, Field
+
+from harness.authoring import option_models
 
 Kind: TypeAlias = Literal[
     "causal", "seq2seq", "classifier", "masked", "extractive_qa", "token_classifier", "encoder"
@@ -21,75 +22,79 @@ DOC_STRIDE, MAX_ANSWER_LENGTH = 128, 30
 """In tokens; those of the SQuAD evaluation that ``transformers`` publishes (``run_qa.py``)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """``--set`` of the hf backend; see ``HF_OPTIONS`` for what each means."""
+class CheckpointSettings(BaseModel):
+    """How a checkpoint is found and its prompts are encoded, by whatever computes."""
 
-    kind: Kind | None = None
-    chat_template: Switch = "auto"
-    max_length: int | None = None
-    revision: str | None = None
-    attn_implementation: str | None = None
-    engine: EngineChoice = "auto"
-    token_budget: int | None = None
-    allow_pickle: bool = False
-    trust_remote_code: bool = False
-    base: str | None = None
-    quantization: Quantization | None = None
-    source_lang: str | None = None
-    target_lang: str | None = None
-    label_map: str | None = None
-    doc_stride: int = DOC_STRIDE
-    max_answer_length: int = MAX_ANSWER_LENGTH
-    pooling: Pooling = "auto"
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+    chat_template: Switch = Field(
+        "auto", description="whether prompts use it; auto is on where the tokenizer has one"
+    )
+    max_length: int | None = Field(
+        None, ge=2, description="longest sequence in tokens (default: the model's own)"
+    )
+    revision: str | None = Field(None, description="branch, tag or commit on the hub")
+    allow_pickle: bool = Field(
+        False, description="load checkpoints that are not safetensors; they can run code"
+    )
+    trust_remote_code: bool = Field(False, description="run code that the checkpoint brings")
+
+
+class Settings(CheckpointSettings):
+    """``--set KEY=VALUE`` of the hf backend."""
+
+    kind: Literal["auto", Kind] = Field(
+        "auto", description="what is computed; auto goes by config.json"
+    )
+    attn_implementation: str | None = Field(
+        None,
+        description="attention of the plain path: sdpa, eager, … (default: the model's own)",
+    )
+    engine: EngineChoice = Field("auto", description="auto is the first that comes out right")
+    token_budget: int | None = Field(
+        None, ge=2, description="most tokens in one forward pass (default: chosen for the device)"
+    )
+    base: str | None = Field(
+        None,
+        description="an adapter's base model: folder or hub id (default: the one that it names)",
+    )
+    quantization: Literal["none", Quantization] = Field(
+        "none", description="weights on loading, by bitsandbytes"
+    )
+    source_lang: str | None = Field(
+        None,
+        description="seq2seq: code of the language to read (mBART, M2M-100, NLLB): en_XX, …",
+    )
+    target_lang: str | None = Field(None, description="seq2seq: code of the language to write")
+    label_map: str | None = Field(
+        None,
+        description="classifier: the task's label for each of the model's: LABEL_0:negative,…",
+    )
+    doc_stride: int = Field(
+        DOC_STRIDE, ge=2, description="extractive_qa: tokens that windows of a passage share"
+    )
+    max_answer_length: int = Field(
+        MAX_ANSWER_LENGTH, ge=1, description="extractive_qa: longest answer in tokens"
+    )
+    pooling: Pooling = Field(
+        "auto", description="encoder: auto goes by what the checkpoint says, else mean"
+    )
 
     @classmethod
-    def read(cls, values: Mapping[str, str]) -> Settings:
+    def read(cls, values: Mapping[str, str]) -> Self:
         """Checks the values.
 
         Raises:
             UsageError: A value is not one of those expected.
         """
-        kind = _choice(values, "kind", ("auto", *KINDS))
-        quantization = _choice(values, "quantization", ("none", *get_args(Quantization)))
-        return cls(
-            kind=None if kind == "auto" else cast(Kind, kind),
-            chat_template=cast(Switch, _choice(values, "chat_template", ("auto", "on", "off"))),
-            max_length=_positive(values, "max_length"),
-            revision=values.get("revision"),
-            attn_implementation=values.get("attn_implementation"),
-            engine=cast(EngineChoice, _choice(values, "engine", ("auto", "tree", "fork", "plain"))),
-            token_budget=_positive(values, "token_budget"),
-            allow_pickle=_flag(values, "allow_pickle"),
-            trust_remote_code=_flag(values, "trust_remote_code"),
-            base=values.get("base"),
-            quantization=None if quantization == "none" else cast(Quantization, quantization),
-            source_lang=values.get("source_lang"),
-            target_lang=values.get("target_lang"),
-            label_map=values.get("label_map"),
-            doc_stride=_positive(values, "doc_stride") or DOC_STRIDE,
-            max_answer_length=_positive(values, "max_answer_length", 1) or MAX_ANSWER_LENGTH,
-            pooling=cast(Pooling, _choice(values, "pooling", get_args(Pooling))),
-        )
+        return option_models.read(cls, values, "the hf backend")
 
+    @property
+    def chosen_kind(self) -> Kind | None:
+        """The kind that the user names; None where config.json decides."""
+        return None if self.kind == "auto" else self.kind
 
-def _choice(values: Mapping[str, str], key: str, allowed: tuple[str, ...]) -> str:
-    value = values.get(key, allowed[0])
-    if value not in allowed:
-        raise UsageError(f"{key} = {value!r}", f"Expected one of {', '.join(allowed)}")
-    return value
-
-
-def _positive(values: Mapping[str, str], key: str, minimum: int = 2) -> int | None:
-    value = values.get(key)
-    if value is None:
-        return None
-    if not value.isascii() or not value.isdigit() or int(value) < minimum:
-        raise UsageError(
-            f"{key} = {value!r}", f"Expected a whole number of tokens, at least {minimum}"
-        )
-    return int(value)
-
-
-def _flag(values: Mapping[str, str], key: str) -> bool:
-    return _choice(values, key, ("false", "true")) == "true"
+    @property
+    def bits(self) -> Quantization | None:
+        """How weights are quantized on loading; None where they are not."""
+        return None if self.quantization == "none" else self.quantization

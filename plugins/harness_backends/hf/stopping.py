@@ -63,7 +63,7 @@ class StopRules:
         """Whether the token's text can hold the end of ``term``.
 
         Spaces are left out of single tokens' text by some decoders, and a replacement
-        character stands for bytes that only make sense together: both count as "may".
+        character replaces bytes that only make sense together: both count as "may".
         """
         if not term:
             return False

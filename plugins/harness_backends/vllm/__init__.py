@@ -12,17 +12,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from harness.protocols import BackendOptions, ModelBackend
 
-VLLM_OPTIONS = {
-    "chat_template": "auto (default: on where the tokenizer has one), on, off",
-    "max_length": "longest sequence in tokens (default: the model's own)",
-    "revision": "branch, tag or commit on the hub",
-    "tensor_parallel_size": "GPUs that share the model (default: 1)",
-    "gpu_memory_utilization": "share of a GPU's memory to use (default: 0.9)",
-    "allow_pickle": "true loads checkpoints that are not safetensors; they can run code",
-    "trust_remote_code": "true runs code that the checkpoint brings",
-}
-"""``--set KEY=VALUE`` for this backend."""
-
 
 def open_vllm(options: BackendOptions) -> ModelBackend:
     """Loads a checkpoint folder or hub id into vLLM.

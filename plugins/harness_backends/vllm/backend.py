@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+from harness.authoring import option_models
 from harness.authoring.answers import thinking
 from harness.authoring.answers.decoding import Decoder
 from harness.authoring.chat.encoding import Encoder, EncodingError, Scored, Tokens, end_of_turn
@@ -25,10 +26,10 @@ from harness.types import (
     Usage,
 )
 from harness_backends.hf.prefix_tree.tree import build_tree
-from harness_backends.hf.settings import Settings
+from harness_backends.vllm.settings import VLLMSettings
 
-_WAVE = 1024
-"""Requests handed to the engine at a time; answers are stored after each wave."""
+_BATCH = 1024
+"""Requests handed to the engine at a time; answers are stored after each batch."""
 
 
 class LanguageModel(Protocol):
@@ -55,7 +56,7 @@ def open_backend(options: BackendOptions) -> VLLMBackend:
         MissingExtraError: vLLM is not installed.
         ModelError: The model cannot be used.
     """
-    settings, gpus, memory = _read_options(options.values)
+    settings = option_models.read(VLLMSettings, options.values, "the vllm backend")
     try:
         import vllm
     except ImportError as error:
@@ -70,8 +71,8 @@ def open_backend(options: BackendOptions) -> VLLMBackend:
             dtype=options.dtype,
             seed=options.seed,
             max_model_len=settings.max_length,
-            tensor_parallel_size=gpus,
-            gpu_memory_utilization=memory,
+            tensor_parallel_size=settings.tensor_parallel_size,
+            gpu_memory_utilization=settings.gpu_memory_utilization,
             enable_prefix_caching=True,
             trust_remote_code=settings.trust_remote_code,
         )
@@ -158,9 +159,9 @@ class VLLMBackend:
         self._continuing.check_turns(requests)
 
     def run(self, requests: Sequence[KeyedRequest]) -> Iterator[tuple[str, Response]]:
-        """Answers each request once, wave by wave."""
-        for start in range(0, len(requests), _WAVE):
-            for key, response in self._answer(requests[start : start + _WAVE]):
+        """Answers each request once, batch by batch."""
+        for start in range(0, len(requests), _BATCH):
+            for key, response in self._answer(requests[start : start + _BATCH]):
                 self._requests += 1
                 yield key, response
 
@@ -309,21 +310,7 @@ def _logprob(position: Mapping[int, Any], token: int) -> tuple[float, bool]:
     return float(entry.logprob), entry.rank == 1
 
 
-def _read_options(values: Mapping[str, str]) -> tuple[Settings, int, float]:
-    shared = {key: value for key, value in values.items() if key in Settings.__slots__}
-    gpus, memory = values.get("tensor_parallel_size", "1"), values.get("gpu_memory_utilization")
-    if not gpus.isascii() or not gpus.isdigit() or int(gpus) < 1:
-        raise UsageError(f"tensor_parallel_size = {gpus!r}", "Expected a whole number from 1")
-    try:
-        share = 0.9 if memory is None else float(memory)
-    except ValueError:
-        share = 0.0
-    if not 0 < share <= 1:
-        raise UsageError(f"gpu_memory_utilization = {memory!r}", "Expected a number in (0, 1]")
-    return Settings.read(shared), int(gpus), share
-
-
-def _use_chat(tokenizer: Any, settings: Settings) -> bool:
+def _use_chat(tokenizer: Any, settings: VLLMSettings) -> bool:
     has_template = tokenizer.chat_template is not None
     if settings.chat_template == "on" and not has_template:
         raise UsageError(

@@ -100,7 +100,7 @@ def command(
     found = examining.examine(spec, settings, registry)
     _show(found, settings)
     if spec.out is not None:
-        files.write_json(spec.out / "contamination.json", _to_json(found, settings), 0o600)
+        files.write_json(spec.out / "contamination.json", _to_json(found, settings))
         echo(f"Figures: {spec.out / 'contamination.json'}")
     if not gate:
         return 0

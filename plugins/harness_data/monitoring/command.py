@@ -162,7 +162,7 @@ def _write(path: Path, told: Mapping[str, Any]) -> None:
     from harness_data.monitoring import page
 
     if path.suffix == ".json":
-        files.write_json(path, told, 0o600)
+        files.write_json(path, told)
     else:
-        files.write_atomically(path, page.render(told), 0o600)
+        files.write_atomically(path, page.render(told))
     echo(f"Page: {path}")

@@ -17,7 +17,6 @@ from harness_data.preparation.findings import KINDS, Findings
 from harness_data.preparation.splitting import PARTS
 from harness_data.preparation.table import Table, replaced
 
-PRIVATE = 0o600
 ALWAYS = ("empty", "exact_duplicate", "near_duplicate")
 ON_REQUEST = ("language", "length", "personal_data")
 
@@ -128,8 +127,8 @@ def write(out: Path, table: Table, cleaned: Cleaned) -> None:
     }
     out.parent.mkdir(parents=True, exist_ok=True)
     with (
-        files.replacing(out.with_name(out.name + ".about.json"), PRIVATE) as beside,
-        files.replacing(out, PRIVATE) as file,
+        files.replacing(out.with_name(out.name + ".about.json")) as beside,
+        files.replacing(out) as file,
     ):
         file.writelines(dumps(row) + "\n" for row in cleaned.rows)
         beside.write(dumps(about, indent=2) + "\n")
@@ -164,8 +163,7 @@ def write_parts(out: Path, table: Table, parts: Sequence[str]) -> dict[str, int]
         (out / f"{name}.jsonl").unlink(missing_ok=True)
     with ExitStack() as opened:
         target = {
-            name: opened.enter_context(files.replacing(out / f"{name}.jsonl", PRIVATE))
-            for name in names
+            name: opened.enter_context(files.replacing(out / f"{name}.jsonl")) for name in names
         }
         for line, name in zip(table.lines, parts, strict=True):
             target[name].write(dumps(dict(line.row)) + "\n")

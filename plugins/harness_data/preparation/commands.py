@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from harness_data.preparation.table import Table
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-PRIVATE = 0o600
 _SHOWN = 5
 
 
@@ -180,7 +179,7 @@ def _write_card(path: Path, told: dict[str, Any]) -> None:
     from harness_data.preparation import card
 
     if path.suffix == ".json":
-        files.write_json(path, told, PRIVATE)
+        files.write_json(path, told)
     else:
-        files.write_atomically(path, card.to_markdown(told), PRIVATE)
+        files.write_atomically(path, card.to_markdown(told))
     echo(f"Data card: {path}")

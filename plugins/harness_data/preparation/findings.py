@@ -76,47 +76,27 @@ def find(
     """
     table.check(label)
     texts = [line.text for line in table.lines]
-    details: dict[int, dict[str, str]] = {}
-    places: dict[str, list[int]] = {kind: [] for kind in KINDS}
-
-    def note(place: int, kind: str, what: str) -> None:
-        if kind not in details.setdefault(place, {}):
-            places[kind].append(place)
-            details[place][kind] = what
-
+    noted = _Noted()
     for place, text in enumerate(texts):
         if not text.strip():
-            note(place, "empty", "no text")
-    links = []
-    for first, *others in duplicates.exact(texts):
-        for other in others:
-            note(other, "exact_duplicate", f"as row {table.lines[first].number}")
-            links.append((first, other))
-    for first, second, alike in duplicates.near(texts, similarity):
-        note(second, "near_duplicate", f"{alike:.2f} as row {table.lines[first].number}")
-        links.append((first, second))
+            noted.add(place, "empty", "no text")
+    links = _note_duplicates(noted, table, texts, similarity)
     lengths = [len(text.split()) for text in texts]
     for place, score in enumerate(length_scores(lengths)):
         if abs(score) > ODD_LENGTH:
-            note(place, "length", f"{lengths[place]:,} words")
+            noted.add(place, "length", f"{lengths[place]:,} words")
     told = languages(texts)
     known = Counter(each for each in told if each is not None)
     main = language or (known.most_common(1)[0][0] if known else None)
     for place, each in enumerate(told):
         if each is not None and each != main:
-            note(place, "language", each)
-    personal: Counter[str] = Counter()
-    for place, text in enumerate(texts):
-        _, found = personal_data.mask(text, region)
-        personal.update(each.kind for each in found)
-        if found:
-            kinds = Counter(each.kind for each in found)
-            note(place, "personal_data", ", ".join(f"{n} {kind}" for kind, n in kinds.items()))
+            noted.add(place, "language", each)
+    personal = _note_personal_data(noted, texts, region)
     labels = Counter(v for v in table.values(label) if v is not None) if label else Counter()
     counted = Counter("?" if each is None else each for each in told)
     return Findings(
-        {kind: sorted(of) for kind, of in places.items()},
-        details,
+        {kind: sorted(of) for kind, of in noted.places.items()},
+        noted.details,
         lengths,
         dict(counted.most_common()),
         main,
@@ -124,6 +104,51 @@ def find(
         dict(labels.most_common()),
         links,
     )
+
+
+class _Noted:
+    """What was found in which rows.
+
+    Attributes:
+        details: Row → kind → what, in words; the first of each kind.
+        places: Kind → rows.
+    """
+
+    def __init__(self) -> None:
+        self.details: dict[int, dict[str, str]] = {}
+        self.places: dict[str, list[int]] = {kind: [] for kind in KINDS}
+
+    def add(self, place: int, kind: str, what: str) -> None:
+        if kind not in self.details.setdefault(place, {}):
+            self.places[kind].append(place)
+            self.details[place][kind] = what
+
+
+def _note_duplicates(
+    noted: _Noted, table: Table, texts: Sequence[str], similarity: float
+) -> list[tuple[int, int]]:
+    """Notes equal and nearly equal rows; returns the pairs."""
+    links = []
+    for first, *others in duplicates.exact(texts):
+        for other in others:
+            noted.add(other, "exact_duplicate", f"as row {table.lines[first].number}")
+            links.append((first, other))
+    for first, second, alike in duplicates.near(texts, similarity):
+        noted.add(second, "near_duplicate", f"{alike:.2f} as row {table.lines[first].number}")
+        links.append((first, second))
+    return links
+
+
+def _note_personal_data(noted: _Noted, texts: Sequence[str], region: str) -> Counter[str]:
+    """Notes rows with personal data; returns how often there is which kind."""
+    personal: Counter[str] = Counter()
+    for place, text in enumerate(texts):
+        _, found = personal_data.mask(text, region)
+        kinds = Counter(each.kind for each in found)
+        personal.update(kinds)
+        if found:
+            noted.add(place, "personal_data", ", ".join(f"{n} {kind}" for kind, n in kinds.items()))
+    return personal
 
 
 def length_scores(lengths: Sequence[int]) -> list[float]:

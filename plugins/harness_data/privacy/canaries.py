@@ -133,7 +133,7 @@ def write(path: Path, canaries: Sequence[Canary]) -> None:
             for each in canaries
         ],
     }
-    files.write_json(path, told, 0o600)
+    files.write_json(path, told)
 
 
 def read(path: Path) -> list[Canary]:

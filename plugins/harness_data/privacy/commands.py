@@ -68,7 +68,7 @@ def plant(
     made = canaries.make(count, repeats, seed)
     rows = canaries.planted([line.row for line in read.lines], made, read.columns, seed)
     canaries.write(secrets, made)
-    files.write_atomically(out, "".join(dumps(dict(row)) + "\n" for row in rows), 0o600)
+    files.write_atomically(out, "".join(dumps(dict(row)) + "\n" for row in rows))
     echo(f"{len(made)} canaries in {len(rows) - len(read.lines):,} rows of {len(rows):,}: {out}")
     echo(f"What was planted: {secrets}")
     return 0

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from harness.protocols import Probe, ProbeOptions, ProbeSpec
-
-if TYPE_CHECKING:
-    from pydantic import BaseModel
+from harness.authoring.options import lazily
+from harness.protocols import Probe, ProbeOptions, ProbeSpec, Shortcut
 
 
 def _open(options: ProbeOptions) -> Probe:
@@ -16,17 +12,17 @@ def _open(options: ProbeOptions) -> Probe:
     return probe.open_retrieval(options)
 
 
-def _options() -> type[BaseModel]:
-    from harness_grounding.retrieval import probe
-
-    return probe.Options
-
-
 SPECS = (
     ProbeSpec(
         "retrieval",
         "with passages that are found in a corpus (BM25, or an encoder), and without any",
         _open,
-        options=_options,
+        options=lazily("harness_grounding.retrieval.probe", "Options"),
+        shortcut=Shortcut(
+            "--retrieve",
+            "corpus",
+            "FOLDER|FILE",
+            "Ask again with passages that are found there: --probes retrieval, with its corpus.",
+        ),
     ),
 )

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import Any, Literal, TypeAlias
 
 from harness.errors import DataError, UsageError
+from harness_judges.annotation.items import Item
 from harness_judges.annotation.ratings import Rated, of_systems, rated
-from harness_judges.annotation.store import Store
+from harness_judges.annotation.store import Label, Store
 
-Form: TypeAlias = Literal["labels", "preference", "completion"]
+Form: TypeAlias = Literal["labels", "preference", "completion", "spans"]
 
 
 def rows(store: Store, form: Form, threshold: float | None = None) -> list[dict[str, Any]]:
@@ -19,7 +20,8 @@ def rows(store: Store, form: Form, threshold: float | None = None) -> list[dict[
         store: The judgements.
         form: ``labels``: a row a judgement; ``preference``: a pair an item that people did not
             find equal, of the mean over annotators; ``completion``: an answer with whether it is
-            good, by the mean of yes and no, or of scores against ``threshold``.
+            good, by the mean of yes and no, or of scores against ``threshold``; ``spans``: a row
+            a marked part of an answer.
         threshold: The least mean score of a good answer.
 
     Raises:
@@ -36,6 +38,8 @@ def _rows(store: Store, form: Form, threshold: float | None) -> Iterator[dict[st
     kind = store.settings.kind
     if form == "labels":
         yield from _labels(store)
+    elif form == "spans":
+        yield from _marked(store)
     elif form == "preference":
         if kind != "preference":
             raise UsageError(
@@ -106,6 +110,38 @@ def _labels(store: Store) -> Iterator[dict[str, Any]]:
             **row,
             "kind": store.settings.kind,
             "comment": label.comment,
+            **({"spans": _spans(label, item)} if store.settings.spans else {}),
             "seconds": label.seconds,
             "at": label.at,
         }
+
+
+def _spans(label: Label, item: Item) -> list[dict[str, Any]]:
+    """The marks of a judgement; offsets count Unicode code points of the system's answer."""
+    return [
+        {
+            "system": item.answers[each.answer].system,
+            "start": each.start,
+            "end": each.end,
+            "label": each.label,
+            "text": item.answers[each.answer].text[each.start : each.end],
+        }
+        for each in label.spans
+    ]
+
+
+def _marked(store: Store) -> Iterator[dict[str, Any]]:
+    if not store.settings.spans:
+        raise UsageError("nothing could be marked in these answers", "Annotate with --spans.")
+    items = store.items
+    for label in store.labels():
+        item = items[label.item]
+        texts = {each.system: each.text for each in item.answers}
+        for each in _spans(label, item):
+            yield {
+                "task": item.task,
+                "id": item.sample_id,
+                "annotator": label.annotator,
+                **each,
+                "answer": texts[each["system"]],
+            }

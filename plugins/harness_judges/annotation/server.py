@@ -7,19 +7,20 @@ no other page in the same browser can read answers or write labels.
 from __future__ import annotations
 
 import hmac
-import math
 import secrets
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from harness.authoring.readers.text_files import parse_json
 from harness.errors import DataError, MissingExtraError, UsageError
-from harness_judges.annotation.store import Label, Store
+from harness_judges.annotation.incoming import known, label_of
+from harness_judges.annotation.spans import KEYS
+from harness_judges.annotation.store import Settings, Store
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -41,6 +42,16 @@ _HEADERS = {
 def address(store: Store, port: int) -> str:
     """The link that annotators open."""
     return f"http://{HOST}:{port}/?token={quote(store.token)}"
+
+
+def page(nonce: str) -> str:
+    """The page's text; its style and its script carry the nonce."""
+    return _PAGE.read_text(encoding="utf-8").replace("NONCE", nonce)
+
+
+def settings_for_page(settings: Settings) -> dict[str, Any]:
+    """What the page asks, and the key of each label of marks."""
+    return {**asdict(settings), "spans": list(zip(KEYS, settings.spans, strict=False))}
 
 
 def listening(port: int) -> socket.socket:
@@ -143,46 +154,26 @@ class _Pages:
         allowed = f"'nonce-{nonce}'"
         policy = f"default-src 'none'; script-src {allowed}; style-src {allowed}; "
         policy += "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-        text = _PAGE.read_text(encoding="utf-8").replace("NONCE", nonce)
-        return HTMLResponse(text, headers={**_HEADERS, "Content-Security-Policy": policy})
+        return HTMLResponse(page(nonce), headers={**_HEADERS, "Content-Security-Policy": policy})
 
     async def annotators(self, _: Request) -> Response:
         return _json({"annotators": self._store.annotators})
 
     async def next(self, request: Request) -> Response:
-        return self._state(self._known(request.query_params.get("annotator")))
+        return self._state(known(self._store, request.query_params.get("annotator")))
 
     async def label(self, request: Request) -> Response:
         given = await _body(request)
-        annotator = self._known(given.get("annotator"))
-        label = self._checked(annotator, given)
+        annotator = known(self._store, given.get("annotator"))
+        label = replace(label_of(self._store, annotator, given), at=0.0)  # this clock's, not theirs
         if not self._store.add(label):
             return _refused(409, "this item has another judgement already; reload the page")
         return self._state(annotator)
 
     async def undo(self, request: Request) -> Response:
-        annotator = self._known((await _body(request)).get("annotator"))
+        annotator = known(self._store, (await _body(request)).get("annotator"))
         self._store.undo(annotator)
         return self._state(annotator)
-
-    def _known(self, name: Any) -> str:
-        if name not in self._store.annotators:
-            raise UsageError(f"there is no annotator {str(name)[:60]!r}")
-        return str(name)
-
-    def _checked(self, annotator: str, given: Mapping[str, Any]) -> Label:
-        item, value, comment = given.get("item"), given.get("value"), given.get("comment", "")
-        seconds = given.get("seconds")
-        if not isinstance(item, int) or item not in self._store.assigned(annotator):
-            raise UsageError("that item is not yours to judge")
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not (value is None or number) or not self._store.settings.allows(value):
-            raise UsageError("the judgement is not one of those offered")
-        if not isinstance(comment, str) or len(comment) > 5000:
-            raise UsageError("the comment is no text of at most 5,000 characters")
-        if not (isinstance(seconds, int | float) and math.isfinite(seconds) and seconds >= 0):
-            seconds = None
-        return Label(annotator, item, None if value is None else float(value), comment, seconds)
 
     def _state(self, annotator: str) -> Response:
         """What comes next; nothing in it tells a system from another."""
@@ -195,7 +186,7 @@ class _Pages:
                 "instruction": found.instruction,
                 "answers": [answer.text for answer in found.answers],
             }
-        settings = asdict(self._store.settings)
+        settings = settings_for_page(self._store.settings)
         state = {"done": progress.done, "total": progress.total}
         return _json({**state, "item": item, "settings": settings})
 

@@ -11,15 +11,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from harness.authoring.io import files
 from harness.authoring.io.serialization import canonical_hash
 from harness.errors import DataError, UsageError
 from harness_judges.annotation.items import KINDS, Answer, Item, Kind
+from harness_judges.annotation.spans import Span
 
 FILE = "annotations.sqlite"
-VERSION = 1
+VERSION = 2
+Outcome: TypeAlias = Literal["added", "known", "replaced", "other"]
+"""What came of a judgement: new; stood already; took another's place; another stands."""
 Value: TypeAlias = float | None
 """A score; 1 or 0 for yes or no; the place of the preferred answer, ½ for a tie; None: skipped."""
 _SCHEMA = """
@@ -33,7 +36,8 @@ CREATE TABLE assignments (
 CREATE TABLE labels (
     id INTEGER PRIMARY KEY AUTOINCREMENT, annotator TEXT NOT NULL,
     item INTEGER NOT NULL REFERENCES items(id), value REAL, comment TEXT NOT NULL,
-    seconds REAL, at REAL NOT NULL, undone INTEGER NOT NULL DEFAULT 0);
+    seconds REAL, at REAL NOT NULL, undone INTEGER NOT NULL DEFAULT 0,
+    spans TEXT NOT NULL DEFAULT '[]');
 CREATE UNIQUE INDEX one_label ON labels (annotator, item) WHERE undone = 0;
 """
 
@@ -47,12 +51,14 @@ class Settings:
         question: What people read above the answers.
         low: The scale's least value, for ``score``.
         high: Its greatest.
+        spans: Labels with which parts of answers can be marked; empty: none can.
     """
 
     kind: Kind
     question: str
     low: int = 1
     high: int = 5
+    spans: tuple[str, ...] = ()
 
     def allows(self, value: Value) -> bool:
         """Whether an answer of that value can have been given."""
@@ -74,6 +80,7 @@ class Label:
         comment: What they wrote.
         seconds: From the item's showing to its label; None where unknown.
         at: When, in seconds since 1970.
+        spans: What they marked in the answers.
     """
 
     annotator: str
@@ -82,6 +89,11 @@ class Label:
     comment: str = ""
     seconds: float | None = None
     at: float = 0.0
+    spans: tuple[Span, ...] = ()
+
+    def says_the_same(self, other: Label) -> bool:
+        """Whether both judge alike, whenever they were given."""
+        return (self.value, self.comment, self.spans) == (other.value, other.comment, other.spans)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +119,8 @@ class Store:
         self.token = str(meta["token"])
         self.identity = str(meta["identity"])
         self.runs: list[str] = json.loads(meta["runs"])
-        self.settings = Settings(**json.loads(meta["settings"]))
+        settings = json.loads(meta["settings"])
+        self.settings = Settings(**{**settings, "spans": tuple(settings.get("spans", ()))})
 
     @property
     def annotators(self) -> list[str]:
@@ -145,11 +158,14 @@ class Store:
     def labels(self, annotator: str | None = None) -> list[Label]:
         """The judgements that stand, oldest first."""
         rows = self._all(
-            "SELECT annotator, item, value, comment, seconds, at FROM labels WHERE undone = 0 "
-            "AND (?1 IS NULL OR annotator = ?1) ORDER BY id",
+            "SELECT annotator, item, value, comment, seconds, at, spans FROM labels "
+            "WHERE undone = 0 AND (?1 IS NULL OR annotator = ?1) ORDER BY id",
             annotator,
         )
-        return [Label(*row) for row in rows]
+        return [
+            Label(annotator, item, value, comment, seconds, at, _spans(self.path, spans))
+            for annotator, item, value, comment, seconds, at, spans in rows
+        ]
 
     def add(self, label: Label) -> bool:
         """Keeps a judgement; the same one again changes nothing.
@@ -157,17 +173,45 @@ class Store:
         Returns:
             Whether it stands now: False where the item has another label already.
         """
-        standing = [each for each in self.labels(label.annotator) if each.item == label.item]
-        if standing:
-            return standing[0].value == label.value and standing[0].comment == label.comment
+        (outcome,) = self.add_all([label])
+        return outcome != "other"
+
+    def add_all(self, labels: Sequence[Label], replace: bool = False) -> list[Outcome]:
+        """Keeps judgements, all or none; what came of each.
+
+        Args:
+            labels: The judgements, of each item at most one a person.
+            replace: Whether one takes the place of another that its item has.
+        """
+        standing = {(each.annotator, each.item): each for each in self.labels()}
+        found: list[Outcome] = []
         with self._connection:
-            self._connection.execute(
-                "INSERT INTO labels (annotator, item, value, comment, seconds, at) "
-                "VALUES (?, ?, ?, ?, ?, ?)",
-                (label.annotator, label.item, label.value, label.comment, label.seconds,
-                 label.at or time.time()),
-            )  # fmt: skip
-        return True
+            for label in labels:
+                earlier = standing.get((label.annotator, label.item))
+                if earlier is not None and label.says_the_same(earlier):
+                    found.append("known")
+                elif earlier is not None and not replace:
+                    found.append("other")
+                else:
+                    if earlier is not None:
+                        self._take_back(label.annotator, label.item)
+                    self._insert(label)
+                    found.append("added" if earlier is None else "replaced")
+        return found
+
+    def _insert(self, label: Label) -> None:
+        self._connection.execute(
+            "INSERT INTO labels (annotator, item, value, comment, seconds, at, spans) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (label.annotator, label.item, label.value, label.comment, label.seconds,
+             label.at or time.time(), json.dumps([asdict(each) for each in label.spans])),
+        )  # fmt: skip
+
+    def _take_back(self, annotator: str, item: int) -> None:
+        self._connection.execute(
+            "UPDATE labels SET undone = 1 WHERE annotator = ? AND item = ? AND undone = 0",
+            (annotator, item),
+        )
 
     def undo(self, annotator: str) -> int | None:
         """Takes back the annotator's last judgement; returns its item, None where there is none."""
@@ -176,10 +220,7 @@ class Store:
             return None
         item = standing[-1].item
         with self._connection:
-            self._connection.execute(
-                "UPDATE labels SET undone = 1 WHERE annotator = ? AND item = ? AND undone = 0",
-                (annotator, item),
-            )
+            self._take_back(annotator, item)
         return item
 
     def _all(self, query: str, *values: object) -> list[Any]:
@@ -193,13 +234,26 @@ def _item(task: str, sample: str, instruction: str, answers: str) -> Item:
     return Item(task, sample, instruction, tuple(Answer(**each) for each in json.loads(answers)))
 
 
+def _spans(path: Path, text: str) -> tuple[Span, ...]:
+    try:
+        return tuple(Span(**each) for each in json.loads(text))
+    except (ValueError, TypeError) as error:
+        raise _damaged(path, error) from error
+
+
+def _as_json(settings: Settings) -> dict[str, Any]:
+    """Settings as they are kept; without marks as they were before there were any."""
+    kept = asdict(settings)
+    return kept if settings.spans else {key: kept[key] for key in kept if key != "spans"}
+
+
 def identity(
     items: Sequence[Item], assignment: Mapping[str, Sequence[int]], settings: Settings
 ) -> str:
     """Hash of all that people see, and who sees it."""
     return canonical_hash(
         [[asdict(each) for each in items], {k: list(v) for k, v in assignment.items()},
-         asdict(settings)]
+         _as_json(settings)]
     )  # fmt: skip
 
 
@@ -221,6 +275,8 @@ def opened(folder: Path) -> Iterator[Store]:
     try:
         try:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
+            if version == 1:
+                version = _with_spans(connection)
             if version != VERSION:
                 raise DataError(
                     f"is of version {version}", path=path, expected=f"version {VERSION}"
@@ -231,6 +287,15 @@ def opened(folder: Path) -> Iterator[Store]:
         yield store
     finally:
         connection.close()
+
+
+def _with_spans(connection: sqlite3.Connection) -> int:
+    """Brings a file of version 1, which has no marks, to version 2."""
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("ALTER TABLE labels ADD COLUMN spans TEXT NOT NULL DEFAULT '[]'")
+        connection.execute("PRAGMA user_version = 2")
+    return 2
 
 
 def create(
@@ -267,7 +332,7 @@ def create(
             connection.execute(f"PRAGMA user_version = {VERSION}")
             meta = {
                 "identity": made,
-                "settings": json.dumps(asdict(settings)),
+                "settings": json.dumps(_as_json(settings)),
                 "runs": json.dumps(list(runs)),
                 "token": secrets.token_urlsafe(24),
             }

@@ -55,14 +55,7 @@ def calibrate(run: Path, labels: Path | None, task: str | None = None) -> Calibr
         for each in read_samples(run if run.is_dir() else run.parent, name)
         if each.probe is None and each.error is None
     ]
-    if labels is None:
-        if name != "llmbar":
-            raise UsageError(
-                f"the data of {name} have no labels", "Give --labels: a file or folder of them."
-            )
-        given = _of_data(records)
-    else:
-        given = read_labels(labels)
+    given = _of_data(records, name) if labels is None else read_labels(labels)
     kind = "preference" if name in _PAIRS else found.settings.get("kind", "score")
     names = [_PAIRS[name]] if name in _PAIRS else _criteria(found)
     criteria: dict[str, CalibratedCriterion] = {}
@@ -75,29 +68,17 @@ def calibrate(run: Path, labels: Path | None, task: str | None = None) -> Calibr
             continue
         items, undecided = _items(records, criterion, known, kind)
         if not items:
-            raise DataError(
-                f"none of the {len(known):,} labels of {criterion}, such as that of "
-                f"{next(iter(known))!r}, is of an answer that the judge was read on, such as that "
-                f"to {next((each.sample.id for each in records), '')!r}",
-                path=given.source,
-                expected="the samples' own ids, and this run's answers",
-            )
+            raise _unmatched(records, criterion, known, given.source)
         _check_values(kind, items, found, given.source)
         estimates[criterion] = figures.of(kind, items)
-        positive, negative = figures.counts(items) if kind == "binary" else (None, None)
-        criteria[criterion] = CalibratedCriterion(
-            kind,
-            len(items),
-            {each: estimate_to_json(value) for each, value in estimates[criterion].items()},
-            positive,
-            negative,
-        )
+        criteria[criterion] = _calibrated(kind, items, estimates[criterion])
         unmatched = len(known) - len(items) - undecided
         annotators = len({each.annotator for values in known.values() for each in values})
-        told += [
-            f"{criterion}: {note}"
-            for note in figures.notes(kind, items, unmatched, undecided, annotators)
-        ]
+        notes = (
+            *figures.notes(kind, items, unmatched, undecided, annotators),
+            *figures.notes_on_chance(kind, estimates[criterion]),
+        )
+        told += [f"{criterion}: {note}" for note in notes]
     if not criteria:
         raise DataError(
             f"labels {', '.join(map(repr, given.values))}, and the judge graded "
@@ -105,16 +86,37 @@ def calibrate(run: Path, labels: Path | None, task: str | None = None) -> Calibr
             path=given.source,
             expected="a column 'criterion' with these names",
         )
-    return Calibrated(
-        Calibration(
-            _judges(result, found, name),
-            found.settings.get("rubric", name),
-            found.settings.get("rubric_sha256", ""),
-            criteria,
-            given.sha256,
-            tuple(told),
-        ),
-        estimates,
+    calibration = Calibration(
+        _judges(result, found, name),
+        found.settings.get("rubric", name),
+        found.settings.get("rubric_sha256", ""),
+        criteria,
+        given.sha256,
+        tuple(told),
+    )
+    return Calibrated(calibration, estimates)
+
+
+def _calibrated(kind: str, items: Sequence[Item], found: figures.Figures) -> CalibratedCriterion:
+    positive, negative = figures.counts(items) if kind == "binary" else (None, None)
+    values = {name: estimate_to_json(value) for name, value in found.items()}
+    labels = {each.label for each in items}
+    return CalibratedCriterion(kind, len(items), values, positive, negative, len(labels))
+
+
+def _unmatched(
+    records: Sequence[SampleRecord],
+    criterion: str,
+    known: Mapping[str, Sequence[Label]],
+    source: str,
+) -> DataError:
+    """The error of labels none of which is of an answer that was judged."""
+    return DataError(
+        f"none of the {len(known):,} labels of {criterion}, such as that of "
+        f"{next(iter(known))!r}, is of an answer that the judge was read on, such as that "
+        f"to {next((each.sample.id for each in records), '')!r}",
+        path=source,
+        expected="the samples' own ids, and this run's answers",
     )
 
 
@@ -157,8 +159,16 @@ def _judges(result: RunResult, task: TaskResult, name: str) -> tuple[CalibratedJ
     return tuple(found)
 
 
-def _of_data(records: Sequence[SampleRecord]) -> Labels:
-    """LLMBar's own labels: 1 where the first output is the better one."""
+def _of_data(records: Sequence[SampleRecord], task: str) -> Labels:
+    """LLMBar's own labels: 1 where the first output is the better one.
+
+    Raises:
+        UsageError: The task's data have no labels.
+    """
+    if task != "llmbar":
+        raise UsageError(
+            f"the data of {task} have no labels", "Give --labels: a file or folder of them."
+        )
     values = {
         each.sample.id: [
             Label("LLMBar", float(each.sample.choices.index(each.sample.targets[0]) == 0))

@@ -176,7 +176,21 @@ def notes(
     elif kind == "binary" and min(map(labels.count, classes)) < FEWEST_OF_A_CLASS:
         yield f"fewer than {FEWEST_OF_A_CLASS} labels of a class: the judge stays uncalibrated"
     elif len(classes) == 1:
-        yield "all labels are equal: agreement beyond chance cannot be told"
+        yield (
+            "all labels are equal: agreement beyond chance cannot be told, and the judge stays "
+            "uncalibrated"
+        )
+
+
+def notes_on_chance(kind: str, found: Mapping[str, Estimate]) -> Iterator[str]:
+    """Whether the labels show that the judge agrees with people more than by chance."""
+    name = "alpha_interval" if kind == "score" else "kappa"
+    agreed = found.get(name)
+    if agreed is not None and agreed.low <= 0:
+        yield (
+            f"{name} may be 0 [{agreed.low:.2f}, {agreed.high:.2f}]: these labels do not show that "
+            "the judge agrees with people more than by chance"
+        )
 
 
 Figures = Mapping[str, Estimate]

@@ -40,6 +40,7 @@ class CalibratedCriterion:
         figures: Name → ``Estimate`` as JSON.
         positive: For yes and no: right ones, and all, of the items that people labelled yes.
         negative: The same of those labelled no.
+        values: How many different values the labels have; None in files that do not say it.
     """
 
     kind: str
@@ -47,12 +48,15 @@ class CalibratedCriterion:
     figures: Mapping[str, Mapping[str, Any]]
     positive: tuple[int, int] | None = None
     negative: tuple[int, int] | None = None
+    values: int | None = None
 
     @property
     def too_few(self) -> str:
         """Why these labels are no calibration to rest on; empty where they are."""
         if self.n < FEWEST:
             return f"{self.n} labels, and it takes {FEWEST}"
+        if self.values == 1:
+            return "labels of one value alone, which tell nothing beyond chance"
         rarer = min(self.positive[1], self.negative[1]) if self.positive and self.negative else None
         if rarer is not None and rarer < FEWEST_OF_A_CLASS:
             return f"{rarer} labels of the rarer class, and it takes {FEWEST_OF_A_CLASS}"
@@ -139,13 +143,13 @@ def write(path: Path, calibration: Calibration) -> None:
                     "n": each.n,
                     "positive": None if each.positive is None else list(each.positive),
                     "negative": None if each.negative is None else list(each.negative),
+                    "values": each.values,
                     "figures": dict(each.figures),
                 }
                 for name, each in calibration.criteria.items()
             },
             "notes": list(calibration.notes),
         },
-        0o600,
     )
 
 
@@ -205,6 +209,7 @@ def _schema() -> type[BaseModel]:
         figures: dict[str, dict[str, Any]]
         positive: counts | None = None
         negative: counts | None = None
+        values: NonNegativeInt | None = None
 
     class File(BaseModel):
         schema_: Literal[1] = Field(alias="schema")

@@ -21,6 +21,8 @@ Examples:
   harness annotate runs/main runs/candidate --out people --annotators ada,ben
   harness annotate report people
   harness annotate export people --as preference --file pairs.jsonl
+  harness annotate runs/main --out marked --spans error,unclear --offline page.html
+  harness annotate import marked annotations-annotator.json
   harness align --method dpo --model ./ckpt --data pairs.jsonl
 
 \b
@@ -44,7 +46,8 @@ class _WithDefault(click.Group):
 
     def collect_usage_pieces(self, context: click.Context) -> list[str]:
         del context
-        return ["RUN [RUN2 …] --out FOLDER", "|", "report FOLDER", "|", "export FOLDER"]
+        return ["RUN [RUN2 …] --out FOLDER", "|", "report FOLDER", "|", "export FOLDER",
+                "|", "import FOLDER FILE…"]  # fmt: skip
 
 
 @click.group("annotate", cls=_WithDefault, epilog=EPILOG)
@@ -61,6 +64,10 @@ def command() -> None:
 )  # fmt: skip
 @click.option("--question", help="What people read above the answers.")
 @click.option("--scale", metavar="LOW-HIGH", help="Of scores, within 0-9. [1-5]")
+@click.option(
+    "--spans", type=run_options.Names(), metavar="LABEL,LABEL…",
+    help="Parts of answers can be marked with these labels.",
+)  # fmt: skip
 @click.option("--annotators", type=run_options.Names(), help="Who judges. [annotator]")
 @click.option(
     "--overlap", type=click.FloatRange(0, 1), default=0.2, show_default=True,
@@ -71,17 +78,26 @@ def command() -> None:
 @click.option("--seed", type=int, default=0, show_default=True, help="Of every order.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="0: any free one. [0]")
 @click.option("--prepare", is_flag=True, help="Make the folder and stop: serve nothing.")
-def serve(runs: tuple[Path, ...], out: Path, prepare: bool, port: int, **given: Any) -> int:
+@click.option(
+    "--offline", metavar="FILE", type=click.Path(path_type=Path),
+    help="Write the page with all items as one HTML file instead: it needs no server.",
+)  # fmt: skip
+def serve(
+    runs: tuple[Path, ...], out: Path, prepare: bool, port: int, offline: Path | None, **given: Any
+) -> int:
     """Serve the page on which people judge the answers of RUNs."""
-    from harness_judges.annotation import server, store
+    from harness_judges.annotation import offline as offline_page
+    from harness_judges.annotation import server, spans, store
     from harness_judges.annotation.assignment import assign
     from harness_judges.annotation.items import gather
 
-    if not prepare:
+    serves = not prepare and offline is None
+    if serves:
         server.check_extra()
     kind = store.kind_of(given["kind"] or ("preference" if len(runs) > 1 else "score"))
     low, high = _scale(given["scale"], kind)
-    settings = store.Settings(kind, given["question"] or _QUESTIONS[kind], low, high)
+    marked = spans.checked_labels(given["spans"] or ())
+    settings = store.Settings(kind, given["question"] or _QUESTIONS[kind], low, high, marked)
     names = _names(given["annotators"] or ("annotator",))
     gathered = gather(runs, kind, given["tasks"] or (), given["limit"], given["seed"])
     assignment = assign(len(gathered.items), names, given["overlap"])
@@ -91,7 +107,11 @@ def serve(runs: tuple[Path, ...], out: Path, prepare: bool, port: int, **given: 
         echo(f"{count:,} {why}")
     with store.opened(out) as opened:
         echo(f"{len(gathered.items):,} items for {', '.join(names)}: labels go into {out}")
-        if not prepare:
+        if offline is not None:
+            offline_page.write(opened, offline)
+            echo(f"{offline}: open it in a browser; what it saves goes in with")
+            echo(f"  harness annotate import {out} FILE")
+        if serves:
             _serve(opened, out, port)
         _tell(opened)
     return 0
@@ -185,8 +205,9 @@ def report(folder: Path, disagreements: int, form: str) -> int:
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--file", "path", required=True, type=click.Path(path_type=Path), help="The JSONL.")
 @click.option(
-    "--as", "form", type=click.Choice(["labels", "preference", "completion"]), default="labels",
-    show_default=True, help="As they are, or as training data for `harness align`.",
+    "--as", "form", type=click.Choice(["labels", "preference", "completion", "spans"]),
+    default="labels", show_default=True,
+    help="As they are, as training data for `harness align`, or marked parts alone.",
 )  # fmt: skip
 @click.option("--threshold", type=float, help="For completion: the least mean score of a good one.")
 def export(folder: Path, path: Path, form: str, threshold: float | None) -> int:
@@ -198,6 +219,30 @@ def export(folder: Path, path: Path, form: str, threshold: float | None) -> int:
 
     with opened(folder) as store:
         rows = exporting.rows(store, cast("Form", form), threshold)
-    files.write_atomically(path, "".join(dumps(row) + "\n" for row in rows), 0o600)
+    files.write_atomically(path, "".join(dumps(row) + "\n" for row in rows))
     echo(f"{path}: {len(rows):,} rows")
+    return 0
+
+
+@command.command("import")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE…")
+@click.option(
+    "--replace", is_flag=True, help="What FILE says of an item takes the place of what stands."
+)
+def import_(folder: Path, files: tuple[Path, ...], replace: bool) -> int:
+    """Take the judgements that an offline page saved in each FILE into FOLDER."""
+    from harness_judges.annotation import incoming
+    from harness_judges.annotation.store import opened
+
+    with opened(folder) as store:
+        for path in files:
+            taken = incoming.take(store, path, replace)
+            told = f"{path}: {taken.added:,} new judgements of {taken.annotator}"
+            told += f", {taken.known:,} known" if taken.known else ""
+            told += f", {taken.replaced:,} replaced" if taken.replaced else ""
+            echo(told)
+            if taken.other:
+                echo(f"  {taken.other:,} items are judged otherwise and stay so: see --replace")
+        _tell(store)
     return 0

@@ -23,22 +23,14 @@ from harness.types import (
     Response,
     Round,
     Sample,
-    Sampling,
     ScoreValue,
     Unscored,
 )
 from harness_judges.calibration import labels as people
 from harness_judges.calibration.labels import Labels
 from harness_judges.calibration.record import Calibration
-from harness_judges.calibration.record import read as read_calibration
-from harness_judges.judging import asking, parsing, reading
+from harness_judges.judging import asking, calibrated, parsing, reading
 from harness_judges.judging.asking import Judge
-from harness_judges.judging.judge_task import (
-    UNREADABLE,
-    calibration_notes,
-    identities_of,
-    words_of,
-)
 from harness_judges.judging.metrics import LengthControlled, WithLabels
 from harness_judges.judging.options import arena_options
 from harness_judges.judging.rubrics import PAIR
@@ -61,12 +53,8 @@ def open_arena(chosen: TaskOptions) -> ArenaTask:
     options = option_models.read(arena_options(), values, NAME).model_dump()
     _, template = prompts.choose(TEMPLATES, chosen)
     panel = asking.panel(chosen.roles, options["reading"])
-    calibration = None
-    if options["calibration"]:
-        calibration = read_calibration(Path(options["calibration"]))
-        identities = identities_of(panel, chosen.roles)
-        if identities:
-            calibration.check(options["calibration"], identities, canonical_hash(template))
+    digest = canonical_hash(template)
+    calibration = calibrated.read(options["calibration"], panel, chosen.roles, digest)
     given = people.read(Path(options["labels"])) if options["labels"] else None
     return ArenaTask(
         template,
@@ -159,8 +147,7 @@ class ArenaTask:
             UsageError: No baseline is given, or the data are to come from the hub.
             DataError: A file or row cannot be read, or the baseline answers none of the rows.
         """
-        if not data.paths:
-            raise UsageError("arena has no data set on the hub", "Give --data arena=FILE.")
+        reading.check_has_file(data, NAME)
         if not self._baseline[0]:
             raise UsageError(
                 "arena compares with the answers of a run, and none is given",
@@ -168,7 +155,7 @@ class ArenaTask:
             )
         others = answers_of(Path(self._baseline[0]), self._baseline[1])
         ids, seen = set(), ""
-        for sample in reading.read(data):
+        for sample in reading.read(data, NAME):
             seen = seen or sample.id
             if sample.id in others:
                 ids.add(sample.id)
@@ -189,11 +176,8 @@ class ArenaTask:
             ConfigError: A template cannot be filled.
             UsageError: There are solved examples.
         """
-        if shots:
-            raise UsageError("arena shows no solved examples", "Leave out num_fewshot.")
         self._shown(sample, "…", "…")
-        prompt = templates.render(self._prompt, templates.variables(sample))
-        return [Generate(prompt, Sampling(self._room[0]))]
+        return reading.question(NAME, self._prompt, sample, shots, self._room[0])
 
     def follow_up(self, sample: Sample, rounds: Sequence[Round]) -> Sequence[Ask]:
         """See ``harness.protocols.FollowUp``: judges in both orders; equal answers are a tie."""
@@ -235,7 +219,10 @@ class ArenaTask:
             if given is not None and swapped is not None
         ]
         if not read:
-            return scores | {WON: Unscored(UNREADABLE), "length_controlled": Unscored(UNREADABLE)}
+            return scores | {
+                WON: Unscored(asking.UNREADABLE),
+                "length_controlled": Unscored(asking.UNREADABLE),
+            }
         scores["consistency"] = fmean(float(one == other) for one, other in read)
         # A preference in one order only is no preference.
         won = fmean(one if one == other else 0.5 for one, other in read)
@@ -243,7 +230,7 @@ class ArenaTask:
 
     def remarks(self, samples: Sequence[Sample]) -> Iterable[str]:
         """See ``harness.protocols.HasRemarks``."""
-        yield from calibration_notes(self._calibration, [WON])
+        yield from calibrated.notes(self._calibration, [WON])
         if self._itself:
             yield self._itself
         if self._labels is not None:
@@ -252,7 +239,7 @@ class ArenaTask:
             yield f"labels of people for {len(ids & known):,} of {len(ids):,} samples"
 
     def _metrics(self) -> Iterator[Metric]:
-        known = words_of(self._calibration, WON)
+        known = calibrated.words(self._calibration, WON)
         yield Mean(WON, bounds=UNIT, calibration=known)
         yield LengthControlled("length_controlled", known)
         yield Mean("consistency", bounds=UNIT)

@@ -31,6 +31,7 @@ from harness_judges.judging.rubrics import Rubric
 
 Reading: TypeAlias = Literal["auto", "logprobs", "text"]
 _LETTERS = (" A", " B")
+UNREADABLE = "no judgement could be read"
 
 
 @dataclass(frozen=True, slots=True)

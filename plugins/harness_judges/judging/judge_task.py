@@ -9,8 +9,7 @@ from statistics import fmean
 from harness.authoring import option_models
 from harness.authoring.chat import prompt_templates as templates
 from harness.authoring.metrics import Corpus, Mean
-from harness.errors import UsageError
-from harness.protocols import UNCALIBRATED, Metric, RoleModel, TaskOptions
+from harness.protocols import UNCALIBRATED, Metric, TaskOptions
 from harness.types import (
     Ask,
     Completion,
@@ -19,15 +18,13 @@ from harness.types import (
     Response,
     Round,
     Sample,
-    Sampling,
     ScoreValue,
     Unscored,
 )
 from harness_judges.calibration import labels as people
 from harness_judges.calibration.labels import Label, Labels
-from harness_judges.calibration.record import CalibratedJudge, Calibration
-from harness_judges.calibration.record import read as read_calibration
-from harness_judges.judging import asking, reading
+from harness_judges.calibration.record import Calibration
+from harness_judges.judging import asking, calibrated, reading
 from harness_judges.judging.asking import Judge
 from harness_judges.judging.metrics import CorrectedShare, WithLabels, noise
 from harness_judges.judging.options import judge_options
@@ -35,11 +32,6 @@ from harness_judges.judging.options import rubric as chosen_rubric
 from harness_judges.judging.rubrics import Rubric
 
 NAME = "judge"
-UNREADABLE = "no judgement could be read"
-UNCALIBRATED_NOTE = (
-    "uncalibrated: no labels of people say how far the judge errs; "
-    "`harness judge calibrate` measures it"
-)
 
 
 def open_judge(chosen: TaskOptions) -> JudgeTask:
@@ -57,12 +49,7 @@ def open_judge(chosen: TaskOptions) -> JudgeTask:
         int(options["repeats"]),
         float(options["judge_temperature"]),
     )
-    calibration = None
-    if options["calibration"]:
-        calibration = read_calibration(Path(options["calibration"]))
-        identities = identities_of(panel, chosen.roles)
-        if identities:
-            calibration.check(options["calibration"], identities, rubric.sha256)
+    calibration = calibrated.read(options["calibration"], panel, chosen.roles, rubric.sha256)
     given = people.read(Path(options["labels"])) if options["labels"] else None
     return JudgeTask(
         rubric,
@@ -73,38 +60,6 @@ def open_judge(chosen: TaskOptions) -> JudgeTask:
         given,
         asking.judges_itself(chosen.roles),
     )
-
-
-def identities_of(
-    panel: Sequence[Judge], roles: Mapping[str, RoleModel]
-) -> tuple[CalibratedJudge, ...]:
-    """Which judges these are; empty where none is open."""
-    return tuple(
-        CalibratedJudge(roles[each.role].model, roles[each.role].fingerprint, each.way)
-        for each in panel
-        if each.role in roles
-    )
-
-
-def words_of(calibration: Calibration | None, criterion: str) -> str:
-    """By what a criterion is calibrated; ``UNCALIBRATED`` also where the labels are too few."""
-    known = None if calibration is None else calibration.criteria.get(criterion)
-    return UNCALIBRATED if known is None or known.too_few else known.words
-
-
-def calibration_notes(calibration: Calibration | None, names: Sequence[str]) -> Iterator[str]:
-    """What a reader must know of how the judge was calibrated."""
-    if calibration is None:
-        yield UNCALIBRATED_NOTE
-        return
-    for name in names:
-        known = calibration.criteria.get(name)
-        if known is None:
-            yield f"{name}: uncalibrated: the calibration has no labels of it"
-        elif known.too_few:
-            yield f"{name}: uncalibrated: the calibration has {known.too_few}"
-        else:
-            yield f"{name}: calibrated, {known.words}"
 
 
 class JudgeTask:
@@ -157,10 +112,8 @@ class JudgeTask:
             UsageError: The data are to come from the hub, which has none.
             DataError: A file or row cannot be read.
         """
-        if not data.paths:
-            raise UsageError("judge has no data set on the hub", "Give --data judge=FILE.")
         ids = set()
-        for sample in reading.read(data):
+        for sample in reading.read(data, NAME):
             ids.add(sample.id)
             yield sample
         if self._labels is not None:
@@ -173,11 +126,8 @@ class JudgeTask:
             ConfigError: A template cannot be filled.
             UsageError: There are solved examples.
         """
-        if shots:
-            raise UsageError("judge shows no solved examples", "Leave out num_fewshot.")
         self._shown(sample, "…", 0)
-        prompt = templates.render(self._prompt, templates.variables(sample))
-        return [Generate(prompt, Sampling(self._room[0]))]
+        return reading.question(NAME, self._prompt, sample, shots, self._room[0])
 
     def follow_up(self, sample: Sample, rounds: Sequence[Round]) -> Sequence[Ask]:
         """See ``harness.protocols.FollowUp``: every judge about every criterion, at once."""
@@ -209,7 +159,7 @@ class JudgeTask:
         for place, criterion in enumerate(self._rubric.criteria):
             read = [values[place] for values in said if values[place] is not None]
             value = self._together([each for each in read if each is not None])
-            scores[criterion.name] = Unscored(UNREADABLE) if value is None else value
+            scores[criterion.name] = Unscored(asking.UNREADABLE) if value is None else value
             if value is None:
                 continue
             means.append(value)
@@ -228,7 +178,7 @@ class JudgeTask:
     def remarks(self, samples: Sequence[Sample]) -> Iterable[str]:
         """See ``harness.protocols.HasRemarks``."""
         names = [each.name for each in self._rubric.criteria]
-        yield from calibration_notes(self._calibration, names)
+        yield from calibrated.notes(self._calibration, names)
         if self._itself:
             yield self._itself
         if self._labels is not None:
@@ -278,7 +228,7 @@ class JudgeTask:
         yield Mean("unread", higher_is_better=False, bounds=(0.0, 1.0))
 
     def _words(self, criterion: str) -> str:
-        return words_of(self._calibration, criterion)
+        return calibrated.words(self._calibration, criterion)
 
     def _source(self) -> str:
         return "" if self._labels is None else Path(self._labels.source).name
@@ -345,7 +295,7 @@ class JudgeTask:
             return
         name = "overall" if self._rubric.kind == "score" else "met"
         if len(values) < len(self._rubric.criteria):
-            scores[name] = Unscored(UNREADABLE)
+            scores[name] = Unscored(asking.UNREADABLE)
         elif self._rubric.kind == "score":
             scores[name] = fmean(values)
         else:

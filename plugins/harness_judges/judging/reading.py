@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from harness.authoring.chat import prompt_templates as templates
 from harness.authoring.readers import samples
 from harness.authoring.readers.rows import Place
 from harness.authoring.readers.text_files import Row
-from harness.types import DataSource, Sample
+from harness.errors import UsageError
+from harness.types import DataSource, Generate, Sample, Sampling
 
 INPUTS = ("input", "prompt", "instruction", "question", "message", "brief", "document", "source")
 """Columns that hold what is asked; the first that is there."""
@@ -16,13 +18,25 @@ FURTHER = ("policy", "facts")
 """Columns that the ready-made rubrics show where they are there."""
 
 
-def read(data: DataSource) -> Iterator[Sample]:
+def read(data: DataSource, task: str) -> Iterator[Sample]:
     """Streams rows with an input, and a reference and further columns where there are some.
 
     Raises:
+        UsageError: The data are to come from the hub, which has none of the task.
         DataError: A file or row cannot be read, or has no input.
     """
+    check_has_file(data, task)
     return samples.read(data, _sample)
+
+
+def check_has_file(data: DataSource, task: str) -> None:
+    """Refuses data that are to come from the hub, which has none.
+
+    Raises:
+        UsageError: They are.
+    """
+    if not data.paths:
+        raise UsageError(f"{task} has no data set on the hub", f"Give --data {task}=FILE.")
 
 
 def _sample(row: Row, place: Place) -> Sample:
@@ -45,3 +59,24 @@ def _sample(row: Row, place: Place) -> Sample:
         cluster=None if cluster is None else str(cluster),
         metadata=further,
     )
+
+
+def question(
+    task: str, prompt: str, sample: Sample, shots: Sequence[Sample], tokens: int
+) -> Sequence[Generate]:
+    """What the evaluated model is asked about a row.
+
+    Args:
+        task: Its name, for messages.
+        prompt: Jinja2 source.
+        sample: The row.
+        shots: Solved examples, which such a task does not show.
+        tokens: Of the answer.
+
+    Raises:
+        UsageError: There are solved examples.
+    """
+    if shots:
+        raise UsageError(f"{task} shows no solved examples", "Leave out num_fewshot.")
+    rendered = templates.render(prompt, templates.variables(sample))
+    return [Generate(rendered, Sampling(tokens))]

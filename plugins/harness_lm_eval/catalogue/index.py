@@ -86,7 +86,7 @@ def _of_folder(folder: Path, own: bool) -> dict[str, Named]:
     names = dict(_scan(folder))
     try:
         kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        files.write_atomically(kept, _written(names), mode=0o600)
+        files.write_atomically(kept, _written(names))
     except OSError:
         pass  # a cache that cannot be written costs time, and nothing else
     return names

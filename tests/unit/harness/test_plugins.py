@@ -7,6 +7,7 @@ import pytest
 
 from harness import plugins
 from harness.errors import PluginError
+from harness.plugins.loading import import_file
 
 GOOD = """
 from harness import hookimpl
@@ -38,7 +39,7 @@ class EntryPoint:
         self.name, self.path = path.stem, path
 
     def load(self) -> object:
-        return plugins._import_file(self.path)
+        return import_file(self.path)
 
 
 def test_first_party_plugins_come_through_the_entry_points() -> None:
@@ -68,7 +69,7 @@ def test_a_broken_plugin_is_named_and_skipped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, message: str
 ) -> None:
     points = [EntryPoint(written(tmp_path, text, "bad")), EntryPoint(written(tmp_path, GOOD, "ok"))]
-    monkeypatch.setattr("harness.plugins.metadata.entry_points", lambda group: points)
+    monkeypatch.setattr("harness.plugins.loading.metadata.entry_points", lambda group: points)
     registry = plugins.load()
     assert [plugin.error is None for plugin in registry.plugins] == [False, True]
     assert message in str(registry.plugins[0].error)

@@ -44,3 +44,15 @@ def model_with(tmp_path: Path) -> Callable[..., Path]:
         return make_model(tmp_path / "other", **options)
 
     return make
+
+
+@pytest.fixture
+def pairs_file(jsonl):
+    return jsonl(
+        [
+            {"prompt": f"the {who} {n} said", "chosen": " yes she was", "rejected": " no he was"}
+            for who in ("nurse", "doctor")
+            for n in range(20)
+        ],
+        "pairs.jsonl",
+    )

@@ -11,6 +11,7 @@ from harness import plugins
 from harness.errors import ConfigError, UnknownNameError
 from harness_align import job, settings
 from harness_align import spec as specs
+from harness_align.methods import METHODS
 from harness_align.training.setup import Setup
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the training libraries' own
@@ -63,3 +64,16 @@ def test_a_value_of_another_type_is_refused() -> None:
 
 def test_every_declared_setting_says_what_it_is() -> None:
     assert [name for name, each in specs.declared().items() if not each.description] == []
+
+
+def test_a_method_lists_its_own_settings_and_takes_those_of_others() -> None:
+    listed = {name: set(each.settings().model_fields) for name, each in METHODS.items()}
+    assert {"loss", "beta", "label_smoothing", "steps"} <= listed["dpo"]
+    others = {"slic_delta", "simpo_gamma", "desirable_weight", "sft_steps", "reward_steps"}
+    assert others & listed["dpo"] == set()
+    declared = set(specs.NAMES) - {*specs.SET_ELSEWHERE, "plugin_files", "trainer"}
+    assert set.union(*listed.values()) == declared
+    assert all("steps" in each for each in listed.values())
+    assert read("dpo", sft_steps="3", steps="5") == {"sft_steps": 3, "steps": 5}
+    with pytest.raises(ConfigError, match="sft_steps"):
+        read("dpo", sft_steps="many")

@@ -211,7 +211,7 @@ def test_chat_messages_and_system_prompt_reach_the_backend(
     definitions: Path, rows: Path, tmp_path: Path
 ) -> None:
     from harness.plugins import load
-    from harness.run import planner
+    from harness.run.planning import planner
     from harness.types import Message
     from support.lm_eval_definitions import CAPITALS
 

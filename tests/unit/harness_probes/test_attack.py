@@ -14,7 +14,7 @@ from harness.cli import app
 from harness.config import RunSpec
 from harness.errors import UsageError
 from harness.protocols import BackendSpec
-from harness.run import planner
+from harness.run.planning import planner
 from harness.testing import FakeBackend
 from harness.types import Completion, Generate, Loglikelihood, Logprob, Sample
 from harness_probes.attack.command import side_by_side

@@ -18,8 +18,9 @@ from harness.config import RunSpec
 from harness.errors import DataError, UnknownNameError, UsageError
 from harness.protocols import Answers, BackendSpec, Probe, ProbeOptions, TaskOptions, TaskSpec
 from harness.results import result_json, runfolder
-from harness.run import planner, runner
+from harness.run import runner
 from harness.run.cache import default_path
+from harness.run.planning import planner
 from harness.testing import FakeBackend
 from harness.types import Completion, Failed, Generate, Loglikelihood, Sample, Skipped
 from harness_probes.robustness.paraphrase import open_paraphrase

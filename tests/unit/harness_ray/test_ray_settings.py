@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.authoring import option_models
 from harness.errors import UsageError
-from harness_ray.settings import OPTIONS, Settings
+from harness_ray.settings import Settings
 
 pytest.importorskip("ray")
 
@@ -15,14 +16,15 @@ from harness_ray.cluster import Division, share
 
 def test_values() -> None:
     values = {"workers": "4", "gpus_per_worker": "0.5", "cpus_per_worker": "2", "address": "auto"}
-    assert set(values) == set(OPTIONS)
-    assert Settings.read(values) == Settings(4, 0.5, 2, "auto")
-    assert Settings.read({}) == Settings()
+    assert set(values) == set(Settings.model_fields)
+    assert option_models.read(Settings, values) == Settings(
+        workers=4, gpus_per_worker=0.5, cpus_per_worker=2, address="auto"
+    )
 
 
 def test_every_option_is_documented(root: Path) -> None:
     text = (root / "docs" / "executors.md").read_text("utf-8")
-    assert set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)) == set(OPTIONS)
+    assert set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)) == set(Settings.model_fields)
 
 
 @pytest.mark.parametrize(
@@ -40,8 +42,8 @@ def test_every_option_is_documented(root: Path) -> None:
     ],
 )
 def test_what_is_wrong_is_named(name: str, value: str) -> None:
-    with pytest.raises(UsageError, match=f"{name} = {value!r}"):
-        Settings.read({name: value})
+    with pytest.raises(UsageError, match=f"{name} is {value!r}"):
+        option_models.read(Settings, {name: value})
 
 
 CPU = {"CPU": 8.0}

@@ -1,8 +1,7 @@
 """Readers of the tasks' data: published formats, own JSONL, hub columns, and their errors."""
 
 import csv
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,30 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.errors import DataError
-from harness.protocols import Task, TaskOptions, TaskSpec
-from harness.types import Completion, DataSource, HubDataset, Sample
-from harness_tasks.plugin import harness_register_tasks
+from harness.types import DataSource, HubDataset, Sample
+from support.shipped_tasks import SPECS, hellaswag_row, open_task, plain, read, write_jsonl
 
-SPECS = {
-    spec.name: spec
-    for spec in harness_register_tasks()
-    if isinstance(spec, TaskSpec) and spec.name != "truthfulqa"  # test_presets.py, as the declared
-}
 LABELS = {"sst2": "positive", "sentiment": "negative"}
-
-
-def open_task(name: str, **values: str) -> Task:
-    # Where there is no sandbox, nothing is run here that a model wrote.
-    return SPECS[name].open(TaskOptions(values=values, allow_unsafe_code=True))
-
-
-def read(task: Task, *paths: Path) -> list[Sample]:
-    return list(task.samples(DataSource("path", "test", tuple(map(str, paths)))))
-
-
-def write_jsonl(path: Path, rows: list[Mapping[str, Any]]) -> Path:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return path
 
 
 texts = st.text(
@@ -90,19 +69,10 @@ def test_own_rows_with_any_text_come_back_equal(
         {**ROWS[name], field: text, "id": f"n{index}", "groups": {"g": group}, "cluster": "k"}
         for index, text in enumerate([[each] for each in inputs] if name == "chat" else inputs)
     ]
-    samples = read(_task(name), write_jsonl(tmp_path / "rows.jsonl", rows))
+    samples = read(plain(name), write_jsonl(tmp_path / "rows.jsonl", rows))
     assert [sample.input for sample in samples] == inputs
     assert [sample.id for sample in samples] == [row["id"] for row in rows]
     assert all(sample.groups == {"g": group} and sample.cluster == "k" for sample in samples)
-
-
-_tasks: dict[str, Task] = {}
-
-
-def _task(name: str) -> Task:
-    if name not in _tasks:
-        _tasks[name] = open_task(name)
-    return _tasks[name]
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -111,7 +81,7 @@ def test_questions_keep_context_answers_and_title(
     context: str, answers: list[str], title: str, tmp_path: Path
 ) -> None:
     row = {"context": context, "question": "q", "answers": answers, "title": title}
-    (sample,) = read(_task("qa"), write_jsonl(tmp_path / "rows.jsonl", [row]))
+    (sample,) = read(plain("qa"), write_jsonl(tmp_path / "rows.jsonl", [row]))
     assert sample.targets == tuple(answers)
     assert sample.metadata["context"] == context
     assert sample.metadata["title"] == title
@@ -127,7 +97,7 @@ def test_an_answer_is_an_index_a_letter_or_a_text(
     if "ABCDEF"[index] not in texts:
         answers.append("ABCDEF"[index])
     rows = [{"question": "q", "choices": texts, "answer": answer} for answer in answers]
-    samples = read(_task("multiple_choice"), write_jsonl(tmp_path / "rows.jsonl", rows))
+    samples = read(plain("multiple_choice"), write_jsonl(tmp_path / "rows.jsonl", rows))
     assert len(samples) == len(rows)
     for sample in samples:
         assert sample.choices == tuple(texts)
@@ -137,161 +107,13 @@ def test_an_answer_is_an_index_a_letter_or_a_text(
 def test_an_id_defaults_to_the_number_of_the_row(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text('{"text": "x"}\n\n{"text": "y"}\n')
-    assert [sample.id for sample in read(_task("perplexity"), path)] == ["1", "2"]
+    assert [sample.id for sample in read(plain("perplexity"), path)] == ["1", "2"]
 
 
 def test_further_plain_columns_become_template_variables(tmp_path: Path) -> None:
     row = {"text": "x", "label": 0, "author": "me", "stars": 3, "tags": ["no"]}
-    (sample,) = read(_task("sentiment"), write_jsonl(tmp_path / "rows.jsonl", [row]))
+    (sample,) = read(plain("sentiment"), write_jsonl(tmp_path / "rows.jsonl", [row]))
     assert dict(sample.metadata) == {"author": "me", "stars": 3}
-
-
-# --------------------------------------------------------------------------- published formats
-
-
-def squad_document(**question: Any) -> dict[str, Any]:
-    asked = {"id": "q1", "question": "Who?", "answers": [{"text": "Me", "answer_start": 0}]}
-    paragraphs = [{"context": "Me.", "qas": [{**asked, **question}]}]
-    return {"version": "v2.0", "data": [{"title": "T", "paragraphs": paragraphs}]}
-
-
-def write_json(path: Path, document: Any) -> Path:
-    path.write_text(json.dumps(document), encoding="utf-8")
-    return path
-
-
-def test_squad_s_json(tmp_path: Path) -> None:
-    answers = [{"text": text, "answer_start": 0} for text in ("Me", "Me", "I")]
-    path = write_json(tmp_path / "squad.json", squad_document(answers=answers))
-    (sample,) = read(_task("squad"), path)
-    assert sample == Sample(
-        "q1", "Who?", ("Me", "I"), cluster="T#0", metadata={"context": "Me.", "title": "T"}
-    )
-
-
-@pytest.mark.parametrize("name", ["squad", "squad_v2"])
-def test_an_unanswerable_question_wants_an_empty_answer(tmp_path: Path, name: str) -> None:
-    path = write_json(tmp_path / "squad.json", squad_document(answers=[], is_impossible=True))
-    task = _task(name)
-    (sample,) = read(task, path)
-    assert sample.targets == ()
-    assert task.score(sample, [Completion("")])["f1"] == 1
-    assert task.score(sample, [Completion("Me")])["f1"] == 0
-
-
-@pytest.mark.parametrize(
-    ("document", "message"),
-    [
-        ({"data": 1}, "Expected a list of objects 'data'"),
-        ({"data": [{"title": "T"}]}, "article 'T' .*\nExpected a list of objects 'paragraphs'"),
-        (squad_document(answers="Me"), "question 'q1' .*\nExpected a list of objects 'answers'"),
-        (squad_document(question=None), "article 'T', paragraph 0 .*\nExpected a text 'question'"),
-        (squad_document(is_impossible=True), "no answers where 'is_impossible' is true"),
-    ],
-)
-def test_squad_s_json_of_another_shape(tmp_path: Path, document: Any, message: str) -> None:
-    with pytest.raises(DataError, match=message):
-        read(_task("squad_v2"), write_json(tmp_path / "squad.json", document))
-
-
-def test_questions_about_one_passage_share_a_cluster(tmp_path: Path) -> None:
-    rows = [{**ROWS["qa"], "context": context} for context in ("one", "one", "two")]
-    one, again, two = read(_task("qa"), write_jsonl(tmp_path / "rows.jsonl", rows))
-    assert one.cluster == again.cluster != two.cluster
-
-
-def test_helm_s_xsum(tmp_path: Path) -> None:
-    prompt = "###\nArticle: Rain. Article: again.\n\nSummarize the above article in 1 sentence.\n"
-    path = write_jsonl(tmp_path / "xsum.jsonl", [{"article": prompt, "summary_gt": "Wet."}])
-    (sample,) = read(_task("xsum"), path)
-    assert (sample.id, sample.input, sample.targets) == ("1", "Rain. Article: again.", ("Wet.",))
-    assert sample.metadata["prompt"] == prompt
-
-
-def test_line_aligned_files(tmp_path: Path) -> None:
-    paths = [tmp_path / name for name in ("src", "ref.a", "ref.b")]
-    for path, content in zip(paths, ("a\nb\n", "A\nB\n", "Ä\n\u2028\n"), strict=True):
-        path.write_text(content, encoding="utf-8")
-    assert read(_task("translation"), *paths[:2]) == [
-        Sample("1", "a", ("A",)),
-        Sample("2", "b", ("B",)),
-    ]
-    assert read(_task("translation"), *paths)[1].targets == ("B", "\u2028")
-    assert read(_task("summarization"), *paths[:2])[0] == Sample("1", "a", ("A",))
-
-
-def test_line_aligned_files_of_different_length(tmp_path: Path) -> None:
-    (tmp_path / "src").write_text("a\nb\n")
-    (tmp_path / "ref").write_text("A\n")
-    with pytest.raises(
-        DataError, match=r"ref: ends after 1 lines\nExpected as many lines as .*src"
-    ):
-        read(_task("translation"), tmp_path / "src", tmp_path / "ref")
-
-
-def test_one_plain_file_is_no_translation(tmp_path: Path) -> None:
-    (tmp_path / "src.en").write_text("a\n")
-    with pytest.raises(DataError, match="SOURCE:REFERENCE"):
-        read(_task("translation"), tmp_path / "src.en")
-
-
-def test_a_task_without_line_aligned_files_says_so(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="one file: this task does not read line-aligned files"):
-        read(_task("hellaswag"), tmp_path / "a", tmp_path / "b")
-
-
-def test_tabbed_sentiment(tmp_path: Path) -> None:
-    path = tmp_path / "dev.tsv"
-    path.write_text("good\ttabs\t1\nbad one\t0\n")
-    assert read(_task("sst2"), path) == [
-        Sample("1", "good\ttabs", ("positive",)),
-        Sample("2", "bad one", ("negative",)),
-    ]
-
-
-def test_own_labels(tmp_path: Path) -> None:
-    rows = [{"text": "t", "label": label} for label in ("neutral", 2, "0")]
-    task = open_task("sentiment", labels="negative, neutral, positive")
-    samples = read(task, write_jsonl(tmp_path / "rows.jsonl", rows))
-    assert [sample.targets for sample in samples] == [("neutral",), ("positive",), ("negative",)]
-
-
-def hellaswag_row(**fields: Any) -> dict[str, Any]:
-    return {
-        "ind": 24,
-        "activity_label": "Roof shingle removal",
-        "ctx_a": "A man is sitting on a roof.",
-        "ctx_b": "he",
-        "ctx": "A man is sitting on a roof. he",
-        "endings": ["is using wrap.", "[header] is [step]  ripping."],
-        "source_id": "activitynet~v_-1IBHYS3L-Y",
-        "split": "val",
-        "split_type": "indomain",
-        "label": "1",
-        **fields,
-    }
-
-
-def test_hellaswag_s_own_jsonl_is_cleaned_up(tmp_path: Path) -> None:
-    (sample,) = read(_task("hellaswag"), write_jsonl(tmp_path / "val.jsonl", [hellaswag_row()]))
-    assert sample.id == "1"
-    assert sample.input == "Roof shingle removal: A man is sitting on a roof. He"
-    assert sample.choices == ("is using wrap.", " is  ripping.")
-    assert sample.targets == (" is  ripping.",)
-
-
-def test_the_converted_hellaswag_has_splits(tmp_path: Path) -> None:
-    row = {"question": "A [title] b", "choices": {"A": "x", "B": "y"}, "answer": "B", "id": 7}
-    path = write_json(tmp_path / "hs.json", {"dev": [row], "test": [row, row]})
-    (sample,) = read(_task("hellaswag"), path)
-    assert (sample.input, sample.choices, sample.targets) == ("A. b", ("x", "y"), ("y",))
-    assert [s.id for s in read(open_task("hellaswag", split="test"), path)] == ["1", "2"]
-
-
-def test_a_text_file_is_one_text(tmp_path: Path) -> None:
-    (tmp_path / "book.txt").write_text("One.\n\nTwo.\n")
-    (sample,) = read(_task("perplexity"), tmp_path / "book.txt")
-    assert (sample.id, sample.input) == ("book.txt", "One.\n\nTwo.")
 
 
 # --------------------------------------------------------------------------- errors
@@ -333,14 +155,14 @@ def test_a_bad_row_is_an_error_that_names_file_and_line(
 ) -> None:
     path = write_jsonl(tmp_path / "rows.jsonl", [ROWS[name], row])
     with pytest.raises(DataError, match=f"(?s){message}") as caught:
-        read(_task(name), path)
+        read(plain(name), path)
     assert "rows.jsonl, line 2" in str(caught.value)
 
 
 def test_a_tabbed_line_without_tab(tmp_path: Path) -> None:
     (tmp_path / "dev.tsv").write_text("fine\t1\nno label\n")
     with pytest.raises(DataError, match=r"line 2: no text before a tab.*\nExpected TEXT<TAB>LABEL"):
-        read(_task("sst2"), tmp_path / "dev.tsv")
+        read(plain("sst2"), tmp_path / "dev.tsv")
 
 
 # --------------------------------------------------------------------------- the hub's columns
@@ -397,7 +219,7 @@ def test_the_hub_s_columns_are_converted(
     folder.mkdir()
     datasets.Dataset.from_list([row]).to_parquet(folder / "validation-00000.parquet")
     source = DataSource("hub", "hub", hub=HubDataset(str(folder), split="validation"))
-    (sample,) = _task(name).samples(source)
+    (sample,) = plain(name).samples(source)
     assert expected(sample), sample
 
 
@@ -417,7 +239,7 @@ def test_the_sample_set_that_ships_is_read(name: str) -> None:
     if not spec.sample_data.parent.is_dir():
         pytest.skip("no sample data in this checkout")
     for path in filter(None, (spec.sample_data, spec.sample_shots)):
-        samples = list(_task(name).samples(DataSource("sample", "sample", (str(path),))))
+        samples = list(plain(name).samples(DataSource("sample", "sample", (str(path),))))
         assert samples
         assert len({sample.id for sample in samples}) == len(samples)
 
@@ -452,7 +274,7 @@ def test_a_label_map(tmp_path: Path) -> None:
 def test_tables_of_three_columns_without_header_are_refused(tmp_path: Path) -> None:
     path = table(tmp_path / "rows.tsv", [["1", "good", "1"], ["2", "bad", "0"]], "\t")
     with pytest.raises(DataError, match="line 1: 3 columns without a header"):
-        read(_task("sst2"), path)
+        read(plain("sst2"), path)
 
 
 @pytest.mark.parametrize(
@@ -478,7 +300,7 @@ def test_tables_of_three_columns_without_header_are_refused(tmp_path: Path) -> N
     ],
 )
 def test_questions_with_choices_in_tables(name: str, rows: list[list[str]], tmp_path: Path) -> None:
-    (sample,) = read(_task("multiple_choice"), table(tmp_path / name, rows, ","))
+    (sample,) = read(plain("multiple_choice"), table(tmp_path / name, rows, ","))
     assert (sample.input, sample.choices[:2]) == ("2, doubled?", ("3", "4"))
     assert sample.targets == ("4",)
 
@@ -491,7 +313,7 @@ def test_questions_with_choices_as_arc_has_them(tmp_path: Path) -> None:
         {"question": "q", "choices": columns, "answerKey": "2"},
         {"question": "q", "choices": labelled, "answerKey": "2"},
     ]
-    samples = read(_task("multiple_choice"), write_jsonl(tmp_path / "arc.jsonl", rows))
+    samples = read(plain("multiple_choice"), write_jsonl(tmp_path / "arc.jsonl", rows))
     assert len(samples) == len(rows)
     for sample in samples:
         assert (sample.choices, sample.targets) == (("iron", "salt"), ("salt",))
@@ -500,11 +322,11 @@ def test_questions_with_choices_as_arc_has_them(tmp_path: Path) -> None:
 def test_an_answer_that_is_a_text_and_an_index_in_a_table_is_refused(tmp_path: Path) -> None:
     rows = [["question", "choices", "answer"], ["q", '["2", "1", "0"]', "2"]]
     with pytest.raises(DataError, match="'2' is the text of choice 0 and the index of another"):
-        read(_task("multiple_choice"), table(tmp_path / "rows.csv", rows, ","))
+        read(plain("multiple_choice"), table(tmp_path / "rows.csv", rows, ","))
 
 
 def test_answers_in_tables(tmp_path: Path) -> None:
     header = ["context", "question", "answers"]
     rows = [["c", "q", '["a", "b"]'], ["c", "q", "a, b"], ["c", "q", "[]"], ["c", "q", ""]]
-    samples = read(_task("qa"), table(tmp_path / "rows.csv", [header, *rows], ","))
+    samples = read(plain("qa"), table(tmp_path / "rows.csv", [header, *rows], ","))
     assert [each.targets for each in samples] == [("a", "b"), ("a, b",), (), ()]

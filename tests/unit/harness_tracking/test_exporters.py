@@ -252,7 +252,7 @@ def test_local_data_have_a_card_and_no_benchmark(
         (("--to", "csv"), "Add --out PATH"),
         (("--to", "", "--out", "x"), "--to names nothing"),
         (("--to", "eee", "--out", "x", "--set", "eee.sample=no"), "Did you mean samples?"),
-        (("--to", "eee", "--out", "x", "--set", "eee.samples=maybe"), "value of eee.samples"),
+        (("--to", "eee", "--out", "x", "--set", "eee.samples=maybe"), "eee.samples"),
         (("--to", "eee", "--out", "x", "--set", "samples=no"), "Expected NAME.KEY=VALUE"),
         (("--to", "hf", "--out", "x", "--set", "hf.source_name=a"), "hf.source_url=URL"),
     ],

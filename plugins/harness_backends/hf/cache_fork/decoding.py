@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from harness_backends.hf.cache_fork.scoring import Forker, Row, Stand, checked_first
+from harness_backends.hf.cache_fork.scoring import Computed, Forker, Row, checked_first
 from harness_backends.hf.loading import Checkpoint
 from harness_backends.hf.plain import Continue, Continued
 from harness_backends.hf.sampling import choose, draw_seed
@@ -56,33 +56,33 @@ class ForkDecoder:
         forker = self._forker
         prompts = [item.tokens for item in items]
         # A row computes its last token by itself, whose logits say how to go on.
-        for stand, rows in forker.stands(prompts, [tokens[:-1] for tokens in prompts]):
+        for base, rows in forker.computed(prompts, [tokens[:-1] for tokens in prompts]):
 
-            def cost(place: int, stand: Stand = stand, rows: Sequence[Row] = rows) -> int:
+            def cost(place: int, base: Computed = base, rows: Sequence[Row] = rows) -> int:
                 item = items[rows[place].sequence]
                 longest = len(item.tokens) + item.sampling.max_tokens
-                return max(len(item.tokens) - stand.length, forker.share(longest))
+                return max(len(item.tokens) - base.length, forker.share(longest))
 
             def forward(
-                batch: list[int], stand: Stand = stand, rows: Sequence[Row] = rows
+                batch: list[int], base: Computed = base, rows: Sequence[Row] = rows
             ) -> list[Continued]:
-                return self._continue(stand, [rows[place] for place in batch], items)
+                return self._continue(base, [rows[place] for place in batch], items)
 
             for group in _alike(rows, items):
                 for batch, said in forker.budget.run(group, cost, forward):
-                    forker.depth = stand.depth
+                    forker.depth = base.depth
                     answers = zip((rows[place].sequence for place in batch), said, strict=True)
                     yield from checked_first(list(answers))
 
     def _continue(
-        self, stand: Stand, rows: Sequence[Row], items: Sequence[Continue]
+        self, base: Computed, rows: Sequence[Row], items: Sequence[Continue]
     ) -> list[Continued]:
         """Steps rows until all are done."""
         chosen = [items[row.sequence] for row in rows]
         drafts = [_Draft(item, draw_seed(item.tokens, item.sampling)) for item in chosen]
         length = min(len(item.tokens) for item in chosen)
-        ids = torch.tensor([item.tokens[stand.length : length] for item in chosen])
-        step = self._forker.run(stand, [row.place for row in rows], ids, ids.shape[1] - 1)
+        ids = torch.tensor([item.tokens[base.length : length] for item in chosen])
+        step = self._forker.run(base, [row.place for row in rows], ids, ids.shape[1] - 1)
         self._forker.computed_tokens += ids.numel()
         active = drafts
         while True:

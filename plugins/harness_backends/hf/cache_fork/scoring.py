@@ -1,6 +1,6 @@
 """Shared beginnings run once; their cache is forked for what follows.
 
-Trunks that are equally long and stand on trunks that are, too, are one batch; so are all rows
+Shared prefixes of one length that continue prefixes of one length are one batch; so are all rows
 that go on from them:
 
     shots           one row
@@ -37,33 +37,33 @@ Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
-class Stand:
-    """Trunks of one length that are computed; ``cache`` has a row for each."""
+class Computed:
+    """Shared prefixes of one length that are computed; ``cache`` has a row for each."""
 
-    trunks: Sequence[SharedPrefix]
+    prefixes: Sequence[SharedPrefix]
     cache: Cache | None
 
     @property
     def length(self) -> int:
         """How many tokens each row of the cache holds."""
-        return self.trunks[0].end
+        return self.prefixes[0].end
 
     @property
     def depth(self) -> int:
-        """How many trunks stand on each other in it; 0 where nothing is computed yet."""
-        return self.trunks[0].depth
+        """How many shared prefixes follow each other in it; 0 where nothing is computed yet."""
+        return self.prefixes[0].depth
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A sequence that goes on from row ``place`` of a stand's cache."""
+    """A sequence that goes on from row ``place`` of the cache of computed prefixes."""
 
     place: int
     sequence: int
 
 
 class Forker:
-    """Runs trunks, and rows on copies of their caches.
+    """Runs shared prefixes, and rows on copies of their caches.
 
     Args:
         checkpoint: The model.
@@ -78,7 +78,7 @@ class Forker:
         self.budget = budget
         self.computed_tokens = 0
         self.depth = 0
-        """How many trunks stand below the last answer."""
+        """How many shared prefixes the last answer continues."""
         self._tokens_a_byte = budget.tokens / max(1, cache_bytes(checkpoint.model))
         call = CPU_CALL if checkpoint.device.type == "cpu" else GPU_CALL
         self._costs = Costs(call, self.model.chunks)
@@ -94,7 +94,7 @@ class Forker:
         budget and nothing held.
 
         Args:
-            items: What is asked.
+            items: The items to answer.
             attempt: Answers some of them, as (index, answer).
         """
         left = dict(enumerate(items))
@@ -110,9 +110,9 @@ class Forker:
             if left:
                 self.budget.halve()
 
-    def stands(
+    def computed(
         self, sequences: Sequence[Tokens], contexts: Sequence[Tokens]
-    ) -> Iterator[tuple[Stand, list[Row]]]:
+    ) -> Iterator[tuple[Computed, list[Row]]]:
         """Yields each sequence once, with what of it is computed; the most forked ones first.
 
         Args:
@@ -121,7 +121,7 @@ class Forker:
                 the sequence.
         """
         root = plan_shared_prefixes(contexts, [len(tokens) for tokens in sequences], self._costs)
-        yield from self._visit(Stand([root], None))
+        yield from self._visit(Computed([root], None))
 
     def share(self, length: int) -> int:
         """What a row with a cache of ``length`` tokens costs at least, in tokens of the budget.
@@ -130,40 +130,44 @@ class Forker:
         """
         return int(self._tokens_a_byte * self.model.row_bytes(length))
 
-    def run(self, stand: Stand, places: Sequence[int], ids: torch.Tensor, first: int) -> Step:
-        """Feeds ``ids``, shape [rows, tokens], on copies of the stand's rows at ``places``."""
-        cache = None if stand.cache is None else self.model.fork(stand.cache, places)
-        return self.model.run(ids, cache, stand.length, first)
+    def run(self, base: Computed, places: Sequence[int], ids: torch.Tensor, first: int) -> Step:
+        """Feeds ``ids``, shape [rows, tokens], on copies of the base's rows at ``places``."""
+        cache = None if base.cache is None else self.model.fork(base.cache, places)
+        return self.model.run(ids, cache, base.length, first)
 
-    def _visit(self, stand: Stand) -> Iterator[tuple[Stand, list[Row]]]:
-        """What goes on from a stand: trunks first, then rows."""
-        trunks = [(place, new) for place, trunk in enumerate(stand.trunks) for new in trunk.trunks]
-        trunks.sort(key=lambda member: -member[1].end)
-        for _, same in groupby(trunks, key=lambda member: member[1].end):
-            yield from self._visit_shared_prefixes(stand, list(same))
+    def _visit(self, base: Computed) -> Iterator[tuple[Computed, list[Row]]]:
+        """What goes on from computed prefixes: longer shared prefixes first, then rows."""
+        longer = [
+            (place, child)
+            for place, prefix in enumerate(base.prefixes)
+            for child in prefix.children
+        ]
+        longer.sort(key=lambda member: -member[1].end)
+        for _, same in groupby(longer, key=lambda member: member[1].end):
+            yield from self._visit_shared_prefixes(base, list(same))
         rows = [
             Row(place, sequence)
-            for place, trunk in enumerate(stand.trunks)
-            for sequence in trunk.rows
+            for place, prefix in enumerate(base.prefixes)
+            for sequence in prefix.rows
         ]
         if rows:
-            yield stand, rows
+            yield base, rows
 
     def _visit_shared_prefixes(
-        self, stand: Stand, members: Sequence[tuple[int, SharedPrefix]]
-    ) -> Iterator[tuple[Stand, list[Row]]]:
-        """Runs trunks of one length, batch by batch, each with all that goes on from it."""
+        self, base: Computed, members: Sequence[tuple[int, SharedPrefix]]
+    ) -> Iterator[tuple[Computed, list[Row]]]:
+        """Runs shared prefixes of one length, batch by batch, each with all that continues it."""
 
-        def forward(batch: list[int]) -> list[Stand]:
-            trunks = [members[index][1] for index in batch]
-            ids = torch.tensor([trunk.tokens for trunk in trunks])
+        def forward(batch: list[int]) -> list[Computed]:
+            prefixes = [members[index][1] for index in batch]
+            ids = torch.tensor([prefix.tokens for prefix in prefixes])
             places = [members[index][0] for index in batch]
-            return [Stand(trunks, self.run(stand, places, ids, ids.shape[1] - 1).cache)]
+            return [Computed(prefixes, self.run(base, places, ids, ids.shape[1] - 1).cache)]
 
         end = members[0][1].end
-        cost = max(end - stand.length, self.share(end))
+        cost = max(end - base.length, self.share(end))
         for batch, grown in self.budget.run(range(len(members)), lambda _: cost, forward):
-            self.computed_tokens += len(batch) * (end - stand.length)
+            self.computed_tokens += len(batch) * (end - base.length)
             # Out of the list, so that the cache goes before the next batch's is made.
             yield from self._visit(grown.pop())
 
@@ -189,13 +193,13 @@ class ForkScorer:
             asked.setdefault(item.tokens[:-1], []).append(index)
         sequences = list(asked)
         targets = [max(items[index].targets for index in asked[tokens]) for tokens in sequences]
-        # Scored positions stay out of the trunks: their logits come with the rows.
+        # Scored positions stay out of the shared prefixes: their logits come with the rows.
         contexts = [
             tokens[: len(tokens) - count] for tokens, count in zip(sequences, targets, strict=True)
         ]
-        for stand, rows in self._forker.stands(sequences, contexts):
-            for batch, logits in self._batches(stand, rows, sequences, targets):
-                self._forker.depth = stand.depth
+        for base, rows in self._forker.computed(sequences, contexts):
+            for batch, logits in self._batches(base, rows, sequences, targets):
+                self._forker.depth = base.depth
                 for row, found in zip(batch, logits, strict=True):
                     for index in asked[sequences[row.sequence]]:
                         item = items[index]
@@ -203,27 +207,25 @@ class ForkScorer:
 
     def _batches(
         self,
-        stand: Stand,
+        base: Computed,
         rows: Sequence[Row],
         sequences: Sequence[Tokens],
         targets: Sequence[int],
     ) -> Iterator[tuple[list[Row], list[torch.Tensor]]]:
         """Yields rows and each one's logits at its last ``targets`` positions or more."""
         forker = self._forker
-        widths = [len(sequences[row.sequence]) - stand.length for row in rows]
+        widths = [len(sequences[row.sequence]) - base.length for row in rows]
 
         def forward(batch: list[int]) -> list[torch.Tensor]:
             ids = torch.zeros(len(batch), max(widths[place] for place in batch), dtype=torch.long)
             for line, place in zip(ids, batch, strict=True):
-                line[: widths[place]] = torch.tensor(
-                    sequences[rows[place].sequence][stand.length :]
-                )
+                line[: widths[place]] = torch.tensor(sequences[rows[place].sequence][base.length :])
             first = min(widths[place] - targets[rows[place].sequence] for place in batch)
-            logits = forker.run(stand, [rows[place].place for place in batch], ids, first).logits
+            logits = forker.run(base, [rows[place].place for place in batch], ids, first).logits
             return [logits[line, : widths[place] - first] for line, place in enumerate(batch)]
 
         def cost(place: int) -> int:
-            return max(widths[place], forker.share(stand.length + widths[place]))
+            return max(widths[place], forker.share(base.length + widths[place]))
 
         order = sorted(range(len(rows)), key=widths.__getitem__)
         for batch, logits in forker.budget.run(order, cost, forward):

@@ -2,9 +2,9 @@
 
 Where a model's own attention or state cannot be given a whole prefix tree, its cache can be
 copied: what many sequences begin with is run once, and each goes on from a copy. Every such
-*trunk* costs a call of the model, so short ones are left with the sequences:
+shared prefix costs a call of the model, so short ones are left with the sequences:
 
-    shots ──┬── question 1 ──┬── a)         trunks: shots, question 1, question 2
+    shots ──┬── question 1 ──┬── a)         shared prefixes: shots, question 1, question 2
             │                └── b)         rows: the answers
             └── question 2 ──┬── a)
                              └── b)
@@ -20,9 +20,9 @@ import numpy as np
 from harness_backends.hf.prefix_tree.tree import Integers, PrefixTree, build_tree
 
 DEEPEST = 8
-"""Trunks that stand on each other: each holds its cache while what follows is computed."""
+"""Shared prefixes that follow each other; each holds its cache while the next is computed."""
 STEP = 16
-"""Trunks of equal length share a call, so lengths are cut to multiples where that is cheap."""
+"""Prefixes of equal length share a call, so lengths are cut to multiples where that is cheap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,31 +45,31 @@ class SharedPrefix:
 
     Attributes:
         tokens: Its own, shape [end - start].
-        end: How many tokens a cache holds at its end, those of the trunks below included.
-        depth: How many trunks that is; 0 for the root, which has no tokens.
-        trunks: Those that go on from here.
+        end: How many tokens a cache holds at its end, those of the prefixes before it included.
+        depth: How many shared prefixes that is; 0 for the root, which has no tokens.
+        children: Longer shared prefixes that continue it.
         rows: Sequences that go on from here by themselves.
     """
 
     tokens: Sequence[int]
     end: int
     depth: int
-    trunks: list[SharedPrefix] = field(default_factory=list)
+    children: list[SharedPrefix] = field(default_factory=list)
     rows: list[int] = field(default_factory=list)
 
 
 def plan_shared_prefixes(
     contexts: Sequence[Sequence[int]], lengths: Sequence[int], costs: Costs
 ) -> SharedPrefix:
-    """Chooses trunks.
+    """Chooses the shared prefixes that are worth a call.
 
     Args:
-        contexts: The beginning of each sequence that a trunk may hold; may be empty.
+        contexts: The beginning of each sequence that a shared prefix may hold; may be empty.
         lengths: How long each sequence is as a whole, at least as long as its context.
         costs: What calls take.
 
     Returns:
-        The root; every sequence is in the ``rows`` of one trunk.
+        The root; every sequence is in the ``rows`` of one prefix.
     """
     root = SharedPrefix((), 0, 0)
     present = [index for index, context in enumerate(contexts) if len(context)]
@@ -88,9 +88,9 @@ def plan_shared_prefixes(
             end = _cut(below.end, end, others, costs.call)
         if _is_worth(below, end, others, int(longest[node]), costs):
             tokens = contexts[present[int(example[node])]][below.end : end]
-            trunk = SharedPrefix(tokens, end, below.depth + 1)
-            below.trunks.append(trunk)
-            owners.append(trunk)
+            child = SharedPrefix(tokens, end, below.depth + 1)
+            below.children.append(child)
+            owners.append(child)
         else:
             owners.append(below)
     for index, leaf in zip(present, tree.leaves.tolist(), strict=True):
@@ -122,6 +122,6 @@ def _is_worth(below: SharedPrefix, end: int, others: int, longest: int, costs: C
     """Whether the tokens saved take longer than the calls added."""
     if below.depth == DEEPEST:
         return False
-    # On another trunk the rows' tokens are steps already; on the root they would be one call.
+    # After another prefix the rows' tokens are steps already; on the root they would be one call.
     calls = 1 if costs.chunks or below.depth else max(1, longest - end)
     return (end - below.end) * others > costs.call * calls

@@ -105,7 +105,7 @@ def read_adapter(folder: Path, base: str | None) -> Adapter | None:
 
 
 def _holds_model(folder: Path) -> bool:
-    """Whether whole weights lie in a folder; a config.json alone, as trainers copy it, is none."""
+    """Whether a folder holds whole weights; only a config.json, as trainers copy it, is not one."""
     names = {path.name for path in folder.glob("*.safetensors")}
     return (folder / "config.json").is_file() and bool(names - {WEIGHTS})
 

@@ -11,7 +11,7 @@ from harness.authoring.checkpoint import check_regular
 from harness.errors import ModelError, UsageError
 from harness_backends.hf.checkpoint import gguf_file
 from harness_backends.hf.checkpoint.adapters import Adapter, read_adapter
-from harness_backends.hf.settings import Settings
+from harness_backends.hf.settings import CheckpointSettings, Settings
 
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 _HUB_FILES = (
@@ -61,7 +61,8 @@ def find_source(name: str, settings: Settings) -> Source:
         return Source(folder, folder)
     revision = None if gguf_file.find(adapter.base) else adapter.revision
     try:
-        base = find_source(adapter.base, replace(settings, base=None, revision=revision))
+        own = settings.model_copy(update={"base": None, "revision": revision})
+        base = find_source(adapter.base, own)
     except ModelError as error:
         raise ModelError(
             f"the base of the adapter {adapter.folder}: {error.message}",
@@ -72,13 +73,13 @@ def find_source(name: str, settings: Settings) -> Source:
             f"the base of the adapter {adapter.folder} is an adapter itself: {base.adapter.folder}",
             "Merge that one first, or name a whole model: --set base=FOLDER_OR_HUB_ID",
         )
-    own = (folder / "tokenizer_config.json").is_file()
-    return replace(base, words=folder if own else base.words, adapter=adapter)
+    has_words = (folder / "tokenizer_config.json").is_file()
+    return replace(base, words=folder if has_words else base.words, adapter=adapter)
 
 
 def _check_gguf_options(name: str, settings: Settings) -> None:
     for option in ("quantization", "base", "revision"):
-        if getattr(settings, option) is not None:
+        if getattr(settings, option) != Settings.model_fields[option].default:
             raise UsageError(
                 f"{option} = {getattr(settings, option)!r}, and {name} is a GGUF file",
                 "Leave the option out: the file is a whole model, and its weights are dequantised "
@@ -86,7 +87,7 @@ def _check_gguf_options(name: str, settings: Settings) -> None:
             )
 
 
-def find_folder(name: str, settings: Settings) -> Path:
+def find_folder(name: str, settings: CheckpointSettings) -> Path:
     """The folder of ``name``, fetched from the hub where it is not a local one.
 
     Raises:
@@ -114,7 +115,7 @@ def find_folder(name: str, settings: Settings) -> Path:
     return folder
 
 
-def _fetch(name: str, settings: Settings) -> Path:
+def _fetch(name: str, settings: CheckpointSettings) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
@@ -130,7 +131,7 @@ def _fetch(name: str, settings: Settings) -> Path:
         ) from error
 
 
-def _check_weights(folder: Path, settings: Settings) -> None:
+def _check_weights(folder: Path, settings: CheckpointSettings) -> None:
     if any(folder.glob("*.safetensors")):
         return
     pickles = sorted(path.name for pattern in _PICKLES for path in folder.glob(pattern))

@@ -75,9 +75,11 @@ def check_options(settings: Settings, kind: Kind) -> None:
     Raises:
         UsageError: An option belongs to another kind of model.
     """
-    left_out = Settings()
     for option, others in OPTIONS_OF.items():
-        if kind not in others and getattr(settings, option) != getattr(left_out, option):
+        if (
+            kind not in others
+            and getattr(settings, option) != Settings.model_fields[option].default
+        ):
             raise UsageError(
                 f"{option} is an option of {' and '.join(others)} models, and this one is {kind}",
                 f"Leave it out, or say --set kind={others[0]} if that is what the checkpoint is",

@@ -31,7 +31,7 @@ def encoder_max_length(model: Any, tokenizer: Any, asked: int | None = None) -> 
     """The longest text of a model that reads it at once: what both model and tokenizer take.
 
     Raises:
-        UsageError: More is asked than the model has positions.
+        UsageError: The length is more than the model has positions.
     """
     most = _positions(model)
     if asked is not None:

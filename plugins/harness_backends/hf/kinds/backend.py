@@ -12,7 +12,7 @@ from harness_backends.hf import fingerprint
 from harness_backends.hf.loading import Checkpoint
 from harness_backends.hf.usage import UsageCounter
 
-WAVE = 4096
+AT_ONCE = 4096
 """Requests handled at a time: enough to sort by length, little enough to hold."""
 
 
@@ -101,8 +101,8 @@ class KindBackend:
 
     def run(self, requests: Sequence[KeyedRequest]) -> Iterator[tuple[str, Response]]:
         """Answers each request once, as soon as its batch ends."""
-        for start in range(0, len(requests), WAVE):
-            for answered in self._answerer.answer(requests[start : start + WAVE]):
+        for start in range(0, len(requests), AT_ONCE):
+            for answered in self._answerer.answer(requests[start : start + AT_ONCE]):
                 self._books.requests += 1
                 self._books.prompt_tokens += answered.prompt_tokens
                 self._books.completion_tokens += answered.completion_tokens
@@ -111,16 +111,16 @@ class KindBackend:
 
     def forecast(self, requests: Sequence[KeyedRequest]) -> Usage:
         """The tokens of these requests, and how many of them are computed."""
-        waves = [
-            self._answerer.forecast(requests[start : start + WAVE])
-            for start in range(0, len(requests), WAVE)
+        parts = [
+            self._answerer.forecast(requests[start : start + AT_ONCE])
+            for start in range(0, len(requests), AT_ONCE)
         ]
-        prompt = sum(wave.prompt_tokens for wave in waves)
-        computed = sum(wave.computed_tokens for wave in waves)
+        prompt = sum(part.prompt_tokens for part in parts)
+        computed = sum(part.computed_tokens for part in parts)
         return Usage(
             requests=len(requests),
             prompt_tokens=prompt,
-            completion_tokens=sum(wave.completion_tokens for wave in waves),
+            completion_tokens=sum(part.completion_tokens for part in parts),
             computed_tokens=computed,
             reused_tokens=prompt - computed,
         )

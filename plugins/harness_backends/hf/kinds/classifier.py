@@ -134,6 +134,6 @@ class ClassifierHead:
             raise ModelError(
                 f"one output of the model is read, mapped to {label!r}; "
                 f"the task's labels are {', '.join(task)}",
-                "One output can stand for one of two labels",
+                "One output can decide between two labels",
             )
         return tuple((0,) if name == label else (1,) for name in task)

@@ -4,7 +4,7 @@
   source gets the tokenizer's special tokens, the continuation none.
 * Too long: the source keeps its last ``max_length`` tokens. A continuation that is longer than
   the decoder cannot be scored.
-* The decoder starts with the checkpoint's start token and, where one is asked for, the code of
+* The decoder starts with the checkpoint's start token and, where the user names one, the code of
   the target language; neither is scored.
 
 One rule differs: continuations are encoded as targets. A tokenizer with a vocabulary for each side

@@ -1,4 +1,4 @@
-"""Attention by blocks: each is computed alone, and the parts are joined by their log-sum-exp.
+"""Attention by blocks: each is computed by itself, and the parts are joined by their log-sum-exp.
 
 softmax over the keys A ∪ B is the mean of the softmaxes over A and over B, weighted by
 exp(logsumexp A) and exp(logsumexp B). So the keys of a shared beginning are read once for all
@@ -124,7 +124,7 @@ def attend_block(
     mask: torch.Tensor | None = None,
     causal: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Attention over these keys alone.
+    """Attention over only these keys.
 
     Args:
         query: Shape [batch, heads, queries, width].
@@ -183,7 +183,7 @@ def _attend(
 def _in_strips(
     query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, rules: Rules
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Causal attention, a few queries at a time against the keys up to theirs alone."""
+    """Causal attention, a few queries at a time, against the keys up to theirs."""
     parts = []
     for start in range(0, query.shape[2], STRIP):
         end = min(query.shape[2], start + STRIP)

@@ -1,8 +1,8 @@
 """Generation: shared beginnings computed once, rows that leave when done and others that enter.
 
-waiting prompts ──(passes over their prefix tree)──► rows in slots ──(steps)──► completions
+waiting prompts ──(passes over their prefix tree)──► rows of the KV cache ──(steps)──► completions
        ▲                                                   │
-       └────── as soon as enough slots are free ◄──────────┘
+       └────── as soon as enough rows are free ◄──────────┘
 """
 
 from __future__ import annotations
@@ -14,13 +14,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from harness_backends.hf.loading import Checkpoint
 from harness_backends.hf.memory import Budget, cache_tokens, is_out_of_memory
 from harness_backends.hf.plain import Continue, Continued
-from harness_backends.hf.prefix_tree.attention import Segment, attention_by
-from harness_backends.hf.prefix_tree.head import Head
+from harness_backends.hf.prefix_tree.attention import Segment
+from harness_backends.hf.prefix_tree.forward import Forward
 from harness_backends.hf.prefix_tree.kv_cache import KVCache, Row, slot_width
-from harness_backends.hf.prefix_tree.last_layer import LastLayer
 from harness_backends.hf.prefix_tree.scoring import TreeRunner
 from harness_backends.hf.prefix_tree.tree import PrefixTree, build_tree
 from harness_backends.hf.sampling import choose, draw_seed
@@ -58,19 +56,14 @@ class TreeDecoder:
     """Continues prompts over their prefix tree.
 
     Args:
-        checkpoint: The model.
-        head: Its head.
-        narrowing: What of it may leave out tokens that nobody reads.
+        forward: The model.
         budget: How many tokens one pass may have, and how many rows may be active.
         rows: How many rows to keep active where the budget does not say.
     """
 
-    def __init__(
-        self, checkpoint: Checkpoint, head: Head, narrowing: LastLayer, budget: Budget, rows: int
-    ) -> None:
-        self._checkpoint = checkpoint
-        self._head = head
-        self._narrowing = narrowing
+    def __init__(self, forward: Forward, budget: Budget, rows: int) -> None:
+        checkpoint = forward.checkpoint
+        self._forward = forward
         self._budget = budget
         self._rows = rows
         self._stops = StopRules(checkpoint.tokenizer, checkpoint.eos_ids)
@@ -113,25 +106,23 @@ class _Session:
         self._ended = 0
         self._ready: list[_Entrant] = []
         self._read = np.unique(self._tree.ends - 1)
-        self._runner = TreeRunner(
-            decoder._checkpoint, decoder._narrowing, decoder._budget, keep_all=True
-        )
+        self._runner = TreeRunner(decoder._forward, decoder._budget, keep_all=True)
         self._own = _own_lengths(self._tree)
-        self._room = cache_tokens(decoder._checkpoint.model)
-        self._slots = KVCache(decoder._checkpoint.device)
+        self._room = cache_tokens(decoder._forward.checkpoint.model)
+        self._cache = KVCache(decoder._forward.checkpoint.device)
 
     def run(self) -> Iterator[tuple[int, _Draft]]:
         """Alternates between letting rows in and stepping those that are in."""
-        slots = self._slots
+        cache = self._cache
         most = 0
-        while len(slots) or self._waiting():
-            if len(slots) <= REFILL * most:
+        while len(cache) or self._waiting():
+            if len(cache) <= REFILL * most:
                 while self._waiting() and (rows := self._admissible()):
                     if not self._ready:
                         self._prepare(rows)
                     yield from self._enter(rows)
-                most = len(slots)
-            if len(slots):
+                most = len(cache)
+            if len(cache):
                 yield from self._advance()
 
     def _waiting(self) -> bool:
@@ -144,7 +135,7 @@ class _Session:
 
         Counted are what all active rows need if they go on to the end, and what they share.
         """
-        active = self._slots.rows
+        active = self._cache.rows
         shared = {id(segment): segment.piece for row in active for segment in row.shared}
         held = sum(piece.end - piece.start for piece in shared.values())
         held += sum(self._slot_width(row.index) for row in active)
@@ -192,13 +183,13 @@ class _Session:
         return _Entrant(Row(index, shared, offset, length), private, hidden)
 
     def _enter(self, rows: int) -> Iterator[tuple[int, _Draft]]:
-        """Gives slots to at most ``rows`` that are ready, and each its first token."""
+        """Lets at most ``rows`` that are ready into the KV cache, each with its first token."""
         entering = self._ready[:rows]
         del self._ready[:rows]
         if entering:
             for entrant in entering:
                 sampling = self._drafts[entrant.row.index].item.sampling
-                self._slots.add(entrant.row, entrant.private, min(sampling.max_tokens, AT_ONCE))
+                self._cache.add(entrant.row, entrant.private, min(sampling.max_tokens, AT_ONCE))
             hidden = torch.stack([entrant.hidden for entrant in entering])
             yield from self._say([entrant.row for entrant in entering], hidden)
 
@@ -206,16 +197,11 @@ class _Session:
 
     def _advance(self) -> Iterator[tuple[int, _Draft]]:
         """Feeds each row its last token and chooses the next."""
-        slots, checkpoint = self._slots, self._decoder._checkpoint
-        positions = slots.begin_step()
-        rows = slots.rows
+        cache = self._cache
+        positions = cache.begin_step()
+        rows = cache.rows
         tokens = [self._drafts[row.index].tokens[-1] for row in rows]
-        with attention_by(checkpoint.model, slots):
-            hidden = checkpoint.model.base_model(
-                input_ids=torch.tensor(tokens, device=checkpoint.device)[None],
-                position_ids=positions[None],
-                use_cache=False,
-            ).last_hidden_state[0]
+        hidden = self._decoder._forward.hidden(torch.tensor(tokens), positions, cache)
         self._decoder.computed_tokens += len(tokens)
         yield from self._say(rows, hidden)
 
@@ -232,15 +218,16 @@ class _Session:
                 draft.tokens, sampling.stop, draft.item.opening
             ):
                 done.append(row.index)
-        self._slots.remove(set(done))
+        self._cache.remove(set(done))
         for index in done:
             yield index, self._drafts[index]
 
     def _choose(self, drafts: Sequence[_Draft], hidden: torch.Tensor) -> list[tuple[int, float]]:
         """(token, log-probability) of each row."""
         chosen: list[tuple[int, float]] = []
-        for part in self._decoder._head.slices(hidden):
-            logits = self._decoder._head.logits(part)
+        head = self._decoder._forward.head
+        for part in head.slices(hidden):
+            logits = head.logits(part)
             tokens = logits.argmax(dim=-1).tolist()
             for place, draft in enumerate(drafts[len(chosen) : len(chosen) + len(tokens)]):
                 if draft.item.sampling.temperature > 0:

@@ -1,7 +1,7 @@
 """The language-model head where it is needed, a slice of positions at a time.
 
 Computing logits at every position costs memory and time in proportion to the vocabulary; here
-they exist for a slice of the scored positions at a time, and only what is asked of them stays.
+they exist for a slice of the scored positions at a time, and only the requested values are kept.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+
+from harness_backends.hf.prefix_tree.packed_linear import PackedLinears
 
 SLICE, LEAST = 1 << 22, 64
 """Logits that exist at a time (16 MB in float32), and the positions that are worth a call:
@@ -34,19 +36,22 @@ class Head:
 
     Args:
         model: A ``transformers`` causal language model.
+        packed: Its linear layers.
 
     Raises:
         UnknownHeadError: Its logits are not the head's output, capped or scaled as configured.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, packed: PackedLinears) -> None:
+        self._packed = packed
         self._project = model.get_output_embeddings()
         self._finish = _find_finish(model, self._project)
         self._size = max(LEAST, SLICE // self._project.weight.shape[0])
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """Float32 logits, shape [positions, vocabulary], of [positions, width]."""
-        return self._finish(self._project(hidden)).float()
+        with self._packed.used():
+            return self._finish(self._project(hidden)).float()
 
     def slices(self, hidden: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Cuts [positions, width] so that the logits of a slice stay small."""

@@ -1,7 +1,7 @@
 """Leaves out, after the last layer's attention, the tokens whose hidden state nobody reads.
 
 Every token's keys and values are needed by those behind it. But what the last layer makes of
-its attention (an output projection, a feed-forward network) goes to the head alone, which reads
+its attention (an output projection, a feed-forward network) goes only to the head, which reads
 it where something is scored or said: of a question with its examples, at the answer only.
 """
 
@@ -62,7 +62,7 @@ class LastLayer:
 
 @contextmanager
 def _pruned(module: nn.Module, rows: torch.Tensor, tokens: int) -> Iterator[None]:
-    """The module sees ``rows`` alone of its input [1, tokens, …]; the rest of its output is 0."""
+    """The module sees only ``rows`` of its input [1, tokens, …]; the rest of its output is 0."""
 
     def take(_: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
         return (args[0].index_select(1, rows), *args[1:])

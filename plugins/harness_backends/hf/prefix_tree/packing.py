@@ -9,7 +9,7 @@ Both are written as blocks, rectangles of the attention matrix:
 
                     path              the pass's own tokens
                ┌────────────┐  ┌───────────────────────────────┐
-      trunk    │   full     │  │ causal                        │
+      shared   │   full     │  │ causal                        │
       branch 1 │   full     │  │  full  │ tree (small subtrees │
       branch 2 │   full     │  │        │ with one dense mask) │
 
@@ -49,7 +49,7 @@ class Block:
     """Queries × keys; both are counted from the beginning of the pass, or of the path piece.
 
     ``shape`` ``full``: every query sees every key. ``causal``: the same tokens, each sees itself
-    and what stands before it. ``tree``: the same tokens, each sees itself and its ancestors.
+    and what comes before it. ``tree``: the same tokens, each sees itself and its ancestors.
     """
 
     query: tuple[int, int]

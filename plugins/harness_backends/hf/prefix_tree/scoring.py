@@ -9,11 +9,10 @@ import torch
 
 from harness.authoring.chat.encoding import Scored
 from harness.types import Logprob
-from harness_backends.hf.loading import Checkpoint
 from harness_backends.hf.memory import Budget, is_out_of_memory
-from harness_backends.hf.prefix_tree.attention import Segment, TreePass, attention_by
+from harness_backends.hf.prefix_tree.attention import Segment, TreePass
+from harness_backends.hf.prefix_tree.forward import Forward
 from harness_backends.hf.prefix_tree.head import Head
-from harness_backends.hf.prefix_tree.last_layer import LastLayer
 from harness_backends.hf.prefix_tree.packing import Pass, next_cut, plan_pass
 from harness_backends.hf.prefix_tree.tree import Integers, PrefixTree, build_tree
 
@@ -22,22 +21,14 @@ class TreeRunner:
     """Computes a tree's row from left to right, holding the path's keys and values.
 
     Args:
-        checkpoint: The model.
-        narrowing: What of it may leave out tokens that nobody reads.
+        forward: The model.
         budget: How many tokens and sequences one pass may have.
         keep_all: Keep every piece of a pass until its subtree is done, leaves too, as those
             who continue the sequences need; otherwise only what later passes attend to.
     """
 
-    def __init__(
-        self,
-        checkpoint: Checkpoint,
-        narrowing: LastLayer,
-        budget: Budget,
-        keep_all: bool = False,
-    ) -> None:
-        self._checkpoint = checkpoint
-        self._narrowing = narrowing
+    def __init__(self, forward: Forward, budget: Budget, keep_all: bool = False) -> None:
+        self._forward = forward
         self._budget = budget
         self._keep_all = keep_all
         self._path: list[Segment] = []
@@ -74,45 +65,34 @@ class TreeRunner:
             self._budget.halve()
 
     def _compute(self, tree: PrefixTree, read: Integers, end: int) -> tuple[Pass, torch.Tensor]:
-        start, device = self.done, self._checkpoint.device
+        start = self.done
         path = [segment for segment in self._path if segment.piece.stop > start]
         step = plan_pass(tree, start, end, [segment.piece for segment in path])
         kept = [piece for piece in step.pieces if self._keep_all or piece.stop > end]
-        attention = TreePass(tree, step, path, kept, device)
-        model = self._checkpoint.model
+        attention = TreePass(tree, step, path, kept, self._forward.checkpoint.device)
         first, last = np.searchsorted(read, [start, end])
-        wanted = torch.from_numpy(read[first:last] - start).to(device)
-        with (
-            self._budget.watch(end - start),
-            attention_by(model, attention),
-            self._narrowing.to(wanted, end - start),
-        ):
-            hidden = model.base_model(
-                input_ids=torch.from_numpy(tree.tokens[start:end])[None].to(device),
-                position_ids=torch.from_numpy(tree.positions[start:end])[None].to(device),
-                use_cache=False,
-            ).last_hidden_state[0]
+        with self._budget.watch(end - start):
+            hidden = self._forward.hidden(
+                torch.from_numpy(tree.tokens[start:end]),
+                torch.from_numpy(tree.positions[start:end]),
+                attention,
+                torch.from_numpy(read[first:last] - start),
+            )
         self._path = [*path, *attention.segments]
         self.done = end
         return step, hidden
 
 
 class TreeScorer:
-    """Scores token ids over the prefix tree of all that is asked.
+    """Scores token ids over the prefix tree of all requests.
 
     Args:
-        checkpoint: The model.
-        head: Its head.
-        narrowing: What of it may leave out tokens that nobody reads.
+        forward: The model.
         budget: How many tokens and sequences one pass may have.
     """
 
-    def __init__(
-        self, checkpoint: Checkpoint, head: Head, narrowing: LastLayer, budget: Budget
-    ) -> None:
-        self._checkpoint = checkpoint
-        self._head = head
-        self._narrowing = narrowing
+    def __init__(self, forward: Forward, budget: Budget) -> None:
+        self._forward = forward
         self._budget = budget
         self.computed_tokens = 0
         self.way = ""
@@ -124,16 +104,16 @@ class TreeScorer:
             return
         tree = build_tree([item.tokens[:-1] for item in items])
         questions = _Questions(tree, items)
-        runner = TreeRunner(self._checkpoint, self._narrowing, self._budget)
+        runner = TreeRunner(self._forward, self._budget)
         while runner.done < len(tree):
             step, hidden = runner.advance(tree, questions.read)
             self.computed_tokens += step.end - step.start
             self.way = "below a path" if step.path else ""
-            yield from questions.answer(self._head, step, hidden)
+            yield from questions.answer(self._forward.head, step, hidden)
 
 
 class _Questions:
-    """Which token is asked for at which place of the row, and the sums so far."""
+    """Which tokens are scored at which places of the row, and the sums so far."""
 
     def __init__(self, tree: PrefixTree, items: Sequence[Scored]) -> None:
         places: list[Integers] = []
@@ -146,7 +126,7 @@ class _Questions:
         self._place, self._target = place[order], target[order].astype(np.int64)
         self._owner = owner[order]
         self.read = np.unique(self._place)
-        """The places at which something is asked, ascending."""
+        """The places at which a token is scored, ascending."""
         self._last = np.array([asked[-1] for asked in places])
         self._by_last = np.argsort(self._last, kind="stable")
         self._answered = 0

@@ -8,7 +8,7 @@ Sequences that begin alike share the nodes of their common beginning:
                        2      F       0               a node's subtree is a slice of the row:
                        3      G H     -               node 0: [0, 6), node 1: [3, 5), …
 
-The row is the tree in preorder, so every token's ancestors stand before it, and all that
+The row is the tree in preorder, so every token's ancestors come before it, and all that
 descends from a node follows it without a gap. Whoever computes the row from left to right
 needs, at any point, only the ancestors of the next token: the *path*.
 """
@@ -67,7 +67,7 @@ class PrefixTree:
         return int(np.searchsorted(self.node_starts, place, side="right")) - 1
 
     def places(self, sequence: int, first: int = 0) -> Integers:
-        """Where a sequence's tokens stand in the row, from its token ``first`` on."""
+        """The places of a sequence's tokens in the row, from its token ``first`` on."""
         pieces: list[Integers] = []
         node = int(self.leaves[sequence])
         while node >= 0:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -94,3 +95,18 @@ def test_a_defect_does_not_read_as_blocked(tmp_path: Path) -> None:
     assert "ZeroDivisionError" in done.stderr
     assert "Traceback" not in done.stderr
     assert "Traceback" in harness("divide", "--debug", "--plugin", str(plugin)).stderr
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_complete_commands(shell: str) -> None:
+    def answered(**asked: str) -> str:
+        words = [sys.executable, "-c", "from harness.cli import main; main()"]
+        done = subprocess.run(
+            words, env={**os.environ, **asked}, capture_output=True, text=True, check=True
+        )
+        assert done.stderr == ""
+        return done.stdout
+
+    assert "_HARNESS_COMPLETE" in answered(_HARNESS_COMPLETE=f"{shell}_source")
+    asked = {"COMP_WORDS": "harness ga", "COMP_CWORD": "ga" if shell == "fish" else "1"}
+    assert "gate" in answered(_HARNESS_COMPLETE=f"{shell}_complete", **asked)

@@ -12,8 +12,9 @@ from click.testing import CliRunner
 from harness.cli import app
 from harness.config import RunSpec
 from harness.protocols import ProbeSpec
-from harness.run import cost, planner, scheduler
+from harness.run import cost, scheduler
 from harness.run.cache import ResponseStore
+from harness.run.planning import planner
 from harness.types import Skipped, Usage
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.run.session import Progress
+from harness.run.rounds.answers import Progress
 from harness.run.watching.display import RunDisplay
 from harness.types import Usage
 

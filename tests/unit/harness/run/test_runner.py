@@ -24,9 +24,9 @@ from harness.errors import (
 from harness.plugins import Registry
 from harness.protocols import BackendSpec, TaskOptions
 from harness.results import runfolder
-from harness.run import planner as planning
 from harness.run import runner
 from harness.run.cache import ResponseStore
+from harness.run.planning import planner
 from harness.run.session import RunSession
 from harness.run.watching.phases import Phase
 from harness.testing import FakeBackend
@@ -341,7 +341,7 @@ def test_answers_that_the_backend_doubts_are_asked_again(
 @pytest.mark.parametrize("wrong", [3, 6, 8, 12])
 def test_doubts_reach_what_was_asked_before(registry, echo_rows, tmp_path, wrong) -> None:
     doubting = Doubting(wrong)
-    plan = planning.build(
+    plan = planner.build(
         spec(echo_rows, tmp_path / "out"), with_backend(registry, doubting), doubting
     )
     (task,) = plan.tasks

@@ -20,7 +20,9 @@ def simulation() -> ModuleType:
     assert specification and specification.loader
     module = importlib.util.module_from_spec(specification)
     sys.modules["interval_coverage"] = module
-    specification.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(path.parent)  # it draws its data in modules beside it
+        specification.loader.exec_module(module)
     return module
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import json
 
 import pytest
@@ -208,44 +207,6 @@ def test_every_form_can_be_named(jsonl, form):
     found = formats.read(jsonl([row]))
     assert (found.format, found.kind) == (form.title, form.kind)
     assert formats.read(jsonl([row]), form.name).rows == found.rows
-
-
-ROWS = [{"instruction": f"say {n}", "input": "", "output": f"it is {n}"} for n in range(3)]
-
-
-def as_csv(path):
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(ROWS[0]))
-        writer.writeheader()
-        writer.writerows(ROWS)
-
-
-def as_parquet(path):
-    import pyarrow
-    from pyarrow import parquet
-
-    parquet.write_table(pyarrow.Table.from_pylist(ROWS), path)
-
-
-WRITERS = {
-    "rows.jsonl": lambda path: path.write_text("\n".join(map(json.dumps, ROWS))),
-    "rows.jsonl.gz": lambda path: path.write_bytes(
-        gzip.compress("\n".join(map(json.dumps, ROWS)).encode())
-    ),
-    "rows.json": lambda path: path.write_text(json.dumps(ROWS, indent=2)),
-    "rows.csv": as_csv,
-    "rows.parquet": as_parquet,
-}
-
-
-@pytest.mark.parametrize("name", WRITERS)
-def test_every_format_of_files_gives_the_same_rows(tmp_path, name):
-    WRITERS[name](tmp_path / name)
-    read = formats.read(tmp_path / name)
-    assert [(row.prompt, row.chosen) for row in read.rows] == [
-        (f"say {n}", f"\n\nit is {n}") for n in range(3)
-    ]
-    assert read.format == "Alpaca"
 
 
 def test_messages_in_a_table_are_read(tmp_path):

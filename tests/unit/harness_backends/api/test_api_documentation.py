@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from harness_backends.api import ANTHROPIC_OPTIONS, OPENAI_OPTIONS
-from harness_backends.api.settings import ApiSettings
-from harness_backends.vllm import VLLM_OPTIONS
+from harness_backends.api.settings import AnthropicSettings, ApiSettings, OpenAISettings
+from harness_backends.vllm.settings import VLLMSettings
+
+MODELS = (OpenAISettings, AnthropicSettings, VLLMSettings)
+OPTIONS = sorted({name for model in MODELS for name in model.model_fields})
 
 
 @pytest.fixture(scope="module")
@@ -18,14 +20,14 @@ def text() -> str:
     return (root / "docs" / "backends.md").read_text("utf-8")
 
 
-@pytest.mark.parametrize("option", sorted({*OPENAI_OPTIONS, *ANTHROPIC_OPTIONS, *VLLM_OPTIONS}))
+@pytest.mark.parametrize("option", OPTIONS)
 def test_every_option_is_documented(option: str, text: str) -> None:
     assert re.search(rf"`{option}[`=]", text)
 
 
 def test_the_defaults_are_those_stated(text: str) -> None:
     stated = dict(re.findall(r"^\| `(\w+)` \| ([\d.]+) \|", text, re.MULTILINE))
-    settings = ApiSettings.read({})
+    settings = ApiSettings()
     assert {name: float(value) for name, value in stated.items()} == {
         "timeout": settings.timeout,
         "max_concurrency": settings.max_concurrency,

@@ -1,4 +1,4 @@
-"""Waves: every request once, within the limits, cut where neighbours share least."""
+"""Batches of requests: every request once, within the limits, cut where neighbours share least."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def test_waves_hold_every_request_once_within_the_limits(
     monkeypatch.setattr(batches, "REQUESTS", most)
     monkeypatch.setattr(batches, "CHARACTERS", characters)
     cut = cut_batches(keyed(asked))
-    assert sorted(int(item.key) for wave in cut for item in wave) == list(range(len(asked)))
-    for wave in cut:
-        assert 1 <= len(wave) <= most
-        prompts = {isinstance(item.request, Generate) for item in wave}
+    assert sorted(int(item.key) for batch in cut for item in batch) == list(range(len(asked)))
+    for batch in cut:
+        assert 1 <= len(batch) <= most
+        prompts = {isinstance(item.request, Generate) for item in batch}
         assert len(prompts) == 1
-        if prompts == {False} and len(wave) > 1:
-            assert sum(len(text_of(item)) for item in wave) <= characters
+        if prompts == {False} and len(batch) > 1:
+            assert sum(len(text_of(item)) for item in batch) <= characters
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -64,12 +64,14 @@ def test_waves_part_where_neighbours_share_least(
     asked: list[str], most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batches, "REQUESTS", most)
-    cut = [[text_of(item) for item in wave] for wave in cut_batches(keyed([*map(Generate, asked)]))]
-    row = [text for wave in cut for text in wave]
+    cut = [
+        [text_of(item) for item in batch] for batch in cut_batches(keyed([*map(Generate, asked)]))
+    ]
+    row = [text for batch in cut for text in batch]
     assert row == sorted(asked)
     start = 0
-    for wave in cut[:-1]:
-        end = start + len(wave)
+    for batch in cut[:-1]:
+        end = start + len(batch)
         allowed = range((2 * start + most + 1) // 2, start + most + 1)
         assert end in allowed
         shared = {place: common(row[place - 1], row[place]) for place in allowed}
@@ -85,7 +87,7 @@ def test_subjects_come_into_waves_of_their_own(monkeypatch: pytest.MonkeyPatch) 
         for subject in ("art", "law", "zoology")
     ]
     cut = cut_batches(keyed(asked))
-    assert [{text_of(item).split("?")[0][-3:] for item in wave} for wave in cut] == [
+    assert [{text_of(item).split("?")[0][-3:] for item in batch} for batch in cut] == [
         {"art"},
         {"law"},
         {"ogy"},

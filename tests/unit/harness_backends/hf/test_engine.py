@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 import torch
 
-from harness.authoring.chat.encoding import Scored
 from harness.protocols import BackendOptions, CanForecast
 from harness.types import (
     Generate,
@@ -23,48 +22,26 @@ from harness.types import (
 )
 from harness_backends.hf import batches, open_hf
 from harness_backends.hf.engine import CheckedEngine
-from harness_backends.hf.engine import Path as EnginePath
-from harness_backends.hf.loading import Checkpoint, load
 from harness_backends.hf.memory import Budget
 from harness_backends.hf.plain import Continue, PlainEngine
 from harness_backends.hf.prefix_tree.decoding import TreeDecoder
-from harness_backends.hf.prefix_tree.head import Head
-from harness_backends.hf.prefix_tree.last_layer import LastLayer
+from harness_backends.hf.prefix_tree.forward import Forward
 from harness_backends.hf.prefix_tree.scoring import TreeScorer
 from harness_backends.hf.settings import Settings
+from support.engine_requests import open_checkpoint, questions
 
 TREE = ("llama", "mistral-sliding", "qwen2", "qwen3", "gemma2-softcap", "gpt2", "gpt-neox")
 WITHOUT = ("bloom-alibi", "mamba")
 Folders = Callable[[str], Path]
 
 
-def open_checkpoint(folder: Path, **values: str) -> Checkpoint:
-    return load(str(folder), "auto", "cpu", Settings.read(values))
-
-
-def questions(seed: int) -> list[Scored]:
-    """Shared trunks, siblings, an extension of another item, a repeat, and a long loner."""
-    draw = random.Random(seed)
-    trunk = [draw.randrange(2, 300) for _ in range(30)]
-    items = []
-    for _ in range(5):
-        context = trunk[: draw.choice([3, 12, 30])] + [draw.randrange(2, 300) for _ in range(8)]
-        for _ in range(3):
-            ending = tuple(draw.randrange(2, 6) for _ in range(draw.randint(1, 4)))
-            items.append(Scored((*context, *ending), len(ending)))
-    longer = (*items[0].tokens, 5, 6, 7)
-    items += [Scored(longer, 2), items[1], Scored(items[0].tokens, len(items[0].tokens) - 1)]
-    items.append(Scored(tuple(draw.randrange(2, 300) for _ in range(100)), 99))
-    return items
-
-
 def prompts(seed: int) -> list[Continue]:
     """Shared and repeated prompts, one the beginning of another, of very different lengths."""
     draw = random.Random(seed)
-    trunk = tuple(draw.randrange(2, 300) for _ in range(30))
+    shared = tuple(draw.randrange(2, 300) for _ in range(30))
     items = []
     for _ in range(8):
-        prompt = trunk[: draw.choice([1, 10, 30])]
+        prompt = shared[: draw.choice([1, 10, 30])]
         prompt += tuple(draw.randrange(2, 300) for _ in range(draw.choice([0, 1, 9])))
         sampling = Sampling(
             max_tokens=draw.choice([1, 4, 15]),
@@ -84,8 +61,7 @@ def test_tree_scores_are_the_plain_ones(
     checkpoint = open_checkpoint(checkpoint_folder(name))
     items = questions(seed=budget[0])
     expected = dict(PlainEngine(checkpoint, Budget(1, 1)).score(items))
-    model = checkpoint.model
-    scorer = TreeScorer(checkpoint, Head(model), LastLayer(model), Budget(*budget))
+    scorer = TreeScorer(Forward(checkpoint), Budget(*budget))
     found = dict(scorer.score(items))
     assert sorted(found) == list(range(len(items)))
     for index, score in found.items():
@@ -103,8 +79,7 @@ def test_tree_texts_are_the_plain_ones(
     checkpoint = open_checkpoint(checkpoint_folder(name))
     items = prompts(seed=budget[0])
     expected = dict(PlainEngine(checkpoint, Budget(1, 1)).generate(items))
-    model = checkpoint.model
-    decoder = TreeDecoder(checkpoint, Head(model), LastLayer(model), Budget(*budget), rows=4)
+    decoder = TreeDecoder(Forward(checkpoint), Budget(*budget), rows=4)
     found = dict(decoder.generate(items))
     assert sorted(found) == list(range(len(items)))
     for index, completion in found.items():
@@ -208,11 +183,11 @@ def test_running_out_of_memory_loses_nothing(
             raise torch.OutOfMemoryError("out of memory")
         return forward(self, input_ids, *args, **kwargs)
 
-    head, narrowing = Head(checkpoint.model), LastLayer(checkpoint.model)
+    opened = Forward(checkpoint)
     monkeypatch.setattr(type(base), "forward", small)
-    scorer = TreeScorer(checkpoint, head, narrowing, Budget(512))
+    scorer = TreeScorer(opened, Budget(512))
     found = dict(scorer.score(questions(1)))
-    decoder = TreeDecoder(checkpoint, head, narrowing, Budget(512), rows=8)
+    decoder = TreeDecoder(opened, Budget(512), rows=8)
     made = dict(decoder.generate(prompts(1)))
     assert refused
     for index, score in enumerate(expected):
@@ -236,8 +211,7 @@ def test_decoding_goes_on_with_fewer_rows(
         return begin(self)
 
     monkeypatch.setattr(KVCache, "begin_step", small)
-    model = checkpoint.model
-    decoder = TreeDecoder(checkpoint, Head(model), LastLayer(model), Budget(512), rows=8)
+    decoder = TreeDecoder(Forward(checkpoint), Budget(512), rows=8)
     found = dict(decoder.generate(items))
     assert {i: c.tokens for i, c in found.items()} == {i: c.tokens for i, c in expected.items()}
 
@@ -331,7 +305,7 @@ def test_answers_come_while_others_wait(
     assert 0 < early < backend.usage.computed_tokens / 2
 
 
-def test_waves_do_not_change_answers(
+def test_batches_do_not_change_answers(
     checkpoint_folder: Folders,
     answers: Callable[..., list[Any]],
     monkeypatch: pytest.MonkeyPatch,
@@ -348,7 +322,7 @@ def test_waves_do_not_change_answers(
     assert answers(open_hf(BackendOptions(folder)), []) == []
 
 
-def test_waves_gather_what_begins_alike(
+def test_batches_gather_what_begins_alike(
     checkpoint_folder: Folders,
     answers: Callable[..., list[Any]],
     monkeypatch: pytest.MonkeyPatch,
@@ -363,58 +337,19 @@ def test_waves_gather_what_begins_alike(
     assert computed[1] == computed[0]
 
 
-class WrongAt:
-    """A path whose scores are right but those of items that ``wrong`` picks."""
-
-    way, telling, computed_tokens = "", 1, 0
-
-    def __init__(self, engine, wrong) -> None:
-        self._engine, self._wrong = engine, wrong
-
-    def score(self, items):
-        by_length = sorted(range(len(items)), key=lambda index: len(items[index].tokens))
-        for index in by_length:  # the longest come last
-            ((_, score),) = self._engine.score([items[index]])
-            off = 1.0 if self._wrong(items[index]) else 0.0
-            yield index, Logprob(score.total - off, score.token_count, score.is_greedy)
-
-
-def engine_wrong_at(checkpoint, wrong) -> CheckedEngine:
-    engine = CheckedEngine(checkpoint, Settings(), None)
-    plain = PlainEngine(checkpoint, Budget(1, 1))
-    engine._paths[:-1] = [EnginePath("odd", lambda: WrongAt(plain, wrong))]
-    return engine
-
-
-def test_the_longest_answer_is_checked_and_earlier_ones_are_doubted(
-    checkpoint_folder: Folders,
+def test_repeats_of_a_question_read_its_prompt_once(
+    checkpoint_folder: Folders, answers: Callable[..., Any]
 ) -> None:
-    checkpoint = open_checkpoint(checkpoint_folder("llama"))
-    items = questions(1)
-    longest = max(len(item.tokens) for item in items)
-    engine = engine_wrong_at(checkpoint, lambda item: len(item.tokens) == longest)
-    found = dict(engine.score(items))
-    assert engine.name == "one at a time"
-    assert engine.doubts == 1
-    for index, score in PlainEngine(checkpoint, Budget(1, 1)).score(items):
-        assert found[index].total == pytest.approx(score.total, abs=1e-4)
-
-
-def test_a_later_answer_is_checked_at_random(checkpoint_folder: Folders) -> None:
-    """Wrong in the middle only, neither among the first nor the longest: seen in time."""
-    checkpoint = open_checkpoint(checkpoint_folder("llama"))
-    items = questions(1)[:8] * 4
-    ranked = sorted(range(len(items)), key=lambda index: len(items[index].tokens))
-    middle = {items[index].tokens for index in ranked[4:-8]}
-    engine = engine_wrong_at(checkpoint, lambda item: item.tokens in middle)
-    for _ in range(6):
-        list(engine.score(items))
-    assert engine.name == "one at a time"
-
-
-def test_a_path_that_fails_at_once_is_no_reason_to_doubt(checkpoint_folder: Folders) -> None:
-    checkpoint = open_checkpoint(checkpoint_folder("llama"))
-    engine = engine_wrong_at(checkpoint, lambda item: True)
-    list(engine.score(questions(1)))
-    assert engine.name == "one at a time"
-    assert engine.doubts == 0
+    """Drawn answers whose seeds differ share the whole prompt, so K of them cost one reading."""
+    prompt, new = "the quick brown fox jumps over the lazy dog by the river " * 3, 4
+    alone, together = (open_hf(BackendOptions(str(checkpoint_folder("llama")))) for _ in range(2))
+    drawn = [
+        Generate(prompt, Sampling(max_tokens=new, temperature=1.0, seed=seed)) for seed in range(6)
+    ]
+    one = [answers(alone, [each])[0].text for each in drawn]
+    assert [each.text for each in answers(together, drawn)] == one
+    assert len(set(one)) > 1
+    length = together.usage.prompt_tokens // 6
+    assert length > 40
+    assert together.usage.computed_tokens <= length + 6 * new
+    assert alone.usage.computed_tokens >= 6 * length

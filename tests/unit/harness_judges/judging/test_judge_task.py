@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from harness import compare, evaluate, gate, read_samples
+from harness import compare, evaluate, gate, read_result, read_samples
 from harness.errors import (
     ConfigError,
     DataError,
     HarnessError,
+    NothingScoredError,
     UnknownNameError,
     UsageError,
 )
@@ -87,7 +88,9 @@ def test_yes_and_no_with_what_cannot_be_read(prompts):
 
 @pytest.mark.parametrize("said", ["I'm sorry, I can't.", "Score: 11", "so " * 3000, ""])
 def test_a_judge_that_never_grades_gives_no_number(prompts, said):
-    result = judged(prompts, [[said] * 4], rubric="general").tasks["judge"]
+    with pytest.raises(NothingScoredError, match="no judgement could be read"):
+        judged(prompts, [[said] * 4], rubric="general")
+    result = read_result(prompts.parent / "run").tasks["judge"]
     assert math.isnan(result.metrics["quality"].estimate.value) and result.errors == 4
     assert result.metrics["quality"].estimate.n == 0 and values(result)["unread"] == 1
 
@@ -216,7 +219,7 @@ def test_probability_of_yes_by_log_probabilities():
 
 
 def test_a_judge_that_is_the_model_itself_is_said(prompts):
-    answers = saved(prompts.parent / "same.jsonl", [["answer", YES]] * 4)
+    answers = saved(prompts.parent / "same.jsonl", [YES] * 4)
     result = evaluate(
         answers,
         ["judge"],

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
+import sys
+import tempfile
 import time
+import venv
+from pathlib import Path
 
 import pytest
 
@@ -135,6 +140,21 @@ assert 0 < made < 16, made
 """
     outcome = Sandbox(_PATH, QUICK).run(source)
     assert outcome.status == "passed", outcome
+
+
+@isolated
+def test_an_environment_below_tmp_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sandbox has a /tmp of its own, and Python may be installed below the machine's."""
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))
+    try:
+        venv.create(folder / "venv", symlinks=True)
+        monkeypatch.setattr(sys, "prefix", str(folder / "venv"))
+        monkeypatch.setattr(sys, "executable", str(folder / "venv/bin/python"))
+        source = f"import os; assert not os.access({str(folder / 'venv')!r}, os.W_OK)"
+        outcome = Sandbox(_PATH, QUICK).run(source)
+        assert outcome.status == "passed", outcome
+    finally:
+        shutil.rmtree(folder)
 
 
 def test_without_a_sandbox_code_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

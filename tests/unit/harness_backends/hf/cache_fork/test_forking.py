@@ -42,11 +42,11 @@ tokens = st.lists(st.integers(2, 40), min_size=1, max_size=12).map(tuple)
 @st.composite
 def sequences(draw: st.DrawFn) -> list[tuple[int, ...]]:
     """Sequences that branch off each other at several depths, of different lengths."""
-    trunks: list[tuple[int, ...]] = [()]
+    prefixes: list[tuple[int, ...]] = [()]
     for _ in range(draw(st.integers(1, 4))):
-        trunks.append(draw(st.sampled_from(trunks)) + draw(tokens) + draw(tokens))
+        prefixes.append(draw(st.sampled_from(prefixes)) + draw(tokens) + draw(tokens))
     count = draw(st.integers(2, 12))
-    return [draw(st.sampled_from(trunks)) + draw(tokens) for _ in range(count)]
+    return [draw(st.sampled_from(prefixes)) + draw(tokens) for _ in range(count)]
 
 
 budgets = st.sampled_from([(7, None), (40, 3), (4096, None)])

@@ -1,4 +1,4 @@
-"""Which shared beginnings become trunks: all are covered, and only what pays is forked."""
+"""Which shared beginnings are computed once: all are covered, and only what pays is forked."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ contexts = st.lists(
 
 
 def paths(
-    trunk: SharedPrefix, before: tuple[int, ...] = ()
+    prefix: SharedPrefix, before: tuple[int, ...] = ()
 ) -> Iterator[tuple[SharedPrefix, tuple[int, ...]]]:
-    """Every trunk with the tokens from the root to its end."""
-    tokens = (*before, *trunk.tokens)
-    yield trunk, tokens
-    for above in trunk.trunks:
-        assert above.depth == trunk.depth + 1
+    """Every shared prefix with the tokens from the root to its end."""
+    tokens = (*before, *prefix.tokens)
+    yield prefix, tokens
+    for above in prefix.children:
+        assert above.depth == prefix.depth + 1
         yield from paths(above, tokens)
 
 
@@ -39,13 +39,13 @@ def test_every_sequence_goes_on_from_its_own_beginning(
 ) -> None:
     lengths = [len(item) + 1 + more for item in items]
     found: list[int] = []
-    for trunk, tokens in paths(plan_shared_prefixes(items, lengths, Costs(call, chunks))):
-        assert trunk.end == len(tokens)
-        assert trunk.depth <= DEEPEST
-        assert trunk.depth == 0 or len(trunk.tokens) > 0
-        found += trunk.rows
-        for index in trunk.rows:
-            assert items[index][: trunk.end] == tokens
+    for prefix, tokens in paths(plan_shared_prefixes(items, lengths, Costs(call, chunks))):
+        assert prefix.end == len(tokens)
+        assert prefix.depth <= DEEPEST
+        assert prefix.depth == 0 or len(prefix.tokens) > 0
+        found += prefix.rows
+        for index in prefix.rows:
+            assert items[index][: prefix.end] == tokens
     assert sorted(found) == list(range(len(items)))
 
 
@@ -53,14 +53,14 @@ def test_every_sequence_goes_on_from_its_own_beginning(
 @given(contexts, st.integers(1, 60))
 def test_no_fork_costs_more_than_it_saves(items: list[tuple[int, ...]], call: int) -> None:
     root = plan_shared_prefixes(items, [len(item) + 1 for item in items], Costs(call, chunks=True))
-    trunks = [trunk for trunk, _ in paths(root)]
-    computed = sum(len(trunk.tokens) for trunk in trunks)
-    computed += sum(len(items[i]) + 1 - trunk.end for trunk in trunks for i in trunk.rows)
-    assert computed + call * (len(trunks) - 1) <= sum(len(item) + 1 for item in items)
+    prefixes = [prefix for prefix, _ in paths(root)]
+    computed = sum(len(prefix.tokens) for prefix in prefixes)
+    computed += sum(len(items[i]) + 1 - prefix.end for prefix in prefixes for i in prefix.rows)
+    assert computed + call * (len(prefixes) - 1) <= sum(len(item) + 1 for item in items)
 
 
-def shape(trunk: SharedPrefix) -> object:
-    return trunk.end, [shape(above) for above in trunk.trunks], len(trunk.rows)
+def shape(prefix: SharedPrefix) -> object:
+    return prefix.end, [shape(above) for above in prefix.children], len(prefix.rows)
 
 
 def test_shots_questions_and_choices() -> None:
@@ -75,7 +75,7 @@ def test_shots_questions_and_choices() -> None:
     # Cut to a multiple of 16, a question's last 12 tokens would be computed 3 times more.
     assert planned(32) == (0, [(500, [(560, [], 4)] * 3, 0)], 0)
     assert planned(64) == (0, [(500, [(500 + 3 * STEP, [], 4)] * 3, 0)], 0)
-    # Where calls are dear, the questions are no trunks of their own.
+    # Where calls are dear, the questions are not computed by themselves.
     assert planned(900) == (0, [(500, [], 12)], 0)
 
 
@@ -83,10 +83,10 @@ def test_shots_questions_and_choices() -> None:
 def test_single_steps_are_calls(tail: int, forked: bool) -> None:
     items = [tuple(range(200))] * 4
     root = plan_shared_prefixes(items, [200 + tail] * 4, Costs(32, chunks=False))
-    assert bool(root.trunks) == forked
+    assert bool(root.children) == forked
 
 
 def test_a_long_chain_of_extensions_stays_shallow() -> None:
     items = [tuple(range(20 * n)) for n in range(1, 400)]
     root = plan_shared_prefixes(items, [len(item) + 1 for item in items], Costs(4, chunks=True))
-    assert max(trunk.depth for trunk, _ in paths(root)) == DEEPEST
+    assert max(prefix.depth for prefix, _ in paths(root)) == DEEPEST

@@ -35,7 +35,7 @@ def test_a_missing_library_is_named_with_its_command(
 
 
 def test_a_value_that_is_none_of_them(checkpoint_folder: Folders) -> None:
-    with pytest.raises(UsageError, match="quantization = '3bit'"):
+    with pytest.raises(UsageError, match="unknown quantization '3bit'"):
         open_folder(checkpoint_folder("llama"), quantization="3bit")
 
 

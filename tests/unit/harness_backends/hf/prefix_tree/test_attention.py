@@ -18,6 +18,7 @@ from harness_backends.hf.prefix_tree.attention import (
     join,
 )
 from harness_backends.hf.prefix_tree.head import Head, UnknownHeadError
+from harness_backends.hf.prefix_tree.packed_linear import PackedLinears
 
 
 def straight(
@@ -116,7 +117,7 @@ def test_head_scores_pairs_in_slices(tied: bool, monkeypatch: pytest.MonkeyPatch
         bos_token_id=0, eos_token_id=1,
     )  # fmt: skip
     model = GPT2LMHeadModel(config).eval()
-    head = Head(model)
+    head = Head(model, PackedLinears(model))
     hidden = torch.randn(21, 16)
     rows = torch.tensor([0, 0, 3, 7, 8, 8, 15, 16, 20])
     targets = torch.randint(0, 50, (len(rows),))
@@ -140,5 +141,6 @@ def test_head_that_does_more_is_refused() -> None:
         vocab_size=50, n_embd=16, n_layer=1, n_head=2, n_positions=32, bos_token_id=0,
         eos_token_id=1,
     )  # fmt: skip
+    model = Shifted(config).eval()
     with pytest.raises(UnknownHeadError):
-        Head(Shifted(config).eval())
+        Head(model, PackedLinears(model))

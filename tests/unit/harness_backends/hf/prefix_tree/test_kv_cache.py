@@ -1,4 +1,4 @@
-"""Slots: whatever rows come, go and grow, each sees exactly its own keys and those it shares."""
+"""The KV cache: as rows come, go and grow, each sees its own keys and those it shares."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_each_row_attends_as_if_it_were_alone(
 ) -> None:
     generator = torch.Generator().manual_seed(seed)
     shared = _segment(generator, 0, 5)
-    slots, mirrors = KVCache(torch.device("cpu")), {}
+    cache, mirrors = KVCache(torch.device("cpu")), {}
 
     def enter(index: int, own: int, shares: bool) -> None:
         offset = 5 if shares else 0
@@ -68,19 +68,19 @@ def test_each_row_attends_as_if_it_were_alone(
         for segment in ([shared] if shares else []) + private:
             mirror.keys.append(segment.keys[0][0])
             mirror.values.append(segment.values[0][0])
-        slots.add(row, private)
+        cache.add(row, private)
 
     for index, (own, shares) in enumerate(prompts):
         enter(index, own, shares)
     for step, place in enumerate(leaving):
-        positions = slots.begin_step()
-        rows = slots.rows
+        positions = cache.begin_step()
+        rows = cache.rows
         assert positions.tolist() == [row.offset + row.length - 1 for row in rows]
         query = torch.randn(1, HEADS, len(rows), WIDTH, generator=generator)
         key, value = (
             torch.randn(1, KEY_HEADS, len(rows), WIDTH, generator=generator) for _ in "kv"
         )
-        out = slots.layer(0, query, key, value, Rules(RULES.scale, window=window))
+        out = cache.layer(0, query, key, value, Rules(RULES.scale, window=window))
         for token, row in enumerate(rows):
             mirror = mirrors[row.index]
             mirror.keys.append(key[0, :, token, None])
@@ -88,23 +88,23 @@ def test_each_row_attends_as_if_it_were_alone(
             expected = mirror.attend(query[0, :, token], window)
             torch.testing.assert_close(out[0, :, token], expected, rtol=1e-4, atol=1e-5)
         gone = rows[place % len(rows)].index
-        slots.remove({gone})
-        assert gone not in {row.index for row in slots.rows}
+        cache.remove({gone})
+        assert gone not in {row.index for row in cache.rows}
         enter(len(prompts) + step, own=place * 12, shares=place % 2 == 0)
 
 
 def test_a_long_row_moves_on_and_short_ones_stay() -> None:
-    slots = KVCache(torch.device("cpu"))
+    cache = KVCache(torch.device("cpu"))
     generator = torch.Generator().manual_seed(0)
     for index, own in enumerate((NARROWEST - 2, 1)):
-        slots.add(Row(index, (), 0, own), [_segment(generator, 0, own)])
+        cache.add(Row(index, (), 0, own), [_segment(generator, 0, own)])
     widths = []
     for _ in range(4):
-        slots.begin_step()
+        cache.begin_step()
         new = torch.randn(1, KEY_HEADS, 2, WIDTH, generator=generator)
-        slots.layer(0, new.repeat_interleave(2, 1), new, new, RULES)
+        cache.layer(0, new.repeat_interleave(2, 1), new, new, RULES)
         widths.append(
-            {row.index: band.width for band in slots._bands.values() for row in band.rows}
+            {row.index: band.width for band in cache._bands.values() for row in band.rows}
         )
     assert widths[1] == {0: NARROWEST, 1: NARROWEST}
     assert widths[2] == {0: NARROWEST * 3 // 2, 1: NARROWEST}

@@ -13,7 +13,7 @@ from harness.authoring.chat.encoding import Scored
 from harness_backends.hf.loading import Checkpoint, load
 from harness_backends.hf.memory import Budget
 from harness_backends.hf.plain import PlainEngine
-from harness_backends.hf.prefix_tree.head import Head
+from harness_backends.hf.prefix_tree.forward import Forward
 from harness_backends.hf.prefix_tree.last_layer import LastLayer
 from harness_backends.hf.prefix_tree.scoring import TreeScorer
 from harness_backends.hf.settings import Settings
@@ -26,7 +26,7 @@ def open_checkpoint(folder: Path) -> Checkpoint:
     return load(str(folder), "auto", "cpu", Settings.read({}))
 
 
-def tokens_through(model: Any, checkpoint: Checkpoint, narrowing: LastLayer) -> dict[str, int]:
+def tokens_through(model: Any, checkpoint: Checkpoint) -> dict[str, int]:
     """How many tokens each module with a matrix in the last layer was fed while scoring."""
     items = [Scored((*range(2, 40), answer, answer + 1), 2) for answer in (3, 7, 11)]
     expected = dict(PlainEngine(checkpoint, Budget(1, 1)).score(items))
@@ -43,7 +43,7 @@ def tokens_through(model: Any, checkpoint: Checkpoint, narrowing: LastLayer) -> 
         for name, module in layers[-1].named_modules()
         if hasattr(module, "weight") and module.weight.dim() > 1
     ]
-    scorer = TreeScorer(checkpoint, Head(model), narrowing, Budget(64))
+    scorer = TreeScorer(Forward(checkpoint), Budget(64))
     fed.clear()  # of the head's own trial
     found = dict(scorer.score(items))
     for hook in hooks:
@@ -59,7 +59,7 @@ def test_only_what_is_read_goes_through_the_last_feed_forward(
 ) -> None:
     checkpoint = open_checkpoint(checkpoint_folder(name))
     model = checkpoint.model
-    fed = tokens_through(model, checkpoint, LastLayer(model))
+    fed = tokens_through(model, checkpoint)
     # 38 shared tokens, of which the last is read; then one token of each answer.
     assert set(fed.values()) == {4, 38 + 3}
     after = {name for name, tokens in fed.items() if tokens == 4}
@@ -98,7 +98,6 @@ def test_a_pass_of_which_nothing_is_read_still_gives_its_keys(checkpoint_folder:
     checkpoint = open_checkpoint(checkpoint_folder("llama"))
     items = [Scored((*range(2, 60), 9), 1)]
     (_, expected), *_ = PlainEngine(checkpoint, Budget(1, 1)).score(items)
-    model = checkpoint.model
-    scorer = TreeScorer(checkpoint, Head(model), LastLayer(model), Budget(16))
+    scorer = TreeScorer(Forward(checkpoint), Budget(16))
     (_, found), *_ = scorer.score(items)
     assert found.total == pytest.approx(expected.total, abs=1e-4)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.run import sampling
+from harness.run.planning import sampling
 from harness.types import Sample
 
 

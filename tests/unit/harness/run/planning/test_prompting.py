@@ -14,7 +14,8 @@ from harness.config import RunSpec
 from harness.errors import UnknownNameError, UsageError
 from harness.planned import AS_IT_IS, Prompting, TaskPlan
 from harness.protocols import BackendSpec, TaskSpec
-from harness.run import planner, runner
+from harness.run import runner
+from harness.run.planning import planner
 from harness.testing import FakeBackend
 from harness.types import (
     MODEL,

@@ -9,7 +9,7 @@ from harness.authoring.readers import sources
 from harness.errors import DataError
 from harness.plugins import Registry
 from harness.protocols import TaskSpec
-from harness.run import datasets
+from harness.run.planning import datasets
 from harness.types import DataSource, HubDataset
 
 

@@ -13,7 +13,7 @@ from harness.errors import DataError, HarnessError, UsageError
 from harness.planned import Plan
 from harness.plugins import Registry
 from harness.protocols import ProbeOptions, ProbeSpec
-from harness.run import fewshot, planner
+from harness.run.planning import fewshot, planner
 from harness.testing import FakeBackend
 from harness.types import Generate, Loglikelihood, Sample, Skipped
 

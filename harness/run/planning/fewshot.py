@@ -10,9 +10,13 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
+from harness.config import RunSpec
 from harness.errors import UsageError
+from harness.protocols import Task, TaskSpec
+from harness.run.planning import datasets
+from harness.run.planning.task_options import SetForTask
 from harness.stats.seeding import seeded
-from harness.types import Sample
+from harness.types import DataSource, Sample
 
 Shots: TypeAlias = tuple[Sample, ...]
 
@@ -84,3 +88,67 @@ class Pool:
             rest = [pair for pair in candidates if id(pair[0]) not in taken and pair[1] != own]
             drawn = kept + rng.sample(rest, count - len(kept))
         return tuple(each for each, _ in drawn)
+
+
+class ShotDrawer:
+    """Draws a task's few-shot examples; reads the pool once, and only when there is a need.
+
+    Args:
+        spec: The run.
+        task_spec: The task's spec.
+        task: The task, which reads the examples.
+        source: The task's data.
+        chosen: What the user set for it.
+        samples: Those that are scored.
+
+    Attributes:
+        settings: How many there are, and how they are drawn, in words.
+        notes: What a reader of the results must know of them.
+
+    Raises:
+        UsageError: Fixed examples would be scored samples.
+        DataError: There are no examples.
+    """
+
+    settings: dict[str, str]
+    notes: tuple[str, ...]
+
+    def __init__(
+        self,
+        spec: RunSpec,
+        task_spec: TaskSpec,
+        task: Task,
+        source: DataSource,
+        chosen: SetForTask,
+        samples: Sequence[Sample],
+    ) -> None:
+        self._count, self.settings, self.notes = 0, {}, ()
+        if chosen.draws_shots:
+            return
+        common = chosen.common
+        self._count = spec.num_fewshot if common.num_fewshot is None else common.num_fewshot
+        self._mode, self._seed, self._task = common.fewshot, spec.seed, task.name
+        self.settings = {"num_fewshot": str(self._count)}
+        if self._count == 0:
+            return
+        pool_source = datasets.shots_source(task_spec, source, common.shots)
+        same = datasets.same_data(pool_source, source)
+        if self._mode == FIXED and same:
+            raise UsageError(
+                f"{task_spec.name}: fixed few-shot examples would come from the scored samples",
+                f"Give other examples with --set {task_spec.name}.shots=PATH, or choose "
+                f"--set {task_spec.name}.fewshot=per_sample, which leaves the sample itself out.",
+            )
+        self._pool = Pool(list(task.samples(pool_source)), same)
+        self.settings |= {"fewshot": self._mode, "shots": pool_source.label}
+        if not same and (found := self._pool.shared_with(samples)):
+            self.notes = (
+                f"{found:,} of the few-shot examples in {pool_source.label} equal scored samples; "
+                "no sample is shown itself",
+            )
+
+    def draw(self, sample: Sample) -> tuple[Sample, ...]:
+        """The examples before a sample; none where none is wanted, or the task draws its own."""
+        if not self._count:
+            return ()
+        return self._pool.draw(sample, self._count, self._mode, self._seed, self._task)

@@ -1,0 +1,1 @@
+"""From a run's spec to its plan: the data that are read, the examples, and every request."""

@@ -1,0 +1,86 @@
+"""Linear layers with weights laid out for oneDNN: the same numbers, and only within ``used``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from harness.authoring.chat.encoding import Scored
+from harness.types import Sampling
+from harness_backends.hf.loading import load
+from harness_backends.hf.memory import Budget
+from harness_backends.hf.plain import Continue, PlainEngine
+from harness_backends.hf.prefix_tree import packed_linear
+from harness_backends.hf.prefix_tree.decoding import TreeDecoder
+from harness_backends.hf.prefix_tree.forward import Forward
+from harness_backends.hf.prefix_tree.packed_linear import PackedLinears
+from harness_backends.hf.prefix_tree.scoring import TreeScorer
+from harness_backends.hf.settings import Settings
+
+pytestmark = pytest.mark.skipif(
+    not torch.backends.mkldnn.is_available(), reason="this build of torch has no oneDNN"
+)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_products_are_the_layers_own_to_rounding(bias: bool) -> None:
+    torch.manual_seed(0)
+    layer = nn.Linear(512, 384, bias=bias)
+    packed = PackedLinears(layer)
+    assert packed.bytes == layer.weight.nbytes
+    for shape in ((1, 512), (17, 512), (1, 300, 512)):
+        rows = torch.randn(shape)
+        with torch.inference_mode(), packed.used():
+            found = layer(rows)
+            assert torch.equal(found[..., :1, :], layer(rows[..., :1, :])), "a row by itself"
+        assert found.shape == (*shape[:-1], 384)
+        assert torch.allclose(found, layer(rows), atol=1e-5)
+
+
+def test_outside_of_used_a_layer_computes_from_its_own_weight() -> None:
+    layer = nn.Linear(512, 384)
+    packed = PackedLinears(layer)
+    rows = torch.randn(3, 512)
+    with torch.no_grad():
+        before = layer(rows)
+        layer.weight.zero_()
+        with packed.used():
+            assert torch.allclose(layer(rows), before, atol=1e-5)
+        assert torch.equal(layer(rows), layer.bias.expand(3, -1))
+
+
+@pytest.mark.parametrize(
+    "layer", [nn.Linear(64, 64), nn.Linear(512, 384).bfloat16(), nn.Bilinear(64, 64, 64)]
+)
+def test_others_are_left_as_they_are(layer: nn.Module) -> None:
+    assert PackedLinears(layer).bytes == 0
+    assert "forward" not in vars(layer)
+
+
+def test_weights_that_take_too_much_are_not_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer = nn.Linear(512, 384)
+    monkeypatch.setattr(packed_linear, "free_bytes", lambda device: 3 * layer.weight.nbytes - 1)
+    assert PackedLinears(layer).bytes == 0
+    assert "forward" not in vars(layer)
+
+
+def test_a_model_scores_and_writes_the_same(
+    checkpoint_folder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packed_linear, "LEAST", 1)
+    checkpoint = load(str(checkpoint_folder("llama")), "auto", "cpu", Settings.read({}))
+    forward = Forward(checkpoint)
+    assert "forward" in vars(checkpoint.model.lm_head)
+    reference = PlainEngine(checkpoint, Budget(1, 1))
+    scored = [Scored((*range(2, 40), answer, answer + 1), 2) for answer in (3, 7, 11)]
+    expected = dict(reference.score(scored))
+    for index, score in TreeScorer(forward, Budget(64)).score(scored):
+        assert score.total == pytest.approx(expected[index].total, abs=1e-4)
+    prompts = [Continue((0, 5, place), Sampling(max_tokens=9)) for place in range(2, 8)]
+    texts = {index: text.tokens for index, text in reference.generate(prompts)}
+    written = TreeDecoder(forward, Budget(512), rows=4).generate(prompts)
+    assert {index: text.tokens for index, text in written} == texts
