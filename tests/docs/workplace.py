@@ -14,6 +14,7 @@ import pytest
 from harness.cli import main
 from support import others_results
 from support.gguf_files import TEMPLATE, write_gguf
+from support.model_kinds import POSITIONS, configuration, make_tokenizer
 from support.tiny_models import make_model
 
 from .commands import blocks
@@ -159,6 +160,22 @@ def save_models(folder: Path) -> None:
         _save_weaker(folder / "ckpt", folder / name, 0.02 * noise)
     tiny = make_model(folder / "tiny", context=1024)
     write_gguf(tiny, folder / "SmolLM2-135M-Instruct-Q4_K_M.gguf", "Q8_0", TEMPLATE)
+    _save_encoders(folder)
+
+
+def _save_encoders(folder: Path) -> None:
+    """A classifier of toxicity and an encoder, of random weights."""
+    import transformers as t
+
+    for name, kind in (("classifier", t.BertForSequenceClassification), ("encoder", t.BertModel)):
+        (folder / name).mkdir()
+        tokenizer = make_tokenizer("bert", folder / name)
+        config = configuration("bert", tokenizer)
+        config.id2label = {0: "neutral", 1: "toxic"}
+        config.label2id = {"neutral": 0, "toxic": 1}
+        kind(config).save_pretrained(folder / name)
+        tokenizer.model_max_length = POSITIONS
+        tokenizer.save_pretrained(folder / name)
 
 
 def _save_weaker(source: Path, out: Path, noise: float) -> None:

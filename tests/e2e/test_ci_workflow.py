@@ -153,7 +153,8 @@ def week(repository: Path, answer: str) -> int:
         bash(repository, found[name]["run"], given)
         for name in ("Restore the history", "Evaluate", "Alarm on drift")
     ]
-    assert codes[:2] == [0, 0]
+    assert codes[0] == 0
+    assert codes[1] in (0, 4)  # the gate's verdict of the week; drift is looked for all the same
     assert found["Alarm on drift"]["if"] == found["Keep the history"]["if"] == "always()"
     document = json.loads((store / "artifacts.json").read_text("utf-8"))
     build = len(document["artifacts"]) + 1
