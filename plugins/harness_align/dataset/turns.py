@@ -62,7 +62,7 @@ def _turn(value: Any) -> Message:
         raise Unusable(f"with a turn of the {role} that has no content")
     parts = [_content(said)] if said is not None else []
     if calls:
-        parts += map(_call, [calls] if isinstance(calls, Mapping) else calls)
+        parts += map(_call, _listed(calls))
     elif speaker == "function_call":
         parts = [_as_call(parts[0])]
     return Message(role, "\n".join(part for part in parts if part))
@@ -82,6 +82,14 @@ def _content(value: Any) -> str:
             raise Unusable(f"with content that is no text ({kind})")
         texts.append(text)
     return "".join(texts)
+
+
+def _listed(calls: Any) -> Sequence[Any]:
+    if isinstance(calls, Mapping):
+        return [calls]
+    if not isinstance(calls, Sequence):
+        raise Unusable(f"with tool calls that are {type(calls).__name__}, not a list")
+    return calls
 
 
 def _call(value: Any) -> str:

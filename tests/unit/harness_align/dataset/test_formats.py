@@ -344,10 +344,17 @@ JSON = st.recursive(
     ),
     max_leaves=12,
 )
+TURNS = st.lists(
+    st.fixed_dictionaries(
+        {"role": st.sampled_from(["user", "assistant", "tool"])},
+        optional={"content": JSON, "tool_calls": JSON, "function_call": JSON},
+    ),
+    max_size=2,
+)
 
 
 @settings(deadline=None, max_examples=200)
-@given(JSON)
+@given(JSON | TURNS)
 def test_any_value_is_turns_or_unusable(value):
     try:
         found = turns.conversation(value)
