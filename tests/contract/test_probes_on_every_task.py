@@ -31,6 +31,7 @@ def test_probes(task: str, tmp_path: Path) -> None:
         probes=PROBES,
         limit=LIMIT,
         out=tmp_path / "run",
+        roles={"judge": {"model": "fake:"}},
         allow_unsafe_code=True,
     )
     result = runner.run(spec, registry).result.tasks[task]
