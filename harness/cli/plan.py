@@ -27,6 +27,7 @@ Examples:
   harness plan --model ./ckpt --tasks squad,bias --data sample
   harness plan --model ./ckpt --tasks sst2 --probes robustness --limit 500
   harness plan --model ./ckpt --tasks squad --estimate-time
+  harness plan --model ./ckpt --tasks squad --num-fewshot 2 --write-prompts 1
   harness plan --config harness.toml --gate --discordance 0.1
 """
 
@@ -46,6 +47,12 @@ Examples:
     help="Say how often the gate of --config will pass, block or be inconclusive.",
 )
 @gate_power.options("--gate")
+@click.option(
+    "--write-prompts",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Print what is asked about the first N samples of each task, as the model reads it.",
+)
 @click.pass_context
 def command(
     context: click.Context,
@@ -54,6 +61,7 @@ def command(
     with_gate: bool,
     discordance: float | None,
     repeat: Path | None,
+    write_prompts: int | None,
     **given: Any,
 ) -> int:
     """Show what a run would ask and what it would cost, without asking.
@@ -66,7 +74,7 @@ def command(
 
     from harness.run import cost, models
     from harness.run.cache import ResponseStore, store_path
-    from harness.run.planning import planner
+    from harness.run.planning import planner, prompt_listing
     from harness.run.rounds.roles import Roles
 
     registry = registry_of(context)
@@ -81,6 +89,8 @@ def command(
                 pace = cost.measure_pace(plan, backend, store, spec.seed)
                 found = replace(found, pace=pace)
             _show(Console(highlight=False), found)
+        if write_prompts is not None:
+            prompt_listing.show(plan, backend, write_prompts)
     if with_gate:
         _show_power(spec, plan, discordance, repeat)
     return 0

@@ -133,6 +133,18 @@ class CanDoubt(Protocol):
         ...
 
 
+@runtime_checkable
+class ShowsPrompts(Protocol):
+    """A backend that knows the text that its model reads."""
+
+    def prompt_texts(self, requests: Sequence[KeyedRequest]) -> Mapping[str, str]:
+        """Key → all that the model reads for a request, with its special tokens spelled out.
+
+        What is scored of it is in ⟦ ⟧. Requests that cannot be asked are left out.
+        """
+        ...
+
+
 def answers_by_sample(backend: object) -> bool:
     """Whether the backend's answers belong to samples rather than to prompts."""
     return isinstance(backend, AnswersBySample) and bool(backend.by_sample)
@@ -156,6 +168,11 @@ def forecast_of(backend: object, requests: Sequence[KeyedRequest]) -> Usage | No
 def forecast_basis_of(backend: object) -> str | None:
     """How the backend's forecast counts, where that is an estimate."""
     return backend.forecast_basis if isinstance(backend, EstimatesForecast) else None
+
+
+def prompt_texts_of(backend: object, requests: Sequence[KeyedRequest]) -> Mapping[str, str]:
+    """Key → the text that the backend's model reads; empty where it does not tell."""
+    return backend.prompt_texts(requests) if isinstance(backend, ShowsPrompts) else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,6 +146,18 @@ class HuggingFaceBackend:
             reused_tokens=prompt - computed,
         )
 
+    def prompt_texts(self, requests: Sequence[KeyedRequest]) -> Mapping[str, str]:
+        """Key → the tokens that the model reads, decoded; what is scored of them is in ⟦ ⟧."""
+        found: dict[str, str] = {}
+        decode = self.checkpoint.tokenizer.decode
+        batch = self._encode(requests)
+        for key, window in batch.scored:
+            context, scored = window.tokens[: -window.targets], window.tokens[-window.targets :]
+            found[key] = found.get(key, "") + f"{decode(context)}⟦{decode(scored)}⟧"
+        for key, item in batch.continued:
+            found[key] = decode(item.tokens)
+        return found
+
     def _encode(self, requests: Sequence[KeyedRequest]) -> _Batch:
         batch = _Batch()
         pairs: list[tuple[str, Loglikelihood]] = []

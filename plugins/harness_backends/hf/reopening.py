@@ -25,7 +25,7 @@ from harness.authoring.io import files
 from harness.authoring.io.serialization import canonical_hash, request_key
 from harness.authoring.readers.text_files import parse_json
 from harness.errors import HarnessError, ModelError
-from harness.protocols import BackendOptions, ModelBackend
+from harness.protocols import BackendOptions, ModelBackend, prompt_texts_of
 from harness.types import KeyedRequest, Request, Response, Usage
 from harness_backends.hf.fingerprint import hashes
 
@@ -142,6 +142,10 @@ class ReopenedBackend:
     def forecast(self, requests: Sequence[KeyedRequest]) -> Usage:
         """The tokens of these requests; nothing is run."""
         return self.opened.forecast(requests)  # type: ignore[no-any-return]
+
+    def prompt_texts(self, requests: Sequence[KeyedRequest]) -> Mapping[str, str]:
+        """See ``ShowsPrompts``."""
+        return prompt_texts_of(self.opened, requests)
 
     def close(self) -> None:
         """Frees the model."""

@@ -1,0 +1,67 @@
+"""``harness plan --write-prompts`` shows what the model reads, and computes nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness import plugins
+from harness.cli import app
+from harness.run.planning import prompt_listing
+from harness.types import (
+    Classify,
+    Embed,
+    ExtractAnswer,
+    Generate,
+    Loglikelihood,
+    Message,
+    PseudoLoglikelihood,
+    Request,
+    RollingLoglikelihood,
+    Tag,
+)
+
+
+def listed(words: str, capsys: pytest.CaptureFixture[str]) -> str:
+    arguments = ["plan", *words.split(), "--data", "sample", "--limit", "3", "--no-cache"]
+    app.main(arguments, "harness", standalone_mode=False, obj={"registry": plugins.load()})
+    return capsys.readouterr().out
+
+
+def test_choices_and_texts_as_the_model_reads_them(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = listed("--model demo --tasks squad,sst2 --write-prompts 1", capsys)
+    assert shown.count("as the model reads it") == 3
+    assert "--- squad " in shown
+    assert "at most 64 tokens; stop strings: '\\n'" in shown
+    asked = "Question: Is this sentence positive or negative?\nAnswer:<|end|><|assistant|>⟦"
+    assert shown.count(asked) == 2, "the chat template is shown, too"
+    assert "positive⟧" in shown
+
+
+def test_a_model_that_does_not_tell_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = tmp_path / "outputs.jsonl"
+    rows.write_text('{"id": "squad-001", "response": "yes"}\n', "utf-8")
+    shown = listed(f"--model replay:{rows} --tasks squad --write-prompts 2", capsys)
+    assert shown.count("as the task asks it") == 2
+
+
+@pytest.mark.parametrize(
+    ("request_", "text"),
+    [
+        (Generate("a"), "a"),
+        (Generate((Message("system", "s"), Message("user", "u"))), "[system]\ns\n\n[user]\nu"),
+        (Loglikelihood("a", " b"), "a⟦ b⟧"),
+        (RollingLoglikelihood("a"), "⟦a⟧"),
+        (PseudoLoglikelihood("a", (0,)), "⟦a⟧"),
+        (ExtractAnswer("q", "c"), "c\n\nq"),
+        (Classify("a", ("x",)), "a"),
+        (Classify("a", ("x",), "b"), "a\n\nb"),
+        (Tag("a"), "a"),
+        (Embed("a"), "a"),
+    ],
+)
+def test_every_request_has_a_text(request_: Request, text: str) -> None:
+    assert prompt_listing._plain(request_) == text
