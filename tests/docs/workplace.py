@@ -220,6 +220,10 @@ def make_runs(folder: Path) -> None:
         harness(f"{RUN} --limit 4 --model ./c1 --tasks sst2 --probes {probes} --out runs/probed")
         == 0
     )
+    behavior = "--tasks contrast_sets,checklist --limit 12 --out runs/behavior"
+    assert harness(f"{RUN} --model ./c1 {behavior}") == 0
+    attacked = "--tasks sst2 --data sample --limit 12 --queries 20 --out runs/attacked"
+    assert harness(f"harness attack --model ./c1 {attacked}") == 0
     make_judged(folder)
     for name in ("base", "a", "b", "20260101T120000Z-ckpt"):
         shutil.copytree("runs/candidate", folder / "runs" / name)

@@ -16,7 +16,7 @@ from harness_judges.annotation.store import Label, Store
 FORMAT = "evalign-annotations"
 SCHEMA = 1
 LONGEST_COMMENT = 5000
-_EXPECTED = "the file that the offline page of `harness annotate --offline` saves"
+_EXPECTED = "the file that the page of `harness annotate … --offline` saves"
 
 
 def known(store: Store, name: Any) -> str:

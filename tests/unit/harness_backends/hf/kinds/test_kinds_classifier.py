@@ -205,7 +205,7 @@ def test_one_output_is_a_probability_only_where_that_is_said(
         share = float(model(**tokenizer("the town", return_tensors="pt")).logits.sigmoid())
     (response,) = answers(backend, [Classify("the town", LABELS)])
     assert response.probabilities == pytest.approx((1 - share, share), abs=1e-6)
-    with pytest.raises(ModelError, match="one of two labels"):
+    with pytest.raises(ModelError, match="decide between two labels"):
         answers(backend, [Classify("the town", ("negative", "neutral", "positive"))])
 
 

@@ -88,7 +88,12 @@ def test_weights_that_are_not_there_are_never_made_up(kind: str, kind_folder: Fo
 def test_options_of_other_kinds_are_refused(kind_folder: Folders) -> None:
     masked = kind_folder("bert", "masked")
     for option, kinds in OPTIONS_OF.items():
-        value = {"doc_stride": "4", "max_answer_length": "4", "engine": "plain"}.get(option, "off")
+        value = {
+            "doc_stride": "4",
+            "max_answer_length": "4",
+            "engine": "plain",
+            "pooling": "cls",
+        }.get(option, "off")
         with pytest.raises(UsageError, match=f"{option} is an option of {kinds[0]}"):
             open_kind(masked, **{option: value})
     assert set(OPTIONS_OF) < set(Settings.model_fields)
