@@ -25,6 +25,7 @@ PACKAGES = {
     "harness_ray",
     "harness_importers",
     "harness_tracking",
+    "harness_view",
     "harness_lm_eval",
     "harness_judges",
     "harness_reports",
