@@ -25,6 +25,8 @@ from harness.authoring import checkpoint
 from harness.authoring.chat.encoding import Encoder
 from harness.authoring.chat.templates import ChatTemplate
 from harness.authoring.io import serialization
+from harness.authoring.metrics import MetricRef
+from harness.authoring.readers import text_files
 from harness.errors import DataError, HarnessError, ModelError, UnknownNameError, UsageError
 from harness.protocols import Task, TaskOptions
 from harness.types import Completion, Generate, Message, Prompt
@@ -32,7 +34,6 @@ from harness_align.dataset.training_rows import plain
 
 if TYPE_CHECKING:
     from harness import Registry
-from harness.authoring.metrics import MetricRef
 
 Values = list[float | None]
 _WEIGHT = re.compile(r"^\s*([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*\*\s*(.+)$", re.DOTALL)
@@ -59,7 +60,6 @@ class Reward(Protocol):
         facts: Sequence[Mapping[str, Any]],
     ) -> Values:
         """One value for each answer; None where it cannot be scored."""
-        ...
 
 
 def parse(text: str) -> tuple[Term, ...]:
@@ -172,15 +172,16 @@ class TaskReward:
         return [self._score(text, row) for text, row in zip(completions, facts, strict=True)]
 
     def _score(self, text: str, facts: Mapping[str, Any]) -> float | None:
-        import json
-
         stored = facts.get(SAMPLE_FACT)
         if stored is None or facts.get(TASK_FACT) != self._task.name:
             raise DataError(
                 f"the reward task:{self._task.name} needs rows made of that task's samples",
                 expected=f"--data {self._task.name}=PATH",
             )
-        sample = serialization.sample_from_json(json.loads(stored))
+        try:
+            sample = serialization.sample_from_json(text_files.parse_json(stored))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise DataError(f"a row's {SAMPLE_FACT!r} is no sample: {error}") from error
         value = self._task.score(sample, (Completion(text),)).get(self._metric)
         return float(value) if isinstance(value, int | float) else None
 
@@ -336,10 +337,9 @@ class ModelReward:
             longest = max(map(len, rows))
             ids = [[*row, *[pad] * (longest - len(row))] for row in rows]
             mask = [[1] * len(row) + [0] * (longest - len(row)) for row in rows]
-            given = {"input_ids": ids, "attention_mask": mask}
             batch = {
                 name: torch.tensor(table, device=self._model.device)
-                for name, table in given.items()
+                for name, table in (("input_ids", ids), ("attention_mask", mask))
             }
             with torch.inference_mode():
                 outputs = self._model(**batch).logits[:, 0].float().tolist()

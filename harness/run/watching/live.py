@@ -55,4 +55,4 @@ class LiveProgress:
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         with suppress(OSError):
-            files.write_json(self.folder / FILE, found, 0o600)
+            files.write_json(self.folder / FILE, found)

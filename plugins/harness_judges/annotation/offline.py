@@ -45,4 +45,4 @@ def write(store: Store, path: Path) -> None:
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         f'<script type="application/json" id="held" nonce="{nonce}">{text}</script>',
     )
-    files.write_atomically(path, made, 0o600)
+    files.write_atomically(path, made)

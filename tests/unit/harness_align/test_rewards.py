@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness import plugins
-from harness.errors import ModelError, UnknownNameError, UsageError
+from harness.errors import DataError, ModelError, UnknownNameError, UsageError
 from harness_align import rewards
 from harness_align.rewards import FunctionReward, TaskReward, Term, WeightedSum
 
@@ -80,6 +80,13 @@ def test_a_task_or_metric_that_does_not_exist_lists_the_nearest():
         TaskReward("sst", registry)
     with pytest.raises(UnknownNameError, match="accuracy"):
         TaskReward("sst2.acuracy", registry)
+
+
+@pytest.mark.parametrize("stored", ["{", "[1]", "1", "{}", "[" * 20000])
+def test_a_row_whose_sample_was_damaged_is_bad_data(stored):
+    reward = TaskReward("sst2", plugins.load())
+    with pytest.raises(DataError):
+        reward(["p"], ["positive"], [{"task": "sst2", "sample": stored}])
 
 
 def test_a_folder_that_is_no_reward_model_is_an_error(tiny_model, tmp_path):
