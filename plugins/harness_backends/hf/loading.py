@@ -17,12 +17,13 @@ from harness.authoring.checkpoint import (
     check_loaded,
     check_values,
     check_vocabulary,
+    read_config,
     reason,
 )
 from harness.errors import ModelError
 from harness_backends.hf.checkpoint import gguf_file
 from harness_backends.hf.checkpoint.adapters import Adapter, apply_adapter
-from harness_backends.hf.checkpoint.files import Source, find_source, read_config
+from harness_backends.hf.checkpoint.files import Source, find_source
 from harness_backends.hf.checkpoint.kind_detection import (
     AUTO_CLASSES,
     check_kind,

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from harness.authoring.checkpoint import check_regular
 from harness.errors import ModelError, UsageError
@@ -145,21 +143,3 @@ def _check_weights(folder: Path, settings: CheckpointSettings) -> None:
             "Convert it: model.save_pretrained(…) writes safetensors; "
             "or, where you trust its author, --set allow_pickle=true",
         )
-
-
-def read_config(folder: Path) -> dict[str, Any]:
-    """The folder's config.json.
-
-    Raises:
-        ModelError: There is none, or it is no configuration.
-    """
-    path = folder / "config.json"
-    if not path.is_file():
-        raise ModelError(f"{folder} holds no config.json", "Expected a Hugging Face checkpoint")
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise ModelError(f"{path} cannot be read: {error}", "Expected a JSON object") from error
-    if not isinstance(config, dict) or not ("model_type" in config or "auto_map" in config):
-        raise ModelError(f"{path} names no model_type", "Expected a Hugging Face configuration")
-    return config
