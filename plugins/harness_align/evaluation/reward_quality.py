@@ -15,7 +15,7 @@ from harness.types import Estimate
 from harness_align.dataset.training_rows import Row, Rows, plain
 from harness_align.evaluation import measures
 from harness_align.evaluation.held_out_evaluation import HeldOutChange, HeldOutEvaluation, Paired
-from harness_align.rewards import ModelReward, Values
+from harness_align.reward_model import ModelReward, Values
 
 Rule = Callable[[Row, str], object]
 

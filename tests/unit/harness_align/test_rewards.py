@@ -6,7 +6,7 @@ import pytest
 
 from harness import plugins
 from harness.errors import DataError, ModelError, UnknownNameError, UsageError
-from harness_align import rewards
+from harness_align import reward_model, rewards
 from harness_align.rewards import FunctionReward, TaskReward, Term, WeightedSum
 
 
@@ -91,9 +91,9 @@ def test_a_row_whose_sample_was_damaged_is_bad_data(stored):
 
 def test_a_folder_that_is_no_reward_model_is_an_error(tiny_model, tmp_path):
     with pytest.raises(ModelError, match="no reward model"):
-        rewards.ModelReward(str(tmp_path / "absent"))
+        reward_model.ModelReward(str(tmp_path / "absent"))
     with pytest.raises(ModelError, match=r"score\.weight"):
-        rewards.ModelReward(str(tiny_model))
+        reward_model.ModelReward(str(tiny_model))
 
 
 def test_the_lexicon_tells_good_from_bad():
@@ -107,7 +107,7 @@ def test_a_reward_model_without_a_pad_token_scores_as_it_does_one_by_one(model_w
     import torch
     from transformers import AutoConfig, LlamaForSequenceClassification
 
-    from harness_align.rewards import ModelReward
+    from harness_align.reward_model import ModelReward
 
     folder = model_with(pad_token=None)
     config = AutoConfig.from_pretrained(folder, num_labels=1, pad_token_id=None)
@@ -120,9 +120,34 @@ def test_a_reward_model_without_a_pad_token_scores_as_it_does_one_by_one(model_w
     assert together[0] != together[1]
 
 
+def test_a_chat_template_that_writes_nothing_is_an_error(model_with):
+    from transformers import AutoConfig, LlamaForSequenceClassification
+
+    from harness.types import Message
+
+    folder = model_with()
+    config = AutoConfig.from_pretrained(folder, num_labels=1)
+    LlamaForSequenceClassification(config).save_pretrained(folder)
+    asked = (Message("user", "p"),)
+    (folder / "chat_template.jinja").write_text("")
+    with pytest.raises(ModelError, match="chat template"):
+        reward_model.ModelReward(str(folder))([asked], ["a"])
+
+
+def test_a_text_without_tokens_has_no_reward(model_with, monkeypatch):
+    from transformers import AutoConfig, LlamaForSequenceClassification
+
+    folder = model_with()
+    config = AutoConfig.from_pretrained(folder, num_labels=1)
+    LlamaForSequenceClassification(config).save_pretrained(folder)
+    reward = reward_model.ModelReward(str(folder))
+    monkeypatch.setattr(reward._encoder, "encode_many", lambda texts: dict.fromkeys(texts, ()))
+    assert reward(["p", "q"], ["a", "b"]) == [None, None]
+
+
 def test_a_name_that_is_neither_folder_nor_hub_id_is_no_reward_model():
     from harness.errors import ModelError
-    from harness_align.rewards import ModelReward
+    from harness_align.reward_model import ModelReward
 
     with pytest.raises(ModelError, match="no reward model at"):
         ModelReward("./absent")

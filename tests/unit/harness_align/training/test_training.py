@@ -102,7 +102,7 @@ def test_every_method_moves_the_weights_and_logs_every_step(spec, reward, method
 
 
 def test_a_reward_model_learns_its_pairs_and_can_be_a_reward(spec, pairs):
-    from harness_align.rewards import ModelReward
+    from harness_align.reward_model import ModelReward
 
     folder, logs = trained(replace(spec, method="reward", steps=20, learning_rate=3e-3))
     assert logs[20]["accuracy"] == 1
