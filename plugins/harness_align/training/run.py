@@ -20,6 +20,7 @@ from harness_align import rewards
 from harness_align.dataset import curriculum, formats, training_rows
 from harness_align.dataset.training_rows import Kind, Rows
 from harness_align.event_log import EventLog
+from harness_align.reward_model import Values
 from harness_align.spec import UNTRAINED, AlignSpec
 from harness_align.training import adapters, checks, models
 from harness_align.training.callbacks import (
@@ -228,7 +229,7 @@ class _TrlReward:
 
     def __call__(
         self, prompts: Sequence[Any], completions: Sequence[Any], **columns: Any
-    ) -> rewards.Values:
+    ) -> Values:
         names = [name for name in (rewards.SAMPLE_FACT, rewards.TASK_FACT) if name in columns]
         facts = [{name: columns[name][index] for name in names} for index in range(len(prompts))]
         asked = [_prompt(each) for each in prompts]

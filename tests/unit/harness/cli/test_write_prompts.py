@@ -55,7 +55,7 @@ def test_a_model_that_does_not_tell_is_said(
         (Generate((Message("system", "s"), Message("user", "u"))), "[system]\ns\n\n[user]\nu"),
         (Loglikelihood("a", " b"), "a⟦ b⟧"),
         (RollingLoglikelihood("a"), "⟦a⟧"),
-        (PseudoLoglikelihood("a", (0,)), "⟦a⟧"),
+        (PseudoLoglikelihood("a", "a"), "⟦a⟧"),
         (ExtractAnswer("q", "c"), "c\n\nq"),
         (Classify("a", ("x",)), "a"),
         (Classify("a", ("x",), "b"), "a\n\nb"),
