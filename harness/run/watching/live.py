@@ -7,10 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from harness.authoring.io import files
+from harness.run.closing import Closing
 from harness.run.rounds.answers import Progress
 
 FILE = "progress.json"
@@ -19,7 +18,7 @@ EVERY = 2.0
 
 
 @dataclass(slots=True)
-class LiveProgress:
+class LiveProgress(Closing):
     """Writes the file now and then; as a context it is gone when the run has ended.
 
     A run that was killed leaves it behind, with the time of its last answer.
@@ -28,15 +27,8 @@ class LiveProgress:
     folder: Path
     _next: float = 0.0
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Removes the file."""
         with suppress(OSError):
             (self.folder / FILE).unlink(missing_ok=True)
 
