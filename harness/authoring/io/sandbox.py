@@ -30,6 +30,7 @@ from harness.errors import RunFailedError, UsageError
 Status: TypeAlias = Literal["passed", "failed", "timeout", "killed"]
 
 _NOBODY = 65534
+_HOME = "/tmp/harness-code"  # noqa: S108  (inside bubblewrap, where /tmp is the program's own)
 _TEXT = 2000
 """Characters of what a program wrote that are kept."""
 _SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/alternatives")
@@ -127,7 +128,7 @@ class Sandbox:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                cwd=home,
+                cwd="/" if self._bubblewrap else home,
                 env={"HOME": home, "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
                 start_new_session=True,
             )
@@ -162,7 +163,7 @@ class Sandbox:
     def _home(self) -> Iterator[str]:
         """An empty folder to run in; inside bubblewrap it is in memory."""
         if self._bubblewrap:
-            yield "/tmp"  # noqa: S108  (the sandbox's own)
+            yield _HOME
             return
         with tempfile.TemporaryDirectory(
             prefix="harness-code-", ignore_cleanup_errors=True
@@ -235,6 +236,7 @@ def _bubblewrapped(path: str, disk: int) -> list[str]:
         *("--perms", "1777", "--size", str(disk), "--tmpfs", "/tmp"),  # noqa: S108
         *(part for each in _above(shown) for part in ("--perms", "0755", "--dir", each)),
         *(part for each in shown for part in ("--ro-bind", each, each)),
+        *("--perms", "1777", "--dir", _HOME),
         *("--remount-ro", "/"),
     ]
 

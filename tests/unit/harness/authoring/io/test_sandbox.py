@@ -150,7 +150,12 @@ def test_an_environment_below_tmp_is_found(monkeypatch: pytest.MonkeyPatch) -> N
         venv.create(folder / "venv", symlinks=True)
         monkeypatch.setattr(sys, "prefix", str(folder / "venv"))
         monkeypatch.setattr(sys, "executable", str(folder / "venv/bin/python"))
-        source = f"import os; assert not os.access({str(folder / 'venv')!r}, os.W_OK)"
+        source = f"""
+import os
+assert not os.access({str(folder / "venv")!r}, os.W_OK)
+assert os.getcwd() == os.path.expanduser("~") and os.listdir(".") == []
+open("mine", "w").close()
+"""
         outcome = Sandbox(_PATH, QUICK).run(source)
         assert outcome.status == "passed", outcome
     finally:
