@@ -40,7 +40,7 @@ docs: export NO_MKDOCS_2_WARNING = 1
 docs: $(VENV)/.installed
 	$(BIN)/mkdocs build
 
-# Once more where it fails: an index that is away for a moment looks like a conflict of versions.
+# Again where it fails: an index that is away for a moment looks like a conflict of versions.
 INSTALL = $(BIN)/pip install --quiet --constraint constraints.txt --editable '.[all,dev]'
 
 # The CPU build of torch is pinned first: a looser requirement would pull the CUDA packages.
@@ -48,7 +48,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(if $(LOCKED),$(BIN)/pip install --quiet --require-hashes --no-deps --requirement locked.txt)
 	$(BIN)/pip install --quiet --constraint constraints.txt torch
-	$(INSTALL) || $(INSTALL)
+	$(INSTALL) || (sleep 10; $(INSTALL)) || (sleep 30; $(INSTALL)) || (sleep 60; $(INSTALL))
 	touch $@
 
 # The comment at the top of locked.txt stays; the packages are those of constraints.txt.
