@@ -40,15 +40,14 @@ docs: export NO_MKDOCS_2_WARNING = 1
 docs: $(VENV)/.installed
 	$(BIN)/mkdocs build
 
-# Again where it fails: an index that is away for a moment looks like a conflict of versions.
-INSTALL = $(BIN)/pip install --quiet --constraint constraints.txt --editable '.[all,dev]'
-
 # The CPU build of torch is pinned first: a looser requirement would pull the CUDA packages.
+# A new pip reads the metadata of packages without downloading them, in a third of the time.
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip
 	$(if $(LOCKED),$(BIN)/pip install --quiet --require-hashes --no-deps --requirement locked.txt)
 	$(BIN)/pip install --quiet --constraint constraints.txt torch
-	$(INSTALL) || (sleep 10; $(INSTALL)) || (sleep 30; $(INSTALL)) || (sleep 60; $(INSTALL))
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[all,dev]'
 	touch $@
 
 # The comment at the top of locked.txt stays; the packages are those of constraints.txt.
