@@ -248,25 +248,27 @@ def main() -> None:
     error = 196 * math.sqrt(ALPHA * (1 - ALPHA) / gates)
     print(f"{gates:,} gates each at a margin of {MARGIN:g}; ± {error:.1f} points at 5 %\n")
     for name, make, config in cells():
-        if asked.only not in name:
-            continue
-        count = max(100, gates // max(1, len(config.rules) // 5))
-        block, passed = outcomes(make, config, count)
-        print(f"{name:<40} blocks {block:6.1%}  passes {passed:6.1%}  of {count:,}", flush=True)
-    if asked.only:
-        return
+        if asked.only in name:
+            show(name, make, config, max(100, gates // max(1, len(config.rules) // 5)))
     for name, make, config in power_cells():
-        count = max(40, gates // max(5, len(config.rules)))
-        block, passed = outcomes(make, config, count)
-        print(f"{name:<40} blocks {block:6.1%}  passes {passed:6.1%}  of {count:,}", flush=True)
+        if asked.only in name:
+            show(name, make, config, max(40, gates // max(5, len(config.rules))))
     for drop in (0.0, MARGIN, 3 * MARGIN):
-        opposite, alike = contradictions(pairs(200, drop, 0.2), gates)
-        print(
-            f"fixed and sequential, drop {drop:g}: {opposite} opposite, {alike} alike of {gates:,}"
-        )
+        name = f"fixed and sequential, drop {drop:g}"
+        if asked.only in name:
+            opposite, alike = contradictions(pairs(200, drop, 0.2), gates)
+            print(f"{name}: {opposite} opposite, {alike} alike of {gates:,}", flush=True)
     few = max(40, gates // 10)
     for spread in (None, 100):
-        print(f"100 builds, builds = {spread}: any block {series_blocks(few, 100, spread):.1%}")
+        name = f"100 builds, builds = {spread}"
+        if asked.only in name:
+            print(f"{name}: any block {series_blocks(few, 100, spread):.1%} of {few}", flush=True)
+
+
+def show(name: str, make: Make, config: GateConfig, count: int) -> None:
+    """Prints a line of the table."""
+    block, passed = outcomes(make, config, count)
+    print(f"{name:<40} blocks {block:6.1%}  passes {passed:6.1%}  of {count:,}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,103 @@
+"""Lower a bias of a real model on the published CrowS-Pairs, by DPO on counterfactual pairs.
+
+    python examples/alignment/published_bias.py MODEL DATA OUT [--seed N]
+    python examples/alignment/published_bias.py MODEL DATA OUT --shuffled   # ablation
+    python examples/alignment/published_bias.py MODEL DATA OUT --rehearse   # development part
+
+DATA holds ``crows_pairs/crows_pairs_anonymized.csv``, ``hellaswag/hellaswag.json`` and
+``sst2/dev.tsv``, ``test.tsv`` as published. Half of the pairs are learned from: the same beginning,
+the less stereotyping end before the other. Training ends where the share on the development part is
+nearest one half. HellaSwag and SST-2 are guards. With ``--shuffled`` a coin decides which end is
+chosen: what is left of the gain then comes from training on anything. The settings were chosen with
+``--rehearse``, which never looks at the test part.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+from pathlib import Path
+
+from published_sets import Part, crows_pairs, write_crows_pairs, write_hellaswag, write_sst2
+
+from harness_align.api import align
+from harness_align.dataset import training_rows
+from harness_align.dataset.training_rows import Rows
+from harness_align.loop import AlignResult
+from harness_align.mining.failures import split_sentences
+
+AIM = "crows_pairs.stereotype_share@0.5"
+SETTINGS = {
+    "adapter": "lora",
+    "steps": 80,
+    "batch_size": 8,
+    "learning_rate": 2e-4,
+    "beta": 0.1,
+    # The sentences are scored as plain text, so they are learned as plain text.
+    "wrap": False,
+    "stop_tasks": ("crows_pairs",),
+    "stop_metric": AIM,
+    "stop_every": 20,
+    "stop_patience": 2,
+}
+
+
+def counterfactual_pairs(data: Path, path: Path, shuffled: int | None) -> Path:
+    """Writes pairs of the training part; with ``shuffled``, a seed, a coin turns each round."""
+    coin = random.Random(shuffled)
+    rows = []
+    for pair in crows_pairs(data, "train"):
+        sides = (pair["sent_less"], pair["sent_more"])
+        turned = shuffled is not None and coin.random() < 0.5
+        rows.append(split_sentences(*(reversed(sides) if turned else sides)))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return training_rows.write(
+        path, Rows("preference", tuple(row for row in rows if row), str(path))
+    )
+
+
+def debias(
+    model: str, data: Path, out: Path, seed: int = 0, shuffled: bool = False, rehearse: bool = False
+) -> AlignResult:
+    """Runs the loop."""
+    part: Part = "development" if rehearse else "test"
+    name = f"{'shuffled' if shuffled else 'bias'}-{part}-{seed}"
+    sets = out / f"sets-{name}"
+    stop_data = {"crows_pairs": str(write_crows_pairs(data, "development", sets))}
+    return align(
+        "dpo",
+        model,
+        str(counterfactual_pairs(data, sets / "pairs.jsonl", seed if shuffled else None)),
+        out / name,
+        eval_tasks=[AIM],
+        guard=["hellaswag.acc_norm", "sst2.accuracy"],
+        eval_data={
+            "crows_pairs": str(write_crows_pairs(data, part, sets)),
+            "hellaswag": str(write_hellaswag(data, part, sets)),
+            "sst2": str(write_sst2(data, part, sets)),
+        },
+        allow_overlap=rehearse,  # there, what ends the training judges it too
+        settings={**SETTINGS, "stop_data": stop_data},
+        seed=seed,
+        quiet=False,
+    )
+
+
+def main() -> int:
+    """The exit code is the gate's."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("model")
+    parser.add_argument("data", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--shuffled", action="store_true", help="a coin decides what is chosen")
+    parser.add_argument("--rehearse", action="store_true", help="on the development part")
+    given = parser.parse_args()
+    result = debias(given.model, given.data, given.out, given.seed, given.shuffled, given.rehearse)
+    print(f"{result.verdict.verdict}: {result.verdict.sentence}")
+    return result.verdict.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

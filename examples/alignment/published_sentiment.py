@@ -1,0 +1,96 @@
+"""RLOO on a real model with a reward that is checked exactly: SST-2 answered with one right word.
+
+    python examples/alignment/published_sentiment.py MODEL DATA OUT [--seed N]
+    python examples/alignment/published_sentiment.py MODEL DATA OUT --shuffled   # ablation
+    python examples/alignment/published_sentiment.py MODEL DATA OUT --rehearse
+
+DATA holds ``sst2/dev.tsv`` and ``test.tsv``, and ``hellaswag/hellaswag.json``, as published. The
+model writes its answer; the reward is SST-2's own score of it, so a longer, hedging or unread
+answer earns nothing. It learns on sentences of SST-2's test set and is judged on its development
+set, with HellaSwag as the guard. With ``--shuffled`` every label was drawn by a coin: what is left
+of the gain then comes from the form of the answer alone. Settings were chosen with ``--rehearse``,
+which never looks at the test part.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+from pathlib import Path
+
+from published_sets import Part, write_hellaswag, write_sst2
+
+from harness_align.api import align
+from harness_align.loop import AlignResult
+
+SETTINGS = {
+    "adapter": "lora",
+    "steps": 60,
+    "batch_size": 16,
+    "generations": 4,
+    "learning_rate": 2e-4,
+    "beta": 0.02,
+    "max_new_tokens": 8,
+}
+
+
+def with_coin_labels(path: Path, seed: int) -> Path:
+    """Writes the same sentences with labels that a coin decides."""
+    coin = random.Random(seed)
+    sentences = [line.rpartition("\t")[0] for line in path.read_text("utf-8").splitlines()]
+    path.write_text(
+        "".join(f"{sentence}\t{coin.randrange(2)}\n" for sentence in sentences), encoding="utf-8"
+    )
+    return path
+
+
+def reinforce(
+    model: str, data: Path, out: Path, seed: int = 0, shuffled: bool = False, rehearse: bool = False
+) -> AlignResult:
+    """Runs the loop."""
+    part: Part = "development" if rehearse else "test"
+    name = f"{'shuffled' if shuffled else 'sentiment'}-{part}-{seed}"
+    sets = out / f"sets-{name}"
+    train = write_sst2(data, "train", sets)
+    if shuffled:
+        train = with_coin_labels(train, seed)
+    task = {"scoring": "generate", "template": "instruct", "max_tokens": 8}
+    return align(
+        "rlhf",
+        model,
+        f"sst2={train}",
+        out / name,
+        eval_tasks=["sst2.accuracy"],
+        guard=["hellaswag.acc_norm"],
+        eval_data={
+            "sst2": str(write_sst2(data, part, sets)),
+            "hellaswag": str(write_hellaswag(data, part, sets)),
+        },
+        evaluation={"task_settings": {"sst2": task}},
+        reward="task:sst2",
+        settings=SETTINGS,
+        seed=seed,
+        quiet=False,
+    )
+
+
+def main() -> int:
+    """The exit code is the gate's."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("model")
+    parser.add_argument("data", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--shuffled", action="store_true", help="labels by a coin")
+    parser.add_argument("--rehearse", action="store_true", help="on the development part")
+    given = parser.parse_args()
+    result = reinforce(
+        given.model, given.data, given.out, given.seed, given.shuffled, given.rehearse
+    )
+    print(f"{result.verdict.verdict}: {result.verdict.sentence}")
+    return result.verdict.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""Training, development and test parts of published benchmarks, for the examples beside this file.
+
+A row lies in one part by a hash of its text, so rows with the same text never lie in two. Half of
+CrowS-Pairs is learned from; of HellaSwag and SST-2's development set only development and test are
+used. SST-2's published test set is what a training on sentiment learns from.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+Part = Literal["train", "development", "test"]
+
+
+def part_of(text: str) -> Part:
+    """The part that a row of this text lies in: 50 % train, 15 % development, 35 % test."""
+    place = int(hashlib.sha256(text.encode()).hexdigest(), 16) % 20
+    return "train" if place < 10 else "development" if place < 13 else "test"
+
+
+def crows_pairs(data: Path, part: Part) -> Iterator[dict[str, str]]:
+    """CrowS-Pairs' published rows of a part (Nangia et al. 2020)."""
+    with (data / "crows_pairs/crows_pairs_anonymized.csv").open(encoding="utf-8") as file:
+        yield from (row for row in csv.DictReader(file) if part_of(row["sent_more"]) == part)
+
+
+def write_crows_pairs(data: Path, part: Part, folder: Path) -> Path:
+    """Writes a part as CrowS-Pairs are published."""
+    path = folder / f"crows_pairs.{part}.csv"
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = list(crows_pairs(data, part))
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def write_hellaswag(data: Path, part: Part, folder: Path, count: int = 200) -> Path:
+    """Writes the first questions of a part of HellaSwag."""
+    published = json.loads((data / "hellaswag/hellaswag.json").read_text("utf-8"))
+    rows: list[Any] = [row for row in published["dev"] if part_of(row["question"]) == part]
+    path = folder / f"hellaswag.{part}.json"
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({**published, "dev": rows[:count]}), encoding="utf-8")
+    return path
+
+
+def write_sst2(data: Path, part: Part, folder: Path, count: int = 400) -> Path:
+    """Writes the first sentences of a part of SST-2: ``train`` is of its published test set."""
+    source = data / "sst2" / ("test.tsv" if part == "train" else "dev.tsv")
+    lines = source.read_text("utf-8").splitlines()
+    if part != "train":
+        # Its training part is unused here: the test part has it as well.
+        kept = [line for line in lines if (part_of(line) == "development") == (part != "test")]
+        lines = kept[:count]
+    path = folder / f"sst2.{part}.tsv"
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
