@@ -66,15 +66,20 @@ def lm_eval_python() -> str:
 
 def ours(job: Job) -> Outcome:
     """The job in this project, with this interpreter."""
-    return _run(sys.executable, "harness_worker.py", job)
+    return run_worker(sys.executable, "harness_worker.py", job)
 
 
 def lm_eval(job: Job) -> Outcome:
     """The job in lm-eval."""
-    return _run(lm_eval_python(), "lm_eval_worker.py", job)
+    return run_worker(lm_eval_python(), "lm_eval_worker.py", job)
 
 
-def _run(python: str, worker: str, job: Job) -> Outcome:
+def run_worker(python: str, worker: str, job: Job) -> Outcome:
+    """The job in a script of this folder, with that interpreter.
+
+    Raises:
+        SystemExit: The script failed; with the end of what it wrote.
+    """
     with tempfile.TemporaryDirectory() as folder:
         job_file, out_file = Path(folder, "job.json"), Path(folder, "out.json")
         content = {
@@ -163,4 +168,5 @@ __all__ = [
     "agreement",
     "lm_eval",
     "ours",
+    "run_worker",
 ]
