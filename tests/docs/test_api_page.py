@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import re
 from pathlib import Path
@@ -11,15 +12,17 @@ import pytest
 import api_reference
 import harness
 
+PAGE = functools.cache(api_reference.page)
+
 
 def test_the_page_is_current(root: Path) -> None:
     written = (root / "docs" / "api.md").read_text("utf-8")
-    assert written == api_reference.page(), "run: python tools/api_reference.py"
+    assert written == PAGE(), "run: python tools/api_reference.py"
 
 
 def test_every_public_name_is_found_and_documented() -> None:
     assert sorted(harness.__all__) == sorted(api_reference.homes())
-    package = api_reference.page().partition("## harness\n")[2].partition("\n## ")[0]
+    package = PAGE().partition("## harness\n")[2].partition("\n## ")[0]
     documented = re.findall(r"^- `(\w+)[^`]*`  \S", package, re.MULTILINE)
     assert sorted(documented) == sorted(harness.__all__)
     for name in harness.__all__:
@@ -29,6 +32,6 @@ def test_every_public_name_is_found_and_documented() -> None:
 @pytest.mark.parametrize("name", api_reference.MODULES)
 def test_every_public_module_exists_and_its_page_names_what_it_has(name: str) -> None:
     module = importlib.import_module(name)
-    section = api_reference.page().partition(f"## {name}\n")[2].partition("\n## ")[0]
+    section = PAGE().partition(f"## {name}\n")[2].partition("\n## ")[0]
     for found in re.findall(r"^- `(\w+)", section, re.MULTILINE):
         assert hasattr(module, found), f"{name} has no {found}"

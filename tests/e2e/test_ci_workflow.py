@@ -170,6 +170,7 @@ def week(repository: Path, answer: str) -> int:
     return codes[2]
 
 
+@pytest.mark.slow
 def test_each_week_is_kept_and_a_drift_fails_the_job(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -213,6 +214,7 @@ def action(repository: Path, **inputs: str) -> tuple[int, dict[str, str]]:
     return code, dict(line.split("=", 1) for line in lines)
 
 
+@pytest.mark.slow
 def test_the_action_ends_as_the_gate_and_says_so(repository: Path) -> None:
     assert action(repository, config="gate.toml") == (0, {"verdict": "pass", "exit-code": "0"})
     assert (repository / "runs" / "candidate" / "junit.xml").is_file()

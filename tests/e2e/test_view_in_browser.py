@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support import report_runs, viewed_runs
-from support.browser import launched, violations
+from support.browser import SCREENS, launched, violations
 from support.view_server import Server, watched
 
 if TYPE_CHECKING:
@@ -163,8 +163,7 @@ def test_odd_forms_are_refused(server: Server, body: str) -> None:
 # --------------------------------------------------------------------------- for everyone
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 768, 1280])
+@pytest.mark.parametrize(("width", "scheme"), SCREENS)
 def test_every_page_is_for_everyone(
     browser: Browser, server: Server, width: int, scheme: Any
 ) -> None:

@@ -23,6 +23,14 @@ FLAGS = [
     "--disable-sync",
 ]
 
+_USUAL = {(360, "dark"), (1280, "light")}
+SCREENS = [
+    pytest.param(width, scheme, marks=() if (width, scheme) in _USUAL else pytest.mark.slow)
+    for width in (360, 768, 1280)
+    for scheme in ("light", "dark")
+]
+"""(width, colour scheme) of every kind of screen; all but two are slow."""
+
 
 @contextmanager
 def launched() -> Iterator[Browser]:

@@ -22,7 +22,7 @@ from harness.types import (
 )
 from harness_align import report
 from harness_align.commands.showing import show
-from support.browser import CONTRAST, launched, violations
+from support.browser import CONTRAST, SCREENS, launched, violations
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 
@@ -93,8 +93,7 @@ def test_the_page_has_axes_a_marker_an_ideal_and_links_to_both_runs(tmp_path: Pa
     assert "<img" not in text
 
 
-@pytest.mark.parametrize("width", [360, 768, 1280])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "scheme"), SCREENS)
 def test_it_is_readable_on_every_screen(tmp_path: Path, width: int, scheme: Any) -> None:
     path = page(tmp_path)
     with launched() as browser:

@@ -49,6 +49,7 @@ def test_the_work_of_a_dead_worker_is_done_by_another(spread: Spread, tmp_path: 
     assert backend.describe()["executor"]["workers_replaced"] == 1
 
 
+@pytest.mark.slow
 def test_workers_that_die_over_the_same_work_end_the_run(spread: Spread, tmp_path: Path) -> None:
     backend = spread("mortal", flag=tmp_path / "flag")
     work = keyed([Generate(prompt) for prompt in [*PROMPTS, "die always"]])

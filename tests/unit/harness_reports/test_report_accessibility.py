@@ -10,12 +10,10 @@ import pytest
 
 from harness.types import RunComparison, RunResult
 from harness_reports.html import HtmlReporter
-from support.browser import violations
+from support.browser import SCREENS, violations
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
-
-SCREENS = [(360, "light"), (1280, "dark")]
 
 
 def check(chromium: Browser, path: Path, width: int, scheme: Any) -> None:

@@ -37,6 +37,7 @@ def spec(tiny_model, jsonl, pairs, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_a_killed_child_is_explained_and_resumed_to_the_same_weights(spec, tmp_path):
     children = []
 

@@ -166,7 +166,14 @@ class Interrupted(EventLog):
         super().step(step, logs)
 
 
-@pytest.mark.parametrize("method", ["sft", "dpo", "slic", "kto", "rloo"])
+@pytest.mark.parametrize(
+    "method",
+    [
+        "dpo",
+        "rloo",
+        *(pytest.param(each, marks=pytest.mark.slow) for each in ("sft", "slic", "kto")),
+    ],
+)
 def test_a_resumed_run_ends_with_the_same_weights(spec, reward, method, tmp_path):
     spec = replace(spec, method=method, rewards=reward + "last_letter", learning_rate=1e-3)
     whole, _ = trained(replace(spec, out=str(tmp_path / "whole")))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness_backends.hf.loading import load
@@ -15,6 +15,7 @@ from harness_backends.hf.memory import Budget, PassMemory, free_bytes
 from harness_backends.hf.settings import Settings
 
 
+@settings(max_examples=25)  # each collects garbage, as running out of memory does
 @given(
     st.lists(st.integers(1, 40), max_size=40),
     st.integers(1, 100),

@@ -276,7 +276,7 @@ def test_prompts_share_their_beginning(checkpoint_folder: Folders) -> None:
     assert engine.computed_tokens == asked - 60 * (len(shared) - 1)
 
 
-@pytest.mark.parametrize("name", ["bloom-alibi", "jamba"])
+@pytest.mark.parametrize("name", ["bloom-alibi", pytest.param("jamba", marks=pytest.mark.slow)])
 def test_running_out_of_memory_loses_nothing(
     name: str, checkpoint_folder: Folders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
