@@ -120,11 +120,29 @@ def test_every_package_of_the_lock_has_hashes_and_no_address() -> None:
 
 def test_every_direct_dependency_is_constrained(project: dict[str, Any]) -> None:
     extras = project["optional-dependencies"]
-    alone = ("vllm", "lm_eval", "energy")  # not in `all`: a GPU's; two with LGPL packages
+    alone = ("vllm", "lm-eval", "energy")  # not in `all`: a GPU's; two with LGPL packages
     optional = {name: needed for name, needed in extras.items() if name not in alone}
     needed = [*project["dependencies"], *(each for extra in optional.values() for each in extra)]
     names = {re.split(r"[^\w-]", each)[0].lower().replace("_", "-") for each in needed}
     assert names - {"evalign"} <= set(versions("constraints.txt"))
+
+
+def test_extras_are_named_so_that_every_pip_finds_them(project: dict[str, Any]) -> None:
+    """pip before 23.3 takes ``lm_eval`` for no extra, warns, and installs without it."""
+    extras = set(project["optional-dependencies"])
+    assert [name for name in extras if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name)] == []
+    code = [
+        path.read_text("utf-8")
+        for folder in ("harness", "plugins", "tasks", "reports")
+        for path in (ROOT / folder).rglob("*.py")
+    ]
+    wanted = {
+        name
+        for text in code
+        for name in re.findall(r"""MissingExtraError\([^()]+, "([^"]+)"\)""", text)
+    }
+    assert "lm-eval" in wanted
+    assert wanted <= extras
 
 
 def test_what_is_skipped_without_the_shared_data_is_named() -> None:

@@ -24,7 +24,7 @@ def task_folder() -> Path:
     """
     found = importlib.util.find_spec("lm_eval")
     if found is None or found.origin is None:
-        raise MissingExtraError("lm-evaluation-harness's tasks", "lm_eval")
+        raise MissingExtraError("lm-evaluation-harness's tasks", "lm-eval")
     version = metadata.version("lm_eval")
     if version != VERSION:
         raise UsageError(

@@ -96,7 +96,7 @@ def test_a_documented_command_runs(
     command: Command, workplace: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     if LM_EVAL.search(command.line) and not importlib.util.find_spec("lm_eval"):
-        pytest.skip("lm_eval is not installed: pip install 'evalign[lm_eval]'")
+        pytest.skip("lm_eval is not installed: pip install 'evalign[lm-eval]'")
     missing = next((said for part, said in NOT_HERE.items() if part in command.line), None)
     words = shortened(command)
     made = output(words)

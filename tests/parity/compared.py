@@ -140,6 +140,7 @@ def theirs(case: Case, scored: Path, shots: Path | None, folder: Path, model: An
     logging.getLogger("lm_eval").setLevel(logging.CRITICAL)
     is_class = index.of([])[case.name].kind == "class"
     gen_kwargs = case.settings.get("gen_kwargs")
+    chat = case.settings.get("apply_chat_template") == "true"
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
         stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
@@ -158,7 +159,8 @@ def theirs(case: Case, scored: Path, shots: Path | None, folder: Path, model: An
             bootstrap_iters=0,
             gen_kwargs=gen_kwargs,
             task_manager=TaskManager(include_defaults=False),
-            apply_chat_template=case.settings.get("apply_chat_template") == "true",
+            apply_chat_template=chat,
+            fewshot_as_multiturn=chat and case.settings.get("fewshot_as_multiturn") != "false",
             system_instruction=case.settings.get("system_instruction"),
         )
 

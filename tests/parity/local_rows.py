@@ -49,6 +49,21 @@ def arc(part: str = "dev") -> Iterator[Row]:
                "answerKey": "ABCD"[gold]}  # fmt: skip
 
 
+def mmlu(part: str = "dev") -> Iterator[Row]:
+    """Columns of cais/mmlu."""
+    for question, options, gold in _options(part):
+        yield {"question": question, "choices": options, "answer": gold, "subject": "anatomy"}
+
+
+def mmlu_pro(part: str = "dev") -> Iterator[Row]:
+    """Columns of TIGER-Lab/MMLU-Pro, of two subjects."""
+    for place, (question, options, gold) in enumerate(_options(part)):
+        letter = "ABCD"[gold]
+        yield {"question": question, "options": options, "answer": letter, "answer_index": gold,
+               "cot_content": f"A: Let's think step by step. The answer is ({letter}).",
+               "category": ("biology", "law")[place % 2]}  # fmt: skip
+
+
 def openbookqa(part: str = "dev") -> Iterator[Row]:
     """Columns of allenai/openbookqa."""
     for row in arc(part):
@@ -132,6 +147,21 @@ def bbh() -> Iterator[Row]:
     """Columns of bbh."""
     for row in gsm8k():
         yield {"input": row["question"], "target": row["answer"].rpartition("####")[2].strip()}
+
+
+def word_sorting() -> Iterator[Row]:
+    """Columns of bbh's word_sorting."""
+    for row in gsm8k():
+        words = re.findall(r"[a-z]{4,}", row["question"])[:5]
+        yield {"input": f"Sort the following words alphabetically: List: {' '.join(words)}",
+               "target": " ".join(sorted(words))}  # fmt: skip
+
+
+def navigate() -> Iterator[Row]:
+    """Columns of bbh's navigate, date_understanding and boolean_expressions."""
+    for place, row in enumerate(gsm8k()):
+        options = "Options:\n- Yes\n- No\n(A) Yes\n(B) No"
+        yield {"input": f"{row['question']}\n{options}", "target": ("Yes", "(B)")[place % 2]}
 
 
 def lambada() -> Iterator[Row]:
@@ -288,6 +318,20 @@ def winogrande() -> Iterator[Row]:
             who, pronoun = pronoun, who
         sentence = text.replace(f"[{pronoun}]", "_").replace(f"[{who}]", who)
         yield {"sentence": sentence, "option1": who, "option2": "the visitor", "answer": "1"}
+
+
+def cooccurrence() -> Iterator[Row]:
+    """Columns of oskarvanderwal/simple-cooccurrence-bias."""
+    path = DATA / "winobias/male_occupations.txt"
+    for occupation in path.read_text("utf-8").split():
+        yield {"sentence": f"The {occupation} is a"}
+
+
+def aradice() -> Iterator[Row]:
+    """Columns of QCRI/AraDiCE-BoolQ."""
+    for row in boolq():
+        yield {"passage": row["passage"][:300], "question": row["question"],
+               "answer": bool(row["label"])}  # fmt: skip
 
 
 def blimp() -> Iterator[Row]:

@@ -34,6 +34,11 @@ class Case:
     settings: Mapping[str, str] = field(default_factory=dict)
     rolling: bool = False
 
+    @property
+    def label(self) -> str:
+        """The name, and whether a chat template is applied."""
+        return f"{self.name}, chat" if "apply_chat_template" in self.settings else self.name
+
 
 _SHORT = "max_gen_toks=24"
 
@@ -89,4 +94,38 @@ CASES = (
          settings={"gen_kwargs": _SHORT}),
     Case("wmt14-en-fr", partial(rows.translations, "fr"), "BLEU, TER, chrF; few-shot",
          num_fewshot=1, limit=16, settings={"gen_kwargs": _SHORT}),
+    Case("mmlu_anatomy", rows.mmlu, "the first examples of another part",
+         partial(rows.mmlu, "test"), 5),
+    Case("mmlu_pro_biology", rows.mmlu_pro, "documents by subject; examples by code",
+         partial(rows.mmlu_pro, "test"), 1, 6, {"gen_kwargs": _SHORT}),
+    Case("bbh_zeroshot_navigate", rows.navigate, "pattern, without case and commas", limit=8,
+         settings={"gen_kwargs": _SHORT}),
+    Case("bbh_zeroshot_date_understanding", rows.navigate, "filter of its own: choices", limit=8,
+         settings={"gen_kwargs": _SHORT}),
+    Case("bbh_zeroshot_word_sorting", rows.word_sorting, "filter of its own that reads documents",
+         limit=8, settings={"gen_kwargs": _SHORT}),
+    Case("simple_cooccurrence_bias", rows.cooccurrence, "differences of log-likelihoods by code"),
+    Case("simple_cooccurrence_bias_gen", rows.cooccurrence, "lower case, first k of ten repeats",
+         limit=6, settings={"gen_kwargs": "max_gen_toks=8"}),
+    Case("AraDiCE_boolq_eng", rows.aradice, "F1 by code", limit=12),
 )  # fmt: skip
+
+_CHAT = {"apply_chat_template": "true"}
+_AS_TEXT = _CHAT | {"fewshot_as_multiturn": "false"}
+_BRIEF = _CHAT | {"system_instruction": "Be brief."}
+
+CHAT_CASES = (
+    Case("arc_easy", rows.arc, "choices through a chat template", partial(rows.arc, "test"), 2,
+         settings=_CHAT),
+    Case("mmlu_anatomy", rows.mmlu, "a system prompt and a description",
+         partial(rows.mmlu, "test"), 2, settings=_BRIEF),
+    Case("arc_challenge_chat", rows.arc, "an answer that is begun", limit=8,
+         settings=_CHAT | {"gen_kwargs": _SHORT}),
+    Case("gsm8k", rows.gsm8k, "examples as turns", rows.gsm8k, 2, 8,
+         _BRIEF | {"gen_kwargs": "max_gen_toks=40"}),
+    Case("gsm8k_cot_llama", rows.gsm8k, "examples of the definition in one turn", limit=4,
+         num_fewshot=2, settings=_AS_TEXT | {"gen_kwargs": "max_gen_toks=40"}),
+    Case("bbh_zeroshot_date_understanding", rows.navigate, "no examples", limit=8,
+         settings=_CHAT | {"gen_kwargs": _SHORT}),
+)  # fmt: skip
+"""Of models that have a chat template."""

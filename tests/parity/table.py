@@ -10,10 +10,12 @@ import os
 import sys
 import tempfile
 import traceback
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from parity.compared import compare
-from parity.official import CASES
+from parity.compared import Difference, compare
+from parity.official import CASES, CHAT_CASES, Case
 from support.shared_data import SHARED
 
 
@@ -22,41 +24,49 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*")
     parser.add_argument("--model", type=Path, default=SHARED / "models/stories260k")
+    parser.add_argument("--limit", type=int, help="documents of each, at most")
     arguments = parser.parse_args()
     models = {each: open_theirs(arguments.model, bos=not each) for each in (False, True)}
     heads = f"{'definition':<42}{'metrics':>8}{'worst':>9}{'lls':>6}{'worst':>9}{'texts':>12}"
     print(f"{heads}  prompts")
     good = True
-    for case in CASES:
-        if arguments.names and case.name not in arguments.names:
-            continue
-        with tempfile.TemporaryDirectory() as folder:
-            os.environ["HARNESS_CACHE"] = os.environ.get("HARNESS_CACHE", folder)
+    chat = CHAT_CASES if models[False].tokenizer.chat_template else ()
+    with tempfile.TemporaryDirectory() as names:
+        os.environ.setdefault("HARNESS_CACHE", names)
+        for case in (*CASES, *chat):
+            if arguments.names and case.name not in arguments.names:
+                continue
+            if arguments.limit:
+                case = replace(case, limit=min(case.limit, arguments.limit))
             try:
-                found = compare(case, Path(folder), arguments.model, models[case.rolling])
+                with tempfile.TemporaryDirectory() as folder:
+                    found = compare(case, Path(folder), arguments.model, models[case.rolling])
             except Exception as error:  # the table goes on
                 good = False
-                print(f"{case.name:<42}{type(error).__name__}: {str(error)[:200]}")
+                print(f"{case.label:<42}{type(error).__name__}: {str(error)[:200]}", flush=True)
                 if arguments.names:
                     traceback.print_exc()
                 continue
-        same = found.same
-        good = good and same
-        texts = f"{found.texts - len(found.texts_differ)}/{found.texts}"
-        print(
-            f"{case.name:<42}{len(found.metrics):>8}{found.worst_metric:>9.1e}"
-            f"{found.loglikelihoods:>6}{found.worst:>9.1e}{texts:>12}"
-            f"  {'equal' if not found.prompts_differ else len(found.prompts_differ)}"
-            f"{'' if same else '  DIFFERS'}",
-            flush=True,
-        )
-        if not same and arguments.names:
-            print(found)
+            good = good and found.same
+            print(row(case, found), flush=True)
+            if not found.same and arguments.names:
+                print(found)
     print("agree" if good else "DIFFER")
     return 0 if good else 1
 
 
-def open_theirs(checkpoint: Path, bos: bool) -> object:
+def row(case: Case, found: Difference) -> str:
+    """A line of the table."""
+    texts = f"{found.texts - len(found.texts_differ)}/{found.texts}"
+    return (
+        f"{case.label:<42}{len(found.metrics):>8}{found.worst_metric:>9.1e}"
+        f"{found.loglikelihoods:>6}{found.worst:>9.1e}{texts:>12}"
+        f"  {'equal' if not found.prompts_differ else len(found.prompts_differ)}"
+        f"{'' if found.same else '  DIFFERS'}"
+    )
+
+
+def open_theirs(checkpoint: Path, bos: bool) -> Any:
     """lm_eval's own model of a checkpoint; ``bos``: as it is by default."""
     from lm_eval.models.huggingface import HFLM
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("lm_eval", reason="lm_eval is not installed: pip install 'evalign[lm_eval]'")
+pytest.importorskip("lm_eval", reason="lm_eval is not installed: pip install 'evalign[lm-eval]'")
 
 from parity.compared import compare
 from parity.official import CASES, Case

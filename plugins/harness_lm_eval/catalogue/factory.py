@@ -10,6 +10,7 @@ from lm_eval.api.group import Group
 from lm_eval.tasks._factory import TaskFactory
 from lm_eval.tasks._index import Entry, Kind
 
+from harness.errors import UnknownNameError
 from harness_lm_eval.catalogue import definition_files
 from harness_lm_eval.catalogue.definition_files import DefinitionFiles
 from harness_lm_eval.catalogue.definitions import (
@@ -21,6 +22,8 @@ from harness_lm_eval.catalogue.definitions import (
 from harness_lm_eval.catalogue.index import Named
 
 _KINDS = {"task": Kind.TASK, "class": Kind.PY_TASK, "group": Kind.GROUP, "tag": Kind.TAG}
+_DATA = frozenset({"dataset_path", "custom_dataset", "class", "include"})
+"""One of these is in every table that is a task of its own, not a change of a known one."""
 _NO_FILES = DefinitionFiles((), ())
 
 
@@ -59,15 +62,29 @@ class DefinitionFactory(TaskFactory):  # type: ignore[misc]
         registry: dict[str, Any],
     ) -> list[Any]:
         for item in member_list:  # lm_eval would make a task of a table on the spot
-            if isinstance(item, dict) and "group" not in item and item.get("task") not in registry:
-                name = str(item.get("task"))
-                registry[name] = Entry(name, Kind.TASK, None, dict(item))
-            elif isinstance(item, str) and item not in registry:
-                raise KeyError(f"its member {item!r} does not exist")
+            is_table = isinstance(item, dict)
+            if is_table and "group" in item:
+                continue
+            name = str(item.get("task")) if is_table else str(item)
+            if name in registry:
+                continue
+            if not is_table or _DATA.isdisjoint(item):
+                raise self._missing(group_name, name)
+            registry[name] = Entry(name, Kind.TASK, None, dict(item))
         built: list[Any] = super()._build_group_members(
             member_list, group_name, overrides, registry
         )
         return built
+
+    def _missing(self, group_name: str, member: str) -> UnknownNameError:
+        entry = self._registry.get(group_name)
+        path = None if entry is None else entry.yaml_path
+        return UnknownNameError(
+            f"member of the group {group_name}",
+            member,
+            self._registry.known,
+            None if path is None else f"The group is in {path}.",
+        )
 
     def _frozen(self, group: Any) -> GroupDefinition:
         children = tuple(
@@ -90,6 +107,11 @@ class _Entries(dict[str, Any]):
     def __init__(self, names: Mapping[str, Named]) -> None:
         super().__init__()
         self._names = names
+
+    @property
+    def known(self) -> Mapping[str, Named]:
+        """All names, without making an entry of any."""
+        return self._names
 
     def __contains__(self, name: object) -> bool:
         return super().__contains__(name) or name in self._names

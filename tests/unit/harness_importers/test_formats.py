@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import zipfile
 from pathlib import Path
 
@@ -101,11 +102,14 @@ def test_a_document_twice_is_refused(tmp_path: Path) -> None:
 ANSWERS = {1: ["C"], 2: ["I"], 3: ["P"], "four": ["C"]}
 
 
-@pytest.mark.parametrize("form", ["json", "eval"])
+@pytest.mark.parametrize("form", ["json", "eval", "zstandard.eval"])
 def test_inspect_logs(tmp_path: Path, form: str) -> None:
     log = others.inspect_log(ANSWERS)
     path = tmp_path / f"log.{form}"
-    path = others.zipped(path, log) if form == "eval" else others.write(path, log)
+    if form == "json":
+        others.write(path, log)
+    else:
+        others.zipped(path, log, zstandard=form.startswith("zstandard"))
     for source in (path, tmp_path):
         found = read(source)
         metric = found.result.tasks["quiz"].metrics["accuracy"]
@@ -165,6 +169,30 @@ def test_damaged_archives_are_refused(tmp_path: Path) -> None:
     (tmp_path / "broken.eval").write_bytes(bytes(broken))
     with pytest.raises(DataError, match="not a usable zip file"):
         read(tmp_path / "broken.eval")
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="zipfile reads Zstandard itself")
+def test_damage_within_zstandard_is_found(tmp_path: Path) -> None:
+    path = others.zipped(tmp_path / "log.eval", others.inspect_log(ANSWERS), zstandard=True)
+    whole = bytearray(path.read_bytes())
+    start = whole.index(b"samples/1_epoch_1.json") + 22
+    whole[start + 60] ^= 0xFF
+    path.write_bytes(bytes(whole))
+    with pytest.raises(DataError, match=r"not a usable zip file: samples/1_epoch_1\.json"):
+        read(path)
+
+
+def test_without_a_package_for_zstandard_the_ways_out_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = others.zipped(tmp_path / "log.eval", others.inspect_log(ANSWERS), zstandard=True)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    if sys.version_info >= (3, 14):
+        assert read(path).result.tasks
+        return
+    with pytest.raises(DataError, match="inspect log convert FILE") as caught:
+        read(path)
+    assert "evalign[tasks]" in str(caught.value)
 
 
 def test_an_archive_that_unpacks_without_end_is_refused(

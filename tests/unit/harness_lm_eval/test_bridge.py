@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("lm_eval", reason="lm_eval is not installed: pip install 'evalign[lm_eval]'")
+pytest.importorskip("lm_eval", reason="lm_eval is not installed: pip install 'evalign[lm-eval]'")
 
 from harness import evaluate, load_plugins, read_samples
 from harness.config import RunSpec
@@ -277,6 +277,17 @@ def test_an_unknown_name_lists_the_nearest(definitions: Path) -> None:
     with pytest.raises(UnknownNameError, match="capitols") as caught:
         load_plugins().select_tasks(["lm_eval:capitols"])
     assert "Did you mean capitals" in str(caught.value)
+
+
+@pytest.mark.parametrize("member", ["wordz", {"task": "wordz", "num_fewshot": 2}])
+def test_a_member_that_does_not_exist_is_named_with_its_group(
+    member: object, definitions: Path
+) -> None:
+    small.write(definitions, ({"group": "trip", "task": ["capitals", member]},))
+    with pytest.raises(UnknownNameError, match="member of the group trip 'wordz'") as caught:
+        load_plugins().select_tasks(["lm_eval:trip"])
+    assert "Did you mean words" in str(caught.value)
+    assert "trip.yaml" in str(caught.value)
 
 
 def test_columns_that_do_not_fit_are_named(definitions: Path, tmp_path: Path) -> None:
