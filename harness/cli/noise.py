@@ -18,6 +18,8 @@ EPILOG = """\b
 Examples:
   harness noise demo --tasks sst2 --data sample --limit 20
   harness noise demo --tasks gsm8k --data sample --limit 4 --repeats 2 --temperature 0.7
+  harness noise demo --tasks gsm8k --data sample --limit 4 --repeats 2 --temperature 0.7 \\
+    --reduce pass@2,mean
   harness noise ./ckpt --tasks squad --data squad=dev.json --batch-sizes 1,2 --limit 4 --out noise
 """
 
@@ -45,7 +47,8 @@ def command(
     """Repeat a run, and say how far scores move when nothing changed.
 
     MODEL is asked the same once for each batch size, and --repeats times in each, without the
-    response store. The margin of a metric is the smallest drop that a gate may be set to: what is
+    response store. With --reduce it compares what --repeats answers say together, too, and asks
+    twice as often. The margin of a metric is the smallest drop that a gate may be set to: what is
     seen between two of the runs, or what 95 % of pairs of runs stay within, whichever is more.
     Besides the table it writes noise.json, which [gate] noise = "FILE" of harness.toml holds rules
     against.
@@ -70,6 +73,8 @@ def command(
     _show(found)
     if not quiet:
         echo(f"\n{len(found.replicates)} replicates: {'; '.join(found.replicates)}")
+        if found.runs:
+            echo(f"Reducers between {len(found.runs)} runs: {'; '.join(found.runs)}")
         echo(f"Written to {path}")
     return 0
 
@@ -86,6 +91,7 @@ def to_json(found: Noise) -> dict[str, Any]:
     return {
         "schema": 1,
         "replicates": list(found.replicates),
+        "runs": list(found.runs),
         "tasks": {
             task: {
                 name: {

@@ -230,6 +230,7 @@ class Noise(_Strict):
     schema_: Literal[1] = Field(alias="schema")
     replicates: list[str]
     tasks: dict[str, dict[str, MetricNoise]]
+    runs: list[str] = []
 
 
 class RunJson(_Strict):

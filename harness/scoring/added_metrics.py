@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.authoring.grading import Grader, MetricSpec, metrics_of
+from harness.config import reducer_of
 from harness.errors import UnknownNameError, UsageError, plugin_call
 from harness.protocols import (
     FollowUp,
@@ -43,6 +44,8 @@ def named(texts: Iterable[str], registered: Mapping[str, MetricSpec]) -> list[Na
         name, colon, argument = text.partition(":")
         if name not in registered:
             hint = "`harness ls` lists what there is."
+            if _is_reducer(name):
+                hint = f"It is computed of repeats: give --reduce {name}."
             raise UnknownNameError("metric", name, registered, hint)
         spec = registered[name]
         if colon and not (spec.argument and argument):
@@ -50,6 +53,14 @@ def named(texts: Iterable[str], registered: Mapping[str, MetricSpec]) -> list[Na
             raise UsageError(f"--metrics {text}", f"Expected {expected}.")
         found.append(Named(text, spec, argument))
     return found
+
+
+def _is_reducer(name: str) -> bool:
+    try:
+        reducer_of(name)
+    except UsageError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,4 +259,4 @@ def check_used(texts: Iterable[str], added: Mapping[str, Added]) -> None:
         why = {task: of.left_out[text] for task, of in added.items() if text in of.left_out}
         if len(why) == len(added):
             told = "\n".join(f"{task}: {reason}" for task, reason in list(why.items())[:5])
-            raise UsageError(f"the metric {text} fits none of the tasks", told)
+            raise UsageError(f"{text} fits none of the tasks", told)

@@ -131,7 +131,7 @@ def summarize(
     if len(originals) < plan.sample_count:
         notes = (*notes, f"ended after {len(originals):,} of {plan.sample_count:,} samples")
     reduced = _reduced(plan, every) if plan.repeats > 1 else {}
-    notes = (*notes, *_on_repeats(plan.repeats, reduced))
+    notes = (*notes, *on_repeats(plan.repeats, reduced))
     return TaskResult(
         name=plan.task.name,
         version=str(plan.task.version),
@@ -180,7 +180,7 @@ def _reduced(
     return repeats.measures(plan.task, records, plan.reducers)
 
 
-def _on_repeats(count: int, reduced: Mapping[str, Mapping[str, Estimate]]) -> Iterator[str]:
+def on_repeats(count: int, reduced: Mapping[str, Mapping[str, Estimate]]) -> Iterator[str]:
     """What the repeats say together, in a sentence a metric."""
     for metric, measures in reduced.items():
         parts = [

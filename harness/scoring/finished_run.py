@@ -11,13 +11,23 @@ from pathlib import Path
 from typing import Any
 
 from harness.authoring.io import files
+from harness.config import reducer_of
 from harness.errors import DataError, HarnessError, UnknownNameError
 from harness.plugins import Registry, add_declared
 from harness.protocols import Probe, ProbeOptions, Task, TaskOptions, TaskSpec, option_names
 from harness.results import manifest, runfolder
-from harness.scoring import added_metrics, aggregation
+from harness.scoring import added_metrics, aggregation, repeats
 from harness.scoring.added_metrics import Added, Named
-from harness.types import Response, Round, RunResult, Sample, SampleRecord, ScoreValue, TaskResult
+from harness.types import (
+    Estimate,
+    Response,
+    Round,
+    RunResult,
+    Sample,
+    SampleRecord,
+    ScoreValue,
+    TaskResult,
+)
 
 BEFORE = ".before-scoring"
 """The folder's files as they were, while new ones take their place."""
@@ -29,7 +39,7 @@ class Scored:
 
     Attributes:
         result: What results.json holds now.
-        added: Task → the metrics that were added, as the user named them.
+        added: Task → the metrics and reducers that were added, as the user named them.
         left_out: Task → metric → why it was not added.
     """
 
@@ -39,9 +49,13 @@ class Scored:
 
 
 def score(
-    folder: Path, metrics: Sequence[str], registry: Registry, tasks: Sequence[str] = ()
+    folder: Path,
+    metrics: Sequence[str],
+    registry: Registry,
+    tasks: Sequence[str] = (),
+    reducers: Sequence[str] = (),
 ) -> Scored:
-    """Adds metrics to a finished run and writes its folder anew.
+    """Adds metrics, and reducers of its repeats, to a finished run and writes its folder anew.
 
     A metric that was added before is computed again; one that a task has of its own is left out.
     Where something fails, the folder stays as it was; where the process is killed while the files
@@ -52,13 +66,17 @@ def score(
         metrics: Registered metrics, ``NAME`` or ``NAME:ARGUMENT``.
         registry: The loaded plugins.
         tasks: The run's tasks to add them to; empty: all.
+        reducers: See ``harness.config.reducer_of``.
 
     Raises:
-        UsageError: A metric fits none of the tasks, or another process writes the folder.
+        UsageError: A metric or a reducer fits none of the tasks, there is no such reducer, or
+            another process writes the folder.
         UnknownNameError: There is no such metric, or the run has no such task.
         DataError: The folder is no finished run, or is damaged.
     """
     chosen = added_metrics.named(metrics, registry.metrics)
+    for name in reducers:
+        reducer_of(name)
     if not folder.is_dir():
         raise DataError("no run folder", path=folder, expected="a folder that holds results.json")
     with runfolder.locked(folder):
@@ -69,28 +87,41 @@ def score(
             if name not in result.tasks:
                 raise UnknownNameError(f"task of {folder}", name, result.tasks)
         found = {
-            name: _Rescored(folder, of_task, run, registry).with_metrics(chosen)
+            name: _Rescored(folder, of_task, run, registry).with_more(chosen, reducers)
             for name, of_task in result.tasks.items()
             if not tasks or name in tasks
         }
         added = {name: each.added for name, each in found.items()}
-        added_metrics.check_used([each.text for each in chosen], added)
+        added_metrics.check_used([*(each.text for each in chosen), *reducers], added)
         result = replace(
             result, tasks={**result.tasks, **{name: each.result for name, each in found.items()}}
         )
         names = [*run["spec"].get("metrics", ()), *(each.text for each in chosen)]
         run["spec"] = {**run["spec"], "metrics": list(dict.fromkeys(names))}
+        if reducers:
+            known = [*run["spec"].get("reducers", ()), *reducers]
+            run["spec"]["reducers"] = list(dict.fromkeys(known))
         with _replaced(folder):
             for name, each in found.items():
-                if each.added.names:
+                if each.added.names or each.reducers:
                     runfolder.write_samples(folder, name, each.records)
             files.write_json(folder / "run.json", run)
             runfolder.write_result(folder, result)
     return Scored(
         result,
-        {name: each.names for name, each in added.items()},
+        {name: (*each.added.names, *each.reducers) for name, each in found.items()},
         {name: each.left_out for name, each in added.items()},
     )
+
+
+def open_task(folder: Path, name: str, registry: Registry) -> Task | None:
+    """A finished run's task with all of its metrics; None where it is not installed.
+
+    Raises:
+        DataError: The folder is no finished run, or is damaged.
+    """
+    result = runfolder.read_result(folder)
+    return _Rescored(folder, result.tasks[name], _read_run(folder), registry).whole(())
 
 
 def _read_run(folder: Path) -> dict[str, Any]:
@@ -159,6 +190,7 @@ class _With:
     result: TaskResult
     records: Sequence[SampleRecord]
     added: Added
+    reducers: tuple[str, ...] = ()
 
 
 class _Rescored:
@@ -180,13 +212,29 @@ class _Rescored:
         seed = self._spec.get("seed", 0)
         self._options = TaskOptions(values, frozenset(requests), templates, seed)
 
-    def with_metrics(self, chosen: Sequence[Named]) -> _With:
-        """The task with those of the metrics that fit it."""
+    def with_more(self, chosen: Sequence[Named], reducers: Sequence[str]) -> _With:
+        """The task with those of the metrics and of the reducers that fit it."""
+        found = self._with_metrics(chosen)
+        return _with_reducers(found, self.whole(chosen), reducers) if reducers else found
+
+    def whole(self, chosen: Sequence[Named]) -> Task | None:
+        """The task with all of its metrics; None where it is not installed."""
         task = self._opened()
-        before = added_metrics.named(
+        if isinstance(task, _Unknown):
+            return None
+        texts = {each.text: each for each in (*self._before(), *chosen)}
+        return added_metrics.add(task, list(texts.values())).task
+
+    def _before(self) -> list[Named]:
+        """What was added to the task before, as far as it is installed."""
+        return added_metrics.named(
             [text for text in self._earlier if text.partition(":")[0] in self._registry.metrics],
             self._registry.metrics,
         )
+
+    def _with_metrics(self, chosen: Sequence[Named]) -> _With:
+        task = self._opened()
+        before = self._before()
         again = {metric.name for each in before for metric in each.spec.open(each.argument).metrics}
         own = [name for name in self._result.metrics if name not in again]
         added = added_metrics.add(task, chosen, own)
@@ -223,6 +271,67 @@ class _Rescored:
             with suppress(HarnessError):
                 found[name] = spec.open(ProbeOptions(values, self._task_spec, self._options))
         return found
+
+
+def _with_reducers(found: _With, task: Task | None, reducers: Sequence[str]) -> _With:
+    """What the repeats say together, beside what the run had; see ``repeats.reduced_metrics``.
+
+    Args:
+        found: The task so far.
+        task: The same with all of its metrics; None where it is not installed.
+        reducers: Those to add.
+    """
+    if task is None:
+        why = "the task is not installed here"
+        return _without(found, dict.fromkeys(reducers, why))
+    originals = [record for record in found.records if record.probe is None]
+    asked = 1 + max((record.repeat for record in originals), default=0)
+    left_out = {name: why for name in reducers if (why := _too_few(name, asked))}
+    fits = [name for name in reducers if name not in left_out]
+    measures = repeats.measures(task, originals, fits) if fits else {}
+    for name in fits:
+        if not any(name in each for each in measures.values()):
+            left_out[name] = "no metric of the task has the scores that it takes, such as 0 and 1"
+    fits = [name for name in fits if name not in left_out]
+    found = _without(found, left_out)
+    if not fits:
+        return found
+    records = repeats.with_reduced(task, found.records, fits)
+    scored = {name for record in records for name in record.scores}
+    metrics = [each.metric for each in repeats.reduced_metrics(task.metrics, fits)]
+    result = aggregation.with_metrics(
+        found.result, [each for each in metrics if each.name in scored], records, {}
+    )
+    reduced = {
+        name: _spread_last({**result.reduced.get(name, {}), **measures.get(name, {})})
+        for name in {**result.reduced, **measures}
+    }
+    said = set(aggregation.on_repeats(result.repeats, result.reduced))
+    notes = [note for note in result.notes if note not in said]
+    notes += aggregation.on_repeats(result.repeats, reduced)
+    result = replace(result, reduced=reduced, notes=tuple(notes))
+    return _With(result, records, found.added, tuple(fits))
+
+
+def _spread_last(measures: dict[str, Estimate]) -> dict[str, Estimate]:
+    """In the order of a run that computes all of them."""
+    spreads = (repeats.WITHIN, repeats.BETWEEN)
+    return {name: measures[name] for name in sorted(measures, key=spreads.__contains__)}
+
+
+def _without(found: _With, why: Mapping[str, str]) -> _With:
+    """The same, with what else was left out."""
+    return replace(found, added=replace(found.added, left_out={**found.added.left_out, **why}))
+
+
+def _too_few(reducer: str, asked: int) -> str:
+    """Why so many answers to a sample are too few for a reducer; empty where they are not."""
+    _, k = reducer_of(reducer)
+    if asked < 2:
+        return "every sample was asked once: --repeats asks several times"
+    if k > asked:
+        return f"it takes {k} answers to each sample, and there are {asked}"
+    return ""
 
 
 def _installed(name: str, spec: Mapping[str, Any], registry: Registry) -> TaskSpec | None:

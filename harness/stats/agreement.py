@@ -146,12 +146,24 @@ def krippendorff_alpha(
     sizes = counts.sum(axis=1)
     if level == "nominal":
         same = (counts * (counts - 1)).sum(axis=1) / (sizes - 1)
-        return Coefficient(name, np.column_stack([same, counts]), _NominalAlpha())
+        return nominal_alpha(name, np.column_stack([same, counts]))
     pairs = counts[:, :, None] * counts[:, None, :]
     places = np.arange(len(names))
     pairs[:, places, places] -= counts
     pairs /= (sizes - 1)[:, None, None]
     return Coefficient(name, pairs.reshape(len(paired), -1), _OrdinalAlpha(len(names)))
+
+
+def nominal_alpha(name: str, statistics: Array, undefined: str = "") -> Coefficient:
+    """Krippendorff's nominal α of units that are counted already.
+
+    Args:
+        name: As reports show it.
+        statistics: Of each item Σ over its units of Σ_c n_c(n_c − 1)/(m − 1), then the ratings of
+            each category c; n_c of m ratings of a unit, shape (n, 1 + categories).
+        undefined: Why it has no value; else empty.
+    """
+    return Coefficient(name, statistics, _NominalAlpha(), undefined)
 
 
 def sensitivity_and_specificity(

@@ -225,6 +225,8 @@ def make_runs(folder: Path) -> None:
     attacked = "--tasks sst2 --data sample --limit 12 --queries 20 --out runs/attacked"
     assert harness(f"harness attack --model ./c1 {attacked}") == 0
     make_judged(folder)
+    again = "--tasks gsm8k --limit 4 --repeats 2 --temperature 0.8 --out runs/repeated"
+    assert harness(f"{RUN} --model demo {again}") == 0
     for name in ("base", "a", "b", "20260101T120000Z-ckpt"):
         shutil.copytree("runs/candidate", folder / "runs" / name)
     for name in ("main.baseline", "baseline.json.gz"):

@@ -10,6 +10,7 @@ from statistics import median
 from harness.stats import agreement, estimates
 from harness.stats.inference import estimate
 from harness.types import Estimate
+from harness_judges.annotation import mark_agreement
 from harness_judges.annotation.items import Kind
 from harness_judges.annotation.ratings import Rated, rated
 from harness_judges.annotation.store import Store
@@ -52,6 +53,7 @@ class AgreementReport:
         annotators: Each one's part.
         coefficients: Name → value with its interval; n counts the items it rests on.
         pairs: Two annotators → their Cohen's κ.
+        marks: Label of marked parts → coefficient → value; n counts the answers that it rests on.
         disagreements: Items on which values differ, the widest apart first.
         notes: What a reader must know.
     """
@@ -62,6 +64,7 @@ class AgreementReport:
     annotators: tuple[Annotator, ...]
     coefficients: Mapping[str, Estimate]
     pairs: Mapping[str, Estimate]
+    marks: Mapping[str, Mapping[str, Estimate]]
     disagreements: tuple[Rated, ...]
     notes: tuple[str, ...]
 
@@ -87,6 +90,7 @@ def report(store: Store) -> AgreementReport:
         tuple(_annotator(store, found, name) for name in names),
         coefficients,
         pairs,
+        mark_agreement.coefficients(store),
         tuple(apart),
         tuple(_notes(names, found, shared)),
     )

@@ -41,6 +41,11 @@ class Item:
     instruction: str
     answers: tuple[Answer, ...]
 
+    @property
+    def cluster(self) -> str:
+        """Items of one sample are not independent."""
+        return f"{self.task}\x1f{self.sample_id}"
+
 
 @dataclass(frozen=True, slots=True)
 class Gathered:

@@ -30,8 +30,8 @@ class Rated:
 
     @property
     def cluster(self) -> str:
-        """Items of one sample are not independent."""
-        return f"{self.item.task}\x1f{self.item.sample_id}"
+        """See ``Item.cluster``."""
+        return self.item.cluster
 
     @property
     def consensus(self) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.authoring.io import terminal
 from harness.authoring.io.serialization import dumps, estimate_to_json
@@ -11,6 +11,9 @@ from harness.authoring.literal import echo, one_line
 from harness.types import Estimate
 from harness_judges.annotation.agreement_report import AgreementReport
 from harness_judges.annotation.ratings import Rated
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 SCHEMA = 1
 
@@ -38,6 +41,7 @@ def as_json(report: AgreementReport, disagreements: int) -> str:
         ],
         "agreement": _estimates(report.coefficients),
         "pairs": _estimates(report.pairs),
+        "marks": {label: _estimates(found) for label, found in report.marks.items()},
         "disagreements": [_disagreement(each) for each in report.disagreements[:disagreements]],
         "disagreeing_items": len(report.disagreements),
         "notes": list(report.notes),
@@ -84,6 +88,8 @@ def show(report: AgreementReport, disagreements: int) -> None:
     )):  # fmt: skip
         table.add_row(one_line(name), _number(found.value), _ends(found), f"{found.n:,}")
     terminal.print_table(out, table, 1)
+    if report.marks:
+        _show_marks(out, report.marks)
     for note in report.notes:
         echo(f"note: {note}")
     if report.disagreements:
@@ -94,6 +100,17 @@ def show(report: AgreementReport, disagreements: int) -> None:
         echo(one_line(f"  {rated.item.task} {rated.item.sample_id}: {values}", 120))
         if said:
             echo(one_line(f"    {said}", 160))
+
+
+def _show_marks(out: Console, found: Mapping[str, Mapping[str, Estimate]]) -> None:
+    from rich.table import Table
+
+    echo()
+    table = Table("marks", "agreement", "value", "95 % interval", "answers", box=None)
+    for label, coefficients in found.items():
+        for name, each in coefficients.items():
+            table.add_row(one_line(label), name, _number(each.value), _ends(each), f"{each.n:,}")
+    terminal.print_table(out, table, 2)
 
 
 def interval(found: Estimate) -> str:

@@ -17,6 +17,7 @@ from harness.config import RunSpec
 from harness.errors import ConfigError, DataError, UsageError
 from harness.gating import instrument_noise, parse_gate
 from harness.protocols import BackendOptions, BackendSpec
+from harness.results import runfolder
 from harness.run import noise, runner
 from harness.testing import FakeBackend
 from harness.types import Completion, KeyedRequest, Response
@@ -126,3 +127,54 @@ def test_a_broken_file_is_named(tmp_path: Path, content: str) -> None:
         instrument_noise.read(file)
     with pytest.raises(DataError):
         instrument_noise.read(tmp_path / "absent.json")
+
+
+def of_reducers(registry, spec, tmp_path, share: float, sizes: list[int | None]):
+    shaky(registry, share)
+    wide = replace(spec, repeats=3, reducers=("pass@2", "majority", "mean"))
+    return noise.measure(wide, registry, sizes, tmp_path / "noise")
+
+
+def test_reducers_move_as_runs_with_repeats_do(registry, spec, tmp_path) -> None:
+    found = of_reducers(registry, spec, tmp_path, 0.4, [None])
+    assert found.runs == ("batch size auto, repeats 1 to 3", "batch size auto, repeats 4 to 6")
+    assert len(found.replicates) == 6
+    metrics = found.tasks["echo"]
+    assert {len(metrics[name].values) for name in ("pass@2", "majority", "match")} == {2}
+    # By hand from the run's samples: of three answers each.
+    records = list(runfolder.read_samples(tmp_path / "noise" / "batch-size-auto", "echo"))
+    right = np.array([each.scores["match"] for each in records]).reshape(N, 2, 3)
+    wrong = 3 - right.sum(axis=2)
+    expected = (1 - wrong * (wrong - 1) / 6).mean(axis=0)
+    assert metrics["pass@2"].values == pytest.approx(tuple(expected))
+    assert metrics["match"].values == pytest.approx(tuple(right.mean(axis=2).mean(axis=0)))
+    assert metrics["pass@2"].stderr == pytest.approx(
+        math.sqrt((1 - wrong * (wrong - 1) / 6).var(axis=1, ddof=1).sum()) / N
+    )
+    # The mean of three answers moves less than one answer does, by about √3.
+    single = right.reshape(N, 6).var(axis=1, ddof=1)
+    alone = math.sqrt(single.sum()) / N
+    assert metrics["match"].stderr == pytest.approx(alone / math.sqrt(3), rel=0.2)
+
+
+def test_a_gate_holds_a_rule_on_a_reducer_against_its_noise(registry, spec, tmp_path) -> None:
+    found = of_reducers(registry, spec, tmp_path, 0.4, [None])
+    file = tmp_path / "noise.json"
+    file.write_text(json.dumps(to_json(found)), "utf-8")
+    margin = found.tasks["echo"]["pass@2"].margin
+    assert margin > 0
+    for drop, refused in ((margin / 2, True), (margin * 1.01, False)):
+        rule = {"metric": "echo.pass@2", "max_drop": drop}
+        config = parse_gate({"noise": str(file), "rule": [rule], "baseline": "b"})
+        if refused:
+            with pytest.raises(ConfigError, match="when nothing changed"):
+                instrument_noise.check(config)
+        else:
+            instrument_noise.check(config)
+
+
+def test_reducers_of_one_answer_are_refused(registry, spec, tmp_path) -> None:
+    once = replace(spec, reducers=("mean",))
+    with pytest.raises(UsageError, match="takes several answers"):
+        noise.measure(once, registry, [None, 1], tmp_path / "noise")
+    assert not (tmp_path / "noise").exists()

@@ -11,7 +11,14 @@ from typing import Any
 import pytest
 
 from harness.errors import DataError, UsageError
-from harness_judges.annotation import export, incoming, offline, spans, store
+from harness_judges.annotation import (
+    agreement_report,
+    export,
+    incoming,
+    offline,
+    spans,
+    store,
+)
 from harness_judges.annotation.items import Answer, Item
 from harness_judges.annotation.spans import Span
 from harness_judges.annotation.store import Label, Settings
@@ -106,6 +113,37 @@ def test_a_folder_without_marks_stays_what_it_was(tmp_path: Path) -> None:
         assert opened.add(Label("ada", 1, 1.0))
     with pytest.raises(UsageError, match="other runs, annotators or settings"):
         folder_of(folder)
+
+
+def test_the_report_says_how_far_marks_agree(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, skipped = folder_of(tmp_path / "p"), folder_of(tmp_path / "q")
+    given = {
+        ("ada", 0): ((0, 4), (6, 8)),
+        ("ben", 0): ((0, 2), (6, 8)),
+        ("ada", 1): ((0, 9),),  # ben does not judge item 1
+        ("ada", 2): (),
+    }
+    for path, value in ((folder, 1.0), (skipped, None)):
+        with store.opened(path) as opened:
+            for (who, item), ends in given.items():
+                found = tuple(Span(0, start, end, "error") for start, end in ends)
+                opened.add(Label(who, item, 1.0, spans=found))
+            opened.add(Label("ben", 2, value, spans=(Span(0, 0, 5, "error"),)))
+    with store.opened(skipped) as opened:  # whoever skips an answer has no part in it
+        assert agreement_report.report(opened).marks["error"]["F1 (characters)"].n == 1
+    assert harness(f"annotate report {folder} --format json") == 0
+    marks = json.loads(capsys.readouterr().out)["marks"]
+    # Of 6 and 4 characters 4 are shared, and none of 0 and 5; of 2 and 2 whole marks 1, of 0 and 1.
+    assert marks["error"]["F1 (characters)"]["value"] == pytest.approx(8 / 15)
+    assert marks["error"]["F1 (whole marks)"]["value"] == pytest.approx(2 / 5)
+    assert marks["error"]["F1 (characters)"]["n"] == 2
+    assert marks["unclear"]["F1 (characters)"]["value"] is None
+    assert harness(f"annotate report {folder}") == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "error F1 (characters) 0.533" in shown
+    assert "unclear F1 (whole marks) – nothing is marked" in shown
 
 
 def test_damaged_marks_are_no_silent_loss(tmp_path: Path) -> None:
