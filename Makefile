@@ -31,9 +31,10 @@ imports: $(VENV)/.installed
 unit: $(VENV)/.installed
 	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
 
-# Whole training runs, servers and published scores: many minutes more.
+# Whole training runs, servers and published scores: many minutes more. New examples of properties.
 slow: $(VENV)/.installed
 	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m "hypothesis and not slow" --hypothesis-profile new
 
 # The site, in build/site; it opens without a server.
 docs: export NO_MKDOCS_2_WARNING = 1

@@ -10,8 +10,13 @@ from hypothesis import HealthCheck, settings
 from support import ROOT
 from support.shared_data import REASON, SHARED, unchecked
 
-# How long an example takes depends on what else the machine does; no test may fail for that.
-settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# How long an example takes depends on what else the machine does; no test may fail for that. In
+# `make test` examples are the same every time, so that a change fails for what it changed; `make
+# slow` draws new ones.
+settings.register_profile(
+    "tests", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+settings.register_profile("new", settings.get_profile("tests"), derandomize=False)
 settings.load_profile("tests")
 
 
