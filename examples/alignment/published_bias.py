@@ -30,7 +30,7 @@ from harness_align.mining.failures import split_sentences
 AIM = "crows_pairs.stereotype_share@0.5"
 SETTINGS = {
     "adapter": "lora",
-    "steps": 80,
+    "steps": 40,
     "batch_size": 8,
     "learning_rate": 2e-4,
     "beta": 0.1,
@@ -38,7 +38,7 @@ SETTINGS = {
     "wrap": False,
     "stop_tasks": ("crows_pairs",),
     "stop_metric": AIM,
-    "stop_every": 20,
+    "stop_every": 10,
     "stop_patience": 2,
 }
 
