@@ -3,7 +3,8 @@
     python benchmarks/judge_corrections.py [--repeats 4000]
 
 Promised for 100 labels or more: intervals hold the truth in 94 to 96 %; and those of PPI++ are
-nowhere more than 5 % wider on average than the labels' own.
+nowhere more than 5 % wider on average than the labels' own. Of judges whose verdicts do not depend
+on the labels, at least 95 % are called no better than chance.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.stats import agreement
 from harness.stats.estimates import infer_mean
 from harness.stats.inference import Inference
 from harness.stats.prediction_powered import infer_corrected_share, infer_powered
+from harness_judges.calibration.record import exceeds_chance
 
 Array = NDArray[np.float64]
 
@@ -103,6 +106,49 @@ def means(repeats: int, labels: int, judged: int, seed: int = 0) -> Iterator[Lin
                 )
 
 
+@dataclass(frozen=True, slots=True)
+class ChanceLine:
+    """Judges whose verdicts do not depend on the labels.
+
+    Attributes:
+        name: Of what kind.
+        refused: Share that is called no better than chance.
+        corrected: Of all, those that have a corrected share which misses the truth.
+        powered: Share of the intervals of PPI++ that hold the truth.
+        width: Of those, over that of the labels' own.
+    """
+
+    name: str
+    refused: float
+    corrected: float
+    powered: float
+    width: float
+
+
+def chance(repeats: int, judged: int, labels: int, seed: int = 0) -> Iterator[ChanceLine]:
+    """Verdicts that are drawn without a look at the labels, which have a share of 1s of 0.3."""
+    rng = np.random.default_rng(seed)
+    share = 0.3
+    for says in (0.1, 0.5, 0.9, 1.0):
+        refused, missed, held, wide = [], [], [], []
+        for _ in range(repeats):
+            f = (rng.random(judged + labels) < says) * 1.0
+            y = (rng.random(judged + labels) < share) * 1.0
+            kappa = agreement.cohen_kappa(f[:labels].tolist(), y[:labels].tolist()).infer()
+            refused.append(not exceeds_chance(kappa.value, kappa.interval(0.95)[0]))
+            pairs = list(zip(f[:labels].tolist(), y[:labels].tolist(), strict=True))
+            low, high = infer_corrected_share(f[labels:], pairs).interval(0.95)
+            missed.append(not refused[-1] and not low <= share <= high)
+            known = np.where(np.arange(len(y)) < labels, y, np.nan)
+            hit, width = holds(infer_powered(f, known, bounds=(0.0, 1.0)), share)
+            held.append(hit)
+            wide.append(width / holds(infer_mean(y[:labels], bounds=(0.0, 1.0)), share)[1])
+        yield ChanceLine(
+            f"yes to {says:.0%}, {labels} labels, {judged} judged",
+            *(float(np.mean(each)) for each in (refused, missed, held, wide)),
+        )
+
+
 def _drawn(rng: np.random.Generator, n: int, clusters: Array | None) -> Array:
     """Standard normal; within a cluster correlated by a half."""
     alone = rng.normal(size=n)
@@ -124,6 +170,13 @@ def main() -> None:
     for labels, judged in ((100, 1000), (300, 1000)):
         for line in means(repeats, labels, judged):
             print(f"{line.name:62} {line.held:.3f}  {line.width:.2f}   {line.uncorrected:.3f}")
+    print(f"\n{'no better than chance':62} refused  corrected and wrong  PPI++ held  width")
+    for labels, judged in ((30, 1000), (100, 1000), (300, 1000)):
+        for each in chance(repeats // 2, judged, labels):
+            print(
+                f"{each.name:62} {each.refused:.3f}    {each.corrected:.3f}                "
+                f"{each.powered:.3f}       {each.width:.2f}"
+            )
 
 
 if __name__ == "__main__":

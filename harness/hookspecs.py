@@ -92,9 +92,12 @@ def harness_group_measures(  # type: ignore[empty-body]
 
 @hookspec
 def harness_check_training_data(  # type: ignore[empty-body]
-    texts: Sequence[str],
+    texts: Sequence[str], prompts: Sequence[str]
 ) -> Mapping[str, int]:
-    """What is wrong with training rows, of each all its texts: what, in words → rows."""
+    """What is wrong with training rows: what, in words → rows.
+
+    ``texts`` has all texts of each row, ``prompts`` what they begin with: the prompt, or nothing.
+    """
 
 
 @hookspec

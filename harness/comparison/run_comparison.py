@@ -18,7 +18,7 @@ from harness.comparison.comparability import TaskIdentity
 from harness.comparison.measure import CannotCompare, MetricsOfTask, PairedMetric, Pairs
 from harness.comparison.metric_kinds import MeanScores
 from harness.errors import DataError, HarnessError
-from harness.protocols import UNCALIBRATED, Metric
+from harness.protocols import UNUSABLE, Metric
 from harness.results.baseline import ScoredRun, ScoredSample, described
 from harness.stats import compare as paired
 from harness.stats.bounded import BoundedMean
@@ -212,7 +212,7 @@ def _compare_task(
 def _calibration(results: Sequence[TaskResult], metric: str) -> str | None:
     """What is known of a judge's errors: no more than of the less known one."""
     given = [each.metrics[metric].calibration for each in results if metric in each.metrics]
-    return UNCALIBRATED if UNCALIBRATED in given else given[0]
+    return next((each for each in UNUSABLE if each in given), given[0])
 
 
 def _compare_metric(

@@ -10,9 +10,16 @@ from harness.comparison.measure import MetricsOfTask
 from harness.errors import ConfigError
 from harness.gating.config import GateConfig, Rule
 from harness.gating.names import check_reducers, measured
-from harness.protocols import UNCALIBRATED, calibration_of
+from harness.protocols import NO_AGREEMENT, calibration_of
 from harness.results.baseline import ScoredRun
 from harness.stats import resampling
+
+_REMEDIES = (
+    "Calibrate it on labels of people (`harness judge calibrate`), give the rule "
+    'tier = "advisory", or set allow_uncalibrated = true in [gate].',
+    'Take another judge or rubric, calibrate on more labels, or give the rule tier = "advisory".',
+)
+"""What to do about an uncalibrated judge, and about one no better than chance."""
 
 Planned = Mapping[str, Mapping[str, str | None]]
 """Task → sample id → cluster, None for a sample of its own."""
@@ -54,21 +61,18 @@ def check_samples(
 def check_calibration(config: GateConfig, metrics: MetricsOfTask) -> None:
     """Refuses blocking rules on a judge that nobody has checked, unless the gate allows it.
 
+    One that was checked, and does not agree with people more than by chance, it cannot allow.
+
     Raises:
         ConfigError: There are such rules.
     """
-    if config.allow_uncalibrated:
-        return
     for rule in config.of_tier("blocking"):
         ref = rule.ref(metrics)
         name = "" if ref is None else measured(ref.metric)
         metric = None if ref is None else measure.metric_object(metrics, ref.task, name)
-        if metric is not None and calibration_of(metric) == UNCALIBRATED:
-            raise ConfigError(
-                f"{rule.name} rests on an uncalibrated judge: how far it errs is not known",
-                "Calibrate it on labels of people (`harness judge calibrate`), give the rule "
-                'tier = "advisory", or set allow_uncalibrated = true in [gate].',
-            )
+        calibration = None if metric is None else calibration_of(metric)
+        if why := config.distrusted(rule, calibration):
+            raise ConfigError(f"{rule.name}: {why}", _REMEDIES[calibration == NO_AGREEMENT])
 
 
 def refused(

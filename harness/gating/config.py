@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 from harness.authoring.io import serialization
 from harness.authoring.metrics import MetricRef, split_ideal
 from harness.errors import ConfigError, UsageError
+from harness.protocols import NO_AGREEMENT, UNCALIBRATED
 from harness.types import Tier
 
 Mode: TypeAlias = Literal["fixed", "sequential"]
@@ -125,6 +126,21 @@ class GateConfig:
     def alpha_to_block(self) -> float:
         """α for blocking: what the series leaves, or ``alpha``."""
         return self.alpha if self.block_alpha is None else self.block_alpha
+
+    def distrusted(self, rule: Rule, calibration: str | None) -> str:
+        """Why the rule may not rest on a judge of this calibration; empty where it may.
+
+        Args:
+            rule: The rule; one that cannot block may rest on any judge.
+            calibration: See ``harness.protocols.HasCalibration``.
+        """
+        if rule.tier != "blocking":
+            return ""
+        if calibration == NO_AGREEMENT:
+            return "it rests on a judge that labels of people do not show to be better than chance"
+        if calibration == UNCALIBRATED and not self.allow_uncalibrated:
+            return "it rests on an uncalibrated judge: calibrate it, or set allow_uncalibrated"
+        return ""
 
     def of_tier(self, tier: Tier) -> list[Rule]:
         """The rules of one tier, in order."""

@@ -21,7 +21,6 @@ from harness.comparison.metric_kinds import MeanScores
 from harness.comparison.unpaired import UnpairedMetric
 from harness.gating.config import CHANGES, DROPS, GateConfig, Rule
 from harness.gating.names import direction, ideal_of, measured, reported
-from harness.protocols import UNCALIBRATED
 from harness.results.baseline import ScoredRun, ScoredSample
 from harness.stats import resampling
 from harness.stats.inference import Inference
@@ -90,20 +89,17 @@ class Judge:
         return replace(judged, doubt=judged.doubt or self._too_few(task, name))
 
     def _check_calibration(self, rule: Rule, task: str, name: str) -> None:
-        """Refuses a judge that nobody has checked, where the rule could block.
+        """Refuses a judge that nobody has checked, or no better than chance, for a blocking rule.
 
         Raises:
             CannotCompare: The metric rests on one, and the gate does not allow it.
         """
-        if self.config.allow_uncalibrated or rule.tier != "blocking":
-            return
         for run in filter(None, (self.candidate, self.baseline if rule.kind in DROPS else None)):
             found = run.result.tasks.get(task)
             result = None if found is None else found.metrics.get(measured(name))
-            if result is not None and result.calibration == UNCALIBRATED:
-                raise CannotCompare(
-                    "it rests on an uncalibrated judge: calibrate it, or set allow_uncalibrated"
-                )
+            calibration = None if result is None else result.calibration
+            if why := self.config.distrusted(rule, calibration):
+                raise CannotCompare(why)
 
     def _too_few(self, task: str, name: str) -> str:
         """Why what the candidate did not run of the baseline's samples forbids a pass."""

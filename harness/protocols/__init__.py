@@ -59,7 +59,9 @@ from harness.protocols.importers import (
     ImporterSpec,
 )
 from harness.protocols.metrics import (
+    NO_AGREEMENT,
     UNCALIBRATED,
+    UNUSABLE,
     HasBounds,
     HasCalibration,
     HasIdeal,
@@ -118,7 +120,9 @@ from harness.protocols.tasks import (
 
 __all__ = [
     "DATA_COLUMNS",
+    "NO_AGREEMENT",
     "UNCALIBRATED",
+    "UNUSABLE",
     "Aligner",
     "AlignerOptions",
     "AlignerSpec",

@@ -62,19 +62,23 @@ class HasSignature(Protocol):
 
 UNCALIBRATED = "uncalibrated"
 """What ``HasCalibration`` says where nobody has checked the instrument."""
+NO_AGREEMENT = "calibrated: no agreement beyond chance"
+"""What it says where labels of people do not show that the instrument knows what they think."""
+UNUSABLE = (UNCALIBRATED, NO_AGREEMENT)
+"""Calibrations that no verdict may rest on, the one that says least first."""
 
 
 @runtime_checkable
 class HasCalibration(Protocol):
     """A metric whose scores come from an instrument that errs, such as a model that judges.
 
-    Reports show ``UNCALIBRATED`` beside its values, and a gate refuses it unless
-    ``allow_uncalibrated = true``.
+    Reports show what is ``UNUSABLE`` beside its values. A gate refuses ``NO_AGREEMENT``, and
+    ``UNCALIBRATED`` unless ``allow_uncalibrated = true``.
     """
 
     @property
     def calibration(self) -> str | None:
-        """By what it was calibrated, in words; ``UNCALIBRATED``; None where nothing judges."""
+        """By what it was calibrated, or one of ``UNUSABLE``; None where nothing judges."""
         ...
 
 

@@ -32,6 +32,7 @@ FEWEST_NOISY = 20  # samples below which a quantity that chance raises gets no i
 MANY = 2000  # units from which on one more makes no difference
 
 
+_ROUNDING = 1e-12  # width of an interval below which nothing varies but the last digits
 _CHUNK = 500_000  # draws held at once: 4 MB, which stay in the processor's cache
 
 
@@ -161,7 +162,7 @@ def from_replicates(
     low, high = (
         (finite, finite) if ends is None else (np.sort(end[np.isfinite(end)]) for end in ends)
     )
-    if not len(low) or not len(high) or low[0] == high[-1]:
+    if not len(low) or not len(high) or high[-1] - low[0] <= _ROUNDING * max(1.0, abs(value)):
         return Unknown(value, f"{name}; no interval, nothing varies in {units} units")
     how = "percentile" if ends is None else f"percentile {kind}"
     method = f"{name}, {how}, {count} resamples"

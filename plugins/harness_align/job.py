@@ -190,7 +190,7 @@ _OWN_KEYS = (
 _EVALUATION_KEYS = (
     *("data", "limit", "num_fewshot", "batch_size", "dtype", "device", "executor"),
     *("backend_settings", "task_settings", "templates", "gate", "cache"),
-    *("energy", "machine_hour"),
+    *("energy", "machine_hour", "prices"),
 )
 
 

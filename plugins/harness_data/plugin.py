@@ -11,12 +11,17 @@ import harness
 
 
 @harness.hookimpl
-def harness_check_training_data(texts: Sequence[str]) -> Mapping[str, int] | None:
+def harness_check_training_data(
+    texts: Sequence[str], prompts: Sequence[str]
+) -> Mapping[str, int] | None:
     """What ``harness data check`` finds; None where a library that it needs is not installed."""
     from harness.errors import MissingExtraError
     from harness_data.preparation import card, findings, table
 
-    lines = tuple(table.Line(number, {}, text) for number, text in enumerate(texts, 1))
+    lines = tuple(
+        table.Line(number, {}, text, prompt, text.removeprefix(prompt))
+        for number, (text, prompt) in enumerate(zip(texts, prompts, strict=True), 1)
+    )
     try:
         found = findings.find(table.Table(Path("training rows"), lines, (), ()))
     except MissingExtraError:

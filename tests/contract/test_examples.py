@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 import tomllib
 from pathlib import Path
 
 import pytest
 
-from harness import cli, plugins
+from harness import cli, plugins, read_result
 from harness.config import RunSpec
 from harness.protocols import BackendOptions, ExecutorOptions, ModelSource, TaskOptions
 from harness.run import runner
-from harness.testing import check_executor, check_metric, check_reporter, check_task
-from harness.types import DataSource, Generate, Score
+from harness.testing import check_backend, check_executor, check_metric, check_reporter, check_task
+from harness.types import DataSource, Embed, Generate, Score
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = sorted(path.parent for path in (ROOT / "examples").glob("harness-*/pyproject.toml"))
@@ -120,6 +121,27 @@ class HalfNan:
 def test_half_an_interval_is_found() -> None:
     with pytest.raises(AssertionError, match="only one end"):
         check_metric(HalfNan(), [Score("1", "half", 1.0)])
+
+
+def test_an_encoder_keeps_the_contract_and_finds_passages(tmp_path: Path) -> None:
+    file = module_of("harness-trigrams")
+    backend = plugins.load([file]).backends["trigrams"].open(BackendOptions(""))
+    check_backend(backend, [Embed(text) for text in ("", "Ada", "A red door.", "the red doors")])
+    subjects = ["the harbour of Riga", "bees in winter", "glass and sand", "old railway lines"]
+    rows = [
+        {"id": f"q{n}", "context": f"This is about {each}.", "question": f"What of {each}?"}
+        for n, each in enumerate(subjects)
+    ]
+    data = tmp_path / "rows.jsonl"
+    answered = ({**row, "answers": [row["context"][14:-1]]} for row in rows)
+    data.write_text("".join(json.dumps(row) + "\n" for row in answered))
+    line = ("run", "--plugin", file, "--model", "demo", "--tasks", "squad", "--no-cache")
+    probe = ("--probes", "retrieval", "--set", "retrieval.retriever=trigrams")
+    more = ("--data", f"squad={data}", "--set", "retrieval.k=1", "--out", tmp_path / "run")
+    assert command(*line, *probe, *more) == 0
+    found = read_result(tmp_path / "run").tasks["squad"].probes["retrieval"]
+    recall = next(of["recall_at_1"] for of in found.values() if "recall_at_1" in of)
+    assert (recall.value, recall.n) == (1.0, 4)
 
 
 def test_an_executor_keeps_the_contract_and_spreads_a_run(names: Path, tmp_path: Path) -> None:

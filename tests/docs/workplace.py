@@ -40,6 +40,7 @@ def write_data(root: Path, folder: Path) -> None:
     """Data sets, predictions and training files, from the sample data."""
     questions, summaries, reviews = (_sample(root, each) for each in ("squad_v2", "xsum", "sst2"))
     _write_benchmarks(folder, questions, summaries, reviews, _sample(root, "wmt22_en_de"))
+    shutil.copy(root / "examples/harness-trigrams/harness_trigrams.py", folder)
     _write_pairs_and_rewards(folder, reviews)
     _write_results(folder)
     _write_rows_to_monitor(folder, questions)
@@ -224,9 +225,9 @@ def make_runs(folder: Path) -> None:
     assert harness(f"{RUN} --model ./c1 {behavior}") == 0
     attacked = "--tasks sst2 --data sample --limit 12 --queries 20 --out runs/attacked"
     assert harness(f"harness attack --model ./c1 {attacked}") == 0
-    make_judged(folder)
     again = "--tasks gsm8k --limit 4 --repeats 2 --temperature 0.8 --out runs/repeated"
     assert harness(f"{RUN} --model demo {again}") == 0
+    make_judged(folder)
     for name in ("base", "a", "b", "20260101T120000Z-ckpt"):
         shutil.copytree("runs/candidate", folder / "runs" / name)
     for name in ("main.baseline", "baseline.json.gz"):

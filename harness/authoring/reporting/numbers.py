@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from harness.protocols import UNCALIBRATED
+from harness.protocols import UNUSABLE
 from harness.types import Estimate, Spent
 
 MISSING = "—"
@@ -115,9 +115,10 @@ def label(
 ) -> str:
     """The metric's name with an arrow towards the better side, or towards its ideal.
 
-    A metric that rests on an instrument which nobody has checked is called uncalibrated.
+    A metric that rests on an instrument which nobody has checked, or which does not agree with
+    people more than by chance, is called so.
     """
-    doubt = f" ({UNCALIBRATED})" if calibration == UNCALIBRATED else ""
+    doubt = f" ({calibration})" if calibration in UNUSABLE else ""
     if ideal is not None:
         return f"{metric} → {trimmed(ideal)}{doubt}"
     return f"{metric} {_ARROWS[higher_is_better]}".rstrip() + doubt

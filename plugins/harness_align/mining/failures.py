@@ -35,7 +35,7 @@ from harness.types import (
 )
 from harness_align.dataset.training_rows import Row, to_json
 from harness_align.mining import labelled_texts
-from harness_align.mining.conversion import rows_of_sample, spaced
+from harness_align.mining.conversion import rows_of_sample, spaced, words_of_labels
 
 By = Literal["wrong", "uncertain", "perturbation", "contrast", "attack", "bias"]
 ATTACK_FILE = "attack.json"
@@ -85,7 +85,7 @@ def mine(folder: Path, by: By, tasks: Sequence[str] = (), metric: str | None = N
         if by in ("wrong", "perturbation") and _undirected(result, task, chosen):
             continue  # no value of it is wrong
         if by == "contrast":
-            found += _contrast(task, records, _labels(result, task))
+            found += _contrast(task, records, words_of_labels(result.tasks[task].settings))
             continue
         found += _PICKERS[by](task, records, chosen, _higher(result, task, chosen))
     if not found:
@@ -201,12 +201,6 @@ def _perturbation(
         if before is not None and after is not None and after < before:
             why = f"{record.probe}: {metric} {abs(before):.4g} → {abs(after):.4g}"
             yield Mined(task, record, before - after, why, _pairs(task, record))
-
-
-def _labels(result: RunResult, task: str) -> list[str]:
-    """The words of the task's labels, as its settings have them."""
-    told = result.tasks[task].settings.get("labels", "")
-    return [each.strip() for each in str(told).split(",") if each.strip()]
 
 
 def _contrast(task: str, records: Sequence[SampleRecord], labels: Sequence[str]) -> Iterator[Mined]:

@@ -1,9 +1,4 @@
-"""Samples of several texts whose right labels are known: contrast sets, and CheckList's MFTs.
-
-A contrast set has a label for each of its texts (``labels``); a minimum functionality test has
-the labels that are allowed for all of them (``expect``). Both are asked for one text after the
-other, so their requests stand in as many equal groups as there are texts.
-"""
+"""Texts that were misjudged, of samples that hold several with known labels."""
 
 from __future__ import annotations
 
@@ -21,6 +16,7 @@ from harness.types import (
     SampleRecord,
 )
 from harness_align.dataset.training_rows import Row
+from harness_align.mining import known_labels
 from harness_align.mining.conversion import spaced
 
 
@@ -41,37 +37,10 @@ class LabelledText:
 
 def of_record(record: SampleRecord) -> list[LabelledText]:
     """The texts of a sample; none where their labels are not known."""
-    facts = record.sample.metadata
-    others = facts.get("others", facts.get("perturbed"))
-    if not isinstance(others, list | tuple):
-        return []
-    count = 1 + len(others)
-    right = _right(facts.get("labels"), facts.get("expect"), count)
-    if right is None or len(record.requests) % count or not record.requests:
-        return []
-    step = len(record.requests) // count
     return [
-        LabelledText(
-            right[place],
-            record.requests[place * step : (place + 1) * step],
-            record.responses[place * step : (place + 1) * step],
-        )
-        for place in range(count)
+        LabelledText(each.right, record.requests[each.place], record.responses[each.place])
+        for each in known_labels.of_texts(record.sample, record.requests)
     ]
-
-
-def _right(labels: object, allowed: object, count: int) -> list[frozenset[int]] | None:
-    if isinstance(labels, list | tuple) and len(labels) == count and _places(labels):
-        return [frozenset({int(label)}) for label in labels]
-    if isinstance(allowed, list | tuple) and allowed and _places(allowed):
-        return [frozenset(map(int, allowed))] * count
-    return None
-
-
-def _places(values: Sequence[object]) -> bool:
-    return all(
-        isinstance(each, int) and not isinstance(each, bool) and each >= 0 for each in values
-    )
 
 
 def pairs(record: SampleRecord, labels: Sequence[str]) -> Iterator[tuple[float, Row]]:

@@ -52,8 +52,12 @@ def check(rows: Rows, registry: Registry, gate: bool, overlapping: int | None) -
         DataError: Something was found, and ``gate`` is set.
         UsageError: ``gate`` is set, and nothing is installed that could look.
     """
-    texts = ["\n".join(map(plain, (row.prompt, *row.answers))) for row in rows.rows]
-    told = registry.notify("harness_check_training_data", texts=texts)
+    prompts = [plain(row.prompt) for row in rows.rows]
+    texts = [
+        "\n".join((prompt, *map(plain, row.answers)))
+        for prompt, row in zip(prompts, rows.rows, strict=True)
+    ]
+    told = registry.notify("harness_check_training_data", texts=texts, prompts=prompts)
     if not told:
         if gate:
             raise UsageError("the training data cannot be checked", f"Install it: {INSTALL}")

@@ -64,13 +64,28 @@ def near(texts: Sequence[str], similarity: float = SIMILAR) -> list[tuple[int, i
         sketch = MinHash(num_perm=_PERMUTATIONS, seed=1)
         sketch.update_batch([piece.encode() for piece in own])
         for other in sorted(index.query(sketch)):
-            shared = len(own & pieces[other])
-            alike = shared / (len(own) + len(pieces[other]) - shared)
+            alike = _jaccard(own, pieces[other])
             if alike >= similarity:
                 found.append((other, place, alike))
         index.insert(place, sketch)
         pieces[place] = own
     return found
+
+
+def equal(one: str, other: str) -> bool:
+    """Whether both have the same words, and have any, whatever case and marks."""
+    words = _WORD.findall(one.casefold())
+    return bool(words) and words == _WORD.findall(other.casefold())
+
+
+def similarity(one: str, other: str) -> float:
+    """Jaccard similarity of the sets of three-word pieces of two texts; 0 without words."""
+    return _jaccard(_pieces(one), _pieces(other))
+
+
+def _jaccard(one: frozenset[str], other: frozenset[str]) -> float:
+    shared = len(one & other)
+    return shared / max(1, len(one) + len(other) - shared)
 
 
 def _bands(similarity: float) -> tuple[int, int]:

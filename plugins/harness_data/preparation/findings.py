@@ -35,7 +35,8 @@ class Findings:
         main_language: That of most rows; None where none could be told.
         personal: Kind of personal data → pieces.
         labels: Label → rows; empty without a column of labels.
-        links: Pairs of places that are duplicates, exact or near.
+        links: Pairs of places that are duplicates, exact or near, or alike because they share a
+            prompt: what is to be kept together in a split.
     """
 
     places: Mapping[str, Sequence[int]]
@@ -127,15 +128,22 @@ class _Noted:
 def _note_duplicates(
     noted: _Noted, table: Table, texts: Sequence[str], similarity: float
 ) -> list[tuple[int, int]]:
-    """Notes equal and nearly equal rows; returns the pairs."""
+    """Notes equal and nearly equal rows; returns the pairs.
+
+    Rows with one prompt are alike for it; they are duplicates where what follows is alike, too.
+    """
     links = []
     for first, *others in duplicates.exact(texts):
         for other in others:
             noted.add(other, "exact_duplicate", f"as row {table.lines[first].number}")
             links.append((first, other))
     for first, second, alike in duplicates.near(texts, similarity):
-        noted.add(second, "near_duplicate", f"{alike:.2f} as row {table.lines[first].number}")
         links.append((first, second))
+        one, other = table.lines[first], table.lines[second]
+        if duplicates.equal(one.prompt, other.prompt) and (one.rest.strip() or other.rest.strip()):
+            alike = duplicates.similarity(one.rest, other.rest)
+        if alike >= similarity:
+            noted.add(second, "near_duplicate", f"{alike:.2f} as row {one.number}")
     return links
 
 

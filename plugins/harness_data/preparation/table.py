@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ from harness.errors import DataError, UnknownNameError
 
 GIVEN = ("id", "label", "group", "source", "model", "cluster")
 """Columns that hold no text of the data unless they are named."""
+PROMPTS = ("prompt", "question", "instruction", "input", "query")
+"""Columns that hold what is asked: rows may share it, and have answers of their own."""
+PAIR = ("chosen", "rejected")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +26,15 @@ class Line:
         number: Its line or row, from 1.
         row: Its columns as they stand.
         text: Its texts, one after the other.
+        prompt: Those that were asked; empty where the row does not say.
+        rest: The others.
     """
 
     number: int
     row: Mapping[str, Any]
     text: str
+    prompt: str = ""
+    rest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +94,36 @@ def read(path: Path, texts: Sequence[str] = ()) -> Table:
     if not chosen:
         raise DataError("no column holds texts", path=path, expected="a row with a text")
     lines = tuple(
-        Line(number, row, "\n".join(text for name in chosen for text in strings(row.get(name))))
+        Line(number, row, _text([row.get(name) for name in chosen]), *_parts(row, chosen))
         for number, row in found
     )
     return Table(path, lines, columns, chosen)
+
+
+def _text(values: Sequence[Any]) -> str:
+    return "\n".join(text for value in values for text in strings(value))
+
+
+def _parts(row: Mapping[str, Any], chosen: Sequence[str]) -> tuple[str, str]:
+    """What was asked, and the other texts; of a pair without a prompt, that both begin with it."""
+    asked = [row.get(name) for name in chosen if name in PROMPTS]
+    rest = [row.get(name) for name in chosen if name not in PROMPTS]
+    if not any(any(strings(value)) for value in asked) and {*PAIR} <= {*chosen}:
+        shared, *ends = _shared_beginning(*(row.get(name) for name in PAIR))
+        asked = [shared]
+        rest = [*ends, *(row.get(name) for name in chosen if name not in PAIR)]
+    return _text(asked), _text(rest)
+
+
+def _shared_beginning(first: Any, second: Any) -> tuple[Any, Any, Any]:
+    """The lines of two texts, or messages of two lists, that both begin with, and what follows."""
+    if not isinstance(first, str | list) or type(first) is not type(second):
+        return (), first, second
+    pairs = zip(first, second, strict=False)
+    end = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    if isinstance(first, str):
+        end = first.rfind("\n", 0, end) + 1
+    return first[:end], first[end:], second[end:]
 
 
 def strings(value: Any) -> Iterator[str]:

@@ -12,7 +12,12 @@ from harness.stats import agreement, compare, estimates, resampling
 from harness.stats.agreement import Coefficient
 from harness.stats.inference import Array, estimate
 from harness.types import Estimate
-from harness_judges.calibration.record import FEWEST, FEWEST_OF_A_CLASS
+from harness_judges.calibration.record import (
+    FEWEST,
+    FEWEST_OF_A_CLASS,
+    agreement_of,
+    exceeds_chance,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,11 +189,14 @@ def notes(
 
 def notes_on_chance(kind: str, found: Mapping[str, Estimate]) -> Iterator[str]:
     """Whether the labels show that the judge agrees with people more than by chance."""
-    name = "alpha_interval" if kind == "score" else "kappa"
+    name = agreement_of(kind)
     agreed = found.get(name)
-    if agreed is not None and agreed.low <= 0:
+    if agreed is None or math.isnan(agreed.value):  # all labels are equal, which is noted
+        return
+    if not exceeds_chance(agreed.value, agreed.low):
+        ends = "" if math.isnan(agreed.low) else f" [{agreed.low:z.2f}, {agreed.high:z.2f}]"
         yield (
-            f"{name} may be 0 [{agreed.low:.2f}, {agreed.high:.2f}]: these labels do not show that "
+            f"not usable: {name} is {agreed.value:z.2f}{ends}, and these labels do not show that "
             "the judge agrees with people more than by chance"
         )
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.authoring.io import files
+from harness.authoring.io import files, serialization
 from harness.authoring.readers import text_files
 from harness.errors import DataError, UsageError
 
@@ -63,12 +64,37 @@ class CalibratedCriterion:
         return ""
 
     @property
+    def beyond_chance(self) -> bool:
+        """Whether the labels show that the judge agrees with people more than by chance."""
+        agreed = self.figures.get(agreement_of(self.kind))
+        return agreed is not None and exceeds_chance(
+            *(serialization.number_from_json(agreed.get(each)) for each in ("value", "low"))
+        )
+
+    @property
     def words(self) -> str:
-        """``κ 0.62 on 120 labels``, for reports."""
-        name = "alpha_interval" if self.kind == "score" else "kappa"
-        value = self.figures.get(name, {}).get("value")
+        """``κ 0.62 [0.41, 0.80] on 120 labels``, for reports."""
+        agreed = self.figures.get(agreement_of(self.kind), {})
+        value, low, high = (agreed.get(each) for each in ("value", "low", "high"))
         sign = "α" if self.kind == "score" else "κ"
-        return f"{sign} {'unknown' if value is None else f'{value:.2f}'} on {self.n} labels"
+        ends = "" if low is None or high is None else f" [{low:z.2f}, {high:z.2f}]"
+        return f"{sign} {'unknown' if value is None else f'{value:z.2f}'}{ends} on {self.n} labels"
+
+
+def agreement_of(kind: str) -> str:
+    """Which figure says whether a judge of this kind agrees with people more than by chance."""
+    return "alpha_interval" if kind == "score" else "kappa"
+
+
+def exceeds_chance(value: float, low: float) -> bool:
+    """Whether a coefficient whose chance level is 0 is shown to be above it.
+
+    Args:
+        value: The coefficient.
+        low: Its interval's lower end; NaN where there is none, as for a judge that always agrees
+            and for one that says one thing only.
+    """
+    return value == 1 if math.isnan(low) else low > 1e-9  # rounding is no agreement
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,10 +229,15 @@ def _schema() -> type[BaseModel]:
         name: str
         sha256: str
 
+    class Figure(BaseModel, extra="allow"):
+        value: float | None
+        low: float | None = None
+        high: float | None = None
+
     class Criterion(BaseModel):
         kind: Literal["score", "binary", "preference"]
         n: NonNegativeInt
-        figures: dict[str, dict[str, Any]]
+        figures: dict[str, Figure]
         positive: counts | None = None
         negative: counts | None = None
         values: NonNegativeInt | None = None

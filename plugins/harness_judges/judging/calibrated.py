@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from harness.protocols import UNCALIBRATED, RoleModel
+from harness.protocols import NO_AGREEMENT, UNCALIBRATED, UNUSABLE, RoleModel
 from harness_judges.calibration import record
 from harness_judges.calibration.record import CalibratedJudge, Calibration
 from harness_judges.judging.asking import Judge
@@ -46,9 +46,19 @@ def _identities(
 
 
 def words(calibration: Calibration | None, criterion: str) -> str:
-    """By what a criterion is calibrated; ``UNCALIBRATED`` also where the labels are too few."""
+    """By what a criterion is calibrated, or why that is of no use.
+
+    ``UNCALIBRATED`` also where the labels are too few.
+    """
     known = None if calibration is None else calibration.criteria.get(criterion)
-    return UNCALIBRATED if known is None or known.too_few else known.words
+    if known is None or known.too_few:
+        return UNCALIBRATED
+    return known.words if known.beyond_chance else NO_AGREEMENT
+
+
+def together(words: Sequence[str]) -> str:
+    """What is known of a metric that rests on several criteria: no more than of the least known."""
+    return next((each for each in UNUSABLE if each in words), "; ".join(words))
 
 
 def notes(calibration: Calibration | None, names: Sequence[str]) -> Iterator[str]:
@@ -62,5 +72,10 @@ def notes(calibration: Calibration | None, names: Sequence[str]) -> Iterator[str
             yield f"{name}: uncalibrated: the calibration has no labels of it"
         elif known.too_few:
             yield f"{name}: uncalibrated: the calibration has {known.too_few}"
-        else:
+        elif known.beyond_chance:
             yield f"{name}: calibrated, {known.words}"
+        else:
+            yield (
+                f"{name}: {NO_AGREEMENT}, {known.words}: the judge's verdicts say nothing of what "
+                "people think that these labels could show"
+            )

@@ -9,7 +9,7 @@ from statistics import fmean
 from harness.authoring import option_models
 from harness.authoring.chat import prompt_templates as templates
 from harness.authoring.metrics import Corpus, Mean
-from harness.protocols import UNCALIBRATED, Metric, TaskOptions
+from harness.protocols import Metric, TaskOptions
 from harness.types import (
     Ask,
     Completion,
@@ -204,8 +204,7 @@ class JudgeTask:
         for criterion in rubric.criteria:
             yield Mean(criterion.name, bounds=bounds, calibration=words[criterion.name])
         if len(rubric.criteria) > 1:
-            known_all = UNCALIBRATED not in words.values()
-            told = "; ".join(words.values()) if known_all else UNCALIBRATED
+            told = calibrated.together(list(words.values()))
             yield Mean(whole, bounds=bounds, calibration=told)
         for criterion in rubric.criteria:
             if self._corrected(criterion.name):

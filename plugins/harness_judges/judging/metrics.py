@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.authoring.metrics import clusters_of, ratio, score_values
+from harness.protocols import NO_AGREEMENT
 from harness.types import Estimate, Score
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ class CorrectedShare:
         name: The metric's.
         positive: Right ones, and all, of the calibration's items that people labelled yes.
         negative: The same of those labelled no.
-        calibration: By what, in words.
+        calibration: By what, in words. With ``NO_AGREEMENT`` there is no value: which way the
+            judge errs is then chance, and an interval around it would look like knowledge.
     """
 
     name: str
@@ -42,9 +44,12 @@ class CorrectedShare:
     def aggregate(self, rows: Sequence[Score]) -> Estimate:
         """See ``harness.stats.prediction_powered.infer_corrected_share``."""
         from harness.authoring.metrics import values_of
-        from harness.stats.inference import estimate
+        from harness.stats.inference import NAN, Unknown, estimate
         from harness.stats.prediction_powered import infer_corrected_share
 
+        if self.calibration == NO_AGREEMENT:
+            why = "no value: the judge does not agree with people more than by chance"
+            return estimate(Unknown(NAN, f"judge's share, corrected; {why}"), len(rows))
         pairs = [
             *[(1.0, 1.0)] * self.positive[0],
             *[(0.0, 1.0)] * (self.positive[1] - self.positive[0]),

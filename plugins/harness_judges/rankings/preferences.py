@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness import read_result, read_samples
 from harness.errors import DataError, UsageError
-from harness.protocols import UNCALIBRATED
+from harness.protocols import NO_AGREEMENT, UNCALIBRATED
 from harness_judges.annotation import store
 from harness_judges.annotation.ratings import rated
 
@@ -85,8 +85,11 @@ def _of_arena(run: Path, notes: list[str]) -> Iterable[Preference]:
             path=run,
             expected="a run of arena, or a folder of `harness annotate`",
         )
-    if task.metrics[WON].calibration == UNCALIBRATED:
+    calibration = task.metrics[WON].calibration
+    if calibration == UNCALIBRATED:
         notes.append(f"{run}: uncalibrated: no labels of people say how far its judge errs")
+    elif calibration == NO_AGREEMENT:
+        notes.append(f"{run}: {NO_AGREEMENT}: its judge's preferences are not those of people")
     for record in read_samples(run if run.is_dir() else run.parent, ARENA):
         value = record.scores.get(WON)
         if record.probe is None and isinstance(value, float | int):

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from harness import cli
+from harness import cli, plugins
 from harness.errors import ConfigError, UnknownNameError, UsageError
+from harness.protocols import BackendSpec
+from harness.run import runner
+from harness.testing import FakeBackend
+from harness.types import Completion
 from harness_align import api, job
 from support.alignment import small
 
@@ -39,6 +44,31 @@ def test_flags_win_over_the_file(tmp_path):
     assert made.evaluation["data"] == {"sst2": "sample"}
     assert made.evaluation["limit"] == 5
     assert made.out == Path("aligned/dpo-other")
+
+
+def test_prices_reach_the_evaluations_and_the_judge(tmp_path):
+    """What the file says a model costs is counted in the runs inside, as in those outside."""
+    given = []
+
+    def opened(options):
+        given.append(options.prices)
+        return FakeBackend(lambda _: Completion("positive"))
+
+    registry = plugins.load()
+    registry.backends["priced"] = BackendSpec("priced", "", opened)
+    file = tmp_path / "harness.toml"
+    file.write_text(
+        "[prices]\nmachine_hour = 2.5\n"
+        '[prices."priced:m"]\nprompt = 0.5\ncompletion = 2\n'
+        '[align]\nmethod = "dpo"\nmodel = "priced:m"\ndata = "d"\n'
+    )
+    made = job.make_job(file, flags(), registry)
+    price = {"prompt": 0.5, "completion": 2.0}
+    assert made.model_config("priced:m").prices == {"priced:m": price}
+    spec = made.run_spec(made.model, ("gsm8k",), tmp_path / "run")
+    assert spec.machine_hour == 2.5
+    runner.run(replace(spec, data={"": "sample"}, limit=2), registry)
+    assert given == [price]
 
 
 @pytest.mark.parametrize(

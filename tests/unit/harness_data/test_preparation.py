@@ -121,6 +121,45 @@ def test_near_duplicates_are_those_of_brute_force(seed: int) -> None:
     assert {pair for pair, share in alike.items() if share >= 0.8} <= found  # missed: 1 in 10⁷
 
 
+PROMPT = ". ".join(sentence(random.Random(seed)) for seed in range(5))
+SHARED: dict[str, Any] = {
+    "columns": lambda good, bad: {"prompt": PROMPT, "chosen": good, "rejected": bad},
+    "messages": lambda good, bad: {
+        name: [{"role": "user", "content": PROMPT}, {"role": "assistant", "content": answer}]
+        for name, answer in (("chosen", good), ("rejected", bad))
+    },
+    "texts that begin with it": lambda good, bad: {
+        name: f"\n\nHuman: {PROMPT}\n\nAssistant: {answer}"
+        for name, answer in (("chosen", good), ("rejected", bad))
+    },
+    "question and answer": lambda good, bad: {"question": PROMPT, "answer": f"{good} {bad}"},
+}
+
+
+@pytest.mark.parametrize("form", SHARED)
+def test_several_answers_to_a_prompt_are_no_duplicates(tmp_path: Path, form: str) -> None:
+    made = SHARED[form]
+    answers = [("yes it is", "no"), ("it is so, I think", "never was"), ("surely", "hardly ever")]
+    long = sentence(random.Random(3)) + sentence(random.Random(4))
+    rows = [made(*each) for each in answers]
+    rows += [made(long, "no"), made(long + " indeed", "no"), made(*answers[0])]
+    found = findings.find(table.read(write(tmp_path / "rows.jsonl", rows)))
+    assert found.places["near_duplicate"] == [4] and found.places["exact_duplicate"] == [5]
+    assert {(0, 1), (0, 2), (1, 2)} <= set(found.links)  # a split keeps one prompt together
+
+
+def test_training_rows_of_one_prompt_are_counted_alike() -> None:
+    """As ``harness align`` asks before a training."""
+    from harness_data.plugin import harness_check_training_data
+
+    answers = ["yes it is", "no, hardly", "that may be so"]
+    texts = [f"{PROMPT}\n{answer}" for answer in answers]
+    told = harness_check_training_data(texts, [PROMPT] * 3)
+    assert not any("nearly" in what for what in told or {})
+    alike = harness_check_training_data(texts, [""] * 3)
+    assert (alike or {})["nearly the same as an earlier row"] == 2
+
+
 def test_equal_texts_are_found_whatever_case_and_marks() -> None:
     texts = ["A cat.", "a CAT", "a dog", "", "", "??", "!!", "  "]
     assert duplicates.exact(texts) == [[0, 1], [3, 4, 7]]

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from harness import evaluate, gate
+from harness import compare, evaluate, gate
+from harness.authoring.reporting import numbers
 from harness.cli import app
-from harness.errors import DataError, UnknownNameError, UsageError
-from harness.protocols import UNCALIBRATED
+from harness.errors import ConfigError, DataError, UnknownNameError, UsageError
+from harness.protocols import NO_AGREEMENT, UNCALIBRATED
 from harness.stats.prediction_powered import infer_corrected_share
 from harness_judges.annotation import store
 from harness_judges.annotation.items import Answer, Item
@@ -159,6 +160,60 @@ def test_a_calibration_that_says_little_says_so(binary, tmp_path, values, note, 
     assert any("uncalibrated" in each for each in task.notes)
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (["Yes", "No"] * 30, "kappa is 0.00 ["),  # half of either class
+        (["Yes"] * N, "kappa is 0.00, and"),  # nothing varies, so there is no interval
+        (["No", "No", "Yes"] * 13 + ["Yes"] * 21, "kappa is -0."),
+    ],
+)
+def test_a_judge_no_better_than_chance_is_not_usable(tmp_path, said, told):
+    run, _ = judged(tmp_path / "r", said, rubric="reference")
+    found = calibrate(run, labelled(tmp_path / "labels.jsonl", TRUTH))
+    assert any(each.startswith(f"correct: not usable: {told}") for each in found.calibration.notes)
+    out = tmp_path / "calibration.json"
+    record.write(out, found.calibration)
+    run, task = judged(tmp_path / "r", said, "again", rubric="reference", calibration=str(out))
+    assert task.metrics["correct"].calibration == NO_AGREEMENT
+    corrected = task.metrics["correct_corrected"]
+    assert math.isnan(corrected.estimate.value) and math.isnan(corrected.estimate.low)
+    assert "no value: the judge does not agree" in corrected.estimate.method
+    assert any(f"correct: {NO_AGREEMENT}" in each for each in task.notes)
+    shown = numbers.label("correct", True, None, task.metrics["correct"].calibration)
+    assert shown == "correct ↑ (calibrated: no agreement beyond chance)"
+    rule = {"metric": "judge.correct", "min": 0.0}
+    for allowed in (False, True):  # what is known to say nothing is not merely unknown
+        config = {"rule": [rule], "allow_uncalibrated": allowed}
+        verdict = gate(run, config=config)
+        assert verdict.verdict == "block" and "better than chance" in verdict.sentence
+        with pytest.raises(ConfigError, match="better than chance"):
+            evaluate(
+                f"replay:{tmp_path / 'r' / 'answers.jsonl'}",
+                ["judge"],
+                data={"judge": tmp_path / "r" / "prompts.jsonl"},
+                roles={"judge": f"replay:{tmp_path / 'r' / 'j.jsonl'}"},
+                task_settings={"judge": {"rubric": "reference", "calibration": str(out)}},
+                gate=config,
+                out=tmp_path / "gated",
+                formats=(),
+            )
+    advisory = [{"metric": "judge.unread", "max": 1.0}, {**rule, "tier": "advisory"}]
+    assert gate(run, config={"rule": advisory}).verdict == "pass"
+    compared = compare(run, run).tasks[0].metrics
+    assert {each.metric: each.calibration for each in compared}["correct"] == NO_AGREEMENT
+
+
+def test_a_judge_that_always_agrees_is_usable(tmp_path):
+    """Nothing varies, so there is no interval: that is no reason to refuse it."""
+    said = ["Yes" if each else "No" for each in TRUTH]
+    run, _ = judged(tmp_path / "r", said, rubric="reference")
+    found = calibrate(run, labelled(tmp_path / "labels.jsonl", TRUTH)).calibration
+    assert math.isnan(found.criteria["correct"].figures["kappa"]["low"] or math.nan)
+    assert found.criteria["correct"].beyond_chance
+    assert not any("not usable" in note for note in found.notes)
+
+
 def test_ties_of_people_and_labels_of_nothing_are_counted(binary, tmp_path):
     path = labelled(tmp_path / "labels.jsonl", TRUTH, annotator="ada")
     more = [{"id": "q0", "value": 0, "annotator": "ben"}, {"id": "q999", "value": 1}]
@@ -216,6 +271,7 @@ def test_a_calibration_of_another_rubric_or_judge_is_refused(binary, tmp_path):
         lambda data: data["criteria"]["correct"].update(positive=[41, 40]),
         lambda data: data["criteria"]["correct"].update(n=-1),
         lambda data: data["rubric"].update(sha256=5),
+        lambda data: data["criteria"]["correct"]["figures"]["kappa"].update(low="much"),
     ],
 )
 def test_a_damaged_calibration_is_refused(binary, tmp_path, change):
