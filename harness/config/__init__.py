@@ -8,7 +8,7 @@ from harness.config.file import json_schema, read_config, read_gate, read_toml
 from harness.config.model_config import ModelConfig
 from harness.config.roles import parse_roles, role_flag
 from harness.config.run_spec import RUNS, RunSpec, reducer_of
-from harness.config.values import Settings, split_names
+from harness.config.values import Settings, parse_pairs, split_names
 
 __all__ = [
     "RUNS",
@@ -18,6 +18,7 @@ __all__ = [
     "json_schema",
     "merge",
     "parse_data",
+    "parse_pairs",
     "parse_roles",
     "parse_settings",
     "read_config",

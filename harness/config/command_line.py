@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.config.roles import merged_roles
 from harness.config.run_spec import RunSpec
+from harness.config.values import parse_pairs
 from harness.errors import UsageError
 
 
@@ -19,10 +20,7 @@ def parse_settings(pairs: Iterable[str]) -> tuple[dict[str, str], dict[str, dict
     """
     backend: dict[str, str] = {}
     tasks: dict[str, dict[str, str]] = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals or not key:
-            raise UsageError(f"--set {pair!r}", "Expected --set KEY=VALUE or --set NAME.KEY=VALUE")
+    for key, value in parse_pairs(pairs, "--set", "KEY=VALUE or NAME.KEY=VALUE").items():
         task, dot, name = key.rpartition(".")  # a task's name may hold a dot, a key has none
         if dot:
             tasks.setdefault(task, {})[name] = value

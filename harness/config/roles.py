@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.config.model_config import ModelConfig
-from harness.config.values import at_least, texts
+from harness.config.values import at_least, parse_pairs, texts
 from harness.errors import UsageError
 
 _ROLE = re.compile(r"[a-z][a-z0-9_.-]*")
@@ -62,12 +62,7 @@ def parse_roles(
         "judge" if place == 1 else f"judge.{place}": {"model": model}
         for place, model in enumerate(judges, start=1)
     }
-    settings: dict[str, str] = {}
-    for pair in judge_settings:
-        key, equals, value = pair.partition("=")
-        if not equals or not key:
-            raise UsageError(f"--judge-set {pair!r}", "Expected --judge-set KEY=VALUE")
-        settings[key] = value
+    settings = parse_pairs(judge_settings, "--judge-set")
     if settings:
         for table in found.values() if found else [found.setdefault("judge", {})]:
             table["set"] = dict(settings)

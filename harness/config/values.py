@@ -16,6 +16,28 @@ def split_names(value: str | Iterable[str]) -> tuple[str, ...]:
     return tuple(name for each in names if (name := str(each).strip()))
 
 
+def parse_pairs(pairs: Iterable[str], name: str, expected: str = "KEY=VALUE") -> dict[str, str]:
+    """Reads ``KEY=VALUE`` pairs; of equal keys the last one counts.
+
+    White space around a key is dropped; a value is taken as it is given, ``=`` included.
+
+    Args:
+        pairs: What was given.
+        name: The flag or option that they were given to; the error names it.
+        expected: What the error says is expected.
+
+    Raises:
+        UsageError: A pair has no ``=``, or nothing before it.
+    """
+    found: dict[str, str] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(f"{name} {pair!r}", f"Expected {expected}")
+        found[key.strip()] = value
+    return found
+
+
 def texts(table: Mapping[str, Any]) -> dict[str, str]:
     """Every value of a table as the command line would have it."""
     return {key: _text(value) for key, value in table.items()}

@@ -11,7 +11,15 @@ from typing import Any, TypeVar
 import click
 
 from harness import config
-from harness.config import RUNS, RunSpec, parse_data, read_config, read_toml, split_names
+from harness.config import (
+    RUNS,
+    RunSpec,
+    parse_data,
+    parse_pairs,
+    read_config,
+    read_toml,
+    split_names,
+)
 from harness.protocols import ProbeSpec
 
 __all__ = [
@@ -19,6 +27,7 @@ __all__ = [
     "BatchSize",
     "Names",
     "parse_data",
+    "parse_pairs",
     "read_config",
     "read_toml",
     "run_options",

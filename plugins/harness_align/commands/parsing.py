@@ -6,29 +6,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.authoring.io.run_options import parse_data
-from harness.errors import UsageError
-
-
-def pairs(values: Iterable[str]) -> dict[str, str]:
-    """``KEY=VALUE`` pairs.
-
-    Raises:
-        UsageError: One has no ``=``.
-    """
-    found = {}
-    for value in values:
-        key, equals, text = value.partition("=")
-        if not equals or not key:
-            raise UsageError(f"--set {value!r}", "Expected --set KEY=VALUE")
-        found[key.strip()] = text
-    return found
+from harness.authoring.io.run_options import parse_data, parse_pairs
 
 
 def flags(given: Mapping[str, Any], plugin_files: Iterable[Path]) -> dict[str, Any]:
     """The flags of ``harness align`` as ``job.make_job`` takes them."""
     values = dict(given)
-    settings = pairs(values.pop("settings"))
+    settings = parse_pairs(values.pop("settings"), "--set", "KEY=VALUE or NAME.KEY=VALUE")
     of_names: dict[str, dict[str, str]] = {}
     for key in [key for key in settings if "." in key]:  # a training setting has no dot
         name, _, option = key.rpartition(".")

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from harness.authoring.chat.encoding import Scored
+from harness.errors import TimeIsUpError
 from harness.types import Logprob
 from harness_backends.hf.cache_fork.decoding import ForkDecoder
 from harness_backends.hf.cache_fork.scoring import Forker, ForkScorer
@@ -71,6 +72,10 @@ class Engine(Protocol):
         """Yields (index, continuation) of each item once, in any order."""
         ...
 
+    def close(self) -> None:
+        """Frees what it holds beside the model; it answers nothing from then on."""
+        ...
+
 
 class TreeEngine:
     """Scores and generates over prefix trees.
@@ -86,9 +91,9 @@ class TreeEngine:
     telling = 1  # the last in the row: no other has more beside it that it must not see
 
     def __init__(self, checkpoint: Checkpoint, budget: Budget) -> None:
-        forward = Forward(checkpoint)
-        self._scorer = TreeScorer(forward, budget)
-        self._decoder = TreeDecoder(forward, budget, default_rows(checkpoint.model))
+        self._forward = Forward(checkpoint)
+        self._scorer = TreeScorer(self._forward, budget)
+        self._decoder = TreeDecoder(self._forward, budget, default_rows(checkpoint.model))
 
     @property
     def way(self) -> str:
@@ -107,6 +112,10 @@ class TreeEngine:
     def generate(self, items: Sequence[Continue]) -> Iterator[tuple[int, Continued]]:
         """See ``Engine``."""
         return self._decoder.generate(items)
+
+    def close(self) -> None:
+        """See ``Engine``."""
+        self._forward.close()
 
 
 class ForkEngine:
@@ -144,6 +153,9 @@ class ForkEngine:
     def generate(self, items: Sequence[Continue]) -> Iterator[tuple[int, Continued]]:
         """See ``Engine``."""
         return self._decoder.generate(items)
+
+    def close(self) -> None:
+        """See ``Engine``; there is nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +268,8 @@ class CheckedEngine:
                         break
                     del left[index]
                     yield index, answer
+            except TimeIsUpError:
+                raise
             except Exception as error:  # whatever a model's code does with what it is given
                 if not self._paths[0].checked:
                     raise
@@ -276,6 +290,8 @@ class CheckedEngine:
         self.notes.append(note)
         logger.warning("%s", note)
         self._before = self.computed_tokens
+        if self._engine is not None:
+            self._engine.close()
         self._engine = None
         self._checked = {}
         self._passed_on = set()

@@ -123,6 +123,9 @@ class PlainEngine:
                 )
                 yield from zip(batch[::-1], said[::-1], strict=True)
 
+    def close(self) -> None:
+        """See ``Engine``; there is nothing."""
+
     @torch.inference_mode()
     def _generate_batch(self, items: Sequence[Continue]) -> list[Continued]:
         from transformers import LogitsProcessorList, StoppingCriteriaList

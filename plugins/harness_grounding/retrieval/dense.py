@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from harness.authoring.io.serialization import canonical_hash
-from harness.errors import RunFailedError, UsageError
+from harness.errors import RunFailedError
 from harness.protocols import AskModel
 from harness.stats.inference import Array
 from harness.types import Embed, Embedding, Failed, Response
@@ -124,18 +124,3 @@ class DenseIndex:
                 )
             assert isinstance(each, Embedding)
             yield each.values
-
-
-def parse_settings(pairs: Sequence[str]) -> dict[str, str]:
-    """``KEY=VALUE`` pairs.
-
-    Raises:
-        UsageError: One has no ``=``.
-    """
-    found = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals or not key:
-            raise UsageError(f"retrieval.encoder_settings has {pair!r}", "Expected KEY=VALUE.")
-        found[key.strip()] = value
-    return found

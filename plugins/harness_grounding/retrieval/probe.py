@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 
 from harness.authoring import option_models
 from harness.authoring.chat import prompt_templates as templates
+from harness.authoring.io.run_options import parse_pairs
 from harness.authoring.metrics import Resamplable, clusters_of, statistics_of, values_of
 from harness.errors import UsageError
 from harness.protocols import AskModel, Metric, Probe, ProbeOptions, bounds_of
@@ -124,10 +125,9 @@ class Retrieval:
         options = self.options
         if options.retriever == BM25:
             return Index(corpus)
-        settings = dense.parse_settings(options.encoder_settings)
         encoder = dense.Encoder(
             options.retriever,
-            settings,
+            encoder_settings(options),
             options.query_prefix,
             options.passage_prefix,
             options.similarity,
@@ -261,6 +261,17 @@ def open_retrieval(options: ProbeOptions) -> Probe:
     """Reads the options.
 
     Raises:
-        UsageError: One is out of range.
+        UsageError: One is out of range, or a setting of the encoder is no pair.
     """
-    return Retrieval(option_models.read(Options, options.values, "retrieval"))
+    read = option_models.read(Options, options.values, "retrieval")
+    encoder_settings(read)  # before anything is asked
+    return Retrieval(read)
+
+
+def encoder_settings(options: Options) -> dict[str, str]:
+    """The settings of the retriever's model.
+
+    Raises:
+        UsageError: One is no pair.
+    """
+    return parse_pairs(options.encoder_settings, "retrieval.encoder_settings")

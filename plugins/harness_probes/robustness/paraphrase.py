@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from harness.authoring.io.run_options import parse_pairs
 from harness.authoring.readers import rows
 from harness.errors import UsageError
 from harness.protocols import AskModel, Metric, Probe, ProbeOptions
@@ -95,13 +96,9 @@ def _writer(chosen: Mapping[str, Any], model: str, seed: int) -> Writer:
             f"paraphrase.prompt={prompt!r} has no place for the text",
             "Write {text} where it is to stand.",
         )
-    pairs = chosen["model_settings"] or ()
-    for pair in pairs:
-        if "=" not in pair:
-            raise UsageError(f"paraphrase.model_settings has {pair!r}, expected KEY=VALUE")
     return Writer(
         model=model,
-        settings={key: value for key, _, value in (pair.partition("=") for pair in pairs)},
+        settings=parse_pairs(chosen["model_settings"] or (), "paraphrase.model_settings"),
         prompt=prompt,
         count=chosen["n"],
         temperature=chosen["temperature"],

@@ -134,6 +134,16 @@ def test_settings_go_to_the_backend_or_to_a_task() -> None:
         config.parse_settings(["novalue"])
 
 
+def test_pairs_are_read_in_one_place_alike() -> None:
+    given = ["pooling=cls", " url =http://x/?a=b", "empty=", "pooling=mean"]
+    read = config.parse_pairs(given, "--judge-set")
+    assert read == {"pooling": "mean", "url": "http://x/?a=b", "empty": ""}
+    for wrong in ("novalue", "=value", " =value"):
+        with pytest.raises(UsageError, match=r"--judge-set .*value'") as error:
+            config.parse_pairs([wrong], "--judge-set")
+        assert error.value.hint == "Expected KEY=VALUE"
+
+
 def test_data_for_one_task_or_all() -> None:
     assert config.parse_data(["sample", "a=p=q"]) == {"": "sample", "a": "p=q"}
     with pytest.raises(UsageError, match="TASK=PATH"):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from harness import ask, open_model
-from harness.errors import ModelError, UsageError
+from harness.errors import ModelError
 from harness.protocols import Answers
 from harness.results import runfolder
 from harness.types import Embed, Embedding, Request, Sample
@@ -148,12 +148,6 @@ def test_nothing_is_asked_where_nothing_may_be() -> None:
     asked = [Sample("1", "east", metadata={"context": "north"})]
     ready = probe.prepared(asked, nothing)
     assert "has not been asked" in ready.perturb(asked[0], random.Random(0))[0].reason
-
-
-def test_settings_are_pairs() -> None:
-    assert dense.parse_settings(["pooling=cls"]) == {"pooling": "cls"}
-    with pytest.raises(UsageError, match="KEY=VALUE"):
-        dense.parse_settings(["pooling"])
 
 
 def test_a_run_retrieves_by_an_encoder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

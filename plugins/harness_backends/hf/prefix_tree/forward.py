@@ -30,8 +30,16 @@ class Forward:
     def __init__(self, checkpoint: Checkpoint) -> None:
         self.checkpoint = checkpoint
         self._packed = PackedLinears(checkpoint.model)
-        self.head = Head(checkpoint.model, self._packed)
-        self._last_layer = LastLayer(checkpoint.model)
+        try:
+            self.head = Head(checkpoint.model, self._packed)
+            self._last_layer = LastLayer(checkpoint.model)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Frees the second copy of the weights."""
+        self._packed.release()
 
     def hidden(
         self,

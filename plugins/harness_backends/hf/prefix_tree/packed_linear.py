@@ -40,11 +40,12 @@ class PackedLinears:
     def __init__(self, model: Any) -> None:
         self._on = False
         layers = [module for module in model.modules() if _suits(module)]
-        self.bytes = sum(layer.weight.nbytes for layer in layers)
+        size = sum(layer.weight.nbytes for layer in layers)
+        if layers and size > free_bytes(layers[0].weight.device) // 3:
+            layers = []
+        self._layers = layers
+        self.bytes = size if layers else 0
         """What the copies take."""
-        if not layers or self.bytes > free_bytes(layers[0].weight.device) // 3:
-            self.bytes = 0
-            return
         for layer in layers:
             self._pack(layer)
 
@@ -56,6 +57,12 @@ class PackedLinears:
             yield
         finally:
             self._on = before
+
+    def release(self) -> None:
+        """Frees the copies; the layers compute from their own weights from then on."""
+        for layer in self._layers:
+            del layer.forward  # the instance's, which holds the copy; its class's remains
+        self._layers, self.bytes = [], 0
 
     def _pack(self, layer: nn.Linear) -> None:
         own: Callable[[torch.Tensor], torch.Tensor] = layer.forward

@@ -123,15 +123,24 @@ def test_other_architectures_fall_back_and_come_out_right(
 def test_a_path_that_is_wrong_is_not_used(
     checkpoint_folder: Folders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Attention that forgets the path: caught, and the answers are right all the same."""
+    """Attention that forgets the path: caught, and the answers are right all the same.
+
+    The second copy of the weights that only this path computes from is freed with it.
+    """
+    from harness_backends.hf.prefix_tree import packed_linear
     from harness_backends.hf.prefix_tree.attention import TreePass
 
-    monkeypatch.setattr(TreePass, "_add", lambda *_: None)
     checkpoint = open_checkpoint(checkpoint_folder("llama"))
+    copied: list[bool] = []
+    own = vars(checkpoint.model.lm_head)
+    monkeypatch.setattr(packed_linear, "LEAST", 1)
+    monkeypatch.setattr(TreePass, "_add", lambda *_: copied.append("forward" in own))
     engine = CheckedEngine(checkpoint, Settings(token_budget=16), None)
     scores, _ = ask_for(engine)
     assert engine.name == "fork"
     assert "apart" in engine.notes[0]
+    assert all(copied) == torch.backends.mkldnn.is_available()
+    assert "forward" not in own
     for index, score in PlainEngine(checkpoint, Budget(1, 1)).score(questions(1)):
         assert scores[index].total == pytest.approx(score.total, abs=1e-4)
 

@@ -35,6 +35,9 @@ class WrongAt:
             off = 1.0 if self._wrong(items[index]) else 0.0
             yield index, Logprob(score.total - off, score.token_count, score.is_greedy)
 
+    def close(self) -> None:
+        """Holds nothing."""
+
 
 def engine_wrong_at(checkpoint, wrong) -> CheckedEngine:
     engine = CheckedEngine(checkpoint, Settings(), None)

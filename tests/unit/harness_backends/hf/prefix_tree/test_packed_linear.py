@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -17,6 +19,7 @@ from harness_backends.hf.plain import Continue, PlainEngine
 from harness_backends.hf.prefix_tree import packed_linear
 from harness_backends.hf.prefix_tree.decoding import TreeDecoder
 from harness_backends.hf.prefix_tree.forward import Forward
+from harness_backends.hf.prefix_tree.head import UnknownHeadError
 from harness_backends.hf.prefix_tree.packed_linear import PackedLinears
 from harness_backends.hf.prefix_tree.scoring import TreeScorer
 from harness_backends.hf.settings import Settings
@@ -51,6 +54,38 @@ def test_outside_of_used_a_layer_computes_from_its_own_weight() -> None:
         with packed.used():
             assert torch.allclose(layer(rows), before, atol=1e-5)
         assert torch.equal(layer(rows), layer.bias.expand(3, -1))
+
+
+def test_released_copies_are_freed() -> None:
+    layer = nn.Linear(512, 384)
+    packed = PackedLinears(layer)
+    rows = torch.randn(3, 512)
+    copy = weakref.ref(layer.forward)  # the function that holds it
+    packed.release()
+    assert copy() is None
+    assert packed.bytes == 0
+    with torch.no_grad(), packed.used():
+        layer.weight.zero_()
+        assert torch.equal(layer(rows), layer.bias.expand(3, -1))
+    packed.release()  # a second time is nothing
+
+
+def test_a_head_that_is_not_understood_leaves_no_copy(
+    checkpoint_folder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packed_linear, "LEAST", 1)
+    checkpoint = load(str(checkpoint_folder("llama")), "auto", "cpu", Settings.read({}))
+    scaled = checkpoint.model.forward
+
+    def forward(*given: Any, **named: Any) -> Any:
+        found = scaled(*given, **named)
+        found.logits = 3 * found.logits
+        return found
+
+    monkeypatch.setattr(checkpoint.model, "forward", forward)
+    with pytest.raises(UnknownHeadError):
+        Forward(checkpoint)
+    assert "forward" not in vars(checkpoint.model.lm_head)
 
 
 @pytest.mark.parametrize(
