@@ -13,6 +13,7 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -25,27 +26,14 @@ from harness.authoring.measures.predictions import prompt_text, response_text
 from harness.authoring.measures.repeats import mean_of
 from harness.errors import DataError
 from harness.results import manifest, result_json, runfolder
+from harness.results.score_columns import ScoreColumns
+from harness.results.score_table import ScoredSample, ScoreTable
 from harness.types import BaselineRun, RunResult, SampleRecord, ScoreValue
 
 FORMAT = "evalign-baseline"
 SCHEMA = 1
 _GZIP_MAGIC = b"\x1f\x8b"
 _LARGEST = 2 << 30  # bytes after decompression; a small file could otherwise fill the memory
-
-
-@dataclass(frozen=True, slots=True)
-class ScoredSample:
-    """One sample's scores; its texts (``prompt`` and below) where they are wanted and kept."""
-
-    id: str
-    scores: Mapping[str, ScoreValue]
-    cluster: str | None = None
-    groups: Mapping[str, str] = field(default_factory=dict)
-    error: str | None = None
-    prompt: str | None = None
-    response: str | None = None
-    input: str | None = None
-    targets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,18 +127,48 @@ def _check_count(folder: Path, task: str, found: int, n: int) -> None:
         )
 
 
-def _scored(folder: Path, task: str, texts: bool) -> dict[str, ScoredSample]:
-    """The original samples; a hundred thousand lines are read in seconds, so no records are made.
+def _scored(folder: Path, task: str, texts: bool) -> Mapping[str, ScoredSample]:
+    """The original samples; texts are read when a sample is asked for."""
+    columns, spans = ScoreColumns(), array("Q")
+    for span, row in runfolder.read_scores(folder, task):
+        if row["probe"] is not None:
+            continue
+        scores = {
+            name: serialization.score_from_json(value) for name, value in row["scores"].items()
+        }
+        if row.get("repeat", 0) or not columns.add(
+            row["id"], scores, row["cluster"], row["groups"], row.get("error")
+        ):
+            return _with_repeats(folder, task, texts)
+        if texts:
+            spans.extend(span)
+    return ScoreTable(columns, _TextsOf(folder.absolute(), task, spans) if texts else None)
 
-    Only texts need them.
-    """
+
+def _with_repeats(folder: Path, task: str, texts: bool) -> dict[str, ScoredSample]:
+    """The original samples of which some were asked several times."""
     if texts:
         return scored_samples(runfolder.read_samples(folder, task), texts=True)
     return _by_sample(
-        (row.get("repeat", 0), _sample_back(row, texts))
-        for row in runfolder.read_scores(folder, task)
+        (row.get("repeat", 0), _sample_back(row))
+        for _, row in runfolder.read_scores(folder, task)
         if row["probe"] is None
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _TextsOf:
+    """Reads samples with their texts; ``spans`` hold the ends of each one's line in the file."""
+
+    folder: Path
+    task: str
+    spans: array[int]
+
+    def __call__(self, place: int) -> ScoredSample:
+        span = (self.spans[2 * place], self.spans[2 * place + 1])
+        records = runfolder.read_samples(self.folder, self.task, [span])
+        (found,) = scored_samples(records, texts=True).values()
+        return found
 
 
 def scored_samples(records: Iterable[SampleRecord], texts: bool = False) -> dict[str, ScoredSample]:
@@ -313,7 +331,7 @@ def _sample_to_json(sample: ScoredSample) -> dict[str, Any]:
     return row | {key: value for key, value in optional.items() if value is not None}
 
 
-def _sample_back(row: Mapping[str, Any], texts: bool) -> ScoredSample:
+def _sample_back(row: Mapping[str, Any], texts: bool = False) -> ScoredSample:
     return ScoredSample(
         row["id"],
         {name: serialization.score_from_json(value) for name, value in row["scores"].items()},

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from harness import regular_files
 from harness.authoring.io import serialization
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 MANIFEST_SINCE = 2
 """The first schema of results.json whose folders end with a manifest."""
 _LOCK = ".lock"
+Span: TypeAlias = tuple[int, int]
+"""A line's first byte in its file, and the one after its last."""
 
 
 def spec_to_json(spec: RunSpec) -> dict[str, Any]:
@@ -192,16 +194,16 @@ def read_samples(
     from harness.results import row_schemas
 
     path = Path(folder) / "samples" / f"{task}.jsonl"
-    for line, row in _rows(path, row_schemas.SAMPLE_ROW, spans):
+    for line, _, row in _rows(path, row_schemas.SAMPLE_ROW, spans):
         try:
             yield serialization.record_from_json(row)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise _no_sample(path, line, repr(error)) from error
 
 
-def read_scores(folder: Path, task: str) -> Iterator[dict[str, Any]]:
+def read_scores(folder: Path, task: str) -> Iterator[tuple[Span, dict[str, Any]]]:
     """Streams what ``samples/<task>.jsonl`` says of scores: id, scores, cluster, groups, probe,
-    error; several times as fast as ``read_samples``.
+    error, each with the span of its line; several times as fast as ``read_samples``.
 
     Raises:
         DataError: The file is missing or malformed.
@@ -209,13 +211,16 @@ def read_scores(folder: Path, task: str) -> Iterator[dict[str, Any]]:
     from harness.results import row_schemas
 
     path = folder / "samples" / f"{task}.jsonl"
-    return (row for _, row in _rows(path, row_schemas.SCORES_ROW))
+    end = 0
+    for _, size, row in _rows(path, row_schemas.SCORES_ROW):
+        start, end = end, end + size
+        yield (start, end), row
 
 
 def _rows(
-    path: Path, kind: TypeAdapter[Any], spans: Iterable[tuple[int, int]] | None = None
-) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line number from 1, or number of the span, checked row)."""
+    path: Path, kind: TypeAdapter[Any], spans: Iterable[Span] | None = None
+) -> Iterator[tuple[int, int, dict[str, Any]]]:
+    """(line number from 1, or number of the span; its length in bytes; checked row)."""
     from pydantic import ValidationError
 
     from harness.results import schemas
@@ -225,14 +230,14 @@ def _rows(
         with regular_files.open_binary(path) as file:
             lines = file if spans is None else _spanned(file, spans)
             for number, text in enumerate(lines, start=1):
-                yield number, kind.validate_json(text)
+                yield number, len(text), kind.validate_json(text)
     except ValidationError as error:
         raise _no_sample(path, number, schemas.explain(error)) from error
     except OSError as error:
         raise text_files.missing(path, error) from error
 
 
-def _spanned(file: BinaryIO, spans: Iterable[tuple[int, int]]) -> Iterator[bytes]:
+def _spanned(file: BinaryIO, spans: Iterable[Span]) -> Iterator[bytes]:
     for start, end in spans:
         file.seek(start)
         yield file.read(end - start)
