@@ -1,6 +1,9 @@
-"""Prints the table of all definitions: ``python -m parity.table [--model FOLDER] [NAME …]``.
+"""Prints the table of all definitions.
 
-Run it with the folders ``tests``, ``plugins``, ``tasks`` and ``reports`` on the Python path.
+    python tests/parity/table.py [--model FOLDER] [--exact] [--limit N] [NAME …]
+
+Of a model with a chat template, the definitions that are asked through it too. ``--exact`` opens
+the model in float64 as well, which tells rounding from error.
 """
 
 from __future__ import annotations
@@ -13,6 +16,8 @@ import traceback
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from parity.compared import Difference, compare
 from parity.exact import Exact
