@@ -105,9 +105,11 @@ class Evaluation(RunResult):
                 "a bare result has no samples to compare", "Give its run folder's path instead."
             )
         before = (
-            baseline if isinstance(baseline, ScoredRun) else load_run(Path(baseline), texts=True)
+            baseline
+            if isinstance(baseline, ScoredRun)
+            else load_run(Path(baseline), texts="on demand")
         )
-        after = load_run(own, texts=True)
+        after = load_run(own, texts="on demand")
         known = plugins.load() if registry is None else registry
         metrics = registry_lookup.task_metrics(known, [before, after])
         return run_comparison.compare(before, after, metrics, force)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -34,6 +34,8 @@ from harness.types import (
 )
 
 Samples: TypeAlias = Mapping[str, ScoredSample]
+TextsOf: TypeAlias = Callable[[Sequence[str]], tuple[Samples, Samples]]
+"""Ids → both runs' samples, those with their texts."""
 
 # --------------------------------------------------------------------------- comparing
 
@@ -174,10 +176,11 @@ def _compare_task(
     metrics: MetricsOfTask,
     forced: str | None,
 ) -> TaskComparison:
-    before, after = baseline.samples.get(task, {}), candidate.samples.get(task, {})
+    runs = (baseline, candidate)
+    before, after = (run.samples.get(task, {}) for run in runs)
     aligned = measure.align(before, after)
     shared = len(aligned.ids)
-    results = [run.result.tasks[task] for run in (baseline, candidate)]
+    results = [run.result.tasks[task] for run in runs]
     compared: list[MetricComparison] = []
     groups: list[GroupChange] = []
     skipped: dict[str, str] = {}
@@ -189,7 +192,7 @@ def _compare_task(
                 compared.append(unpaired.compare(name, reported, results[0], results[1]))
                 continue
             found = measure.pair_metric(baseline, candidate, task, name, metrics, aligned=aligned)
-            compared.append(_compare_metric(name, reported, found, metric, before, after))
+            compared.append(_compare_metric(name, reported, found, metric, _texts(task, runs)))
         except CannotCompare as reason:
             skipped[name] = str(reason)
             continue
@@ -209,6 +212,11 @@ def _compare_task(
     )
 
 
+def _texts(task: str, runs: tuple[ScoredRun, ScoredRun]) -> TextsOf:
+    before, after = runs
+    return lambda ids: (before.with_texts(task, ids), after.with_texts(task, ids))
+
+
 def _calibration(results: Sequence[TaskResult], metric: str) -> str | None:
     """What is known of a judge's errors: no more than of the less known one."""
     given = [each.metrics[metric].calibration for each in results if metric in each.metrics]
@@ -220,15 +228,14 @@ def _compare_metric(
     reported: MetricResult,
     found: PairedMetric,
     metric: Metric | None,
-    before: Samples,
-    after: Samples,
+    texts: TextsOf,
 ) -> MetricComparison:
     pairs, n = found.pairs, len(found.pairs.baseline)
     difference = found.difference()
     # A sample's share of a corpus metric has no score of its own that could flip.
     single = isinstance(found.metric, MeanScores)
     direction = reported.higher_is_better
-    flips = _flips(name, direction, pairs, before, after) if single else []
+    flips = _flips(name, direction, pairs, texts) if single else []
     return MetricComparison(
         metric=name,
         higher_is_better=direction,
@@ -271,8 +278,7 @@ def _flips(
     name: str,
     higher_is_better: bool | None,
     pairs: Pairs,
-    before: Samples,
-    after: Samples,
+    texts: TextsOf,
 ) -> list[FlippedSample]:
     """Every sample whose score changed, worst first; the largest change first without direction."""
     old, new = values_of(pairs.baseline), values_of(pairs.candidate)
@@ -280,10 +286,10 @@ def _flips(
     badness = (
         np.abs(change) if higher_is_better is None else -change if higher_is_better else change
     )
+    changed = [index for index in np.argsort(-badness, kind="stable") if change[index] != 0]
+    before, after = texts([pairs.baseline.ids[index] for index in changed])
     flips = []
-    for index in np.argsort(-badness, kind="stable"):
-        if change[index] == 0:
-            continue
+    for index in changed:
         sample_id = pairs.baseline.ids[index]
         one, other = before[sample_id], after[sample_id]
         worse = None if higher_is_better is None else bool(badness[index] > 0)

@@ -64,13 +64,13 @@ class Import:
 # --------------------------------------------------------------------------- reading
 
 
-def load(path: Path, registry: Registry, texts: bool = False) -> ScoredRun:
+def load(path: Path, registry: Registry, texts: baseline.Texts = False) -> ScoredRun:
     """Reads a run folder, a baseline file, or results that another program wrote.
 
     Args:
         path: Any of them.
         registry: Whose importers are tried.
-        texts: Keep prompts and responses, where they are there.
+        texts: As in ``harness.load_run``.
 
     Raises:
         DataError: It cannot be read, or no importer knows it.

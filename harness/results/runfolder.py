@@ -167,7 +167,7 @@ def write_samples(folder: Path, task: str, records: Iterable[SampleRecord]) -> P
     """Writes ``samples/<task>.jsonl``; results of earlier samples are removed first."""
     for stale in (manifest.FILE, "results.json"):
         (folder / stale).unlink(missing_ok=True)
-    path = folder / "samples" / f"{task}.jsonl"
+    path = samples_file(folder, task)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as file:
         file.writelines(
@@ -191,31 +191,42 @@ def read_samples(
     """
     from harness.results import row_schemas
 
-    path = Path(folder) / "samples" / f"{task}.jsonl"
-    for line, row in _rows(path, row_schemas.SAMPLE_ROW, spans):
+    path = samples_file(folder, task)
+    for line, _, row in _rows(path, row_schemas.SAMPLE_ROW, spans):
         try:
             yield serialization.record_from_json(row)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise _no_sample(path, line, repr(error)) from error
 
 
-def read_scores(folder: Path, task: str) -> Iterator[dict[str, Any]]:
-    """Streams what ``samples/<task>.jsonl`` says of scores: id, scores, cluster, groups, probe,
-    error; several times as fast as ``read_samples``.
+def samples_file(folder: Path | str, task: str) -> Path:
+    """Where a run folder keeps a task's samples."""
+    return Path(folder) / "samples" / f"{task}.jsonl"
+
+
+def read_scores(folder: Path, task: str) -> Iterator[tuple[int, int, dict[str, Any]]]:
+    """Streams what ``samples/<task>.jsonl`` says of scores, several times as fast as
+    ``read_samples``.
+
+    Yields:
+        First byte of a line, byte after its last, and the row: id, scores, cluster, groups, probe,
+        error.
 
     Raises:
         DataError: The file is missing or malformed.
     """
     from harness.results import row_schemas
 
-    path = folder / "samples" / f"{task}.jsonl"
-    return (row for _, row in _rows(path, row_schemas.SCORES_ROW))
+    start = 0
+    for _, size, row in _rows(samples_file(folder, task), row_schemas.SCORES_ROW):
+        yield start, start + size, row
+        start += size
 
 
 def _rows(
     path: Path, kind: TypeAdapter[Any], spans: Iterable[tuple[int, int]] | None = None
-) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line number from 1, or number of the span, checked row)."""
+) -> Iterator[tuple[int, int, dict[str, Any]]]:
+    """(line number from 1, or number of the span; its bytes; checked row)."""
     from pydantic import ValidationError
 
     from harness.results import schemas
@@ -225,7 +236,7 @@ def _rows(
         with regular_files.open_binary(path) as file:
             lines = file if spans is None else _spanned(file, spans)
             for number, text in enumerate(lines, start=1):
-                yield number, kind.validate_json(text)
+                yield number, len(text), kind.validate_json(text)
     except ValidationError as error:
         raise _no_sample(path, number, schemas.explain(error)) from error
     except OSError as error:
