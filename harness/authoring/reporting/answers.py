@@ -12,6 +12,8 @@ from harness.types import MetricComparison, RunComparison
 
 Finding: TypeAlias = Literal["worse", "better", "changed", "no difference shown"]
 FINDINGS: tuple[Finding, ...] = ("worse", "better", "changed", "no difference shown")
+NOT_TOLD_APART = "not told apart"
+"""What ``no difference shown`` is called where there is room for few words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class NamedChange:
 def changes(comparison: RunComparison) -> list[NamedChange]:
     """Every compared metric: worse, better, changed, each with the largest change first; the rest.
 
-    The rest begins with what is nearest to a shown difference.
+    The rest begins with what is nearest to being told apart.
     """
     found = [NamedChange(task.task, metric) for task in comparison.tasks for metric in task.metrics]
     return sorted(found, key=_rank)
@@ -80,7 +82,7 @@ def _rank(change: NamedChange) -> tuple[int, float]:
 
 
 def sentence(comparison: RunComparison) -> str:
-    """``Worse on 2 of 11 metrics, better on 1, no difference shown on 8; largest: …``."""
+    """``Worse on 2 of 11 metrics, better on 1, 8 not told apart; largest: …``."""
     found = changes(comparison)
     skipped = sum(len(task.skipped) for task in comparison.tasks)
     left_out = f"; {skipped} could not be compared" if skipped else ""
@@ -105,7 +107,7 @@ def _counted(found: Sequence[NamedChange]) -> str:
     parts = [f"{words[name]} {counts[name]}" for name in FINDINGS[:3] if counts[name]]
     parts[0] += f" of {len(found)} metric{'s' if len(found) > 1 else ''}"
     if counts["no difference shown"]:
-        parts.append(f"no difference shown on {counts['no difference shown']}")
+        parts.append(f"{counts['no difference shown']} {NOT_TOLD_APART}")
     text = ", ".join(parts)
     return text[0].upper() + text[1:]
 

@@ -40,7 +40,7 @@ def test_the_sentence_counts_each_verdict_and_names_the_largest_change() -> None
         skipped=1,
     )
     assert sentence(run) == (
-        "Worse on 2 of 4 metrics, better on 1, no difference shown on 1; largest: xsum.rouge1 "
+        "Worse on 2 of 4 metrics, better on 1, 1 not told apart; largest: xsum.rouge1 "
         "−0.670 [−0.837, −0.502]; 1 could not be compared."
     )
 
