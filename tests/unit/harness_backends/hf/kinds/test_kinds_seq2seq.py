@@ -301,11 +301,11 @@ def test_the_fingerprint_follows_every_vocabulary(kind_folder: Folders, tmp_path
 
 
 @pytest.mark.parametrize("name", SEQ2SEQ)
-def test_a_deadline_holds_between_steps(name: str, kind_folder: Folders, answer: Answers) -> None:
-    deadline = AfterLooks(5.0, 0.0)
-    values = LANGUAGES.get(name, {})
+def test_a_deadline_holds_between_steps(name: str, kind_folder: Folders, answers: Answers) -> None:
+    deadline = AfterLooks(5.0, 0.0, most=6)
     folder = str(kind_folder(name, "seq2seq"))
+    values = LANGUAGES.get(name, {})
     backend = open_hf(BackendOptions(folder, values=values, deadline=deadline))
     with pytest.raises(TimeIsUpError):
-        answer(backend, [Generate("the town is", Sampling(max_tokens=60))])
+        answers(backend, [Generate(each.prompt, Sampling(max_tokens=40)) for each in PROMPTS])
     assert len(deadline.looks) == deadline.most
