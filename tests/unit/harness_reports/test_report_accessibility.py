@@ -34,11 +34,21 @@ GATES: Mapping[str, Sequence[Mapping[str, Any]]] = {
 }
 """Verdict → rules that lead to it."""
 
+OUTSIDE = """() => [...document.querySelectorAll('.gate')].flatMap((card) => {
+    const style = getComputedStyle(card), edge = card.getBoundingClientRect().right;
+    const inner = edge - parseFloat(style.paddingRight) - parseFloat(style.borderRightWidth);
+    return [...card.querySelectorAll('td, th, p')]
+        .filter((each) => each.checkVisibility() && each.getBoundingClientRect().right > inner + 1)
+        .map((each) => each.textContent);
+})"""
+"""What of the verdict's card is drawn beyond its padding."""
+
 
 def check(chromium: Browser, path: Path, width: int, scheme: Any) -> None:
     page = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
     page.goto(path.as_uri())
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(OUTSIDE) == []
     for details in page.locator("main > section details").all()[:30]:
         details.evaluate("each => { each.open = true; }")
     page.wait_for_timeout(100)
