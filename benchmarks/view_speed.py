@@ -3,7 +3,8 @@
     python benchmarks/view_speed.py --runs 1000 --samples 1000
 
 Twenty builds are made, and copied with other dates, until there are as many as asked for. The
-times of pages are medians of five requests to a server in a process of its own.
+times of pages are medians of five requests to a server in a process of its own; comparisons are
+timed twice, as they are computed (of five pairs) and as they are kept in the index.
 """
 
 from __future__ import annotations
@@ -38,12 +39,17 @@ def make(root: Path, runs: int, samples: int) -> None:
         for number in range(min(runs, DISTINCT))
     ]
     for number in range(len(made), runs):
-        folder = root / f"build-{number:04d}"
-        shutil.copytree(made[number % len(made)], folder)
-        run_json = json.loads((folder / "run.json").read_text())
-        run_json["started"] = (viewed_runs.START + timedelta(days=number)).isoformat()
-        run_json["git_commit"] = f"{number:040x}"
-        (folder / "run.json").write_text(json.dumps(run_json))
+        copy(made[number % len(made)], number)
+
+
+def copy(made: Path, number: int) -> None:
+    """Another run of the same answers."""
+    folder = made.with_name(f"build-{number:04d}")
+    shutil.copytree(made, folder)
+    run_json = json.loads((folder / "run.json").read_text())
+    run_json["started"] = (viewed_runs.START + timedelta(days=number)).isoformat()
+    run_json["git_commit"] = f"{number:040x}"
+    (folder / "run.json").write_text(json.dumps(run_json))
 
 
 def timed(words: list[str]) -> float:
@@ -78,18 +84,25 @@ def pages(root: Path, runs: int) -> None:
             "samples, by words": f"{samples}?q=left+of+17",
             "samples, wrong ones, lowest f1 first": f"{samples}?outcome=wrong&order=f1:lowest",
             "one sample": f"{samples}arithmetic-00003/",
-            "comparison": f"compare/build-000/{latest}/",
         }
         for name, path in shown.items():
-            found, size = [], 0
-            for _ in range(5):
-                begun = time.perf_counter()
-                size = len(read(address + path))
-                found.append(time.perf_counter() - begun)
-            print(f"  {name:38} {1000 * statistics.median(found):8.0f} ms {size / 1000:10,.0f} kB")
+            timed_page(name, [address + path] * 5)
+        pairs = [f"{address}compare/build-000/build-{n:03d}/" for n in range(1, min(runs, 6))]
+        timed_page("comparison, computed", pairs)
+        timed_page("comparison, kept", pairs)
     finally:
         server.terminate()
         server.wait()
+
+
+def timed_page(name: str, addresses: list[str]) -> None:
+    """Prints the median time of some addresses, and the size of the last page."""
+    found, size = [], 0
+    for address in addresses:
+        begun = time.perf_counter()
+        size = len(read(address))
+        found.append(time.perf_counter() - begun)
+    print(f"  {name:38} {1000 * statistics.median(found):8.0f} ms {size / 1000:10,.0f} kB")
 
 
 def read(address: str) -> bytes:
@@ -119,6 +132,8 @@ def main() -> None:
         print(f"{given.runs:,} runs of {given.samples:,} samples, {size / 1e6:,.0f} MB")
         print(f"  first index, ranks included            {timed([str(root), '--prepare']):8.1f} s")
         print(f"  second start                           {timed([str(root), '--prepare']):8.1f} s")
+        copy(root / "build-000", given.runs)
+        print(f"  start after one more run               {timed([str(root), '--prepare']):8.1f} s")
         pages(root, given.runs)
 
 

@@ -66,7 +66,7 @@ class UnknownNameError(UsageError):
             suggestion = f"Did you mean {' or '.join(near)}?"
         elif known:
             more = f" and {len(known) - _SHOWN:,} more" if len(known) > _SHOWN else ""
-            suggestion = f"Known: {', '.join(known[:_SHOWN])}{more}"
+            suggestion = f"Known: {', '.join(known[:_SHOWN])}{more}."
         else:
             suggestion = "None are available."
         super().__init__(

@@ -295,14 +295,19 @@ def load_plugins(files: Sequence[Path | str] = ()) -> Registry:
     return plugins.load(files)
 
 
-def load_run(path: Path | str, texts: bool = False, registry: Registry | None = None) -> ScoredRun:
+def load_run(
+    path: Path | str,
+    texts: bool = False,
+    registry: Registry | None = None,
+) -> ScoredRun:
     """Reads a run folder, its results.json, or a baseline file, and checks that it is whole.
 
     Results of another program are read, too, where an importer knows them.
 
     Args:
         path: Any of these.
-        texts: Keep prompts and responses, where they are there.
+        texts: Keep prompts and responses, where they are there; those of a run folder are read
+            when they are asked for.
         registry: The loaded plugins; None loads those that are installed, where they are needed.
 
     Raises:

@@ -295,7 +295,7 @@ class ScoreColumn(Sequence[Score]):
             0 if self.repeats is None else self.repeats[place],
         )
 
-    def take(self, places: Sequence[int]) -> ScoreColumn:
+    def take(self, places: Sequence[int] | NDArray[np.intp]) -> ScoreColumn:
         """The rows at these places."""
         ids, values, clusters, variants, predictions, repeats = (
             None if column is None else _taken(column, places)
@@ -310,7 +310,7 @@ class ScoreColumn(Sequence[Score]):
         )
 
 
-def _taken(column: Sequence[Any], places: Sequence[int]) -> Sequence[Any]:
+def _taken(column: Sequence[Any], places: Sequence[int] | NDArray[np.intp]) -> Sequence[Any]:
     """The entries at these places, in the column's own form where it has one."""
     if isinstance(column, Takes):
         return column.take(places)

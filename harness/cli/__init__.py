@@ -115,7 +115,7 @@ Examples:
     is_eager=True,  # its commands belong into `--help`
     type=click.Path(path_type=Path),
     help="Load a plugin from a Python file, or the tasks that a harness.toml declares. May be "
-    "repeated; may stand after the command too.",
+    "repeated, and may be given after the command, too.",
 )
 @click.option(
     "--strict-plugins",

@@ -22,7 +22,6 @@ Examples:
   harness gate runs/candidate --format junit,markdown
   harness gate runs/main --power --discordance 0.1
 
-\b
 Exit codes: 0 pass, 1 block, 2 usage or data error, 4 inconclusive
 (`inconclusive` under [gate] maps it: "fail" to 1, "warn" to 0 with a warning, "pass" to 0).
 """

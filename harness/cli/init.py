@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path, PurePosixPath
@@ -104,9 +105,18 @@ def command(
     for path, text in wanted.items():
         files.write_atomically(path, text, files.SHARED)
         echo(f"Wrote {path}")
+    _say_next(wanted, folder / CONFIG)
     if samples is not None:
         _show_power(samples, margin, discordance)
     return 0
+
+
+def _say_next(written: Mapping[Path, str], config: Path) -> None:
+    """What to do with the files."""
+    if config in written:
+        echo(f"Next: put your model, data and rules into it, then harness run --config {config}")
+    if len(written) > (config in written):
+        echo("Next: commit it with the configuration and the baseline that this names")
 
 
 def _ask(
@@ -121,9 +131,9 @@ def _ask(
         discordance = click.prompt(text, discordance, type=positive)
         _show_power(samples, margin, discordance)
     echo(
-        "An inconclusive verdict means that the samples cannot tell. fail: somebody must look;\n"
-        "warn: the build goes on with a warning, and smaller drops slip through; pass: it goes on "
-        "in silence."
+        "An inconclusive verdict means that there are too few samples. fail: the build stops;\n"
+        "warn: it continues with a warning, and smaller drops are missed; pass: it continues "
+        "without one."
     )
     inconclusive = click.prompt("Inconclusive", inconclusive, type=click.Choice(CHOICES))
     return None, margin, discordance, inconclusive

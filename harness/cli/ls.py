@@ -262,7 +262,8 @@ def _task(console: Console, spec: TaskSpec) -> None:
     if spec.data is not None:
         sources["without --data"] = spec.data
     if spec.hub is not None:
-        sources["hub"] = f"{spec.hub.path} {spec.hub.name or ''} [{spec.hub.split}]"
+        named = (spec.hub.path, spec.hub.name, f"[{spec.hub.split}]")
+        sources["hub"] = " ".join(each for each in named if each)
     _rows(console, f"data (version {task.version})", sources.items())
     own = dict(_options(spec.options, f"{spec.name}.", spec.defaults))
     common = dict(_options(COMMON_OPTIONS, f"{spec.name}.", spec.defaults))
@@ -299,7 +300,7 @@ def _rows(console: Console, title: str, rows: Iterable[tuple[str, str]]) -> None
 
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 2))
     for name, text in rows:
-        table.add_row(Text(name, style="bold cyan", no_wrap=True), Text(text))
+        table.add_row(Text(name, style="bold cyan", no_wrap=True), Text(text, overflow="fold"))
     if table.row_count:
         console.print(f"\n[bold]{title}[/bold]")
         console.print(table)

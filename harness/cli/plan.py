@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.authoring.io import run_options
+from harness.authoring.io import run_options, terminal
 from harness.authoring.literal import one_line
 from harness.cli import gate_power, registry_of
 from harness.types import MODEL
@@ -51,7 +51,8 @@ Examples:
     "--write-prompts",
     type=click.IntRange(1),
     metavar="N",
-    help="Print what is asked about the first N samples of each task, as the model reads it.",
+    help="Print what is asked about the first N samples of each task, as the model reads it; "
+    "of rounds that need earlier answers it says that they come.",
 )
 @click.pass_context
 def command(
@@ -90,7 +91,7 @@ def command(
                 found = replace(found, pace=pace)
             _show(Console(highlight=False), found)
         if write_prompts is not None:
-            prompt_listing.show(plan, backend, write_prompts)
+            prompt_listing.show(plan, roles, write_prompts)
     if with_gate:
         _show_power(spec, plan, discordance, repeat)
     return 0
@@ -137,13 +138,15 @@ def _show(console: Console, found: Forecast) -> None:
             f"{share.requests:,}",
             Text(one_line(skipped), style="dim"),
         )
-    console.print(table)
+    terminal.print_table(console, table, names=2)
     console.print(
         f"\n{found.requests:,} requests, {found.distinct:,} of them different, "
         f"{found.stored:,} ({found.stored / max(1, found.distinct):.0%}) answered already in the "
         "response store"
     )
-    if found.usage is None:
+    if found.stored == found.distinct:
+        console.print("Nothing is left to ask: the run takes every answer from the store.")
+    elif found.usage is None:
         console.print("This backend does not say beforehand what requests cost in tokens.")
     else:
         _show_cost(console, found, found.usage)

@@ -20,7 +20,6 @@ Examples:
   harness run --model ./ckpt --tasks xsum,squad --data sample --metrics grounding.numbers
   harness run --config harness.toml --out runs/candidate
 
-\b
 Exit codes: 0 pass, 1 blocked by a gate, 2 usage or data error,
 3 the run failed or is incomplete, 4 inconclusive.
 """

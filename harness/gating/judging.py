@@ -157,7 +157,7 @@ class Judge:
         without = np.flatnonzero(~table.columns.values(name).scored)
         return [
             Score(sample.id, name, 0.0, cluster=sample.cluster)
-            for sample in map(table.at, without)
+            for sample in map(table.at, without.tolist())
             if _failed_on(sample, name, known)
         ]
 

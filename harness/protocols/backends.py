@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from harness.errors import TimeIsUpError
 from harness.protocols.options import Options
 from harness.types import KeyedRequest, Request, Response, Usage
 
@@ -176,6 +178,39 @@ def prompt_texts_of(backend: object, requests: Sequence[KeyedRequest]) -> Mappin
 
 
 @dataclass(frozen=True, slots=True)
+class Deadline:
+    """When a run ends, with whatever is answered by then.
+
+    Attributes:
+        seconds: How long it may take (``max_seconds``).
+        begun: When it began, as ``time.monotonic`` counts in this process.
+        gated: Whether a gate is to judge the run.
+    """
+
+    seconds: float
+    begun: float
+    gated: bool = False
+
+    @property
+    def left(self) -> float:
+        """Seconds until it; below 0 once it has passed."""
+        return self.begun + self.seconds - time.monotonic()
+
+    def check(self, hint: str | None = None) -> None:
+        """Raises once it has passed.
+
+        Args:
+            hint: What was not done in time.
+
+        Raises:
+            TimeIsUpError: It has.
+        """
+        if self.left <= 0:
+            told = f"the time is up (max_seconds = {self.seconds:g})"
+            raise TimeIsUpError(told, hint, self.gated)
+
+
+@dataclass(frozen=True, slots=True)
 class BackendOptions:
     """What the user chose for the model.
 
@@ -188,6 +223,9 @@ class BackendOptions:
         values: ``--set KEY=VALUE``.
         prices: The model's [prices] table: US dollars per million ``prompt``, ``completion``
             and ``cached_prompt`` tokens. Empty where harness.toml names none.
+        deadline: When the run ends. A backend that can stop in the middle of a batch, or with
+            requests open, checks it in ``open`` and ``run``; of others the run stops after an
+            answer. None: never.
     """
 
     model: str
@@ -197,6 +235,7 @@ class BackendOptions:
     seed: int = 0
     values: Mapping[str, str] = field(default_factory=dict)
     prices: Mapping[str, float] = field(default_factory=dict)
+    deadline: Deadline | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,7 +142,8 @@ def _scored(folder: Path, task: str, texts: bool) -> Mapping[str, ScoredSample]:
             return _with_repeats(folder, task, texts)
         if texts:
             spans.extend(span)
-    return ScoreTable(columns, _TextsOf(folder.absolute(), task, spans) if texts else None)
+    reader = _TextsOf(folder.absolute(), task, columns.ids, spans) if texts else None
+    return ScoreTable(columns, reader)
 
 
 def _with_repeats(folder: Path, task: str, texts: bool) -> dict[str, ScoredSample]:
@@ -158,17 +159,25 @@ def _with_repeats(folder: Path, task: str, texts: bool) -> dict[str, ScoredSampl
 
 @dataclass(frozen=True, slots=True)
 class _TextsOf:
-    """Reads samples with their texts; ``spans`` hold the ends of each one's line in the file."""
+    """Reads samples with their texts; ``spans`` hold the ends of each one's line in the file.
+
+    Raises:
+        DataError: A line cannot be read, or the file has changed since it was opened first.
+    """
 
     folder: Path
     task: str
+    ids: Sequence[str]
     spans: array[int]
 
     def __call__(self, place: int) -> ScoredSample:
         span = (self.spans[2 * place], self.spans[2 * place + 1])
         records = runfolder.read_samples(self.folder, self.task, [span])
-        (found,) = scored_samples(records, texts=True).values()
-        return found
+        found = scored_samples(records, texts=True)
+        if list(found) != [self.ids[place]]:
+            path = runfolder.samples_file(self.folder, self.task)
+            raise DataError("it has changed while it was read", path=path)
+        return found[self.ids[place]]
 
 
 def scored_samples(records: Iterable[SampleRecord], texts: bool = False) -> dict[str, ScoredSample]:

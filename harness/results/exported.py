@@ -24,7 +24,7 @@ def load(path: Path, registry: Registry) -> ExportedRun:
     folder = path if path.is_dir() else path.parent
 
     def records(task: str) -> Iterator[SampleRecord]:
-        if (folder / "samples" / f"{task}.jsonl").is_file():
+        if runfolder.samples_file(folder, task).is_file():
             yield from (each for each in runfolder.read_samples(folder, task) if not each.probe)
 
     if scored.result.run_id and (folder / "results.json").is_file():

@@ -26,7 +26,8 @@ from harness.errors import DataError, UnknownNameError, UsageError, plugin_call
 from harness.plugins import Registry
 from harness.protocols import ImportedRun, ImportedTask, Importer
 from harness.results import baseline, published, runfolder, secrets
-from harness.results.baseline import ScoredRun, ScoredSample
+from harness.results.baseline import ScoredRun
+from harness.results.score_table import ScoredSample
 from harness.types import (
     DataSource,
     MetricResult,
@@ -70,7 +71,7 @@ def load(path: Path, registry: Registry, texts: bool = False) -> ScoredRun:
     Args:
         path: Any of them.
         registry: Whose importers are tried.
-        texts: Keep prompts and responses, where they are there.
+        texts: As in ``harness.load_run``.
 
     Raises:
         DataError: It cannot be read, or no importer knows it.

@@ -169,7 +169,7 @@ def write_samples(folder: Path, task: str, records: Iterable[SampleRecord]) -> P
     """Writes ``samples/<task>.jsonl``; results of earlier samples are removed first."""
     for stale in (manifest.FILE, "results.json"):
         (folder / stale).unlink(missing_ok=True)
-    path = folder / "samples" / f"{task}.jsonl"
+    path = samples_file(folder, task)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as file:
         file.writelines(
@@ -193,12 +193,17 @@ def read_samples(
     """
     from harness.results import row_schemas
 
-    path = Path(folder) / "samples" / f"{task}.jsonl"
+    path = samples_file(folder, task)
     for line, _, row in _rows(path, row_schemas.SAMPLE_ROW, spans):
         try:
             yield serialization.record_from_json(row)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise _no_sample(path, line, repr(error)) from error
+
+
+def samples_file(folder: Path | str, task: str) -> Path:
+    """Where a run folder keeps a task's samples."""
+    return Path(folder) / "samples" / f"{task}.jsonl"
 
 
 def read_scores(folder: Path, task: str) -> Iterator[tuple[Span, dict[str, Any]]]:
@@ -210,7 +215,7 @@ def read_scores(folder: Path, task: str) -> Iterator[tuple[Span, dict[str, Any]]
     """
     from harness.results import row_schemas
 
-    path = folder / "samples" / f"{task}.jsonl"
+    path = samples_file(folder, task)
     end = 0
     for _, size, row in _rows(path, row_schemas.SCORES_ROW):
         start, end = end, end + size

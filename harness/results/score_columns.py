@@ -130,7 +130,7 @@ class ScoreValues(Sequence[ScoreValue | None]):
         codes = np.frombuffer(bytes(self._codes), dtype=np.uint8)
         used = np.unique(codes)
         values = np.array([self._distinct[code] for code in used], dtype=dtype or np.float64)
-        return cast("NDArray[Any]", values[np.searchsorted(used, codes)])
+        return values[np.searchsorted(used, codes)]
 
     @property
     def scored(self) -> NDArray[np.bool_]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from harness import plugins
@@ -11,6 +12,7 @@ from harness.plugins import Registry
 from harness.protocols import (
     BackendOptions,
     BackendSpec,
+    Deadline,
     ExecutorOptions,
     ExecutorSpec,
     ModelBackend,
@@ -43,10 +45,17 @@ def locate(model: str, registry: Registry) -> tuple[BackendSpec, str]:
     return registry.backend(DEFAULT_SCHEME), model
 
 
-def open_backend(config: ModelConfig, registry: Registry) -> ModelBackend:
+def open_backend(
+    config: ModelConfig, registry: Registry, deadline: Deadline | None = None
+) -> ModelBackend:
     """Opens a model; this is where heavy packages are imported and weights are read.
 
     The response store is opened once before: where answers cannot be kept, no model is opened.
+
+    Args:
+        config: Which model, and how.
+        registry: The loaded plugins.
+        deadline: When the run ends; a model on other machines does not hear of it.
 
     Raises:
         HarnessError: The response store cannot be used.
@@ -72,7 +81,7 @@ def open_backend(config: ModelConfig, registry: Registry) -> ModelBackend:
         config.prices.get(config.model) or config.prices.get(rest, {}),
     )
     if executor is None:
-        return backend.open(options)
+        return backend.open(replace(options, deadline=deadline))
     if not backend.replicable:
         raise UsageError(
             f"--executor {executor.name} with the {backend.scheme} backend, "

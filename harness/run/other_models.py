@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from harness.config import ModelConfig
 from harness.plugins import Registry
-from harness.protocols import Answers, ModelBackend
+from harness.protocols import Answers, Deadline, ModelBackend
 from harness.run import models
 from harness.run.ask import ask
 from harness.run.closing import Closing
@@ -26,6 +26,7 @@ class OtherModels(Closing):
         registry: The loaded plugins.
         backend: The run's own model, open.
         stored_only: Ask nothing, and answer from the response store alone.
+        deadline: When the run ends; None: never.
     """
 
     def __init__(
@@ -34,9 +35,10 @@ class OtherModels(Closing):
         registry: Registry,
         backend: ModelBackend,
         stored_only: bool = False,
+        deadline: Deadline | None = None,
     ) -> None:
         self._config, self._registry, self._stored_only = config, registry, stored_only
-        self._own = backend
+        self._own, self._deadline = backend, deadline
         self._open: dict[tuple[str, tuple[tuple[str, str], ...]], ModelBackend] = {}
         self._closing = ExitStack()
 
@@ -72,7 +74,7 @@ class OtherModels(Closing):
         key = (model, tuple(sorted(settings.items())))
         if key not in self._open:
             config = replace(self._config, model=model, settings=settings, executor=models.LOCAL)
-            opened = models.open_backend(config, self._registry)
+            opened = models.open_backend(config, self._registry, self._deadline)
             self._open[key] = self._closing.enter_context(closing(opened))
         return self._open[key]
 

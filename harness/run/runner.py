@@ -29,7 +29,7 @@ from harness.errors import (
 from harness.gating import SequentialGate
 from harness.planned import Plan
 from harness.plugins import Registry
-from harness.protocols import ModelBackend, notes_of
+from harness.protocols import Deadline, ModelBackend, notes_of
 from harness.results import provenance, runfolder, secrets
 from harness.results.baseline import ScoredRun, scored_samples
 from harness.results.score_table import ScoreTable
@@ -84,16 +84,18 @@ def run(
     started, begun, phases = datetime.now(UTC), time.monotonic(), PhaseTimes()
     spec = _with_declared(spec, registry)
     gate = EarlyStop.of(spec)
+    most = spec.max_seconds
+    deadline = None if most is None else Deadline(most, begun, gate is not None)
     written_spec = runfolder.spec_to_json(spec)
     runfolder.check(spec.out, written_spec)
     on_phase(Phase("opening the model"))
     with ExitStack() as opened:
         meter = opened.enter_context(Meter(spec.energy, spec.machine_hour))
         backend = opened_backend or opened.enter_context(
-            closing(models.open_backend(spec.model_config, registry))
+            closing(models.open_backend(spec.model_config, registry, deadline))
         )
         phases.end("open")
-        roles = opened.enter_context(Roles(spec, registry, backend))
+        roles = opened.enter_context(Roles(spec, registry, backend, deadline))
         plan = planner.build(spec, registry, backend, roles=roles, on_phase=on_phase)
         phases.end("plan")
         stepping = None if gate is None else gate.begin(plan, spec.seed)
@@ -109,7 +111,7 @@ def run(
         registry.notify("harness_run_started", plan=plan)
         store.name_model(backend.fingerprint, secrets.redact(spec.model))
         live = opened.enter_context(LiveProgress(folder))
-        heard = _heard(phases, live, on_progress, spec.max_seconds, begun)
+        heard = _heard(phases, live, on_progress, deadline)
         session = RunSession(plan, backend, store, registry, heard, roles)
         stopped = _ask(session, stepping)
         phases.end("answers")
@@ -176,8 +178,7 @@ def _heard(
     phases: PhaseTimes,
     live: LiveProgress,
     on_progress: Callable[[Progress], None] | None,
-    seconds: float | None,
-    begun: float,
+    deadline: Deadline | None,
 ) -> Callable[[Progress], None]:
     """Notes when the first answer comes, passes every one on, and ends the run in time.
 
@@ -185,8 +186,7 @@ def _heard(
         phases: The run's.
         live: Tells other programs how far the run is.
         on_progress: Called after every answer.
-        seconds: How long the run may take; None for as long as it needs.
-        begun: When it began, as ``time.monotonic`` counts.
+        deadline: When the run ends; None for as long as it needs.
     """
 
     def hear(progress: Progress) -> None:
@@ -194,9 +194,8 @@ def _heard(
         live.update(progress)
         if on_progress is not None:
             on_progress(progress)
-        late = seconds is not None and time.monotonic() - begun > seconds
-        if late and progress.done < progress.total:
-            raise TimeIsUpError(f"the time is up (max_seconds = {seconds:g})")
+        if deadline is not None and progress.done < progress.total:
+            deadline.check()
 
     return hear
 

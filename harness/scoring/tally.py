@@ -45,7 +45,9 @@ class Rows:
         if self.probe is not None:
             self.variants.append(record.variant)
         self.repeats.append(record.repeat)
-        for metric, value in record.scores.items() if self.chosen is not None else ():
+        if self.chosen is None:
+            return
+        for metric, value in record.scores.items():
             known = self.chosen.setdefault(metric, [])
             known += [None] * (place - len(known))
             known.append(predictions.judged(record, value))

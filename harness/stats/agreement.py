@@ -7,7 +7,7 @@ Every coefficient is a function of sums over items, so that its interval is the 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -38,7 +38,7 @@ class Coefficient:
 
     name: str
     statistics: Array
-    compute: _Compute
+    compute: Callable[[Array], Array]
     undefined: str = ""
 
     @property

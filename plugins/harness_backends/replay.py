@@ -102,8 +102,8 @@ class Replay:
         )
         self._matched = matched
         used = np.zeros(len(self._saved.outputs), dtype=np.bool_)
-        for each in matched.values():
-            used[each.places[each.places != NONE]] = True
+        for places_of in matched.values():
+            used[places_of.places[places_of.places != NONE]] = True
         self._unmatched = int((~used).sum())
         notes: dict[str, list[str]] = {}
         for task, each in asked.items():

@@ -53,10 +53,10 @@ class Asked:
     def answered(self, responses: Sequence[Response]) -> Instances:
         """Their instances, each with its responses."""
         instances = self.construct()
-        rest = iter(responses)
+        rest = zip(self.requests, responses, strict=True)
         for instance in instances:
             for _ in range(int(instance.repeats or 1)):
-                result = result_of(next(rest))
+                result = result_of(*next(rest))
                 rolling = instance.request_type == "loglikelihood_rolling"
                 instance.resps.append(result[0] if rolling else result)
         return instances

@@ -120,7 +120,7 @@ class EvalignLM(LM):  # type: ignore[misc]
     ) -> list[str]:
         """The text that continues each prompt; repeats of one that is drawn differ."""
         seen: Counter[Request] = Counter()
-        asked: list[Request] = []
+        asked: list[Generate] = []
         for each in requests:
             context, kwargs = each.args
             settings = prompts.sampling("--gen_kwargs", kwargs, 0)
@@ -130,7 +130,11 @@ class EvalignLM(LM):  # type: ignore[misc]
                 seen[request] += 1
                 request = Generate(context, replace(settings, seed=seed))
             asked.append(request)
-        found = [answer.text for answer in self._ask(asked) if isinstance(answer, Completion)]
+        found = [
+            prompts.cut(answer.text, request.sampling.stop)
+            for request, answer in zip(asked, self._ask(asked), strict=True)
+            if isinstance(answer, Completion)
+        ]
         return self._told("generate_until", requests, found)
 
     def _ask(self, requests: Sequence[Request]) -> list[Response]:

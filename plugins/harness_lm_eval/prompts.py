@@ -126,10 +126,21 @@ def _unsupported(name: str, key: str, value: object) -> UsageError:
     )
 
 
-def result_of(response: Response) -> Any:
+def result_of(request: Request, response: Response) -> Any:
     """A response as lm_eval's models give it."""
     if isinstance(response, Logprob):
         return response.total, response.is_greedy
-    if isinstance(response, Completion):
-        return response.text
+    if isinstance(request, Generate) and isinstance(response, Completion):
+        return cut(response.text, request.sampling.stop)
     raise PluginError(f"a response of type {type(response).__name__}, expected text or a number")
+
+
+def cut(text: str, stop: Sequence[str]) -> str:
+    """The text up to its first stop string, as lm_eval's models cut it.
+
+    Backends here let one of white space end nothing before the first visible character; in
+    lm_eval an answer that begins with one is empty.
+    """
+    for term in stop:
+        text = text.partition(term)[0]
+    return text

@@ -24,7 +24,6 @@ Examples:
   harness view runs --port 8321
   harness view runs --export site
 
-\b
 The link that the command prints holds a secret: whoever has it may read the runs and
 write tags and comments. It stays the same from start to start; with --port so do
 links to samples.
@@ -47,7 +46,8 @@ def command(
 ) -> int:
     """Show the run folders below DIR (runs) in the browser: leaderboards, history, samples.
 
-    The pages follow runs that go on. Only this machine can reach them.
+    Folders of `harness annotate` below DIR are judged there, too. The pages follow runs that
+    are not done yet. Only this machine can reach them.
     """
     if not root.is_dir():
         raise UsageError(f"{root} is no folder", "Name the folder that holds run folders.")

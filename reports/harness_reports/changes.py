@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -285,17 +286,20 @@ _CELLS = 40
 
 def _scatter(metric: MetricComparison) -> Scatter | None:
     """The samples' scores before and after; None where none has a score of its own."""
-    pairs = [pair for pair in metric.scores if all(map(math.isfinite, pair))]
-    if not pairs or not metric.changed:
+    if not metric.changed:
+        return None
+    scores = Counter(metric.scores)  # few differ where scores are 0 and 1
+    pairs = {pair: count for pair, count in scores.items() if all(map(math.isfinite, pair))}
+    if not pairs:
         return None
     ends = [value for pair in pairs for value in pair]
     low, high = min(ends), max(ends)
     axis = Axis(0.0, 1.0) if low >= 0 and high <= 1 else Axis(low, high)
     cell = (axis.high - axis.low) / _CELLS
     counts: dict[tuple[float, float], int] = {}
-    for old, new in pairs:
-        place = tuple(round((value - axis.low) / cell) * cell + axis.low for value in (old, new))
-        counts[place[0], place[1]] = counts.get((place[0], place[1]), 0) + 1
+    for both, count in pairs.items():
+        old, new = (round((value - axis.low) / cell) * cell + axis.low for value in both)
+        counts[old, new] = counts.get((old, new), 0) + count
     most = max(counts.values())
     points = tuple(
         Point(
@@ -307,7 +311,7 @@ def _scatter(metric: MetricComparison) -> Scatter | None:
         )
         for (old, new), count in sorted(counts.items())
     )
-    return Scatter(points, axis.scale, numbers.count(len(pairs)))
+    return Scatter(points, axis.scale, numbers.count(sum(pairs.values())))
 
 
 def _state(change: float, higher_is_better: bool | None) -> str:

@@ -11,13 +11,13 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from support.browser import CONTRAST, launched
+from support.browser import CONTRAST
 from support.judged_runs import summaries
 from support.report_runs import SAFE_HOSTILE
 
@@ -54,12 +54,6 @@ class Server:
         out, _ = self._process.communicate(timeout=30)
         assert self._process.returncode == 0, out
         return out
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

@@ -7,14 +7,13 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from harness_judges.annotation import export, incoming, store
-from support.browser import CONTRAST, launched
+from support.browser import CONTRAST
 from support.commands import harness
 from support.judged_runs import summaries
 from support.report_runs import SAFE_HOSTILE
@@ -39,12 +38,6 @@ SELECT = """([which, start, end]) => {
     getSelection().setBaseAndExtent(...ends[0], ...ends[1]);
 }"""
 """Selects UTF-16 units of an answer, whatever is marked in it."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support import report_runs, viewed_runs
-from support.browser import SCREENS, launched, violations
+from support.browser import SCREENS, violations
 from support.view_server import Server, watched
 
 if TYPE_CHECKING:
@@ -25,20 +25,13 @@ pytest.importorskip("starlette")
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Builds, a run of all there is with hostile texts, a damaged one, one that goes on, people."""
     root = tmp_path_factory.mktemp("viewed") / "runs"
     root.mkdir()
     viewed_runs.series(root, count=8, samples=60)
     report_runs.build(root / "all", 120)
-    shutil.copytree(root / "build-003", root / "damaged <b>run")
-    (root / "damaged <b>run" / "samples" / "spelling.jsonl").write_text("{")
+    viewed_runs.damaged_copy(root / "build-003", root / "damaged <b>run")
     (root / "going").mkdir()
     going = {"status": "running", "spec": {"model": "./ckpt"}, "started": "2026-03-01T00:00:00Z"}
     (root / "going" / "run.json").write_text(json.dumps(going))
@@ -48,11 +41,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = [sys.executable, "-m", "harness", *people, "--limit", "4", "--tasks", "arithmetic"]
     subprocess.run(command, check=True, capture_output=True)
     return root
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
 
 
 @pytest.fixture(scope="module")

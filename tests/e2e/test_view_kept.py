@@ -7,7 +7,6 @@ import re
 import shutil
 import stat
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -15,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from support import report_runs, viewed_runs
-from support.browser import launched, violations
+from support.browser import violations
 from support.view_server import COMMAND, Server, watched
 
 if TYPE_CHECKING:
@@ -26,26 +25,14 @@ pytest.importorskip("starlette")
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Builds, a run of all there is with hostile texts, and a damaged one."""
     root = tmp_path_factory.mktemp("kept") / "runs"
     root.mkdir()
     viewed_runs.series(root, count=4, samples=60)
     report_runs.build(root / "all", 60)
-    shutil.copytree(root / "build-003", root / "damaged")
-    (root / "damaged" / "samples" / "spelling.jsonl").write_text("{")
+    viewed_runs.damaged_copy(root / "build-003", root / "damaged")
     return root
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
 
 
 # --------------------------------------------------------------------------- what is kept

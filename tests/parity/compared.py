@@ -17,10 +17,14 @@ from unittest import mock
 from harness import evaluate, read_samples
 from harness.types import Completion, Generate, Loglikelihood, Logprob, RollingLoglikelihood
 from harness_lm_eval.catalogue import index
+from harness_lm_eval.prompts import cut
+from parity.exact import Exact
 from parity.official import Case
 
 TOLERANCE, FLOAT32 = 1e-4, 5e-7
 """Absolute, or relative: what float32 leaves of a sum of hundreds."""
+METRIC = 1e-6
+"""Relative, of a metric; that of perplexities is ``TOLERANCE`` where float32 leaves no more."""
 
 
 def close(one: float, other: float) -> bool:
@@ -39,6 +43,12 @@ class Difference:
             ``unequal`` counts those beyond the tolerance.
         texts: How many generations were compared; ``texts_differ`` holds pairs that differ.
         prompts_differ: Pairs of prompts that are not equal byte for byte.
+        errors: Of log-likelihoods beyond the tolerance, where a model in float64 was given: how
+            far theirs and ours are from its, at most. Then ``unequal`` counts where ours are
+            further from it than twice theirs at their worst.
+        ties: Pairs of texts that part at two tokens which are one to float32; not among
+            ``texts_differ``.
+        tolerance: Of metrics, relative.
     """
 
     name: str
@@ -49,12 +59,15 @@ class Difference:
     texts: int
     texts_differ: list[tuple[str, str]] = field(default_factory=list)
     prompts_differ: list[tuple[str, str]] = field(default_factory=list)
+    errors: tuple[float, float] = (0.0, 0.0)
+    ties: list[tuple[str, str]] = field(default_factory=list)
+    tolerance: float = METRIC
 
     @property
     def same(self) -> bool:
         """Whether nothing differs."""
         differ = self.unequal or self.texts_differ or self.prompts_differ
-        return bool(self.metrics) and self.worst_metric <= 1e-6 and not differ
+        return bool(self.metrics) and self.worst_metric <= self.tolerance and not differ
 
     @property
     def worst_metric(self) -> float:
@@ -187,8 +200,10 @@ def ours(case: Case, scored: Path, shots: Path | None, out: Path, checkpoint: Pa
     ).tasks[name]
 
 
-def compare(case: Case, folder: Path, checkpoint: Path, model: Any) -> Difference:
-    """Runs a case on both sides."""
+def compare(
+    case: Case, folder: Path, checkpoint: Path, model: Any, exact: Exact | None = None
+) -> Difference:
+    """Runs a case on both sides; ``exact`` judges what differs by more than a small model does."""
     scored, shots = write_rows(case, folder)
     metric = SquadV2()
     with mock.patch("evaluate.load", lambda *_, **__: metric):
@@ -203,46 +218,86 @@ def compare(case: Case, folder: Path, checkpoint: Path, model: Any) -> Differenc
             continue
         mine = here.metrics[name if filtered == "none" else key].estimate.value
         metrics[key] = (float(value), mine)
-    return _sample_by_sample(case, metrics, there["samples"][case.name], out)
+    return _sample_by_sample(case, metrics, there["samples"][case.name], out, exact)
 
 
-def _sample_by_sample(case: Case, metrics: Any, theirs: list[Any], out: Path) -> Difference:
+def _sample_by_sample(
+    case: Case, metrics: Any, theirs: list[Any], out: Path, exact: Exact | None
+) -> Difference:
+    pairs = [*_pairs(case, theirs, out)]
+    numbers = [each for each in pairs if isinstance(each.ours, float)]
+    apart = [each for each in numbers if not close(each.theirs, each.ours)]
+    unequal, errors = len(apart), (0.0, 0.0)
+    if exact is not None and apart:
+        true = [exact.loglikelihood(each.kind, each.arguments) for each in apart]
+        far = [abs(each.theirs - value) for each, value in zip(apart, true, strict=True)]
+        ours = [abs(each.ours - value) for each, value in zip(apart, true, strict=True)]
+        errors = max(far), max(ours)
+        unequal = sum(error > 2 * max(TOLERANCE, *far) for error in ours)
+    texts_differ, ties = [], []
+    for each in pairs:
+        if isinstance(each.ours, str) and each.ours != each.theirs:
+            pair = (each.theirs, each.ours)
+            tie = exact is not None and exact.parting(each.arguments[0], *pair).is_tie
+            (ties if tie else texts_differ).append(pair)
+    return Difference(
+        case.name,
+        metrics,
+        len(numbers),
+        max((abs(each.theirs - each.ours) for each in numbers), default=0.0),
+        unequal,
+        len(pairs) - len(numbers),
+        texts_differ,
+        [prompts for each in pairs for prompts in each.prompts_differ],
+        errors,
+        ties,
+        METRIC if exact is None else TOLERANCE,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """An answer of both sides to one request."""
+
+    kind: str
+    arguments: tuple[Any, ...]
+    theirs: Any
+    ours: Any
+    prompts_differ: list[tuple[str, str]]
+
+
+def _pairs(case: Case, theirs: list[Any], out: Path) -> Iterator[_Pair]:
     records = {each.sample.id: each for each in read_samples(out, f"lm_eval:{case.name}")}
-    worst, unequal, scores, texts = 0.0, 0, 0, 0
-    texts_differ: list[tuple[str, str]] = []
-    prompts_differ: list[tuple[str, str]] = []
     first = theirs[0]["filter"]
     for sample in theirs:
         if sample["filter"] != first:
             continue
         record = records[str(sample["doc_id"])]
         asked = [
-            (arguments, answer)
+            (tuple(arguments), answer)
             for arguments, answers in zip(sample["arguments"], sample["resps"], strict=True)
             for answer in answers
         ]
         for (arguments, answer), request, response in zip(
             asked, record.requests, record.responses, strict=True
         ):
-            match request, response:
-                case Generate(prompt=prompt), Completion(text=text):
-                    texts += 1
-                    if text != answer:
-                        texts_differ.append((answer, text))
-                case Loglikelihood(context=prompt, continuation=end), Logprob(total=total):
-                    scores += 1
-                    worst = max(worst, abs(answer[0] - total))
-                    unequal += not close(answer[0], total)
-                    if end != arguments[1]:
-                        prompts_differ.append((arguments[1], end))
-                case RollingLoglikelihood(text=prompt), Logprob(total=total):
-                    scores += 1
-                    worst = max(worst, abs(answer - total))
-                    unequal += not close(answer, total)
-                case _:
-                    raise AssertionError((request, response))
-            if isinstance(prompt, str) and prompt != arguments[0]:
-                prompts_differ.append((arguments[0], prompt))
-    return Difference(
-        case.name, metrics, scores, worst, unequal, texts, texts_differ, prompts_differ
-    )
+            yield _pair(arguments, answer, request, response)
+
+
+def _pair(arguments: tuple[Any, ...], answer: Any, request: Any, response: Any) -> _Pair:
+    differ: list[tuple[str, str]] = []
+    match request, response:
+        case Generate(prompt=prompt), Completion(text=text):
+            found = ("generate_until", answer, cut(text, request.sampling.stop))
+        case Loglikelihood(context=prompt, continuation=end), Logprob(total=total):
+            found = ("loglikelihood", answer[0], total)
+            if end != arguments[1]:
+                differ.append((arguments[1], end))
+        case RollingLoglikelihood(text=prompt), Logprob(total=total):
+            found = ("loglikelihood_rolling", answer, total)
+        case _:
+            raise AssertionError((request, response))
+    if isinstance(prompt, str) and prompt != arguments[0]:
+        differ.append((arguments[0], prompt))
+    kind, theirs, ours = found
+    return _Pair(kind, arguments, theirs, ours, differ)

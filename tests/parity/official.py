@@ -106,7 +106,7 @@ CASES = (
          limit=8, settings={"gen_kwargs": _SHORT}),
     Case("simple_cooccurrence_bias", rows.cooccurrence, "differences of log-likelihoods by code"),
     Case("simple_cooccurrence_bias_gen", rows.cooccurrence, "lower case, first k of ten repeats",
-         limit=6, settings={"gen_kwargs": "max_gen_toks=8"}),
+         limit=6, settings={"gen_kwargs": "max_gen_toks=8,do_sample=false,temperature=0.0"}),
     Case("AraDiCE_boolq_eng", rows.aradice, "F1 by code", limit=12),
 )  # fmt: skip
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
+
+from harness import evaluate
+from harness.types import TaskResult
 
 CAPITALS = [
     ("France", "Paris"), ("Italy", "Rome"), ("Spain", "Madrid"), ("Norway", "Oslo"),
@@ -131,3 +135,19 @@ def write_rows(path: Path, given: list[dict[str, Any]] | None = None) -> Path:
     given = rows() if given is None else given
     path.write_text("".join(json.dumps(row) + "\n" for row in given), "utf-8")
     return path
+
+
+def run(name: str, data: Path, out: Path, model: str = "demo", **settings: str) -> TaskResult:
+    """Our result of a definition on the rows of a file, asked in plain text."""
+    full = f"lm_eval:{name}"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return evaluate(
+            model,
+            [full],
+            {full: data},
+            task_settings={full: settings},
+            backend_settings={"chat_template": "off"},
+            formats=(),
+            out=out,
+        ).tasks[full]

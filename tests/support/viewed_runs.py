@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -119,3 +120,9 @@ def series(root: Path, count: int = 12, samples: int = 200) -> list[Path]:
         )
         for number in range(count)
     ]
+
+
+def damaged_copy(folder: Path, copy: Path) -> None:
+    """A run folder of which one file of samples is cut."""
+    shutil.copytree(folder, copy)
+    (copy / "samples" / "spelling.jsonl").write_text("{")

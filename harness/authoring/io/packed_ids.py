@@ -120,10 +120,9 @@ class ItemsAt(Sequence[T], Generic[T]):
     @overload
     def __getitem__(self, place: slice) -> ItemsAt[T]: ...
     def __getitem__(self, place: int | slice) -> T | ItemsAt[T]:
-        found = self._places[place]
-        return (
-            ItemsAt(self._values, found) if isinstance(place, slice) else self._values[int(found)]
-        )
+        if isinstance(place, slice):
+            return ItemsAt(self._values, self._places[place])
+        return self._values[int(self._places[place])]
 
     def take(self, places: Any) -> ItemsAt[T]:
         """Those at these places of these."""

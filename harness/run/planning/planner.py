@@ -78,12 +78,12 @@ def build(
     datasets.check_names(spec.task_settings, [*specs, *probes], "--set", registry.task_sources)
     datasets.check_names(spec.templates, specs, "[tasks]")
     located = [(each, sources.resolve(each, spec.data)) for each in specs]
-    with (
-        OtherModels(spec.model_config, registry, backend, stored_only) as others,
-        ExitStack() as own,
-    ):
+    with ExitStack() as own:
         if roles is None:
             roles = own.enter_context(Roles(spec, registry, backend))
+        others = own.enter_context(
+            OtherModels(spec.model_config, registry, backend, stored_only, roles.deadline)
+        )
         run = _Run(spec, probes, backend, others, roles, on_phase)
         tasks: list[TaskPlan] = []
         for each, source in located:

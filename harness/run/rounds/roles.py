@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from harness.config import ModelConfig, RunSpec, role_flag
 from harness.errors import UsageError
 from harness.plugins import Registry
-from harness.protocols import ModelBackend, RoleModel, answers_by_sample
+from harness.protocols import Deadline, ModelBackend, RoleModel, answers_by_sample
 from harness.results import secrets
 from harness.run import models
 from harness.run.cache import ResponseStore, store_path
@@ -43,10 +43,17 @@ class Roles(Mapping[str, RoleModel], Closing):
         spec: The run.
         registry: The loaded plugins.
         backend: The evaluated model, open; whoever opened it closes it.
+        deadline: When the run ends; None: never.
     """
 
-    def __init__(self, spec: RunSpec, registry: Registry, backend: ModelBackend) -> None:
-        self._registry = registry
+    def __init__(
+        self,
+        spec: RunSpec,
+        registry: Registry,
+        backend: ModelBackend,
+        deadline: Deadline | None = None,
+    ) -> None:
+        self._registry, self.deadline = registry, deadline
         self._configs = {MODEL: spec.model_config, **spec.role_configs}
         self._closing = ExitStack()
         self._open: dict[str, Answerer] = {}
@@ -107,7 +114,7 @@ class Roles(Mapping[str, RoleModel], Closing):
         if config == self._configs[MODEL]:
             backend = self._own
         else:
-            opened = models.open_backend(config, self._registry)
+            opened = models.open_backend(config, self._registry, self.deadline)
             backend = self._closing.enter_context(closing(opened))
         store = self._closing.enter_context(ResponseStore(store_path(config.cache, backend)))
         store.name_model(backend.fingerprint, secrets.redact(config.model))

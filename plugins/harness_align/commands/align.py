@@ -21,7 +21,6 @@ Examples:
   harness align --method dpo --model ./ckpt --data pairs.jsonl --set adapter=lora --resume
   harness align --config harness.toml
 
-\b
 Exit codes: 0 a gain is shown and no guard lost, 1 blocked, 2 usage or data error,
 3 training or a measurement failed, 4 inconclusive.
 """

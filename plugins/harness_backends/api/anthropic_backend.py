@@ -39,7 +39,8 @@ def open_backend(options: BackendOptions) -> ApiBackend:
     key = read_key(variable, True, f"anthropic:{options.model}")
     server = Server(settings.base_url or DEFAULT_URL, options.model, variable, key)
     meter = new_meter("anthropic", options, settings)
-    return ApiBackend(AnthropicProvider(server, settings, meter), settings, meter)
+    provider = AnthropicProvider(server, settings, meter)
+    return ApiBackend(provider, settings, meter, options.deadline)
 
 
 class AnthropicProvider:

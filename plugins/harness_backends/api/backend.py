@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from harness.authoring.io.serialization import canonical_hash
-from harness.protocols import BackendOptions
+from harness.protocols import BackendOptions, Deadline
 from harness.types import Failed, Generate, KeyedRequest, Request, Response, Usage
 from harness_backends.api.budget import Meter, Prices
 from harness_backends.api.counting import TokenCounter, expected
 from harness_backends.api.loop import BackgroundLoop
 from harness_backends.api.scheduling import AdaptiveLimit, Deliver, Dispatcher
 from harness_backends.api.settings import ApiSettings
+
+T = TypeVar("T")
 
 
 class Provider(Protocol):
@@ -98,19 +100,31 @@ class ApiBackend:
         provider: Talks to the server.
         settings: How to schedule.
         meter: Counts what is spent; the provider adds to it.
+        deadline: When the run ends, open requests or not; None: never.
 
     Raises:
         ModelError: The server cannot be used.
+        TimeIsUpError: The time was up before the server had said what it offers.
     """
 
-    def __init__(self, provider: Provider, settings: ApiSettings, meter: Meter) -> None:
-        self._provider, self._meter = provider, meter
+    def __init__(
+        self,
+        provider: Provider,
+        settings: ApiSettings,
+        meter: Meter,
+        deadline: Deadline | None = None,
+    ) -> None:
+        self._provider, self._meter, self._deadline = provider, meter, deadline
         self._dispatcher = Dispatcher(
-            AdaptiveLimit(settings.max_concurrency), settings.retries, meter, settings.patience
+            AdaptiveLimit(settings.max_concurrency),
+            settings.retries,
+            meter,
+            settings.patience,
+            deadline=deadline,
         )
         self._loop = BackgroundLoop()
         try:
-            self._loop.call(provider.prepare())
+            self._in_time(provider.prepare())
         except BaseException:
             self.close()
             raise
@@ -138,7 +152,7 @@ class ApiBackend:
     def run(self, requests: Sequence[KeyedRequest]) -> Iterator[tuple[str, Response]]:
         """Answers each request once, in the order the answers come."""
         groups = grouped(requests)
-        if len(groups) < len(requests) and not self._loop.call(self._provider.several()):
+        if len(groups) < len(requests) and not self._in_time(self._provider.several()):
             groups = [[each] for each in requests]
         answers: Iterator[tuple[str, Response]] = self._loop.stream(
             lambda deliver: self._answer(groups, deliver)
@@ -150,6 +164,20 @@ class ApiBackend:
             yield from answers
         finally:
             gc.unfreeze()
+
+    def _in_time(self, work: Coroutine[Any, Any, T]) -> T:
+        """Runs a coroutine to its end, or until the run's.
+
+        Raises:
+            TimeIsUpError: The run's end came first.
+        """
+        if self._deadline is None:
+            return self._loop.call(work)
+        try:
+            return self._loop.call(work, max(0.0, self._deadline.left))
+        except TimeoutError:
+            self._deadline.check("The server had not said what it offers.")
+            raise
 
     async def _answer(self, groups: Sequence[Sequence[KeyedRequest]], deliver: Deliver) -> None:
         """Delivers one response for each request; those of a group are asked for together."""

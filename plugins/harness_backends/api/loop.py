@@ -22,11 +22,15 @@ class BackgroundLoop:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
 
-    def call(self, work: Coroutine[Any, Any, T]) -> T:
-        """Runs a coroutine to its end."""
+    def call(self, work: Coroutine[Any, Any, T], seconds: float | None = None) -> T:
+        """Runs a coroutine to its end, for ``seconds`` at most.
+
+        Raises:
+            TimeoutError: It took longer, and is cancelled.
+        """
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
-            return future.result()
+            return future.result(seconds)
         finally:
             future.cancel()
 

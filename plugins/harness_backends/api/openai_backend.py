@@ -60,7 +60,8 @@ def open_backend(options: BackendOptions) -> ApiBackend:
     key = read_key(variable, needed, f"openai:{options.model}")
     server = Server(settings.base_url or DEFAULT_URL, options.model, variable, key)
     meter = new_meter("openai", options, settings)
-    return ApiBackend(OpenAIProvider(server, settings, meter), settings, meter)
+    provider = OpenAIProvider(server, settings, meter)
+    return ApiBackend(provider, settings, meter, options.deadline)
 
 
 class OpenAIProvider:

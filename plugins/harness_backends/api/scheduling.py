@@ -10,6 +10,7 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
 
 from harness.errors import HarnessError, RunFailedError, RunInterruptedError
+from harness.protocols import Deadline
 from harness.types import Failed, KeyedRequest, Response
 from harness_backends.api.budget import Meter
 from harness_backends.api.failures import TREATMENTS, Kind, RequestError
@@ -87,6 +88,7 @@ class Dispatcher:
         meter: What may be spent.
         patience: Seconds without a single answer after which the run fails.
         clock: Seconds.
+        deadline: When the run ends, open requests or not; None: never.
     """
 
     def __init__(
@@ -96,9 +98,10 @@ class Dispatcher:
         meter: Meter,
         patience: float,
         clock: Callable[[], float] = time.monotonic,
+        deadline: Deadline | None = None,
     ) -> None:
         self.limit, self._retries, self._meter = limit, retries, meter
-        self._patience, self._clock = patience, clock
+        self._patience, self._clock, self._deadline = patience, clock, deadline
         self.failures: Counter[Kind] = Counter()
         self._any_answer = False
         self._longest_asked = 0.0
@@ -119,6 +122,7 @@ class Dispatcher:
         Raises:
             RunInterruptedError: A limit of the meter is reached; what was open is delivered
                 first, unless it is the limit on time.
+            TimeIsUpError: The run's time is up; what is open is cancelled.
             RunFailedError: The server answers nothing any more, or asks to wait too long.
             ModelError: The server lets none of the first requests in, as with a wrong key.
         """
@@ -145,6 +149,8 @@ class Dispatcher:
             await asyncio.gather(*running, return_exceptions=True)
 
     def _check_limits(self, work: _Work, running: dict[asyncio.Task[Response], _Attempt]) -> None:
+        if self._deadline is not None:
+            self._deadline.check()
         reached = self._meter.reached()
         if reached is None or (running and not reached.startswith("max_seconds")):
             return
@@ -160,7 +166,8 @@ class Dispatcher:
     def _rest(self, work: _Work, running: int, state: _Health) -> float:
         """Seconds until a delayed request is due or time is up, if no answer comes before."""
         due = work.seconds_to_next() if self._has_room(running) else None
-        waits = (due, self._meter.seconds_left(), state.seconds_left())
+        ends = None if self._deadline is None else self._deadline.left
+        waits = (due, self._meter.seconds_left(), state.seconds_left(), ends)
         return max(0.0, min(seconds for seconds in waits if seconds is not None))
 
     @staticmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.protocols import BackendOptions, ModelBackend
+from harness.protocols import BackendOptions, Deadline, ModelBackend
 from harness_backends.hf.backend import HuggingFaceBackend
 from harness_backends.hf.kinds.backend import KindBackend
 from harness_backends.hf.kinds.classifier import ClassifierHead
@@ -31,6 +31,8 @@ def open_checkpoint(options: BackendOptions) -> ModelBackend:
     """
     settings = Settings.read(options.values)
     checkpoint = load(options.model, options.dtype, options.device, settings)
+    if options.deadline is not None:
+        _stop_at(options.deadline, checkpoint.model)
     rows = options.batch_size
     match checkpoint.kind:
         case "causal":
@@ -56,6 +58,15 @@ def open_checkpoint(options: BackendOptions) -> ModelBackend:
             head = TokenClassifierHead(checkpoint, settings)
             budget = _budget(checkpoint, settings, rows)
     return KindBackend(checkpoint, EncoderAnswerer(checkpoint, head, budget))
+
+
+def _stop_at(deadline: Deadline, model: Any) -> None:
+    """Lets no pass of the model, nor a step of generation, begin after the deadline."""
+    from torch import nn
+
+    for module in model.modules():
+        if isinstance(module, nn.Embedding):  # where every pass begins, on whichever path
+            module.register_forward_pre_hook(lambda *_: deadline.check())
 
 
 def _budget(

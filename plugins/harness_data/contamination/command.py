@@ -21,7 +21,6 @@ Examples:
   harness contamination --model ./ckpt --tasks sst2 --data sst2=dev.tsv --control sst2=newer.tsv
   harness contamination --model demo --tasks xsum --data sample --tests overlap --corpus corpus.txt
 
-\b
 Exit codes: 0 examined, whatever was found; with --gate 1 where something was found
 and 4 where nothing could be tested; 2 usage or data error.
 """

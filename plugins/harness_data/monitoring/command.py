@@ -28,7 +28,6 @@ Examples:
   harness monitor today.jsonl --against reference.jsonl
   harness monitor today.jsonl --against reference.jsonl --metrics grounding.numbers --out page.html
 
-\b
 Exit codes: 0 no alarm, 1 an alarm, 2 usage or data error, 4 too little to watch.
 """
 

@@ -139,11 +139,11 @@ def _note_duplicates(
             links.append((first, other))
     for first, second, alike in duplicates.near(texts, similarity):
         links.append((first, second))
-        one, other = table.lines[first], table.lines[second]
-        if duplicates.equal(one.prompt, other.prompt) and (one.rest.strip() or other.rest.strip()):
-            alike = duplicates.similarity(one.rest, other.rest)
+        row, like = table.lines[first], table.lines[second]
+        if duplicates.equal(row.prompt, like.prompt) and (row.rest.strip() or like.rest.strip()):
+            alike = duplicates.similarity(row.rest, like.rest)
         if alike >= similarity:
-            noted.add(second, "near_duplicate", f"{alike:.2f} as row {one.number}")
+            noted.add(second, "near_duplicate", f"{alike:.2f} as row {row.number}")
     return links
 
 

@@ -79,7 +79,6 @@ Examples:
   harness privacy exposure --model ./ckpt secrets.json
   harness privacy exposure --model ./ckpt secrets.json --before ./small --gate
 
-\b
 Exit codes: 0 measured; with --gate 1 where the model remembers; 2 usage or data error.
 """
 

@@ -25,8 +25,7 @@ Examples:
   harness annotate import marked annotations-annotator.json
   harness align --method dpo --model ./ckpt --data pairs.jsonl
 
-\b
-The same command goes on where it was stopped. Labels are on the disk before the
+The same command continues where it was stopped. Labels are on the disk before the
 next answer is shown.
 """
 _QUESTIONS = {

@@ -22,11 +22,13 @@ class Found:
         path: Relative to the root, with slashes; ``.`` for the root itself.
         identity: Changes with the name, size and time of any file that is read of it.
         samples: Task → the same of its file of samples.
+        has_manifest: Whether the run came to its end.
     """
 
     path: str
     identity: str
     samples: Mapping[str, str]
+    has_manifest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,17 @@ def scan(root: Path) -> Scan:
     _visit(root, root, 0, walk)
     runs = sorted(walk.runs, key=lambda each: each.path)
     return Scan(tuple(runs), tuple(sorted(walk.others)), walk.left <= 0)
+
+
+def at(root: Path, path: str) -> Found:
+    """One run folder as it is now.
+
+    Raises:
+        OSError: It is not there.
+    """
+    folder = root / path
+    with os.scandir(folder) as entries:
+        return _found(root, folder, {each.name: each for each in entries})
 
 
 def _visit(root: Path, folder: Path, depth: int, walk: _Walk) -> None:
@@ -87,7 +100,8 @@ def _found(root: Path, folder: Path, inside: Mapping[str, os.DirEntry[str]]) -> 
             samples = {}
     states = [f"{name}:{_state(inside[name])}" for name in RUN_FILES if name in inside]
     states += [f"{name}:{state}" for name, state in sorted(samples.items())]
-    return Found(folder.relative_to(root).as_posix(), "|".join(states), samples)
+    path = folder.relative_to(root).as_posix()
+    return Found(path, "|".join(states), samples, "manifest.json" in inside)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -20,8 +20,10 @@ from harness_view.index.entries import Entry, Measured
 from harness_view.index.samples import Columns
 
 T = TypeVar("T")
-VERSION = 1
+VERSION = 2
 """Of the tables; an index of another version is made anew."""
+COMPARISONS_BYTES = 256 << 20
+"""What kept comparisons may take; those kept first go first."""
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE runs (
@@ -36,6 +38,9 @@ CREATE TABLE columns (
     run TEXT NOT NULL, task TEXT NOT NULL, identity TEXT NOT NULL, packed BLOB NOT NULL,
     PRIMARY KEY (run, task));
 CREATE TABLE computed (key TEXT PRIMARY KEY, inputs TEXT NOT NULL, value TEXT NOT NULL);
+CREATE TABLE comparisons (
+    baseline TEXT NOT NULL, candidate TEXT NOT NULL, inputs TEXT NOT NULL, packed BLOB NOT NULL,
+    PRIMARY KEY (baseline, candidate));
 """
 
 
@@ -119,6 +124,14 @@ class Index:
         row = self._one("SELECT value FROM computed WHERE key = ? AND inputs = ?", key, inputs)
         return None if row is None else json.loads(row[0])
 
+    def comparison(self, baseline: str, candidate: str, inputs: str) -> bytes | None:
+        """A comparison of two runs that was made from exactly these inputs."""
+        row = self._one(
+            "SELECT packed FROM comparisons WHERE baseline = ? AND candidate = ? AND inputs = ?",
+            baseline, candidate, inputs,
+        )  # fmt: skip
+        return bytes(row[0]) if row is not None and isinstance(row[0], bytes) else None
+
     # ----------------------------------------------------------------------- writing
 
     def put(self, entry: Entry, identity: str, measured: Iterable[Measured]) -> None:
@@ -152,6 +165,20 @@ class Index:
                 "INSERT OR REPLACE INTO computed VALUES (?, ?, ?)", (key, inputs, json.dumps(value))
             )
 
+    def put_comparison(self, baseline: str, candidate: str, inputs: str, packed: bytes) -> None:
+        """Keeps a comparison; the oldest ones go where all would take too much."""
+        with self._lock, self._connection:
+            self._connection.execute(
+                "INSERT OR REPLACE INTO comparisons VALUES (?, ?, ?, ?)",
+                (baseline, candidate, inputs, packed),
+            )
+            self._connection.execute(
+                "DELETE FROM comparisons WHERE rowid IN (SELECT rowid FROM (SELECT rowid, "
+                "SUM(LENGTH(packed)) OVER (ORDER BY rowid DESC) AS total FROM comparisons) "
+                "WHERE total > ?)",
+                (COMPARISONS_BYTES,),
+            )
+
     def drop(self, paths: Sequence[str]) -> None:
         """Forgets runs whose folders are gone."""
         with self._writing() as connection:
@@ -160,6 +187,9 @@ class Index:
                 for (key,) in keys:
                     connection.execute("DELETE FROM metrics WHERE run = ?", (key,))
                     connection.execute("DELETE FROM columns WHERE run = ?", (key,))
+                    connection.execute(
+                        "DELETE FROM comparisons WHERE baseline = ?1 OR candidate = ?1", (key,)
+                    )
                 connection.execute("DELETE FROM runs WHERE path = ?", (path,))
 
     @contextmanager
@@ -238,6 +268,7 @@ def _connect(path: Path) -> sqlite3.Connection:
             raise sqlite3.DatabaseError(f"version {version}")
         connection.execute("SELECT path, key, identity, started, state, entry FROM runs LIMIT 1")
         connection.execute("SELECT value FROM computed LIMIT 1")
+        connection.execute("SELECT packed FROM comparisons LIMIT 1")
         if connection.execute("SELECT 1 FROM meta WHERE key = 'token'").fetchone() is None:
             raise sqlite3.DatabaseError("no token")
     except BaseException:

@@ -66,6 +66,7 @@ def overview(view: View) -> Answer:
         "leaderboard.html",
         1,
         "Leaderboard",
+        names=view.names,
         columns=[
             Column(board, _label(board), links.board(board), len(first[board.task]) - 1)
             for board in shown
@@ -127,7 +128,7 @@ def render(view: View, place: str) -> Answer:
     board = by_slug(view, place)
     if board is None:
         return view.missing(2, f"no leaderboard is at {place}")
-    entries, links = view.entries, view.links(2)
+    entries, names, links = view.entries, view.names, view.links(2)
     ranking = making.known_ranking(view.index, board, entries)
     rows = list(board.measured[:MOST])
     also = [
@@ -141,12 +142,12 @@ def render(view: View, place: str) -> Answer:
         "Leaderboard",
         board=board,
         label=_label(board),
-        sentence=sentence(ranking, entries),
-        plot=_plot(board, rows, ranking, entries, links),
+        sentence=sentence(ranking, names),
+        plot=_plot(board, rows, ranking, entries, names, links),
         fronts=[
-            (each, _chart(each, board, entries)) for each in fronts.fronts(board, entries, ranking)
+            (each, _chart(each, board, names)) for each in fronts.fronts(board, entries, ranking)
         ],
-        entries=entries,
+        names=names,
         ranking=ranking,
         left_out=len(board.measured) - len(rows),
         also=also,
@@ -156,17 +157,17 @@ def render(view: View, place: str) -> Answer:
     return Answer(text)
 
 
-def sentence(ranking: Ranking | None, entries: Mapping[str, Entry]) -> str:
+def sentence(ranking: Ranking | None, names: Mapping[str, str]) -> str:
     """What the board says of who is best, as far as the data tell."""
     if ranking is None:
         return "Ranks are being computed; this page shows them when they are there."
     if not ranking.ranges:
         return f"{ranking.method[:1].upper()}{ranking.method[1:]}."
     tops = [run for run, (best, _) in ranking.of_run.items() if best == 1]
-    names = [entries[run].run_id for run in tops if run in entries]
+    best = [names[run] for run in tops if run in names]
     if len(tops) == 1:
-        return f"{names[0]} is shown to be the best of {len(ranking.runs):,} runs."
-    told = ", ".join(names[:6]) + (f" and {len(names) - 6:,} more" if len(names) > 6 else "")
+        return f"{best[0]} is shown to be the best of {len(ranking.runs):,} runs."
+    told = ", ".join(best[:6]) + (f" and {len(best) - 6:,} more" if len(best) > 6 else "")
     return (
         f"{len(tops):,} of {len(ranking.runs):,} runs may be the best, and cannot be told apart "
         f"as such: {told}."
@@ -178,6 +179,7 @@ def _plot(
     rows: list[Measured],
     ranking: Ranking | None,
     entries: Mapping[str, Entry],
+    names: Mapping[str, str],
     links: Links,
 ) -> Forest:
     ranges = {} if ranking is None else ranking.of_run
@@ -188,7 +190,7 @@ def _plot(
         told = f"rank {rank}" if rank else _unranked(entries[each.run])
         items.append(
             Item(
-                label=entries[each.run].run_id,
+                label=names[each.run],
                 estimate=each.estimate,
                 number=numbers.number(each.estimate, digits),
                 link=links.run(each.run),
@@ -215,12 +217,12 @@ def _ideal(item: Item, axis: Axis) -> float | None:
     return axis.position(item.ideal) if inside and item.ideal is not None else None
 
 
-def _chart(front: Front, board: Board, entries: Mapping[str, Entry]) -> charts.Chart:
+def _chart(front: Front, board: Board, names: Mapping[str, str]) -> charts.Chart:
     spots = [
         charts.Spot(
             point.price,
             point.measured.estimate.value,
-            f"{entries[point.measured.run].run_id}: "
+            f"{names[point.measured.run]}: "
             f"{numbers.trimmed(point.measured.estimate.value)} at {numbers.trimmed(point.price)}",
             point.is_best,
         )

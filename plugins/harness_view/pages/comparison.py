@@ -5,11 +5,11 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from harness import compare
 from harness.authoring.io import files
 from harness.authoring.reporting.page import within
 from harness.errors import HarnessError
 from harness.protocols import ComparisonReporter
+from harness_view.figures.comparisons import compared
 from harness_view.pages.site import Answer, View
 
 
@@ -21,9 +21,8 @@ def render(view: View, baseline: str, candidate: str) -> Answer:
             return view.missing(3, f"no run is at {key}")
     if baseline == candidate:
         return view.refused(3, "a run is not compared with itself", "Choose two runs.")
-    folders = [view.index.root / entries[key].path for key in (baseline, candidate)]
     try:
-        found = compare(folders[0], folders[1], registry=view.registry)
+        found = compared(view.index, view.registry, entries[baseline], entries[candidate])
         reporter = view.registry.reporter("html").open()
         assert isinstance(reporter, ComparisonReporter)
         with tempfile.TemporaryDirectory(prefix="harness-view-") as made:

@@ -44,6 +44,7 @@ def render(view: View, key: str) -> Answer:
         comments=view.notes.comments(entry.path).get(place, []),
         note_address=links.to("run", key, "note"),
         is_kept=view.notes.is_kept,
+        names=view.names,
         others=_comparable(entry, measured, view),
         previous=previous(entry, measured, view),
     )

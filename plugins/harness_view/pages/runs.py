@@ -40,6 +40,7 @@ def render(view: View) -> Answer:
         0,
         "Runs",
         rows=rows,
+        names=view.names,
         root=str(view.index.root),
         total=len(entries),
         left_out=len(entries) - len(rows),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -141,6 +142,16 @@ class View:
     def entries(self) -> dict[str, Entry]:
         """Key → run, the latest first."""
         return {each.key: each for each in self.index.entries()}
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Key → what a run is called: by its folder, too, where several have its name."""
+        entries = self.index.entries()
+        counts = Counter(each.run_id for each in entries)
+        return {
+            each.key: each.run_id if counts[each.run_id] == 1 else f"{each.run_id} ({each.path})"
+            for each in entries
+        }
 
     def site(self, depth: int, here: str = "") -> Site:
         """The bar of a page that belongs to a section."""

@@ -40,7 +40,8 @@ def difference(before: str, after: str) -> Difference:
     old_kept, new_kept = [True] * len(old), [True] * len(new)
     old_kept[start : len(old) - end] = [False] * len(old_middle)
     new_kept[start : len(new) - end] = [False] * len(new_middle)
-    if max(len(old_middle), len(new_middle)) <= ALIGNED:
+    longest = max(len(old_middle), len(new_middle))
+    if longest <= ALIGNED and not set(old_middle).isdisjoint(new_middle):
         matcher = SequenceMatcher(None, old_middle, new_middle, autojunk=False)
         for block in matcher.get_matching_blocks():
             for offset in range(block.size):

@@ -17,7 +17,10 @@ from harness.errors import UsageError
 
 
 def test_what_it_writes_is_a_valid_configuration(tmp_path: Path) -> None:
-    assert CliRunner().invoke(command, [str(tmp_path)]).exit_code == 0
+    done = CliRunner().invoke(command, [str(tmp_path)])
+    assert done.exit_code == 0
+    assert f"then harness run --config {tmp_path / 'harness.toml'}" in done.output
+    assert "commit" not in done.output
     values = config.read_config(tmp_path / "harness.toml")
     spec = config.merge(values, {})
     assert spec.tasks == ("squad", "xsum", "bias")

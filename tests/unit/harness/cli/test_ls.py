@@ -82,3 +82,13 @@ def test_json_names_all_that_is_registered(
     }
     with pytest.raises(UnknownNameError):
         shown("squat", "--json")
+
+
+def test_no_value_is_cut_on_a_screen_of_80_columns(
+    loaded: Registry, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = listed("squad", loaded, capsys)
+    assert "…" not in shown
+    assert str(loaded.tasks["squad"].sample_data) in "".join(shown.split())
+    assert "rajpurkar/squad [validation]" in shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,32 @@ def test_a_model_that_does_not_tell_is_said(
     rows.write_text('{"id": "squad-001", "response": "yes"}\n', "utf-8")
     shown = listed(f"--model replay:{rows} --tasks squad --write-prompts 2", capsys)
     assert shown.count("as the task asks it") == 2
+
+
+def test_rounds_that_need_answers_are_said_to_come(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text(json.dumps({"id": "a", "input": "Greet me."}), "utf-8")
+    words = "--model demo --tasks squad,chat,judge --judge demo --write-prompts 2"
+    shown = listed(f"{words} --data judge={rows}", capsys)
+    squad, rest = shown.split("--- chat ", 1)
+    chat, judged = rest.split("--- judge ", 1)
+    assert "asked of" not in squad
+    assert "--- chat, rounds 2 to 3, asked of the model\nNot shown: these prompts depend" in chat
+    assert "--- judge, round 2, asked of the judge\nNot shown" in judged
+
+
+def test_a_first_round_of_another_role_is_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where the row brings the answer, the judge is asked at once."""
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text(json.dumps({"id": "a", "source": "It rains.", "answer": "Rain."}), "utf-8")
+    words = f"--model demo --tasks grounded --judge demo --write-prompts 1 --data grounded={rows}"
+    shown = listed(words, capsys)
+    assert "--- grounded a, request 1 of 2 of the judge, as the model reads it" in shown
+    assert "asked of the judge" not in shown
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,18 @@ def test_0_1_scores_get_one_test_and_their_flips(make_run) -> None:
     assert metric.verdict == "no difference shown"
 
 
+def test_a_file_that_changes_between_scores_and_texts_is_refused(make_run) -> None:
+    from harness.results.baseline import load_run
+
+    folder = make_run("main", binary(60, range(30)))
+    run = load_run(folder, texts=True)
+    samples = folder / "samples" / "quiz.jsonl"
+    first, second, *others = samples.read_bytes().splitlines(keepends=True)
+    samples.write_bytes(b"".join([second, first, *others]))
+    with pytest.raises(DataError, match="changed while it was read"):
+        run.samples["quiz"]["s0000"]
+
+
 def test_numbers_get_the_test_of_bounded_means(scored) -> None:
     rng = np.random.default_rng(0)
     before = rng.random(80)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -23,7 +25,7 @@ def fresh() -> None:
     kinds_of_rows._recent.clear()
 
 
-def both_ways(monkeypatch: pytest.MonkeyPatch, compute) -> tuple[object, object]:
+def both_ways(monkeypatch: pytest.MonkeyPatch, compute) -> tuple[Any, Any]:
     fast = compute()
     monkeypatch.setattr(Kinds, "of", classmethod(lambda cls, statistics: None))
     return fast, compute()
@@ -62,8 +64,9 @@ def test_paired_tests_are_the_same(classes, monkeypatch) -> None:
         return sums[:, 0] / (1 + sums[:, 3])
 
     def found():
-        inference, p_value = compare.paired_bootstrap(*classes, compute, resamples=40)
-        randomized = compare.approximate_randomization(*classes, compute, trials=60)
+        before, after = classes
+        inference, p_value = compare.paired_bootstrap(before, after, compute, resamples=40)
+        randomized = compare.approximate_randomization(before, after, compute, trials=60)
         return inference.value, inference.interval(0.9), p_value, randomized
 
     fast, slow = both_ways(monkeypatch, found)

@@ -49,7 +49,7 @@ def test_texts_are_drawn_whole():
     texts = [MarkedText(100, [[(a, a + 20)], [(b, b + 20)]]) for a, b in starts]
     low, high = marks.f1_of_characters(texts).infer().interval(0.95)
     assert 0.1 < low < marks.f1_of_characters(texts).value < high and high - low > 0.1
-    apart = marks.alpha_of_characters(texts).infer([n // 2 for n in range(30)])
+    apart = marks.alpha_of_characters(texts).infer([str(n // 2) for n in range(30)])
     assert "15 clusters" in apart.method
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from harness.types import (
     Sample,
     SampleRecord,
     Sampling,
+    ScoreValue,
     Unscored,
 )
 
@@ -26,12 +28,12 @@ def in_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def record(number: int) -> SampleRecord:
-    metadata = {"pair": (1, 2.5), "text": "ü", 3: None}
+    metadata: dict[Any, object] = {"pair": (1, 2.5), "text": "ü", 3: None}
     sample = Sample(f"s{number}", "in", ("a",), ("a", "b"), "c", {"side": "left"}, metadata)
     prompt = (Message("user", "hello"),)
     requests = (Generate(prompt, Sampling(stop=("\n",))), Generate("plain"))
     responses = (Completion("yes", tokens=3), Logprob(float("-inf"), 2, True), Failed("why"))
-    scores = {"m": -0.0, "n": (1.0, "x"), "o": Unscored("no")}
+    scores: dict[str, ScoreValue] = {"m": -0.0, "n": (1.0, "x"), "o": Unscored("no")}
     return SampleRecord(sample, requests, responses, scores, "probe", number)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from harness.errors import UsageError
+from harness.errors import TimeIsUpError, UsageError
 from harness.protocols import BackendOptions
 from harness.testing import check_backend, keyed
 from harness.types import (
@@ -23,6 +23,7 @@ from harness.types import (
     Sampling,
 )
 from harness_backends.hf import open_hf
+from support.deadlines import AfterLooks
 from support.model_kinds import POSITIONS, SEQ2SEQ
 
 Folders = Callable[..., Path]
@@ -297,3 +298,14 @@ def test_the_fingerprint_follows_every_vocabulary(kind_folder: Folders, tmp_path
     before = open_kind(folder).fingerprint
     shutil.copy(folder / "source.spm", folder / "target.spm")
     assert open_kind(folder).fingerprint != before
+
+
+@pytest.mark.parametrize("name", SEQ2SEQ)
+def test_a_deadline_holds_between_steps(name: str, kind_folder: Folders, answers: Answers) -> None:
+    deadline = AfterLooks(5.0, 0.0, most=6)
+    folder = str(kind_folder(name, "seq2seq"))
+    values = LANGUAGES.get(name, {})
+    backend = open_hf(BackendOptions(folder, values=values, deadline=deadline))
+    with pytest.raises(TimeIsUpError):
+        answers(backend, [Generate(each.prompt, Sampling(max_tokens=40)) for each in PROMPTS])
+    assert len(deadline.looks) == deadline.most
