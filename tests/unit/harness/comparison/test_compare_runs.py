@@ -49,9 +49,10 @@ def test_texts_that_are_read_on_demand_are_the_same(make_run) -> None:
     from harness.results.baseline import load_run
 
     folders = [make_run("main", binary(60, range(30))), make_run("new", binary(60, range(9, 40)))]
-    whole = compare(*(load_run(each, texts=True) for each in folders))
+    first, second = (load_run(each, texts=True) for each in folders)
+    whole = compare(first, second)
     lazily = [load_run(each, texts="on demand") for each in folders]
-    assert compare(*lazily) == whole
+    assert compare(lazily[0], lazily[1]) == whole
     assert lazily[0].samples["quiz"]["s0000"].prompt is None
     shown = lazily[0].with_texts("quiz", ["s0000", "nowhere"])
     assert shown["s0000"].prompt == "Q: question s0000\nA:"
