@@ -33,7 +33,7 @@ from harness_lm_eval.catalogue import index
 from harness_lm_eval.catalogue.definitions import Definition
 from harness_lm_eval.catalogue.lookup import Catalogue
 
-SECONDS = 5
+SECONDS = 20
 """Of processor time for one definition."""
 LISTS = ("choices", "options", "text", "labels", "answers", "input_text", "endings", "targets")
 """Names under which records mostly hold lists."""

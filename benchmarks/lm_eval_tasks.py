@@ -6,9 +6,9 @@ Four workloads: multiple choice behind five examples that all questions share, t
 examples drawn for each question, generation with stop strings, and texts whose every token is
 scored. Each is a process of its own, start-up and loading included: lm-eval with its own `hf`
 model, lm-eval with `evalign` as its model, and `harness run`. Processor time is what other load
-on the machine changes least. lm-eval reads its 14,000 files in none of them. With the default
-sizes a row takes two to three minutes of one core; `--scale 0.1` shows within seconds of work
-that all of it runs.
+on the machine changes least. lm-eval reads its 14,000 files in none of them. A row of
+`--scale 0.1` takes one to two minutes of processor time, most of it start-up: enough to see that
+all of it runs, and no measurement.
 """
 
 from __future__ import annotations
