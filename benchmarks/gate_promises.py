@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from harness.gating import GateConfig, Rule, evaluate
 from harness.gating.series import share
-from harness.results.baseline import ScoredRun, ScoredSample
+from harness.results.baseline import ScoredRun
+from harness.results.score_table import ScoredSample
 from harness.types import DataSource, Estimate, MetricResult, RunResult, ScoreValue, TaskResult
 from harness.types import Unscored as Failure
 

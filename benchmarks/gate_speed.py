@@ -17,7 +17,8 @@ import numpy as np
 from harness.authoring.metrics import Corpus, Mean
 from harness.gating import evaluate, parse_gate
 from harness.protocols import Metric
-from harness.results.baseline import ScoredRun, ScoredSample
+from harness.results.baseline import ScoredRun
+from harness.results.score_table import ScoredSample
 from harness.stats.compare import infer_paired, two_sided
 from harness.stats.estimates import mean
 from harness.types import DataSource, MetricResult, RunResult, TaskResult

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count, repeat
+from itertools import count, islice, repeat
+from typing import TYPE_CHECKING, overload
 
-from harness.protocols import FollowUp, Probe, Task, TaskSpec
+from harness.protocols import Probe, Task, TaskSpec, follows_up
 from harness.types import (
     DataSource,
     Generate,
@@ -17,6 +18,10 @@ from harness.types import (
     Request,
     Sample,
 )
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +129,7 @@ class PlannedSample:
     @property
     def keyed(self) -> Iterator[KeyedRequest]:
         """The requests of the first round."""
-        more = isinstance(self.task, FollowUp)
+        more = follows_up(self.task)
         first = self.repeat * len(self.keys)
         places = count(first) if more or self.repeat else repeat(None)
         for key, request, place in zip(self.keys, self.requests, places, strict=False):
@@ -135,8 +140,10 @@ class PlannedSample:
 class TaskPlan:
     """One task's part of a plan.
 
-    ``skipped`` counts variants not asked, probe → reason → count; ``every`` holds the ids of all
-    of the data's samples, ``planned`` those that were chosen;
+    ``planned`` may be read from a file as it is gone through. ``sample_count`` counts the samples
+    of the data set in it, without probes' variants and further repeats; ``key_hashes`` holds a hash
+    of each request's key, in order. ``skipped`` counts variants not asked, probe → reason → count;
+    ``every`` holds the ids of all of the data's samples, ``planned`` those that were chosen;
     ``scored_by`` names the settings that decide what a score means; ``repeats`` is how often each
     sample is asked, and ``reducers`` what is computed of the answers together;
     ``metric_reducers`` are those of them that are metrics of the task.
@@ -146,21 +153,18 @@ class TaskPlan:
     spec: TaskSpec
     source: DataSource
     data_sha256: str
-    planned: tuple[PlannedSample, ...]
+    planned: Sequence[PlannedSample]
+    sample_count: int
+    key_hashes: Sequence[int]
     probes: Mapping[str, Probe]
     skipped: Mapping[str, Mapping[str, int]]
     settings: Mapping[str, str]
     scored_by: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    every: tuple[str, ...] = ()
+    every: Sequence[str] = ()
     repeats: int = 1
     reducers: tuple[str, ...] = ()
     metric_reducers: tuple[str, ...] = ()
-
-    @property
-    def sample_count(self) -> int:
-        """Samples of the data set, probes' variants and further repeats not counted."""
-        return sum(planned.is_sample for planned in self.planned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,3 +178,46 @@ class Plan:
         for task in self.tasks:
             for planned in task.planned:
                 yield from planned.keyed
+
+    @property
+    def distinct(self) -> int:
+        """How many requests there are, equal ones counted once."""
+        import numpy as np
+
+        return len(np.unique(self._hashes()))
+
+    def shared_keys(self) -> frozenset[int]:
+        """The hashes of the keys that several requests have."""
+        import numpy as np
+
+        values, counts = np.unique(self._hashes(), return_counts=True)
+        return frozenset(values[counts > 1].tolist())
+
+    def _hashes(self) -> NDArray[np.int64]:
+        import numpy as np
+
+        every = [np.asarray(task.key_hashes, dtype=np.int64) for task in self.tasks]
+        return np.concatenate(every) if every else np.empty(0, dtype=np.int64)
+
+
+class EveryRequest(Sequence[KeyedRequest]):
+    """A plan's requests, equal ones included, as a sequence that is made as it is gone through."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+
+    def __len__(self) -> int:
+        return sum(len(task.key_hashes) for task in self._plan.tasks)
+
+    @overload
+    def __getitem__(self, place: int) -> KeyedRequest: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[KeyedRequest]: ...
+    def __getitem__(self, place: int | slice) -> KeyedRequest | list[KeyedRequest]:
+        if isinstance(place, slice):
+            return list(self)[place]
+        place = range(len(self))[place]
+        return next(islice(self, place, None))
+
+    def __iter__(self) -> Iterator[KeyedRequest]:
+        return self._plan.requests()

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from harness import config, gating, plugins
 from harness.api.evaluation import Evaluation
@@ -206,7 +206,7 @@ def compare(
         HarnessError: A run cannot be read, or the two cannot be compared.
     """
     registry = _loaded(registry)
-    runs = [_scored(each, registry, "on demand") for each in (baseline, candidate)]
+    runs = [_scored(each, registry, texts=True) for each in (baseline, candidate)]
     metrics = registry_lookup.task_metrics(registry, runs)
     return run_comparison.compare(runs[0], runs[1], metrics, force)
 
@@ -297,7 +297,7 @@ def load_plugins(files: Sequence[Path | str] = ()) -> Registry:
 
 def load_run(
     path: Path | str,
-    texts: bool | Literal["on demand"] = False,
+    texts: bool = False,
     registry: Registry | None = None,
 ) -> ScoredRun:
     """Reads a run folder, its results.json, or a baseline file, and checks that it is whole.
@@ -306,8 +306,8 @@ def load_run(
 
     Args:
         path: Any of these.
-        texts: Keep prompts and responses, where they are there; ``on demand`` reads those of a run
-            folder when a comparison shows them.
+        texts: Keep prompts and responses, where they are there; those of a run folder are read
+            when they are asked for.
         registry: The loaded plugins; None loads those that are installed, where they are needed.
 
     Raises:
@@ -325,7 +325,7 @@ def _loaded(registry: Registry | None) -> Registry:
 
 
 def _scored(
-    run: ScoredRun | Path | str, registry: Registry | None, texts: saved.Texts = False
+    run: ScoredRun | Path | str, registry: Registry | None, texts: bool = False
 ) -> ScoredRun:
     return run if isinstance(run, ScoredRun) else load_run(run, texts, registry)
 

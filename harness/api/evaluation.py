@@ -105,11 +105,9 @@ class Evaluation(RunResult):
                 "a bare result has no samples to compare", "Give its run folder's path instead."
             )
         before = (
-            baseline
-            if isinstance(baseline, ScoredRun)
-            else load_run(Path(baseline), texts="on demand")
+            baseline if isinstance(baseline, ScoredRun) else load_run(Path(baseline), texts=True)
         )
-        after = load_run(own, texts="on demand")
+        after = load_run(own, texts=True)
         known = plugins.load() if registry is None else registry
         metrics = registry_lookup.task_metrics(known, [before, after])
         return run_comparison.compare(before, after, metrics, force)

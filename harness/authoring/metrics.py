@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, overload, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, overload, runtime_checkable
 
 from harness.errors import UnknownNameError, UsageError
 from harness.types import Estimate, MetricKind, Score, ScoreValue
@@ -239,6 +239,15 @@ def ratio(
     return result
 
 
+@runtime_checkable
+class Takes(Protocol):
+    """A column of a form of its own, which knows how to give some of its entries."""
+
+    def take(self, places: Any) -> Sequence[Any]:
+        """The entries at these places."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ScoreColumn(Sequence[Score]):
     """Many samples' scores of one metric, kept as columns; its rows are made when asked for.
@@ -250,12 +259,20 @@ class ScoreColumn(Sequence[Score]):
         ids: Sample ids, n of them.
         values: Their scores.
         clusters: Their clusters; None where every sample stands alone.
+        probe: The probe whose variants they are; None for original samples.
+        variants: The variants' numbers; None where all are 0.
+        predictions: The options that the model chose; None where none is known.
+        repeats: Which of the answers to the same question each is; None where all are the first.
     """
 
     metric: str
     ids: Sequence[str]
     values: Sequence[ScoreValue]
     clusters: Sequence[str | None] | None = None
+    probe: str | None = None
+    variants: Sequence[int] | None = None
+    predictions: Sequence[str | None] | None = None
+    repeats: Sequence[int] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -267,16 +284,37 @@ class ScoreColumn(Sequence[Score]):
     def __getitem__(self, place: int | slice) -> Score | ScoreColumn:
         if isinstance(place, slice):
             return self.take(range(len(self))[place])
-        cluster = None if self.clusters is None else self.clusters[place]
-        return Score(self.ids[place], self.metric, self.values[place], cluster=cluster)
-
-    def take(self, places: Sequence[int]) -> ScoreColumn:
-        """The rows at these places."""
-        columns = (
-            None if column is None else [column[place] for place in places]
-            for column in (self.ids, self.values, self.clusters)
+        return Score(
+            self.ids[place],
+            self.metric,
+            self.values[place],
+            self.probe,
+            0 if self.variants is None else self.variants[place],
+            None if self.clusters is None else self.clusters[place],
+            None if self.predictions is None else self.predictions[place],
+            0 if self.repeats is None else self.repeats[place],
         )
-        return ScoreColumn(self.metric, *columns)  # type: ignore[arg-type]
+
+    def take(self, places: Sequence[int] | NDArray[np.intp]) -> ScoreColumn:
+        """The rows at these places."""
+        ids, values, clusters, variants, predictions, repeats = (
+            None if column is None else _taken(column, places)
+            for column in (
+                self.ids, self.values, self.clusters, self.variants, self.predictions, self.repeats
+            )
+        )  # fmt: skip
+        assert ids is not None
+        assert values is not None
+        return ScoreColumn(
+            self.metric, ids, values, clusters, self.probe, variants, predictions, repeats
+        )
+
+
+def _taken(column: Sequence[Any], places: Sequence[int] | NDArray[np.intp]) -> Sequence[Any]:
+    """The entries at these places, in the column's own form where it has one."""
+    if isinstance(column, Takes):
+        return column.take(places)
+    return [column[place] for place in places]
 
 
 def score_values(rows: Sequence[Score]) -> Sequence[ScoreValue]:

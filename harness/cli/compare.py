@@ -71,7 +71,7 @@ def command(
         shown.phase("reading", len(paths), "runs")
         runs = []
         for path in paths:
-            runs.append(load(path, registry, "on demand"))
+            runs.append(load(path, registry, texts=True))
             shown.update(len(runs), str(path))
         metrics = task_metrics(registry, runs)
         shown.phase("comparing", len(candidates), "runs")

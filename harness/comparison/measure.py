@@ -6,9 +6,12 @@ Comparisons and gates both use it, so that they cannot disagree.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, cast
+
+import numpy as np
+from numpy.typing import NDArray
 
 from harness.authoring.metrics import ScoreColumn
 from harness.comparison import comparability
@@ -22,7 +25,9 @@ from harness.comparison.metric_kinds import (
     rows_of,
 )
 from harness.protocols import Metric
-from harness.results.baseline import ScoredRun, ScoredSample
+from harness.results.baseline import ScoredRun
+from harness.results.score_columns import ScoreValues
+from harness.results.score_table import ScoredSample, ScoreTable
 from harness.stats import resampling
 from harness.stats.inference import Inference, Reported, Unknown, decisive
 from harness.types import Estimate, Score, ScoreValue, Unscored
@@ -41,6 +46,9 @@ MetricsOfTask: TypeAlias = Mapping[str, Sequence[Metric]]
 """Task → its metric objects; needed for corpus metrics, which cannot be rebuilt from scores."""
 
 
+Places: TypeAlias = NDArray[np.intp]
+
+
 # --------------------------------------------------------------------------- rows
 
 
@@ -49,15 +57,23 @@ def number(value: ScoreValue | None) -> bool:
     return value is not None and not isinstance(value, Unscored)
 
 
-def rows(samples: Iterable[ScoredSample], metric: str) -> ScoreColumn:
+def rows(samples: Mapping[str, ScoredSample], metric: str) -> ScoreColumn:
     """The scored samples' rows of one metric."""
-    found = [
-        (sample.id, value, sample.cluster)
-        for sample in samples
-        if (value := sample.scores.get(metric)) is not None and not isinstance(value, Unscored)
-    ]
-    ids, values, clusters = zip(*found, strict=True) if found else ((), (), ())
-    return ScoreColumn(metric, ids, values, clusters)
+    columns = ScoreTable.of(samples).columns
+    values = columns.values(metric)
+    found = _column(metric, columns.ids, values, columns.clusters)
+    scored = values.scored
+    return found if scored.all() else found.take(np.flatnonzero(scored))
+
+
+def _column(
+    metric: str,
+    ids: Sequence[str],
+    values: ScoreValues,
+    clusters: Sequence[str | None] | None,
+) -> ScoreColumn:
+    """A column all of whose values are scores, or are taken for it later."""
+    return ScoreColumn(metric, ids, cast("Sequence[ScoreValue]", values), clusters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,41 +113,40 @@ class AlignedTask:
     """A task's samples in two runs, side by side; aligned once for all of its metrics.
 
     Attributes:
-        ids: Sample ids that both runs have, in the baseline's order.
-        baseline: The baseline's scores of those samples.
+        baseline: The baseline's samples.
         candidate: The candidate's.
+        before: Places, among the baseline's, of the samples that both runs have; shape (n,).
+        after: Places of the same samples among the candidate's.
         clusters: Their clusters; None where every sample is its own.
-        missing: The baseline's scores of the samples that the candidate does not have.
-        only_candidate: Samples that the baseline does not have.
+        missing: Places of the baseline's samples that the candidate does not have.
     """
 
-    ids: Sequence[str]
-    baseline: Sequence[Mapping[str, ScoreValue]]
-    candidate: Sequence[Mapping[str, ScoreValue]]
+    baseline: ScoreTable
+    candidate: ScoreTable
+    before: Places
+    after: Places
     clusters: Sequence[str | None] | None
-    missing: Sequence[Mapping[str, ScoreValue]]
-    only_candidate: int
+    missing: Places
+
+    @property
+    def only_candidate(self) -> int:
+        """Samples that the baseline does not have."""
+        return len(self.candidate) - len(self.after)
 
     def pairs(self, metric: str) -> Pairs:
         """The rows of one metric."""
-        old = [scores.get(metric) for scores in self.baseline]
-        new = [scores.get(metric) for scores in self.candidate]
-        before, after = (
-            ScoreColumn(metric, self.ids, values, self.clusters)  # type: ignore[arg-type]
-            for values in (old, new)
-        )
-        missing = sum(number(scores.get(metric)) for scores in self.missing)
-        if not {*map(type, old), *map(type, new)} & {type(None), Unscored}:
+        every = self.baseline.columns.values(metric)
+        old = every.take(self.before)
+        new = self.candidate.columns.values(metric).take(self.after)
+        ids = self.baseline.columns.ids.take(self.before)
+        before, after = (_column(metric, ids, values, self.clusters) for values in (old, new))
+        missing = int(every.scored[self.missing].sum())
+        first, second = old.scored, new.scored
+        if first.all() and second.all():
             return Pairs(before, after, missing=missing, only_candidate=self.only_candidate)
-        both, failed, unscored = [], [], 0
-        for place, (value, other) in enumerate(zip(old, new, strict=True)):
-            if not number(value):
-                # A metric in neither does not apply to the sample: nothing is missing.
-                unscored += number(other)
-            elif number(other):
-                both.append(place)
-            else:
-                failed.append(place)
+        both, failed = np.flatnonzero(first & second), np.flatnonzero(first & ~second)
+        # A metric in neither does not apply to the sample: nothing is missing.
+        unscored = int((~first & second).sum())
         return Pairs(
             before.take(both), after.take(both), before.take(failed), unscored, missing,
             self.only_candidate,
@@ -141,21 +156,29 @@ class AlignedTask:
 def align(
     baseline: Mapping[str, ScoredSample], candidate: Mapping[str, ScoredSample]
 ) -> AlignedTask:
-    """Aligns two runs of a task by sample id."""
-    old = [sample for name, sample in baseline.items() if name in candidate]
-    new = [candidate[sample.id] for sample in old]
-    clusters = [
-        one.cluster if one.cluster is not None else other.cluster
-        for one, other in zip(old, new, strict=True)
-    ]
-    return AlignedTask(
-        [sample.id for sample in old],
-        [sample.scores for sample in old],
-        [sample.scores for sample in new],
-        clusters if any(each is not None for each in clusters) else None,
-        [sample.scores for name, sample in baseline.items() if name not in candidate],
-        len(candidate) - len(old),
-    )
+    """Aligns two runs of a task by sample id, in the baseline's order."""
+    old, new = ScoreTable.of(baseline), ScoreTable.of(candidate)
+    before = np.arange(len(old))
+    after, missing = before, before[:0]
+    if old.columns.ids != new.columns.ids:
+        found = (new.columns.ids.place(name) for name in old.columns.ids)
+        places = np.fromiter((-1 if each is None else each for each in found), np.intp, len(old))
+        before, missing = np.flatnonzero(places >= 0), np.flatnonzero(places < 0)
+        after = places[before]
+    return AlignedTask(old, new, before, after, _clusters(old, new, before, after), missing)
+
+
+def _clusters(
+    old: ScoreTable, new: ScoreTable, before: Places, after: Places
+) -> Sequence[str | None] | None:
+    """The clusters of the samples that both have, the baseline's where it knows one."""
+    one, other = old.columns.clusters, new.columns.clusters
+    if one is None and other is None:
+        return None
+    first = [None if one is None else one[place] for place in before]
+    second = [None if other is None else other[place] for place in after]
+    found = [mine if mine is not None else its for mine, its in zip(first, second, strict=True)]
+    return found if any(each is not None for each in found) else None
 
 
 # --------------------------------------------------------------------------- inferences
@@ -294,7 +317,7 @@ def pair_metric(
     reported = baseline.result.tasks[task].metrics.get(name)
     everything = pairs.baseline
     if reported is None or reported.kind is None:  # then the mean of all rows decides
-        everything = rows(baseline.samples[task].values(), name)
+        everything = rows(baseline.samples[task], name)
     how = rows_of(full, everything, reported, metric_object(metrics, task, name), task in metrics)
     return PairedMetric(full, pairs, how, whole, resamples)
 
@@ -331,7 +354,7 @@ def infer_metric(
     """
     full = f"{task}.{name}"
     result = run.result.tasks[task].metrics.get(name)
-    scores = rows(run.samples.get(task, {}).values(), name)
+    scores = rows(run.samples.get(task, {}), name)
     if not scores:
         if result is None:
             raise CannotCompare(f"{full} is missing from the run")

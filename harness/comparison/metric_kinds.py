@@ -101,22 +101,22 @@ class MeanScores:
         old, new, clusters = values_of(before), values_of(after), clusters_of(before)
         if weights == (-1.0, 1.0):
             return paired.infer_paired(old, new, clusters, self.bounds)
-        bounds = self._range([*before, *after])
+        bounds = self._range(old, new)
         if bounds is not None:
             ends = [sorted(weight * end for end in bounds) for weight in weights]
             bounds = (ends[0][0] + ends[1][0], ends[0][1] + ends[1][1])
         return estimates.infer_mean(weights[0] * old + weights[1] * new, clusters, bounds)
 
-    def _range(self, rows: Rows) -> tuple[float, float] | None:
+    def _range(self, *parts: Array) -> tuple[float, float] | None:
         """The declared bounds; else [0, 1] where every score seen lies there."""
         if self.bounds is not None:
             return self.bounds
-        values = values_of(rows)
-        return (0.0, 1.0) if len(values) and ((values >= 0) & (values <= 1)).all() else None
+        inside = all(((values >= 0) & (values <= 1)).all() for values in parts)
+        return (0.0, 1.0) if any(map(len, parts)) and inside else None
 
     def extremes(self, failed: Rows, seen: Rows) -> tuple[list[Score], list[Score]]:
         """Rows at the bounds."""
-        bounds = self._range([*failed, *seen])
+        bounds = self._range(values_of(failed), values_of(seen))
         if bounds is None or not all(map(math.isfinite, bounds)):
             raise Unbounded(f"what {self.name} can be has no bound")
         least, greatest = ([replace(row, value=end) for row in failed] for end in bounds)

@@ -6,25 +6,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
-import numpy as np
-
-from harness.authoring.metrics import Resamplable, clusters_of, statistics_of, values_of
+from harness.authoring.metrics import Resamplable, clusters_of, statistics_of
 from harness.comparison import comparability, measure, resources, unpaired
 from harness.comparison.comparability import TaskIdentity
+from harness.comparison.flips import Flips, PairedScores
 from harness.comparison.measure import CannotCompare, MetricsOfTask, PairedMetric, Pairs
 from harness.comparison.metric_kinds import MeanScores
 from harness.errors import DataError, HarnessError
 from harness.protocols import UNUSABLE, Metric
-from harness.results.baseline import ScoredRun, ScoredSample, described
+from harness.results.baseline import ScoredRun, described
+from harness.results.score_table import ScoredSample, ScoreTable
 from harness.stats import compare as paired
 from harness.stats.bounded import BoundedMean
 from harness.stats.inference import estimate
 from harness.types import (
-    FlippedSample,
     GroupChange,
     MetricComparison,
     MetricResult,
@@ -34,8 +33,6 @@ from harness.types import (
 )
 
 Samples: TypeAlias = Mapping[str, ScoredSample]
-TextsOf: TypeAlias = Callable[[Sequence[str]], tuple[Samples, Samples]]
-"""Ids → both runs' samples, those with their texts."""
 
 # --------------------------------------------------------------------------- comparing
 
@@ -176,11 +173,10 @@ def _compare_task(
     metrics: MetricsOfTask,
     forced: str | None,
 ) -> TaskComparison:
-    runs = (baseline, candidate)
-    before, after = (run.samples.get(task, {}) for run in runs)
+    before, after = baseline.samples.get(task, {}), candidate.samples.get(task, {})
     aligned = measure.align(before, after)
-    shared = len(aligned.ids)
-    results = [run.result.tasks[task] for run in runs]
+    shared = len(aligned.before)
+    results = [run.result.tasks[task] for run in (baseline, candidate)]
     compared: list[MetricComparison] = []
     groups: list[GroupChange] = []
     skipped: dict[str, str] = {}
@@ -192,7 +188,7 @@ def _compare_task(
                 compared.append(unpaired.compare(name, reported, results[0], results[1]))
                 continue
             found = measure.pair_metric(baseline, candidate, task, name, metrics, aligned=aligned)
-            compared.append(_compare_metric(name, reported, found, metric, _texts(task, runs)))
+            compared.append(_compare_metric(name, reported, found, metric, before, after))
         except CannotCompare as reason:
             skipped[name] = str(reason)
             continue
@@ -212,11 +208,6 @@ def _compare_task(
     )
 
 
-def _texts(task: str, runs: tuple[ScoredRun, ScoredRun]) -> TextsOf:
-    before, after = runs
-    return lambda ids: (before.with_texts(task, ids), after.with_texts(task, ids))
-
-
 def _calibration(results: Sequence[TaskResult], metric: str) -> str | None:
     """What is known of a judge's errors: no more than of the less known one."""
     given = [each.metrics[metric].calibration for each in results if metric in each.metrics]
@@ -228,14 +219,16 @@ def _compare_metric(
     reported: MetricResult,
     found: PairedMetric,
     metric: Metric | None,
-    texts: TextsOf,
+    before: Samples,
+    after: Samples,
 ) -> MetricComparison:
     pairs, n = found.pairs, len(found.pairs.baseline)
     difference = found.difference()
     # A sample's share of a corpus metric has no score of its own that could flip.
     single = isinstance(found.metric, MeanScores)
     direction = reported.higher_is_better
-    flips = _flips(name, direction, pairs, texts) if single else []
+    both = pairs.baseline, pairs.candidate
+    flips = Flips(name, direction, *both, before, after) if single else None
     return MetricComparison(
         metric=name,
         higher_is_better=direction,
@@ -249,17 +242,12 @@ def _compare_metric(
         randomization_p_value=_randomization(pairs, metric),
         baseline_unscored=pairs.baseline_unscored,
         candidate_unscored=pairs.candidate_unscored,
-        improved=sum(flip.worse is False for flip in flips),
-        worsened=sum(flip.worse is True for flip in flips),
-        changed=len(flips),
-        flips=tuple(flips),
-        scores=_scores(pairs) if single else (),
+        improved=0 if flips is None else flips.improved,
+        worsened=0 if flips is None else flips.worsened,
+        changed=0 if flips is None else len(flips),
+        flips=flips or (),
+        scores=PairedScores(*both) if single else (),
     )
-
-
-def _scores(pairs: Pairs) -> tuple[tuple[float, float], ...]:
-    both = zip(values_of(pairs.baseline), values_of(pairs.candidate), strict=True)
-    return tuple((float(old), float(new)) for old, new in both)
 
 
 def _randomization(pairs: Pairs, metric: Metric | None) -> float | None:
@@ -274,48 +262,15 @@ def _randomization(pairs: Pairs, metric: Metric | None) -> float | None:
     )
 
 
-def _flips(
-    name: str,
-    higher_is_better: bool | None,
-    pairs: Pairs,
-    texts: TextsOf,
-) -> list[FlippedSample]:
-    """Every sample whose score changed, worst first; the largest change first without direction."""
-    old, new = values_of(pairs.baseline), values_of(pairs.candidate)
-    change = new - old
-    badness = (
-        np.abs(change) if higher_is_better is None else -change if higher_is_better else change
-    )
-    changed = [index for index in np.argsort(-badness, kind="stable") if change[index] != 0]
-    before, after = texts([pairs.baseline.ids[index] for index in changed])
-    flips = []
-    for index in changed:
-        sample_id = pairs.baseline.ids[index]
-        one, other = before[sample_id], after[sample_id]
-        worse = None if higher_is_better is None else bool(badness[index] > 0)
-        flips.append(
-            FlippedSample(
-                sample_id,
-                name,
-                float(old[index]),
-                float(new[index]),
-                worse,
-                one.prompt if one.prompt is not None else other.prompt,
-                one.response,
-                other.response,
-                one.input if one.input is not None else other.input,
-                one.targets or other.targets,
-            )
-        )
-    return flips
-
-
 def _compare_groups(name: str, found: PairedMetric, before: Samples) -> list[GroupChange]:
     """The difference within every group; groups too small for an interval are left out."""
-    pairs = found.pairs
+    pairs, columns = found.pairs, ScoreTable.of(before).columns
+    if columns.groups is None:
+        return []
     members: dict[tuple[str, str], list[int]] = {}
-    for index, sample_id in enumerate(pairs.baseline.ids):
-        for attribute, group in before[sample_id].groups.items():
+    for index, place in enumerate(map(columns.ids.place, pairs.baseline.ids)):
+        assert place is not None  # it is one of the baseline's
+        for attribute, group in columns.groups[place].items():
             members.setdefault((attribute, group), []).append(index)
     changes = []
     for (attribute, group), chosen in members.items():

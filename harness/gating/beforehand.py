@@ -96,7 +96,7 @@ def refused(
         what = "samples" if units == len(clusters) else f"clusters ({len(clusters):,} samples)"
         return f"{units} {what} planned, and it takes at least {needed}"
     known = {} if baseline is None else baseline.samples.get(task, {})
-    rows = measure.rows((known[each] for each in clusters if each in known), name)
+    rows = measure.rows({each: known[each] for each in clusters if each in known}, name)
     if not isinstance(metric, Resamplable) or not rows:
         return None
     return resampling.doubted(

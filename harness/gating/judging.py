@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+import numpy as np
+
 from harness.authoring.metrics import ScoreColumn, values_of
 from harness.comparison import comparability, measure, unpaired
 from harness.comparison.comparability import TaskIdentity
@@ -21,7 +23,8 @@ from harness.comparison.metric_kinds import MeanScores
 from harness.comparison.unpaired import UnpairedMetric
 from harness.gating.config import CHANGES, DROPS, GateConfig, Rule
 from harness.gating.names import direction, ideal_of, measured, reported
-from harness.results.baseline import ScoredRun, ScoredSample
+from harness.results.baseline import ScoredRun
+from harness.results.score_table import ScoredSample, ScoreTable
 from harness.stats import resampling
 from harness.stats.inference import Inference
 from harness.types import Evidence, MetricResult, Score, TaskResult, Unscored
@@ -105,11 +108,23 @@ class Judge:
         """Why what the candidate did not run of the baseline's samples forbids a pass."""
         if self.baseline is None or task not in self.baseline.samples:
             return ""
-        before, after = self.baseline.samples[task], self.candidate.samples.get(task, {})
-        scored = [each for each, old in before.items() if measure.number(old.scores.get(name))]
-        scored = scored or list(before)  # a probe's measure: every sample counts
-        missing = sum(each not in after for each in scored)
-        return too_many_missing(missing, len(scored), self.config.max_missing)
+        aligned = self._aligned(task)
+        scored = aligned.baseline.columns.values(name).scored
+        if not scored.any():  # a probe's measure: every sample counts
+            scored = ~scored
+        missing = int(scored[aligned.missing].sum())
+        return too_many_missing(missing, int(scored.sum()), self.config.max_missing)
+
+    def _aligned(self, task: str) -> AlignedTask:
+        """The task's samples in both runs; none where a run has none."""
+        if task not in self.aligned:
+            runs = [{} if run is None else run.samples.get(task, {}) for run in self._runs]
+            self.aligned[task] = measure.align(*runs)
+        return self.aligned[task]
+
+    @property
+    def _runs(self) -> tuple[ScoredRun | None, ScoredRun]:
+        return self.baseline, self.candidate
 
     # ----------------------------------------------------------------- levels
 
@@ -138,9 +153,11 @@ class Judge:
     def _failed(self, task: str, name: str) -> list[Score]:
         """Rows, without a value, of the samples that the candidate failed on."""
         known = self.baseline.samples.get(task, {}) if self.baseline is not None else {}
+        table = ScoreTable.of(self.candidate.samples.get(task, {}))
+        without = np.flatnonzero(~table.columns.values(name).scored)
         return [
             Score(sample.id, name, 0.0, cluster=sample.cluster)
-            for sample in self.candidate.samples.get(task, {}).values()
+            for sample in map(table.at, without.tolist())
             if _failed_on(sample, name, known)
         ]
 
@@ -189,12 +206,9 @@ class Judge:
         before, after = (run.result.tasks[task] for run in (self.baseline, self.candidate))
         if unpaired.applies((before, after), name):
             return UnpairedMetric.of(before, after, name)
-        both = self.baseline.samples, self.candidate.samples
-        if task not in self.aligned and all(task in samples for samples in both):
-            self.aligned[task] = measure.align(*(samples[task] for samples in both))
         return measure.pair_metric(
             self.baseline, self.candidate, task, name, self.metrics, resamples=resamples,
-            aligned=self.aligned.get(task),
+            aligned=self._aligned(task),
         )  # fmt: skip
 
 

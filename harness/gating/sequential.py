@@ -223,7 +223,7 @@ class SequentialGate:
         """Why what is not planned of the baseline's samples forbids a pass."""
         if self._baseline is None or task not in self._baseline.samples:
             return ""
-        rows = measure.rows(self._baseline.samples[task].values(), name)
+        rows = measure.rows(self._baseline.samples[task], name)
         missing = sum(row.sample_id not in planned for row in rows)
         return too_many_missing(missing, len(rows), self._config.max_missing)
 
@@ -276,7 +276,7 @@ def _baseline_scores(
     )
     if reason:
         raise CannotCompare(f"not comparable with the baseline ({reason})")
-    rows = measure.rows(baseline.samples[task].values(), name)
+    rows = measure.rows(baseline.samples[task], name)
     if not rows:
         raise CannotCompare("the baseline has no scores of it")
     values = [row.value for row in rows]

@@ -131,6 +131,10 @@ class Registry:
         """The backend of a scheme."""
         return _get("backend", self.backends, scheme)
 
+    def listens(self, hook: str) -> bool:
+        """Whether a plugin has that hook."""
+        return bool(getattr(self.manager.hook, hook).get_hookimpls())
+
     def notify(self, hook: str, **arguments: Any) -> list[Any]:
         """What every plugin's hook returns, called by pluggy; one that raises gives nothing."""
         caller = getattr(self.manager.hook, hook)

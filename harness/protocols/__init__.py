@@ -104,6 +104,7 @@ from harness.protocols.rounds import (
     NeedsRoles,
     RoleModel,
     ScoresRounds,
+    follows_up,
 )
 from harness.protocols.tasks import (
     AsksInTurns,
@@ -200,6 +201,7 @@ __all__ = [
     "bounds_of",
     "calibration_of",
     "doubts_of",
+    "follows_up",
     "forecast_basis_of",
     "forecast_of",
     "ideal_of",

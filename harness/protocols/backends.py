@@ -149,7 +149,7 @@ class ShowsPrompts(Protocol):
 
 def answers_by_sample(backend: object) -> bool:
     """Whether the backend's answers belong to samples rather than to prompts."""
-    return isinstance(backend, AnswersBySample) and bool(backend.by_sample)
+    return bool(getattr(backend, "by_sample", False))
 
 
 def notes_of(backend: object) -> tuple[str, ...]:

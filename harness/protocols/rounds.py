@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard, runtime_checkable
 
 from harness.types import Ask, Round, Sample, ScoreValue
 
@@ -30,6 +30,11 @@ class FollowUp(Protocol):
             rounds: The rounds so far, with their responses, none of which is ``Failed``.
         """
         ...
+
+
+def follows_up(task: object) -> TypeGuard[FollowUp]:
+    """Whether a task is a ``FollowUp``, as ``isinstance`` says it; cheap enough for each sample."""
+    return getattr(task, "follow_up", None) is not None
 
 
 @runtime_checkable

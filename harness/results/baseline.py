@@ -13,11 +13,12 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from harness import regular_files
 from harness.authoring.io import files, serialization
@@ -25,63 +26,14 @@ from harness.authoring.measures.predictions import prompt_text, response_text
 from harness.authoring.measures.repeats import mean_of
 from harness.errors import DataError
 from harness.results import manifest, result_json, runfolder
+from harness.results.score_columns import ScoreColumns
+from harness.results.score_table import ScoredSample, ScoreTable
 from harness.types import BaselineRun, RunResult, SampleRecord, ScoreValue
 
 FORMAT = "evalign-baseline"
 SCHEMA = 1
 _GZIP_MAGIC = b"\x1f\x8b"
 _LARGEST = 2 << 30  # bytes after decompression; a small file could otherwise fill the memory
-
-
-@dataclass(frozen=True, slots=True)
-class ScoredSample:
-    """One sample's scores; its texts (``prompt`` and below) where they are wanted and kept."""
-
-    id: str
-    scores: Mapping[str, ScoreValue]
-    cluster: str | None = None
-    groups: Mapping[str, str] = field(default_factory=dict)
-    error: str | None = None
-    prompt: str | None = None
-    response: str | None = None
-    input: str | None = None
-    targets: tuple[str, ...] = ()
-
-
-Texts: TypeAlias = bool | Literal["on demand"]
-"""Whether a run is read with its samples' texts; ``on demand``: with those that are shown."""
-
-
-@dataclass(frozen=True, slots=True)
-class SampleTexts:
-    """Reads the texts of some samples of a run folder, each once.
-
-    Attributes:
-        folder: The run folder.
-        places: Task → sample id → first byte, and byte after the last, of the line of its first
-            answer in the task's file of samples.
-    """
-
-    folder: Path
-    places: Mapping[str, Mapping[str, tuple[int, int]]]
-    _read: dict[tuple[str, str], ScoredSample] = field(default_factory=dict)
-
-    def of(self, task: str, ids: Iterable[str]) -> dict[str, ScoredSample]:
-        """The samples with their texts; ids that have no line of their own are left out.
-
-        Raises:
-            DataError: A line cannot be read, or the file has changed since it was opened first.
-        """
-        places = self.places.get(task, {})
-        known = [each for each in ids if each in places]
-        spans = sorted((places[each], each) for each in known if (task, each) not in self._read)
-        records = runfolder.read_samples(self.folder, task, [span for span, _ in spans])
-        for (_, name), record in zip(spans, records, strict=True):
-            if record.sample.id != name:
-                path = runfolder.samples_file(self.folder, task)
-                raise DataError("it has changed while it was read", path=path)
-            self._read[task, name] = _scored_sample(record, texts=True)
-        return {each: self._read[task, each] for each in known}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,23 +46,12 @@ class ScoredRun:
             whose samples were not kept has no entry.
         spec: The settings of the run, from run.json; empty where unknown.
         git_commit: Of the folder in which the run was made, where that is known.
-        texts: Reads the samples' texts; None where ``samples`` hold those that there are.
     """
 
     result: RunResult
     samples: Mapping[str, Mapping[str, ScoredSample]]
     spec: Mapping[str, Any] = field(default_factory=dict)
     git_commit: str | None = None
-    texts: SampleTexts | None = field(default=None, repr=False, compare=False)
-
-    def with_texts(self, task: str, ids: Iterable[str]) -> Mapping[str, ScoredSample]:
-        """Samples by id, among them these with their texts, where the run has them.
-
-        Raises:
-            DataError: A line of the file of samples cannot be read, or has changed.
-        """
-        samples = self.samples[task]
-        return samples if self.texts is None else {**samples, **self.texts.of(task, ids)}
 
 
 def described(
@@ -138,13 +79,12 @@ def _days(earlier: object, later: object) -> int | None:
 # --------------------------------------------------------------------------- reading
 
 
-def load_run(path: Path, texts: Texts = False) -> ScoredRun:
+def load_run(path: Path, texts: bool = False) -> ScoredRun:
     """Reads a run folder, its results.json, or a baseline file.
 
     Args:
         path: Any of the three.
-        texts: Keep prompts and responses, where they are there; of a run folder ``on demand``
-            leaves them in the file, from which ``ScoredRun.with_texts`` reads those asked for.
+        texts: Keep prompts and responses, where they are there.
 
     Raises:
         DataError: It cannot be read, or a baseline's content does not match its hash.
@@ -153,7 +93,7 @@ def load_run(path: Path, texts: Texts = False) -> ScoredRun:
         if not path.is_dir():
             with regular_files.open_binary(path) as file:
                 if file.read(2) == _GZIP_MAGIC:
-                    return _read_baseline(path, bool(texts))
+                    return _read_baseline(path, texts)
     except OSError as error:
         raise DataError(
             error.strerror or str(error), path=path, expected="a run folder or a baseline file"
@@ -161,22 +101,20 @@ def load_run(path: Path, texts: Texts = False) -> ScoredRun:
     return _read_folder(path, texts)
 
 
-def _read_folder(path: Path, texts: Texts) -> ScoredRun:
+def _read_folder(path: Path, texts: bool) -> ScoredRun:
     result = runfolder.read_result(path)
     folder = path if path.is_dir() else path.parent
-    samples: dict[str, dict[str, ScoredSample]] = {}
-    places: dict[str, dict[str, tuple[int, int]]] = {}
-    for task in result.tasks:
-        if runfolder.samples_file(folder, task).is_file():
-            found = places.setdefault(task, {})
-            samples[task] = _scored(folder, task, texts is True, found)
+    samples = {
+        task: _scored(folder, task, texts)
+        for task in result.tasks
+        if (folder / "samples" / f"{task}.jsonl").is_file()
+    }
     if not runfolder.is_checked(folder):
         for task, read in samples.items():
             _check_count(folder, task, len(read), result.tasks[task].n)
     run = folder / "run.json"
     made = manifest.read_run(run) if run.is_file() else {"spec": {}, "git_commit": None}
-    reader = SampleTexts(folder, places) if texts == "on demand" else None
-    return ScoredRun(result, samples, made["spec"], made["git_commit"], reader)
+    return ScoredRun(result, samples, made["spec"], made["git_commit"])
 
 
 def _check_count(folder: Path, task: str, found: int, n: int) -> None:
@@ -184,50 +122,83 @@ def _check_count(folder: Path, task: str, found: int, n: int) -> None:
     if found != n:
         raise DataError(
             f"{found:,} samples, and results.json counts {n:,}",
-            path=runfolder.samples_file(folder, task),
+            path=folder / "samples" / f"{task}.jsonl",
             expected="the folder as the run wrote it; run it again",
         )
 
 
-def _scored(
-    folder: Path, task: str, texts: bool, places: dict[str, tuple[int, int]]
-) -> dict[str, ScoredSample]:
-    """The original samples; a hundred thousand lines are read in seconds, so no records are made.
+def _scored(folder: Path, task: str, texts: bool) -> Mapping[str, ScoredSample]:
+    """The original samples; texts are read when a sample is asked for."""
+    columns, spans = ScoreColumns(), array("Q")
+    for span, row in runfolder.read_scores(folder, task):
+        if row["probe"] is not None:
+            continue
+        scores = {
+            name: serialization.score_from_json(value) for name, value in row["scores"].items()
+        }
+        if row.get("repeat", 0) or not columns.add(
+            row["id"], scores, row["cluster"], row["groups"], row.get("error")
+        ):
+            return _with_repeats(folder, task, texts)
+        if texts:
+            spans.extend(span)
+    reader = _TextsOf(folder.absolute(), task, columns.ids, spans) if texts else None
+    return ScoreTable(columns, reader)
 
-    Only texts need them. Otherwise it is noted in ``places`` where each sample's first line is.
-    """
+
+def _with_repeats(folder: Path, task: str, texts: bool) -> dict[str, ScoredSample]:
+    """The original samples of which some were asked several times."""
     if texts:
         return scored_samples(runfolder.read_samples(folder, task), texts=True)
+    return _by_sample(
+        (row.get("repeat", 0), _sample_back(row))
+        for _, row in runfolder.read_scores(folder, task)
+        if row["probe"] is None
+    )
 
-    def originals() -> Iterator[tuple[int, ScoredSample]]:
-        for start, end, row in runfolder.read_scores(folder, task):
-            if row["probe"] is None:
-                repeat = row.get("repeat", 0)
-                if not repeat:
-                    places[row["id"]] = (start, end)
-                yield repeat, _sample_back(row, texts=False)
 
-    return _by_sample(originals())
+@dataclass(frozen=True, slots=True)
+class _TextsOf:
+    """Reads samples with their texts; ``spans`` hold the ends of each one's line in the file.
+
+    Raises:
+        DataError: A line cannot be read, or the file has changed since it was opened first.
+    """
+
+    folder: Path
+    task: str
+    ids: Sequence[str]
+    spans: array[int]
+
+    def __call__(self, place: int) -> ScoredSample:
+        span = (self.spans[2 * place], self.spans[2 * place + 1])
+        records = runfolder.read_samples(self.folder, self.task, [span])
+        found = scored_samples(records, texts=True)
+        if list(found) != [self.ids[place]]:
+            path = runfolder.samples_file(self.folder, self.task)
+            raise DataError("it has changed while it was read", path=path)
+        return found[self.ids[place]]
 
 
 def scored_samples(records: Iterable[SampleRecord], texts: bool = False) -> dict[str, ScoredSample]:
     """Sample id → scores of the original samples among the records, as their file keeps them."""
     return _by_sample(
-        (record.repeat, _scored_sample(record, texts)) for record in records if record.probe is None
-    )
-
-
-def _scored_sample(record: SampleRecord, texts: bool) -> ScoredSample:
-    return ScoredSample(
-        record.sample.id,
-        {name: serialization.kept_score(value) for name, value in record.scores.items()},
-        record.sample.cluster,
-        record.sample.groups,
-        record.error,
-        prompt_text(record) if texts else None,
-        response_text(record) if texts else None,
-        record.sample.input if texts else None,
-        record.sample.targets if texts else (),
+        (
+            record.repeat,
+            ScoredSample(
+                record.sample.id,
+                {name: serialization.kept_score(value) for name, value in record.scores.items()},
+                record.sample.cluster,
+                record.sample.groups,
+                record.error,
+                prompt_text(record) if texts else None,
+                response_text(record) if texts else None,
+                record.sample.input if texts else None,
+                record.sample.targets if texts else (),
+            ),
+        )
+        for record in records
+        if record.probe is None
     )
 
 
@@ -369,7 +340,7 @@ def _sample_to_json(sample: ScoredSample) -> dict[str, Any]:
     return row | {key: value for key, value in optional.items() if value is not None}
 
 
-def _sample_back(row: Mapping[str, Any], texts: bool) -> ScoredSample:
+def _sample_back(row: Mapping[str, Any], texts: bool = False) -> ScoredSample:
     return ScoredSample(
         row["id"],
         {name: serialization.score_from_json(value) for name, value in row["scores"].items()},

@@ -26,7 +26,8 @@ from harness.errors import DataError, UnknownNameError, UsageError, plugin_call
 from harness.plugins import Registry
 from harness.protocols import ImportedRun, ImportedTask, Importer
 from harness.results import baseline, published, runfolder, secrets
-from harness.results.baseline import ScoredRun, ScoredSample
+from harness.results.baseline import ScoredRun
+from harness.results.score_table import ScoredSample
 from harness.types import (
     DataSource,
     MetricResult,
@@ -64,7 +65,7 @@ class Import:
 # --------------------------------------------------------------------------- reading
 
 
-def load(path: Path, registry: Registry, texts: baseline.Texts = False) -> ScoredRun:
+def load(path: Path, registry: Registry, texts: bool = False) -> ScoredRun:
     """Reads a run folder, a baseline file, or results that another program wrote.
 
     Args:

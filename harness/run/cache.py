@@ -58,11 +58,11 @@ class ResponseStore(Closing):
     """Answers by (model fingerprint, request key).
 
     Attributes:
-        path: The file; None for one in memory.
+        path: The file; None for a temporary one, which goes with the process.
         rejected: Rows met so far that are no valid responses.
 
     Args:
-        path: The SQLite file, made when missing; None keeps everything in memory.
+        path: The SQLite file, made when missing; None keeps everything in a temporary one.
 
     Raises:
         HarnessError: The file cannot be opened, is no SQLite database, or is of a newer version.
@@ -75,7 +75,7 @@ class ResponseStore(Closing):
             if path is not None:
                 path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-            self.connection = sqlite3.connect(path or ":memory:", timeout=60, isolation_level=None)
+            self.connection = sqlite3.connect(path or "", timeout=60, isolation_level=None)
             # Text that is not UTF-8 is one bad row, and must not end the reading of the others.
             self.connection.text_factory = bytes
             try:

@@ -15,7 +15,7 @@ from harness.errors import ConfigError
 from harness.gating import GateConfig, GateVerdict, SequentialGate, instrument_noise, parse_gate
 from harness.gating.beforehand import check_samples
 from harness.gating.series import Build, take_part
-from harness.planned import Plan, PlannedSample, TaskPlan
+from harness.planned import Plan, TaskPlan
 from harness.protocols import Metric
 from harness.results import runfolder
 from harness.results.baseline import ScoredRun, load_run
@@ -124,12 +124,10 @@ def ask_until_decided(session: RunSession, stepping: SequentialGate) -> None:
             for group in next(rounds[task.task.name])
         ]
         looks = _Looks(session, stepping, batch)
-        session.ask(
-            ((task, planned) for task, group in batch for planned in group), looks.still_open
-        )
+        session.ask(((task, place) for task, group in batch for place in group), looks.still_open)
         looks.take()
     rest = [task for task in session.plan.tasks if task.task.name not in judged]
-    session.ask((task, planned) for task in rest for planned in task.planned)
+    session.ask((task, place) for task in rest for place in range(len(task.planned)))
 
 
 class _Looks:
@@ -143,12 +141,12 @@ class _Looks:
         self,
         session: RunSession,
         stepping: SequentialGate,
-        batch: Sequence[tuple[TaskPlan, Sequence[PlannedSample]]],
+        batch: Sequence[tuple[TaskPlan, Sequence[int]]],
     ) -> None:
         self._session, self._stepping = session, stepping
-        self._left: dict[str, deque[tuple[TaskPlan, Sequence[PlannedSample]]]] = {}
+        self._left: dict[str, deque[tuple[TaskPlan, Sequence[int]]]] = {}
         for task, group in batch:
-            asked = [planned for planned in group if planned.probe is None]
+            asked = [place for place in group if task.planned[place].probe is None]
             self._left.setdefault(task.task.name, deque()).append((task, asked))
 
     def still_open(self, task: TaskPlan) -> bool:
@@ -167,15 +165,18 @@ class _Looks:
                 if len(records) < len(found):
                     break
                 together = repeats.scores(aggregation.with_reduced(task, records))
-                self._stepping.update(name, asked[0].sample.id, together)
+                self._stepping.update(name, records[0].sample.id, together)
                 left.popleft()
 
 
-def _rounds(task: TaskPlan, stepping: SequentialGate) -> Iterator[list[list[PlannedSample]]]:
-    """A task's samples in the committed order, each with its variants, in growing rounds."""
-    groups: dict[str, list[PlannedSample]] = {}
-    for planned in task.planned:  # the original stands before its variants
-        groups.setdefault(planned.sample.id, []).append(planned)
+def _rounds(task: TaskPlan, stepping: SequentialGate) -> Iterator[list[list[int]]]:
+    """Places of a task's samples in the committed order, each with its variants, in growing rounds.
+
+    What is planned of one sample comes together.
+    """
+    groups: dict[str, list[int]] = {}
+    for place, planned in enumerate(task.planned):  # the original stands before its variants
+        groups.setdefault(planned.sample.id, []).append(place)
     order = stepping.order(task.task.name)
     start = 0
     while start < len(order):

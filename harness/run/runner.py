@@ -32,6 +32,7 @@ from harness.plugins import Registry
 from harness.protocols import Deadline, ModelBackend, notes_of
 from harness.results import provenance, runfolder, secrets
 from harness.results.baseline import ScoredRun, scored_samples
+from harness.results.score_table import ScoreTable
 from harness.run import early_stop, models
 from harness.run.cache import ResponseStore, store_path
 from harness.run.early_stop import EarlyStop
@@ -162,7 +163,14 @@ def _with_declared(spec: RunSpec, registry: Registry) -> RunSpec:
 
 def _scored(session: RunSession, result: RunResult) -> ScoredRun:
     """The run as it will be read again, from the records at hand."""
-    samples = {task.task.name: scored_samples(session.records(task)) for task in session.plan.tasks}
+    samples = {}
+    for task in session.plan.tasks:
+        tally = session.tally(task)
+        samples[task.task.name] = (
+            scored_samples(session.records(task))
+            if tally.repeated
+            else ScoreTable(tally.originals.columns)
+        )
     return ScoredRun(result, samples)
 
 
@@ -288,7 +296,7 @@ def _result(
         name = task.task.name
         on_phase(Phase("judging", len(found), len(session.plan.tasks), name))
         found[name] = aggregation.summarize(
-            task, list(session.records(task)), session.group_measures
+            task, session.records(task), session.group_measures, session.tally(task)
         )
     notes = notes_of(record.backend) + session.plugin_failures
     tasks = {
@@ -304,7 +312,9 @@ def _result(
             "finished": finished.isoformat(timespec="seconds"),
             "seconds": round((finished - record.started).total_seconds(), 3),
         },
-        usage=dataclasses.replace(session.usage, requests=session.done, cached=session.cached),
+        usage=dataclasses.replace(
+            session.usage, requests=session.answers.done, cached=session.answers.cached
+        ),
         roles=session.results_of_roles,
     )
 
@@ -313,9 +323,10 @@ def _with_way_on(
     stopped: BaseException, session: RunSession, folder: Path, kept: bool, gated: bool
 ) -> RunFailedError:
     """The error that ends a stopped run; ``kept``: its answers are in the response store."""
-    count = f"{session.answered:,} of {session.total:,} requests are answered"
+    answers = session.answers
+    count = f"{answers.answered:,} of {answers.total:,} requests are answered"
     scored = f"what is scored so far is in {folder}, marked incomplete."
-    if not session.answered:
+    if not answers.answered:
         way_on = f"No request was answered. The run folder is {folder}."
     elif kept:
         way_on = f"{count} and kept; {scored}\nGive the same command again to go on from there."

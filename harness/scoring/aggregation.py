@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
+import numpy as np
+
+from harness.authoring.io.packed_ids import ItemsAt
 from harness.authoring.measures import fairness, predictions
-from harness.authoring.metrics import UNREAD, kind_of
+from harness.authoring.metrics import kind_of
 from harness.errors import PluginError, plugin_call
 from harness.protocols import (
-    FollowUp,
     HasRemarks,
     Metric,
     Probe,
@@ -20,13 +21,13 @@ from harness.protocols import (
     Task,
     bounds_of,
     calibration_of,
+    follows_up,
     ideal_of,
     signature_of,
 )
 from harness.scoring import validity
+from harness.scoring.tally import Places, Rows, Tally
 from harness.types import (
-    MODEL,
-    Completion,
     Estimate,
     Failed,
     MetricResult,
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from harness.planned import TaskPlan
 
 
-Members: TypeAlias = Mapping[str, Mapping[str, Sequence[SampleRecord]]]
 GroupMeasures: TypeAlias = Callable[
     [str, Sequence[SampleRecord]], Mapping[str, Mapping[str, Estimate]]
 ]
@@ -71,7 +71,7 @@ def score(
         if isinstance(response, Failed):
             return {metric.name: Unscored(response.reason) for metric in task.metrics}
     with plugin_call(task, f"task {task.name!r} failed to score sample {sample.id!r}"):
-        if isinstance(task, FollowUp) and isinstance(task, ScoresRounds):
+        if follows_up(task) and isinstance(task, ScoresRounds):
             given = task.score_rounds(sample, rounds)
         else:
             given = task.score(sample, responses)
@@ -110,44 +110,47 @@ def summarize(
     plan: TaskPlan,
     records: Sequence[SampleRecord],
     more_measures: GroupMeasures | None = None,
+    tally: Tally | None = None,
 ) -> TaskResult:
     """A task's result from its finished records, probes' variants among them.
 
-    ``more_measures`` gives further measures between the groups of an attribute.
+    Args:
+        plan: The task's part of the plan.
+        records: The records, in the order of the plan.
+        more_measures: Gives further measures between the groups of an attribute.
+        tally: What is gathered of the records already.
     """
-    every = [record for record in records if record.probe is None]
-    originals = [record for record in every if record.repeat == 0]
-    own = {metric.name for metric in plan.task.metrics}
-    scored = {name for record in originals for name in record.scores}
-    metrics = [each for each in metrics_of(plan) if each.name in own | scored]
-    groups = _members(every)
-    failure = _failure(every)
+    tally = tally or Tally.of(records, plan.probes)
+    first = tally.first if tally.repeated else None
+    n = tally.count if first is None else len(first)
+    names = {metric.name for metric in plan.task.metrics} | tally.originals.metrics(first)
+    metrics = [each for each in metrics_of(plan) if each.name in names]
     notes = (
         *plan.notes,
-        *_cut_off(plan.task.name, every),
-        *_remarks(plan.task, originals),
-        *_small_groups(_members(originals)),
+        *_cut_off(plan.task.name, tally),
+        *_remarks(plan.task, _Originals(records)),
+        *_small_groups(tally),
     )
-    if len(originals) < plan.sample_count:
-        notes = (*notes, f"ended after {len(originals):,} of {plan.sample_count:,} samples")
-    reduced = _reduced(plan, every) if plan.repeats > 1 else {}
+    if n < plan.sample_count:
+        notes = (*notes, f"ended after {n:,} of {plan.sample_count:,} samples")
+    reduced = _reduced(plan, records) if plan.repeats > 1 else {}
     notes = (*notes, *on_repeats(plan.repeats, reduced))
     return TaskResult(
         name=plan.task.name,
         version=str(plan.task.version),
-        n=len(originals),
-        errors=len({record.sample.id for record in every if record.error is not None}),
+        n=n,
+        errors=tally.errors,
         data=plan.source,
         data_sha256=plan.data_sha256,
-        metrics=estimate(metrics, every),
-        groups=_by_group(metrics, groups),
-        probes=_probes(plan.probes, metrics, records),
+        metrics=_estimates(metrics, tally.originals),
+        groups=_by_group(metrics, tally),
+        probes=_probes(plan.probes, metrics, tally),
         skipped_variants={name: dict(counts) for name, counts in plan.skipped.items()},
         settings=plan.settings,
         scored_by=plan.scored_by,
         notes=notes,
-        fairness=_fairness(metrics, groups, more_measures),
-        failure=failure,
+        fairness=_fairness(metrics, tally, records, more_measures),
+        failure=tally.failure,
         repeats=plan.repeats,
         reduced=reduced,
     )
@@ -175,9 +178,10 @@ def with_reduced(plan: TaskPlan, records: Sequence[SampleRecord]) -> Sequence[Sa
 def _reduced(
     plan: TaskPlan, records: Sequence[SampleRecord]
 ) -> Mapping[str, Mapping[str, Estimate]]:
-    from harness.scoring import repeats  # numpy, which a run without repeats may not need
+    from harness.scoring import repeats
 
-    return repeats.measures(plan.task, records, plan.reducers)
+    every = [record for record in records if record.probe is None]
+    return repeats.measures(plan.task, every, plan.reducers)
 
 
 def on_repeats(count: int, reduced: Mapping[str, Mapping[str, Estimate]]) -> Iterator[str]:
@@ -206,18 +210,16 @@ def with_metrics(
         probes: Name → probe, for what they measure of the metrics.
         notes: What a reader must know of the metrics.
     """
-    originals = [record for record in records if record.probe is None]
-    members = _members(originals)
-    measured = _probes(probes, metrics, records)
+    tally = Tally.of(records, probes)
     return replace(
         result,
-        errors=len({record.sample.id for record in originals if record.error is not None}),
-        metrics={**result.metrics, **estimate(metrics, originals)},
-        groups=_merged(result.groups, _by_group(metrics, members)),
-        probes=_merged(result.probes, measured),
-        fairness=_merged(result.fairness, _fairness(metrics, members, None)),
+        errors=tally.errors,
+        metrics={**result.metrics, **_estimates(metrics, tally.originals)},
+        groups=_merged(result.groups, _by_group(metrics, tally)),
+        probes=_merged(result.probes, _probes(probes, metrics, tally)),
+        fairness=_merged(result.fairness, _fairness(metrics, tally, records, None)),
         notes=tuple(dict.fromkeys((*result.notes, *notes))),
-        failure=_failure(originals),
+        failure=tally.failure,
     )
 
 
@@ -233,62 +235,46 @@ def _merged(
     return found
 
 
-def _by_group(metrics: Sequence[Metric], members: Members) -> dict[str, dict[str, MetricResults]]:
+def _by_group(metrics: Sequence[Metric], tally: Tally) -> dict[str, dict[str, MetricResults]]:
+    rows = tally.originals
     return {
         attribute: {
-            group: estimate(_applying(metrics, of_one[group]), of_one[group])
-            for group in sorted(of_one)
+            group: _estimates(_applying(metrics, rows, groups[group]), rows, groups[group])
+            for group in sorted(groups)
         }
-        for attribute, of_one in members.items()
+        for attribute, groups in tally.members.items()
     }
 
 
-def _cut_off(task: str, records: Sequence[SampleRecord]) -> Iterator[str]:
+def _cut_off(task: str, tally: Tally) -> Iterator[str]:
     """How many samples' answers ended before they began, and what helps."""
-    count = sum(
-        any(
-            isinstance(each, Completion) and each.cut_off
-            for asked in record.rounds
-            for each in asked.of(MODEL)
-        )
-        for record in records
-    )
-    what = "repeats" if any(record.repeat for record in records) else "samples"
-    if count:
+    what = "repeats" if tally.repeated else "samples"
+    if tally.cut_off:
         yield (
-            f"{count:,} of {len(records):,} {what} have an answer that was cut off before it "
-            "began, most likely while the model was thinking; it counts as no answer. "
+            f"{tally.cut_off:,} of {tally.count:,} {what} have an answer that was cut off before "
+            "it began, most likely while the model was thinking; it counts as no answer. "
             f"--set {task}.thinking_tokens=2048 gives more room"
         )
 
 
-def _failure(records: Sequence[SampleRecord]) -> str | None:
-    """Why none of the records has a score, the commonest reason; None where one has.
-
-    That an answer could not be read is no score of it.
-    """
-    if not records or any(
-        not isinstance(value, Unscored)
-        for record in records
-        for name, value in record.scores.items()
-        if name != UNREAD.name
-    ):
-        return None
-    reasons = Counter(record.error or "the task gave no score" for record in records)
-    (reason, count), *others = reasons.most_common()
-    return f"{reason} ({count:,} of {len(records):,} samples)" if others else reason
-
-
 def estimate(metrics: Sequence[Metric], records: Iterable[SampleRecord]) -> MetricResults:
-    """Metric name → result over the records' scored samples.
+    """Metric name → result over the scored samples of records, all of which count.
 
     Raises:
         PluginError: A metric raised.
     """
-    rows = _rows(records)
+    rows = Rows()
+    for record in records:
+        rows.add(record)
+    return _estimates(metrics, rows)
+
+
+def _estimates(
+    metrics: Sequence[Metric], rows: Rows, places: Places | None = None
+) -> MetricResults:
     return {
         metric.name: MetricResult(
-            _aggregate(metric, rows.get(metric.name, [])),
+            _aggregate(metric, rows.scored(metric.name, places)),
             metric.higher_is_better,
             signature_of(metric),
             ideal_of(metric),
@@ -306,67 +292,76 @@ def _aggregate(metric: Metric, rows: Sequence[Score]) -> Estimate:
         return metric.aggregate(rows)
 
 
-def _applying(metrics: Sequence[Metric], records: Sequence[SampleRecord]) -> list[Metric]:
+def _applying(metrics: Sequence[Metric], rows: Rows, places: Places) -> list[Metric]:
     """The metrics that a sample of the group has a score of, or failed to get one."""
-    names = {name for record in records for name in record.scores}
+    names = rows.metrics(places)
     return [metric for metric in metrics if metric.name in names]
 
 
-def _rows(records: Iterable[SampleRecord]) -> dict[str, list[Score]]:
-    rows: dict[str, list[Score]] = defaultdict(list)
-    for record in records:
-        for row in scores_of(record):
-            if not isinstance(row.value, Unscored):
-                rows[row.metric].append(row)
-    if not any(row.repeat for found in rows.values() for row in found):
-        return rows
-    from harness.scoring import repeats
-
-    return {name: repeats.rows(found) for name, found in rows.items()}
-
-
-def _members(records: Sequence[SampleRecord]) -> Members:
-    """Attribute → group → its records."""
-    members: dict[str, dict[str, list[SampleRecord]]] = defaultdict(lambda: defaultdict(list))
-    for record in records:
-        for attribute, group in record.sample.groups.items():
-            members[attribute][group].append(record)
-    return dict(sorted(members.items()))
-
-
 def _fairness(
-    metrics: Sequence[Metric], members: Members, more_measures: GroupMeasures | None
+    metrics: Sequence[Metric],
+    tally: Tally,
+    records: Sequence[SampleRecord],
+    more_measures: GroupMeasures | None,
 ) -> dict[str, dict[str, Mapping[str, Estimate]]]:
     found: dict[str, dict[str, Mapping[str, Estimate]]] = {}
+    members = tally.members
+    originals = _original_places(records) if members and more_measures is not None else None
     for attribute, groups in members.items():
-        rows = {group: _rows(records) for group, records in groups.items()}
         measures: dict[str, Mapping[str, Estimate]] = {}
         for metric in metrics:
-            of_metric = {group: rows[group].get(metric.name, []) for group in rows}
+            of_metric = {
+                group: tally.originals.scored(metric.name, places)
+                for group, places in groups.items()
+            }
             if compared := fairness.compare(metric, of_metric):
                 measures[metric.name] = compared
-        if more_measures is not None:
-            every = [each for records in groups.values() for each in records if each.repeat == 0]
-            measures |= more_measures(attribute, every)
+        if more_measures is not None and originals is not None:
+            asked = np.concatenate([*groups.values()])
+            once = asked[np.asarray(tally.originals.repeats)[asked] == 0]
+            measures |= more_measures(attribute, ItemsAt(records, originals[once]))
         if measures:
             found[attribute] = measures
     return found
 
 
-def _remarks(task: Task, records: Sequence[SampleRecord]) -> Iterable[str]:
+def _original_places(records: Sequence[SampleRecord]) -> Places:
+    """Where the original samples, repeats among them, stand among the records."""
+    every = (place for place, record in enumerate(records) if record.probe is None)
+    return np.fromiter(every, dtype=np.intp)
+
+
+class _Originals(Sequence[Sample]):
+    """The samples of records, without probes' variants and repeats, found when they are read."""
+
+    def __init__(self, records: Sequence[SampleRecord]) -> None:
+        self._records = records
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (each.sample for each in self._records if each.probe is None and each.repeat == 0)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    @overload
+    def __getitem__(self, place: int) -> Sample: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Sample]: ...
+    def __getitem__(self, place: int | slice) -> Sample | list[Sample]:
+        return list(self)[place]
+
+
+def _remarks(task: Task, samples: Sequence[Sample]) -> Iterable[str]:
     """What the task itself says of scores on these samples."""
-    if not isinstance(task, HasRemarks):
-        return []
-    return task.remarks([record.sample for record in records])
+    return task.remarks(samples) if isinstance(task, HasRemarks) else []
 
 
-def _small_groups(members: Members) -> Iterator[str]:
-    for attribute, groups in members.items():
-        small = [
-            f"{group} ({len(records)})"
-            for group, records in sorted(groups.items())
-            if len(records) < fairness.MINIMUM
-        ]
+def _small_groups(tally: Tally) -> Iterator[str]:
+    repeats = np.asarray(tally.originals.repeats)
+    for attribute, groups in tally.members.items():
+        sizes = {group: int((repeats[places] == 0).sum()) for group, places in groups.items()}
+        small = [f"{group} ({size})" for group, size in sorted(sizes.items())
+                 if size < fairness.MINIMUM]  # fmt: skip
         if small:
             yield (
                 f"{attribute}: too small to be compared with other groups, under "
@@ -375,15 +370,15 @@ def _small_groups(members: Members) -> Iterator[str]:
 
 
 def _probes(
-    probes: Mapping[str, Probe], metrics: Sequence[Metric], records: Sequence[SampleRecord]
+    probes: Mapping[str, Probe], metrics: Sequence[Metric], tally: Tally
 ) -> dict[str, dict[str, Mapping[str, Estimate]]]:
-    originals = _rows(r for r in records if r.probe is None and r.repeat == 0)
+    first = tally.first if tally.repeated else None
     found: dict[str, dict[str, Mapping[str, Estimate]]] = {}
     for name, probe in probes.items():
-        perturbed = _rows(record for record in records if record.probe == name)
-        found[name] = {
-            metric.name: probe.aggregate(metric, originals[metric.name], perturbed[metric.name])
-            for metric in metrics
-            if metric.name in originals and metric.name in perturbed
-        }
+        found[name] = {}
+        for metric in metrics:
+            originals = tally.originals.scored(metric.name, first)
+            perturbed = tally.variants[name].scored(metric.name)
+            if originals and perturbed:
+                found[name][metric.name] = probe.aggregate(metric, originals, perturbed)
     return found

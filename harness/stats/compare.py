@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.stats.estimates import UNIT, Clusters, infer_bounded, no_numbers, summed_by_cluster
 from harness.stats.inference import NAN, Array, Inference, Unknown
+from harness.stats.kinds_of_rows import Kinds
 from harness.stats.raised import raised_ends
 from harness.stats.resampling import (
     MANY,
@@ -19,6 +21,7 @@ from harness.stats.resampling import (
     extreme_rows,
     from_replicates,
     quietly,
+    resampled_kinds,
     unseen_weights,
 )
 
@@ -123,8 +126,7 @@ def paired_bootstrap(
     totals = [each.sum(axis=0, keepdims=True) for each in (before, after)]
     if why := doubted(compute, *totals):
         return Unknown(observed, f"paired bootstrap; no interval: {why}"), NAN
-    sums = [(weights @ before, weights @ after) for weights in draws(units, resamples, seed)]
-    old, new = (np.concatenate(each) for each in zip(*sums, strict=True))
+    old, new = _resampled_pairs(before, after, resamples, seed)
     replicates = compute(new) - compute(old)
     ends, kind = None, "with an unseen unit"
     if hasattr(compute, "plain"):
@@ -144,6 +146,18 @@ def paired_bootstrap(
     inference = from_replicates(observed, replicates, units, f"paired bootstrap{over}", ends, kind)
     sizes = np.abs(replicates[np.isfinite(replicates)])
     return inference, _share_at_least(sizes - sizes.mean() if len(sizes) else sizes, abs(observed))
+
+
+def _resampled_pairs(before: Array, after: Array, resamples: int, seed: int) -> tuple[Array, Array]:
+    """Sums of both sides over the same draws, each of shape (resamples, k)."""
+    n, width = before.shape
+    kinds = Kinds.of_pairs(before, after) if n > MANY else None
+    if kinds is not None:
+        sums = resampled_kinds(kinds, resamples, seed)
+        return sums[:, :width], sums[:, width:]
+    pairs = [(weights @ before, weights @ after) for weights in draws(n, resamples, seed)]
+    old, new = zip(*pairs, strict=True)
+    return np.concatenate(old), np.concatenate(new)
 
 
 def _raised(compute: Any, total: Array, sums: Array) -> tuple[Array, Array]:
@@ -179,23 +193,45 @@ def approximate_randomization(
     if units == 0:
         return NAN
     trials = trials or (TRIALS if units < 20_000 else TRIALS // 10)
-    total_before, total_after, gap = before.sum(axis=0), after.sum(axis=0), after - before
-    parts = []
-    for swapped in _coin_flips(units, trials, seed):
-        moved = swapped @ gap
-        parts.append(compute(total_after - moved) - compute(total_before + moved))
+    total_before, total_after = before.sum(axis=0), after.sum(axis=0)
+    parts = [
+        compute(total_after - moved) - compute(total_before + moved)
+        for moved in _moved(before, after, trials, seed)
+    ]
     sizes = np.abs(np.concatenate(parts))
     observed = abs(_difference(total_before, total_after, compute))
     return _share_at_least(sizes[np.isfinite(sizes)], observed)
 
 
-def _coin_flips(n: int, trials: int, seed: int) -> Iterator[Array]:
+def _moved(before: Array, after: Array, trials: int, seed: int) -> Iterator[Array]:
+    """Sums of after − before of the rows that swap, some trials at a time, shape (≤ trials, k)."""
+    n, width = before.shape
+    kinds = Kinds.of_pairs(before, after) if n > MANY else None
+    if kinds is None:
+        gap = after - before
+        for swapped in _coin_flips(n, trials, seed):
+            yield swapped.astype(np.float64) @ gap
+        return
+
+    def draw() -> Array:
+        flips = (each for part in _coin_flips(n, trials, seed) for each in part)
+        many = len(kinds.rows)
+        swapped = [np.bincount(kinds.codes[each.view(np.bool_)], minlength=many) for each in flips]
+        return np.stack(swapped).astype(np.float64)
+
+    counts = kinds.resampled("swapped", trials, seed, draw)
+    gaps = kinds.rows[:, width:] - kinds.rows[:, :width]
+    for start in range(0, trials, RESAMPLES):
+        yield counts[start : start + RESAMPLES] @ gaps
+
+
+def _coin_flips(n: int, trials: int, seed: int) -> Iterator[NDArray[np.uint8]]:
     rng = np.random.default_rng(seed)
     step = max(1, min(trials, _CHUNK // n))
     for start in range(0, trials, step):
         count = min(step, trials - start)
         octets = rng.integers(0, 256, size=(count, (n + 7) // 8), dtype=np.uint8)
-        yield np.unpackbits(octets, axis=1, count=n).astype(np.float64)
+        yield np.unpackbits(octets, axis=1, count=n)
 
 
 def _difference(before: Array, after: Array, compute: Compute) -> float:

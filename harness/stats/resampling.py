@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.stats.estimates import Clusters, no_numbers, summed_by_cluster
 from harness.stats.inference import (
@@ -17,6 +18,7 @@ from harness.stats.inference import (
     Unknown,
     estimate,
 )
+from harness.stats.kinds_of_rows import Kinds
 from harness.stats.raised import without_chance
 from harness.types import Estimate
 
@@ -195,19 +197,37 @@ def bootstrap(
 
 def resampled_sums(statistics: Array, resamples: int, seed: int) -> Array:
     """Sums over ``resamples`` draws with replacement of n rows; shape (resamples, k)."""
-    if len(statistics) == 0:
+    n = len(statistics)
+    if n == 0:
         return np.zeros((resamples, statistics.shape[1]))
-    parts = [weights @ statistics for weights in draws(len(statistics), resamples, seed)]
-    return np.concatenate(parts)
+    kinds = Kinds.of(statistics) if n > MANY else None
+    if kinds is not None:
+        return resampled_kinds(kinds, resamples, seed)
+    return np.concatenate([weights @ statistics for weights in draws(n, resamples, seed)])
+
+
+def resampled_kinds(kinds: Kinds, resamples: int, seed: int) -> Array:
+    """``resampled_sums`` of rows of few kinds."""
+
+    def draw() -> Array:
+        every = _places(len(kinds.codes), resamples, seed)
+        return np.concatenate([kinds.counts(chosen) for chosen in every])
+
+    return kinds.resampled("drawn", resamples, seed, draw) @ kinds.rows
 
 
 def draws(n: int, resamples: int, seed: int) -> Iterator[Array]:
     """How often each of n rows is drawn, in chunks of shape (≤ resamples, n) that fit memory."""
-    rng = np.random.default_rng(seed)
-    step = max(1, min(resamples, _CHUNK // n))
-    for start in range(0, resamples, step):
-        count = min(step, resamples - start)
-        chosen = rng.integers(0, n, size=(count, n))
+    for chosen in _places(n, resamples, seed):
+        count = len(chosen)
         chosen += np.arange(count)[:, None] * n
         weights = np.bincount(chosen.ravel(), minlength=count * n)
         yield weights.reshape(count, n).astype(np.float64)
+
+
+def _places(n: int, resamples: int, seed: int) -> Iterator[NDArray[np.intp]]:
+    """Places of n rows, drawn with replacement, in chunks of shape (≤ resamples, n)."""
+    rng = np.random.default_rng(seed)
+    step = max(1, min(resamples, _CHUNK // n))
+    for start in range(0, resamples, step):
+        yield rng.integers(0, n, size=(min(step, resamples - start), n))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -92,12 +92,12 @@ class MetricComparison:
     improved: int = 0
     worsened: int = 0
     changed: int = 0
-    flips: tuple[FlippedSample, ...] = ()
+    flips: Sequence[FlippedSample] = ()
     ideal: float | None = None
     adjusted_p_value: float | None = None
     false_discovery_p_value: float | None = None
     calibration: str | None = None
-    scores: tuple[tuple[float, float], ...] = field(default=(), repr=False)
+    scores: Sequence[tuple[float, float]] = field(default=(), repr=False)
 
     @property
     def _up_is_better(self) -> bool | None:

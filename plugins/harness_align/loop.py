@@ -242,7 +242,7 @@ def measure(
     """Runs the frozen suite, and reads the run folder back."""
     spec = _without_gate(job, model, tasks, job.out / place)
     evaluate(spec, registry=registry, progress=not quiet)
-    return load_run(job.out / place, texts="on demand")
+    return load_run(job.out / place, texts=True)
 
 
 def _measure_trained(

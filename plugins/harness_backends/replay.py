@@ -8,14 +8,15 @@ output belongs to which sample.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.authoring import option_models
+from harness.authoring.io.packed_ids import PackedIds
 from harness.errors import DataError
 from harness.protocols import BackendOptions
 from harness.types import (
@@ -32,8 +33,13 @@ from harness.types import (
     Usage,
 )
 from harness_backends import matching, saved_outputs
+from harness_backends.matching import NONE, Matched
 from harness_backends.replay_settings import ReplaySettings
 from harness_backends.saved_outputs import Output, Saved
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 MISSING = "missing"
 """The finish reason of an answer that is null in the file."""
@@ -64,21 +70,19 @@ class Replay:
 
     def __init__(self, source: str, saved: Saved) -> None:
         self._source, self._saved = source, saved
-        content = [[output.id, output.texts, output.numbers] for output in saved.outputs]
-        digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()
-        self.fingerprint = f"replay:{digest}"
+        self.fingerprint = f"replay:{saved.sha256}"
         self.usage = Usage()
-        self._of_sample: dict[tuple[str, str], Output] | None = None
+        texts = _TEXTS if max(saved.text_counts) >= 0 else frozenset()
+        numbers = _NUMBERS if max(saved.number_counts) >= 0 else frozenset()
+        self._supports = texts | numbers or _TEXTS
+        self._matched: dict[str, Matched] | None = None
         self._unmatched = 0
         self._without = 0
 
     @property
     def supports(self) -> frozenset[type]:
         """What the saved outputs can answer: texts, log-likelihoods, or both."""
-        outputs = self._saved.outputs
-        texts = _TEXTS if any(each.texts is not None for each in outputs) else frozenset()
-        numbers = _NUMBERS if any(each.numbers is not None for each in outputs) else frozenset()
-        return texts | numbers or _TEXTS
+        return self._supports
 
     def match(
         self, every: Mapping[str, Sequence[str]], requests: Sequence[KeyedRequest]
@@ -88,44 +92,68 @@ class Replay:
         Raises:
             DataError: The outputs do not fit the samples, or hold another number of answers.
         """
-        asked: dict[str, dict[str, int]] = {task: {} for task in every}
+        import numpy as np
+
+        asked = {task: _Asked() for task in every}
         for request in requests:
-            counts = asked[request.task]
-            counts[request.sample_id] = counts.get(request.sample_id, 0) + 1
-        found, used = matching.match(
-            self._saved, every, {task: list(counts) for task, counts in asked.items()}
+            asked[request.task].add(request)
+        matched = matching.match(
+            self._saved, every, {task: each.ids for task, each in asked.items()}
         )
-        self._of_sample = found
-        self._unmatched = len(self._saved.outputs) - len(used)
+        self._matched = matched
+        used = np.zeros(len(self._saved.outputs), dtype=np.bool_)
+        for places_of in matched.values():
+            used[places_of.places[places_of.places != NONE]] = True
+        self._unmatched = int((~used).sum())
         notes: dict[str, list[str]] = {}
-        for task, counts in asked.items():
-            notes[task] = list(self._notes(task, list(counts), used))
-            self._without += sum((task, each) not in found for each in counts)
-        for request in requests:
-            output = found.get((request.task, request.sample_id))
-            if output is not None and not request.more:
-                _check_count(output, request, asked[request.task][request.sample_id])
+        for task, each in asked.items():
+            places = [matched[task].place(name) for name in each.ids]
+            notes[task] = list(self._notes(each.ids, places, used))
+            self._without += places.count(NONE)
+            self._check_counts(task, each, places)
         return notes
 
-    def _notes(self, task: str, asked: Sequence[str], used: set[int]) -> Iterator[str]:
+    def _check_counts(self, task: str, asked: _Asked, places: Sequence[int]) -> None:
+        """One answer for each of a sample's requests.
+
+        Raises:
+            DataError: A sample has more or fewer.
+        """
+        kinds = (
+            ("texts", asked.texts, self._saved.text_counts),
+            ("log-likelihoods", asked.numbers, self._saved.number_counts),
+        )
+        for number, place in enumerate(places):
+            count = asked.counts[number]
+            for what, wanted, saved in kinds:
+                if place == NONE or not wanted[number] or saved[place] in (NONE, count):
+                    continue
+                raise DataError(
+                    f"{saved[place]} {what} for sample {asked.ids[number]!r} of {task}",
+                    path=self._saved.outputs[place].where,
+                    expected=f"{count}: one for each of the sample's {count} questions"
+                    if count > 1
+                    else "one; choose among several with --set replay_field=NAME or "
+                    "replay_filter=NAME",
+                )
+
+    def _notes(
+        self, asked: PackedIds, places: Sequence[int], used: NDArray[np.bool_]
+    ) -> Iterator[str]:
         """What a reader must know of how the outputs fit a task's samples."""
-        assert self._of_sample is not None
-        outputs = self._saved.outputs
-        found = [self._of_sample.get((task, each)) for each in asked]
-        if None in found:
+        if NONE in places:
             yield (
-                f"{found.count(None):,} of {len(asked):,} samples have no saved output, such as "
-                f"{asked[found.index(None)]!r}: counted as errors"
+                f"{places.count(NONE):,} of {len(asked):,} samples have no saved output, such as "
+                f"{asked[places.index(NONE)]!r}: counted as errors"
             )
-        null = sum(each is not None and each.texts is not None and None in each.texts
-                   for each in found)  # fmt: skip
+        null = sum(self._saved.nulls[place] for place in places if place != NONE)
         if null:
             yield f"{null:,} of {len(asked):,} saved outputs are null: scored as empty answers"
-        if len(used) < len(outputs):
-            first = next(at for at in range(len(outputs)) if at not in used)
+        if not used.all():
+            first = self._saved.outputs[int(used.argmin())]
             yield (
-                f"{len(outputs) - len(used):,} of {len(outputs):,} saved outputs belong to no "
-                f"sample, such as that of {outputs[first].where}"
+                f"{int((~used).sum()):,} of {len(used):,} saved outputs belong to no "
+                f"sample, such as that of {first.where}"
             )
 
     def describe(self) -> Mapping[str, object]:
@@ -141,49 +169,54 @@ class Replay:
 
     def run(self, requests: Sequence[KeyedRequest]) -> Iterator[tuple[str, Response]]:
         """The saved output of each request's sample; a sample without one fails."""
-        if self._of_sample is None:  # asked without a plan: these are all samples there are
+        if self._matched is None:  # asked without a plan: these are all samples there are
             every: dict[str, dict[str, None]] = defaultdict(dict)
             for request in requests:
                 every[request.task][request.sample_id] = None
             self.match({task: list(ids) for task, ids in every.items()}, requests)
-        assert self._of_sample is not None
-        places: Counter[tuple[str, str]] = Counter()
+        assert self._matched is not None
+        positions: Counter[tuple[str, str]] = Counter()
+        last: tuple[tuple[str, str], Output | None] | None = None
         for request in requests:
             sample = (request.task, request.sample_id)
-            index = places[sample] if request.place is None else request.place
-            places[sample] += 1
-            output = self._of_sample.get(sample)
-            if output is None:
-                yield (
-                    request.key,
-                    Failed(f"no answer saved: no output belongs to {request.sample_id!r}"),
-                )
-            elif type(request.request) in _TEXTS:
-                yield request.key, _text(output, index)
-            else:
-                yield request.key, _number(output, index)
+            index = request.place
+            if index is None:
+                index = positions[sample]
+                positions[sample] += 1
+            if last is None or last[0] != sample:
+                place = self._matched[request.task].place(request.sample_id)
+                last = sample, None if place == NONE else self._saved.outputs[place]
+            yield request.key, _answer(last[1], request, index)
 
     def close(self) -> None:
         """Holds nothing."""
 
 
-def _check_count(output: Output, request: KeyedRequest, asked: int) -> None:
-    """One answer for each of a sample's requests.
+class _Asked:
+    """A task's samples, and what each is asked: how often, and whether for texts or numbers."""
 
-    Raises:
-        DataError: There are more or fewer.
-    """
-    texts = type(request.request) in _TEXTS
-    answers: Sequence[object] | None = output.texts if texts else output.numbers
-    if answers is not None and len(answers) != asked:
-        what = "texts" if texts else "log-likelihoods"
-        raise DataError(
-            f"{len(answers)} {what} for sample {request.sample_id!r} of {request.task}",
-            path=output.where,
-            expected=f"{asked}: one for each of the sample's {asked} questions"
-            if asked > 1
-            else "one; choose among several with --set replay_field=NAME or replay_filter=NAME",
-        )
+    def __init__(self) -> None:
+        self.ids = PackedIds()
+        self.counts = array("I")
+        self.texts, self.numbers = bytearray(), bytearray()
+
+    def add(self, request: KeyedRequest) -> None:
+        """A request; what later rounds ask more of is not counted beforehand."""
+        number = self.ids.add(request.sample_id)
+        if number == len(self.counts):
+            self.counts.append(0)
+            self.texts.append(0)
+            self.numbers.append(0)
+        self.counts[number] += 1
+        if not request.more:
+            kinds = self.texts if type(request.request) in _TEXTS else self.numbers
+            kinds[number] = 1
+
+
+def _answer(output: Output | None, request: KeyedRequest, index: int) -> Response:
+    if output is None:
+        return Failed(f"no answer saved: no output belongs to {request.sample_id!r}")
+    return (_text if type(request.request) in _TEXTS else _number)(output, index)
 
 
 def _text(output: Output, index: int) -> Response:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+from harness.authoring.io.packed_ids import PackedIds
+from harness.authoring.io.spooled import Spooled
 from harness.authoring.readers import conll, rows, text_files
-from harness.authoring.readers.rows import Place
+from harness.authoring.readers.rows import Place, Rows
 from harness.authoring.readers.tables import is_json_lines
 from harness.authoring.readers.text_files import Row
 from harness.errors import DataError
@@ -48,18 +54,32 @@ class Output:
     counts: tuple[int, ...] | None = None
 
 
+_MEMBERS = tuple(each.name for each in fields(Output))
+
+
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A file's outputs in its order; ``numbered``: their ids count the rows of the data from 0."""
+    """A file's outputs in its order, and what is asked of all of them at once.
+
+    Attributes:
+        source: The file or folder.
+        outputs: The outputs.
+        ids: Their ids; None where they have none.
+        numbered: Whether these count the rows of the data from 0.
+        text_counts: How many texts each has; -1 where it has none of them.
+        number_counts: How many log-likelihoods; likewise.
+        nulls: 1 for each that has a text of null, else 0.
+        sha256: A hash of all ids, texts and log-likelihoods.
+    """
 
     source: str
-    outputs: tuple[Output, ...]
-    numbered: bool = False
-
-    @property
-    def by_id(self) -> bool:
-        """Whether they have ids."""
-        return all(each.id is not None for each in self.outputs)
+    outputs: Sequence[Output]
+    ids: PackedIds | None
+    numbered: bool
+    text_counts: Sequence[int]
+    number_counts: Sequence[int]
+    nulls: bytearray
+    sha256: str
 
 
 def read(source: str, options: ReplaySettings) -> Saved:
@@ -71,21 +91,63 @@ def read(source: str, options: ReplaySettings) -> Saved:
     """
     path = Path(source)
     numbered = False
+    found: Iterable[Output]
     if options.replay_format == CONLL:
         found = _from_conll(path)
     elif not path.is_dir() and not rows.is_known(path):
         found = _from_lines(path)
     elif rows.suffix(path) != ".json" or is_json_lines(path):
-        found, numbered = _from_rows(list(rows.read_rows(path)), options)
+        found, numbered = _from_rows(partial(rows.read_rows, path), options)
     else:
         found, numbered = _from_json(path, options)
-    if not found:
+    return _saved(source, found, numbered)
+
+
+def _saved(source: str, found: Iterable[Output], numbered: bool) -> Saved:
+    outputs: Spooled[Output] = Spooled(
+        pack=attrgetter(*_MEMBERS), unpack=lambda packed: Output(*packed)
+    )
+    ids, nulls = PackedIds(), bytearray()
+    text_counts, number_counts = array("i"), array("i")
+    digest, separator = hashlib.sha256(b"["), ""
+    without: Output | None = None
+    twice: DataError | None = None
+    for output in found:
+        if output.id is None:
+            without = without or output
+        elif ids.add(output.id) < len(outputs) and twice is None and without is None:
+            twice = _twice(output, outputs[ids.add(output.id)])
+        outputs.append(output)
+        text_counts.append(-1 if output.texts is None else len(output.texts))
+        number_counts.append(-1 if output.numbers is None else len(output.numbers))
+        nulls.append(output.texts is not None and None in output.texts)
+        content = json.dumps([output.id, output.texts, output.numbers])
+        digest.update(f"{separator}{content}".encode())
+        separator = ", "
+    digest.update(b"]")
+    if not outputs:
         raise DataError("holds no outputs", path=source, expected=_FORMATS)
-    _check_ids(found)
-    return Saved(source, tuple(found), numbered)
+    if without is not None and ids:
+        raise DataError(
+            "has no id, while others have one", path=without.where, expected="an id in each row"
+        )
+    if twice is not None:
+        raise twice
+    return Saved(
+        source, outputs, ids or None, numbered, text_counts, number_counts, nulls,
+        digest.hexdigest(),
+    )  # fmt: skip
 
 
-def _from_lines(path: Path) -> list[Output]:
+def _twice(output: Output, first: Output) -> DataError:
+    return DataError(
+        f"the id {output.id!r} occurs twice, first in {first.where}",
+        path=output.where,
+        expected="one output a sample; of several filters choose one with --set replay_filter=NAME",
+    )
+
+
+def _from_lines(path: Path) -> Iterator[Output]:
     """An output a line, as ``.txt`` and translations (``hypotheses.de``) have them.
 
     Raises:
@@ -98,30 +160,31 @@ def _from_lines(path: Path) -> list[Output]:
             path=path,
             expected=f"a name that ends in .jsonl; of saved outputs there are {_FORMATS}",
         )
-    found = [(number, text) for number, text in text_files.lines(path)]
-    filled = [text for _, text in found if text.strip()]
-    if 0 < len(filled) < len(found) and all(map(conll.token_and_tag, filled)):
+    filled, blank, tagged = 0, 0, True
+    for _, text in text_files.lines(path):
+        if text.strip():
+            filled += 1
+            tagged = tagged and bool(conll.token_and_tag(text))
+        else:
+            blank += 1
+    if filled and blank and tagged:
         raise DataError(
             "the lines are tokens with tags",
             path=path,
             expected=f"--set replay_format={CONLL}, which reads them as sentences",
         )
-    return [Output(f"{path}, line {number}", None, (text,)) for number, text in found]
+    for number, text in text_files.lines(path):
+        yield Output(f"{path}, line {number}", None, (text,))
 
 
-def _from_conll(path: Path) -> list[Output]:
+def _from_conll(path: Path) -> Iterator[Output]:
     """A sentence's tokens and tags as an output's lines."""
-    return [
-        Output(
-            f"{path}, line {sentence.line}",
-            None,
-            ("\n".join(map("\t".join, zip(sentence.tokens, sentence.tags, strict=True))),),
-        )
-        for sentence in conll.read(path)
-    ]
+    for sentence in conll.read(path):
+        lines = map("\t".join, zip(sentence.tokens, sentence.tags, strict=True))
+        yield Output(f"{path}, line {sentence.line}", None, ("\n".join(lines),))
 
 
-def _from_json(path: Path, options: ReplaySettings) -> tuple[list[Output], bool]:
+def _from_json(path: Path, options: ReplaySettings) -> tuple[Iterable[Output], bool]:
     content = text_files.read_json(path)
     if isinstance(content, dict) and not any(
         isinstance(each, list) and each and isinstance(each[0], dict) for each in content.values()
@@ -129,7 +192,7 @@ def _from_json(path: Path, options: ReplaySettings) -> tuple[list[Output], bool]
         shape = (str, int, float, bool, list)
         if all(each is None or isinstance(each, shape) for each in content.values()):
             if set(content) & {*FIELDS, NUMBERS, *filter(None, [options.replay_field])}:
-                return _from_rows(list(rows.read_rows(path)), options)  # columns
+                return _from_rows(partial(rows.read_rows, path), options)  # columns
             return [
                 Output(f"{path}, {name!r}", name, _texts(value, f"{path}, {name!r}"))
                 for name, value in content.items()
@@ -140,59 +203,48 @@ def _from_json(path: Path, options: ReplaySettings) -> tuple[list[Output], bool]
             Output(f"{path}, item {at}", None, _texts(value, f"{path}, item {at}"))
             for at, value in enumerate(content, start=1)
         ], False
-    return _from_rows(list(rows.read_rows(path)), options)
-
-
-def _check_ids(found: Sequence[Output]) -> None:
-    seen: dict[str, Output] = {}
-    without = [each for each in found if each.id is None]
-    if without and len(without) < len(found):
-        raise DataError(
-            "has no id, while others have one", path=without[0].where, expected="an id in each row"
-        )
-    for output in found:
-        if output.id is None:
-            return
-        if output.id in seen:
-            raise DataError(
-                f"the id {output.id!r} occurs twice, first in {seen[output.id].where}",
-                path=output.where,
-                expected="one output a sample; of several filters choose one with "
-                "--set replay_filter=NAME",
-            )
-        seen[output.id] = output
+    return _from_rows(partial(rows.read_rows, path), options)
 
 
 # --------------------------------------------------------------------------- rows
 
 
 def _from_rows(
-    found: Sequence[tuple[Row, Place]], options: ReplaySettings
-) -> tuple[list[Output], bool]:
-    """The outputs, and whether their ids are places."""
-    wanted = options.replay_filter
-    if wanted is not None:
-        found = [(row, place) for row, place in found if row.get("filter") == wanted]
-    if not found:
+    read_rows: Callable[[], Rows], options: ReplaySettings
+) -> tuple[Iterable[Output], bool]:
+    """The outputs, and whether their ids are places; the rows are read twice, and not held."""
+    wanted, field = options.replay_filter, options.replay_field or ""
+
+    def chosen() -> Rows:
+        found = read_rows()
+        if wanted is not None:
+            found = ((row, place) for row, place in found if row.get("filter") == wanted)
+        return found
+
+    first = next(chosen(), None)
+    if first is None:
         return [], False
-    if options.replay_field is None and {"requests", "responses"} <= set(found[0][0]):
-        return _of_run(found), False
-    found = _with_inner(found, options.replay_field or "")
-    columns = {name for row, _ in found for name in row}
-    name = _answer_column(columns, options, found[0])
+    if options.replay_field is None and {"requests", "responses"} <= first[0].keys():
+        return _of_run(chosen()), False
+    columns = {name for row, _ in chosen() for name in row}
+    if field in columns:
+        field = ""
+    elif "." in field and any(field in row for row, _ in _with_inner(chosen(), field)):
+        columns.add(field)
+    name = _answer_column(columns, options, next(_with_inner(chosen(), field)))
     identifier = options.replay_id or _id_column(columns)
-    outputs = [
-        _output(row, place, name, _identifier(row, place, identifier)) for row, place in found
-    ]
+    outputs = (
+        _output(row, place, name, _identifier(row, place, identifier))
+        for row, place in _with_inner(chosen(), field)
+    )
     return outputs, identifier == DOC_ID
 
 
-def _of_run(found: Sequence[tuple[Row, Place]]) -> list[Output]:
+def _of_run(found: Rows) -> Iterator[Output]:
     """The first round's answers in a run folder's ``samples/TASK.jsonl``.
 
     Variants of probes, repeats and samples that failed are left out.
     """
-    outputs = []
     for row, place in found:
         given = place.field(row, "responses", list)
         kinds = {each.get("type") if isinstance(each, dict) else None for each in given}
@@ -206,24 +258,20 @@ def _of_run(found: Sequence[tuple[Row, Place]]) -> list[Output]:
         identifier = _identifier(row, place, "id")
         if kinds == {"completion"}:
             texts = tuple(_one_text(each.get("text"), where) for each in given)
-            outputs.append(Output(where, identifier, texts))
+            yield Output(where, identifier, texts)
         elif kinds == {"logprob"}:
             numbers = tuple(_log_likelihood(each.get("total"), where) for each in given)
-            outputs.append(Output(where, identifier, None, numbers))
-    return outputs
+            yield Output(where, identifier, None, numbers)
 
 
-def _with_inner(found: Sequence[tuple[Row, Place]], field: str) -> Sequence[tuple[Row, Place]]:
+def _with_inner(found: Rows, field: str) -> Rows:
     """The rows with what ``COLUMN.KEY`` names, where columns hold objects, under that name."""
     column, point, key = field.partition(".")
-    if not point or any(field in row for row, _ in found):
-        return found
-    return [
-        ({**row, field: row[column][key]}, place)
-        if isinstance(row.get(column), dict) and key in row[column]
-        else (row, place)
-        for row, place in found
-    ]
+    for row, place in found:
+        if point and isinstance(row.get(column), dict) and key in row[column]:
+            yield {**row, field: row[column][key]}, place
+        else:
+            yield row, place
 
 
 def _answer_column(

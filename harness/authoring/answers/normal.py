@@ -24,6 +24,7 @@ _PAIRS = (
     ("(", ")"), ("[", "]"), ("{", "}"), ("<", ">"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"),
     ("«", "»"), ("「", "」"), ("『", "』"), ("„", '"'), ("【", "】"),
 )  # fmt: skip
+_OPENINGS = {opening[0] for opening, _ in _PAIRS}
 _MOST_LAYERS = 20
 _ENDS = ".,;:!?。،؛؟।…"
 
@@ -40,7 +41,7 @@ def undressed(text: str) -> Iterator[str]:
     for _ in range(_MOST_LAYERS):
         yield text
         bare = text
-        for opening, closing in _PAIRS:
+        for opening, closing in _PAIRS if text[:1] in _OPENINGS else ():
             longer = len(text) > len(opening) + len(closing)
             if longer and text.startswith(opening) and text.endswith(closing):
                 bare = text[len(opening) : -len(closing)].strip()

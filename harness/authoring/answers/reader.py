@@ -19,6 +19,7 @@ import re
 import string
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 
 from harness.authoring.answers.normal import ARTICLES, fold, normalize, tokens, undressed
 from harness.authoring.answers.scripts import CHARACTERS
@@ -78,7 +79,13 @@ def read(text: str, names: Sequence[Sequence[str]], lettered: bool = False) -> i
         lettered: Whether the options were shown with letters, ``A`` the first.
     """
     plain = unicodedata.normalize("NFKC", text[-_LONGEST:]).strip()
-    return _Options(names, lettered).read(plain)
+    return _options(tuple(map(tuple, names)), lettered).read(plain)
+
+
+@lru_cache(maxsize=8)
+def _options(names: tuple[tuple[str, ...], ...], lettered: bool) -> _Options:
+    """Made once for questions that share their options, as those with labels do."""
+    return _Options(names, lettered)
 
 
 class _Options:

@@ -43,15 +43,20 @@ _IMPOSSIBLE = "-inf"
 """The log-probability of an impossible text; NaN is null."""
 
 
+_one_line = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+_canonical = json.JSONEncoder(ensure_ascii=True, sort_keys=True, separators=(",", ":")).encode
+
+
 def dumps(value: JSON, indent: int | None = None) -> str:
     """JSON text; refuses NaN and infinities, which are not JSON."""
+    if indent is None:
+        return _one_line(value)
     return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
 
 
 def canonical_hash(value: JSON) -> str:
     """SHA-256 (hex) of the value's canonical JSON."""
-    text = json.dumps(value, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(_canonical(value).encode()).hexdigest()
 
 
 def number(value: float | None) -> float | None:

@@ -154,13 +154,13 @@ def read_rows(path: str | Path, header: Header | None = None, pattern: str = "*"
     """
     number = 0
     for file in row_files(path, pattern):
+        typed = suffix(file) not in (".csv", ".tsv")
         for line, row, guessed in _reader(file)(file, header):
             number += 1
             plain = {
                 name: None if isinstance(value, float) and math.isnan(value) else value
                 for name, value in row.items()
             }
-            typed = suffix(file) not in (".csv", ".tsv")
             yield plain, Place(file, line, number, typed, guessed)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from harness.errors import UsageError, plugin_call
 from harness.planned import AS_IT_IS, PlannedSample, Prompting
-from harness.protocols import AsksInTurns, FollowUp, ModelBackend, Probe, Task, tasks_of
+from harness.protocols import AsksInTurns, ModelBackend, Probe, Task, follows_up, tasks_of
 from harness.run import scheduler
 from harness.stats.seeding import seeded
 from harness.types import Generate, Request, Sample, Skipped
@@ -56,7 +56,7 @@ class Asker:
             anew = replace(self.prompting, repeat=number)
             again = ask(self.task, original.sample, original.shots, self.backend, anew)
             same = sorted(again.keys) == sorted(original.keys)
-            if same and not isinstance(original.task, FollowUp):
+            if same and not follows_up(original.task):
                 return
             yield again
 

@@ -46,7 +46,8 @@ class Pool:
 
     def shared_with(self, samples: Iterable[Sample]) -> int:
         """How many of the examples have the content of one of the samples."""
-        asked = {content(sample) for sample in samples}
+        known = {key for _, key in self._examples}
+        asked = {key for sample in samples if (key := content(sample)) in known}
         return sum(key in asked for _, key in self._examples)
 
     def draw(self, sample: Sample, count: int, mode: str, seed: int, task: str) -> Shots:

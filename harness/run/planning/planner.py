@@ -10,7 +10,7 @@ from functools import partial
 from harness.authoring.readers import rows, sources
 from harness.config import RunSpec
 from harness.errors import UsageError
-from harness.planned import Plan, PlannedSample, Prompting, TaskPlan
+from harness.planned import EveryRequest, Plan, PlannedSample, Prompting, TaskPlan
 from harness.plugins import Registry
 from harness.protocols import (
     CanCheck,
@@ -32,6 +32,7 @@ from harness.run.other_models import OtherModels
 from harness.run.planning import datasets, reading, task_options
 from harness.run.planning.asking import Asker, notes_on_equal_variants, notes_on_repeats
 from harness.run.planning.fewshot import ShotDrawer
+from harness.run.planning.planned_samples import PlannedSamples
 from harness.run.planning.reading import Read
 from harness.run.planning.task_options import SetForTask
 from harness.run.rounds import later_rounds
@@ -109,7 +110,7 @@ def matched(plan: Plan, backend: ModelBackend) -> Plan:
     if not isinstance(backend, CanMatch):
         return plan
     every = {each.task.name: each.every for each in plan.tasks}
-    notes = backend.match(every, list(plan.requests()))
+    notes = backend.match(every, EveryRequest(plan))
     return Plan(
         tuple(
             replace(each, notes=(*each.notes, *notes.get(each.task.name, ())))
@@ -142,23 +143,26 @@ def _plan_task(run: _Run, task_spec: TaskSpec, source: DataSource) -> TaskPlan:
     shots = ShotDrawer(spec, task_spec, task, source, chosen, data.chosen)
     prompting = task_options.prompting(spec, chosen.common)
     asker = Asker(task, probes, run.backend, prompting, spec.seed, spec.repeats)
-    planned: list[PlannedSample] = []
+    planned = PlannedSamples()
     for done, sample in enumerate(data.chosen):
         if probes:
             run.on_phase(Phase("preparing probes", done, len(data.chosen), task.name))
-        planned += asker.all_about(sample, shots.draw(sample))
+        for each in asker.all_about(sample, shots.draw(sample)):
+            planned.append(each)
     return TaskPlan(
         task=task,
         spec=task_spec,
         source=source,
         data_sha256=datasets.fingerprint(source, data.chosen),
-        planned=tuple(planned),
+        planned=planned,
+        sample_count=planned.sample_count,
+        key_hashes=planned.key_hashes,
         probes=probes,
         skipped=asker.skipped,
         settings=_settings(spec, task, probes, data, shots, prompting),
         scored_by=_scored_by(task),
         notes=tuple(_notes(spec, source, data, shots, planned)),
-        every=tuple(each.id for each in data.every),
+        every=data.every,
         repeats=spec.repeats,
         reducers=spec.reducers or _reducers(spec.repeats),
         metric_reducers=spec.reducers if spec.repeats > 1 else (),
@@ -232,7 +236,8 @@ def _notes(
     if data.how:
         yield f"scored: {data.how}"
     yield from shots.notes
-    yield from notes_on_equal_variants(planned, len(data.chosen))
+    if spec.probes:
+        yield from notes_on_equal_variants(planned, len(data.chosen))
     if spec.repeats > 1:
         yield from notes_on_repeats(planned, len(data.chosen))
 

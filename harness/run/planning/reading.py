@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from harness.authoring.io.packed_ids import PackedIds
+from harness.authoring.io.spooled import Spooled
 from harness.config import RunSpec
 from harness.errors import DataError, UnknownNameError, plugin_call
 from harness.planned import TaskPlan
@@ -18,12 +20,12 @@ class Read:
     """A task's data.
 
     Attributes:
-        every: All samples.
-        chosen: Those that are scored, in the same order.
+        every: The ids of all samples.
+        chosen: The samples that are scored, in the same order.
         how: How they were chosen, in words; empty where all are.
     """
 
-    every: Sequence[Sample]
+    every: PackedIds
     chosen: Sequence[Sample]
     how: str
 
@@ -34,34 +36,28 @@ def read(task: Task, source: DataSource, spec: RunSpec) -> Read:
     Raises:
         DataError: They cannot be read, are empty, or have an id twice.
     """
+    where = ":".join(source.paths) or source.label
+    ids, samples = PackedIds(), Spooled[Sample]()
     with plugin_call(task, f"task {task.name!r} failed to read its data"):
-        samples = list(task.samples(source))
-    every = [_grouped(each, spec.group_by) for each in samples]
-    _check(task.name, source, every)
-    chosen, how = sampling.choose(every, spec.limit, spec.sample, spec.seed, task.name)
-    return Read(every, chosen, how if len(chosen) < len(every) else "")
+        for sample in task.samples(source):
+            if ids.add(sample.id) < len(samples):
+                raise DataError(
+                    f"{task.name}: the sample id {sample.id!r} occurs twice",
+                    path=where,
+                    expected="an id of its own for every sample",
+                )
+            samples.append(_grouped(sample, spec.group_by))
+    if not samples:
+        raise DataError(
+            f"{task.name}: the data set is empty", path=where, expected="at least one sample"
+        )
+    chosen, how = sampling.choose(samples, spec.limit, spec.sample, spec.seed, task.name)
+    return Read(ids, chosen, how if len(chosen) < len(samples) else "")
 
 
 def _grouped(sample: Sample, group_by: Sequence[str]) -> Sample:
     extra = {name: str(sample.metadata[name]) for name in group_by if name in sample.metadata}
     return replace(sample, groups={**sample.groups, **extra}) if extra else sample
-
-
-def _check(task: str, source: DataSource, samples: Sequence[Sample]) -> None:
-    where = ":".join(source.paths) or source.label
-    if not samples:
-        raise DataError(
-            f"{task}: the data set is empty", path=where, expected="at least one sample"
-        )
-    seen: set[str] = set()
-    for sample in samples:
-        if sample.id in seen:
-            raise DataError(
-                f"{task}: the sample id {sample.id!r} occurs twice",
-                path=where,
-                expected="an id of its own for every sample",
-            )
-        seen.add(sample.id)
 
 
 def with_notes_on_groups(tasks: Sequence[TaskPlan], group_by: Sequence[str]) -> list[TaskPlan]:
@@ -70,6 +66,8 @@ def with_notes_on_groups(tasks: Sequence[TaskPlan], group_by: Sequence[str]) -> 
     Raises:
         UnknownNameError: No sample of any task has such a column.
     """
+    if not group_by:
+        return list(tasks)
     samples = {
         each.task.name: [planned.sample for planned in each.planned if planned.is_sample]
         for each in tasks

@@ -6,6 +6,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 
+from harness.authoring.io.packed_ids import ItemsAt
 from harness.types import Sample
 
 MOST_LABELS = 20
@@ -14,7 +15,7 @@ MOST_LABELS = 20
 
 def choose(
     samples: Sequence[Sample], limit: int | None, size: int | None, seed: int, task: str
-) -> tuple[list[Sample], str]:
+) -> tuple[Sequence[Sample], str]:
     """The samples to score, in the order of the data, and how they were chosen, in words.
 
     A sample of ``size`` has each stratum's share of the data, rounded by largest remainders.
@@ -31,36 +32,37 @@ def choose(
     """
     every = len(samples)
     if limit is not None:
-        return list(samples[:limit]), f"first {min(limit, every):,} of {every:,} rows"
+        places = range(min(limit, every))
+        return ItemsAt(samples, places), f"first {len(places):,} of {every:,} rows"
     if size is None:
-        return list(samples), f"all {every:,} rows"
+        return samples, f"all {every:,} rows"
     strata, by = _strata(samples)
     shares = _shares({name: len(members) for name, members in strata.items()}, min(size, every))
-    chosen: set[str] = set()
+    chosen: list[int] = []
     for name, members in strata.items():
-        order = sorted(members, key=lambda each: _rank(each.id, seed, task))
-        chosen |= {each.id for each in order[: shares[name]]}
+        order = sorted(members, key=lambda place: _rank(samples[place].id, seed, task))
+        chosen += order[: shares[name]]
     stratified = f", stratified by {by}" if len(strata) > 1 else ""
     how = f"sample of {len(chosen):,} of {every:,} rows, seed {seed}{stratified}"
-    return [each for each in samples if each.id in chosen], how
+    return ItemsAt(samples, sorted(chosen)), how
 
 
 def _rank(identifier: str, seed: int, task: str) -> bytes:
     return hashlib.sha256("\x1f".join(["sample", task, str(seed), identifier]).encode()).digest()
 
 
-def _strata(samples: Sequence[Sample]) -> tuple[dict[tuple[str, ...], list[Sample]], str]:
-    """Stratum → its samples, and what they have in common."""
+def _strata(samples: Sequence[Sample]) -> tuple[dict[tuple[str, ...], list[int]], str]:
+    """Stratum → the places of its samples, and what they have in common."""
     attributes = sorted({name for each in samples for name in each.groups})
-    strata: dict[tuple[str, ...], list[Sample]] = defaultdict(list)
+    strata: dict[tuple[str, ...], list[int]] = defaultdict(list)
     if attributes:
-        for each in samples:
-            strata[tuple(each.groups.get(name, "") for name in attributes)].append(each)
+        for place, each in enumerate(samples):
+            strata[tuple(each.groups.get(name, "") for name in attributes)].append(place)
         return dict(strata), ", ".join(attributes)
     answers = {each.targets for each in samples}
     few = 1 < len(answers) <= MOST_LABELS and 2 * len(answers) <= len(samples)
-    for each in samples:
-        strata[each.targets if few else ()].append(each)
+    for place, each in enumerate(samples):
+        strata[each.targets if few else ()].append(place)
     return dict(strata), "label"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.config import ModelConfig, RunSpec, role_flag
 from harness.errors import UsageError
@@ -14,7 +14,8 @@ from harness.results import secrets
 from harness.run import models
 from harness.run.cache import ResponseStore, store_path
 from harness.run.closing import Closing
-from harness.types import MODEL
+from harness.run.rounds.answers import Answers
+from harness.types import MODEL, RoleResult, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,15 @@ class Roles(Mapping[str, RoleModel], Closing):
     def opened(self) -> Mapping[str, Answerer]:
         """The roles whose model was needed so far, the evaluated model's not among them."""
         return {role: each for role, each in self._open.items() if role != MODEL}
+
+    def results(self, answers: Answers) -> Mapping[str, RoleResult]:
+        """Each of them: its model, and what that spent on the answers."""
+        found: dict[str, RoleResult] = {}
+        for role, answerer in self.opened.items():
+            asked = answers.by_role.get(role, Usage())
+            usage = replace(answers.spent[role], requests=asked.requests, cached=asked.cached)
+            found[role] = RoleResult(answerer.description, usage)
+        return found
 
     def answerer(self, role: str) -> Answerer:
         """Who answers for a role.

@@ -36,7 +36,7 @@ class RunDisplay:
         names = [f"{task.task.name} ({task.sample_count:,})" for task in plan.tasks]
         more = len(names) - _NAMES_SHOWN
         listed = ", ".join(names[:_NAMES_SHOWN]) + (f" and {more} more tasks" if more > 0 else "")
-        self._shown.phase("asking", len({each.key for each in plan.requests()}), "requests")
+        self._shown.phase("asking", plan.distinct, "requests")
         self._shown.update(0, one_line(listed))
 
     def update(self, progress: Progress) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from harness import read_samples
+from harness.authoring.io import files
 from harness.authoring.reporting import records
 from harness.authoring.reporting.records import Clipper
 from harness.types import SampleRecord, TaskResult
@@ -17,6 +18,11 @@ RECORD_LIMIT = 20_000
 
 class Collector(Protocol):
     """Something else that a page shows of a task's records."""
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether further records can change what it shows."""
+        ...
 
     def add(self, record: SampleRecord) -> None:
         """The next record, in the order of the file."""
@@ -37,7 +43,8 @@ def payload(
     Raises:
         DataError: The file of samples is malformed.
     """
-    if not (folder / "samples" / f"{task.name}.jsonl").exists():
+    path = folder / "samples" / f"{task.name}.jsonl"
+    if not path.exists():
         return None
     samples = []
     total = 0
@@ -47,6 +54,9 @@ def payload(
             collector.add(record)
         if total <= RECORD_LIMIT:
             samples.append(records.entry(record, clip))
+        elif not any(each.wants_more for each in collectors):
+            total = _lines(path)
+            break
     metrics = list(task.metrics)
     metrics += sorted({name for entry in samples for name in entry["scores"]}.difference(metrics))
     primary = records.primary_metric(task.metrics, [entry["scores"] for entry in samples])
@@ -61,3 +71,8 @@ def payload(
         "total": total,
         "samples": samples,
     }
+
+
+def _lines(path: Path) -> int:
+    with files.open_binary(path) as file:
+        return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))

@@ -47,6 +47,11 @@ class CalibrationCollector:
     def __init__(self) -> None:
         self._answers: list[tuple[float, bool]] = []
 
+    @property
+    def wants_more(self) -> bool:
+        """Whether an answer had a probability: all samples of a task are asked in one way."""
+        return bool(self._answers)
+
     def add(self, record: SampleRecord) -> None:
         """The next record; ``confidence`` says which ones count."""
         answer = calibration.confidence(record)

@@ -68,6 +68,11 @@ class FlipCollector:
         self._what: dict[str, str] = {}
         self._worst: dict[str, list[Candidate]] = {}
 
+    @property
+    def wants_more(self) -> bool:
+        """Whether there are probes."""
+        return bool(self._metric)
+
     def add(self, record: SampleRecord) -> None:
         """The next record; an original comes before its variants."""
         if not self._metric:

@@ -45,30 +45,16 @@ def test_0_1_scores_get_one_test_and_their_flips(make_run) -> None:
     assert metric.verdict == "no difference shown"
 
 
-def test_texts_that_are_read_on_demand_are_the_same(make_run) -> None:
-    from harness.results.baseline import load_run
-
-    folders = [make_run("main", binary(60, range(30))), make_run("new", binary(60, range(9, 40)))]
-    first, second = (load_run(each, texts=True) for each in folders)
-    whole = compare(first, second)
-    lazily = [load_run(each, texts="on demand") for each in folders]
-    assert compare(lazily[0], lazily[1]) == whole
-    assert lazily[0].samples["quiz"]["s0000"].prompt is None
-    shown = lazily[0].with_texts("quiz", ["s0000", "nowhere"])
-    assert shown["s0000"].prompt == "Q: question s0000\nA:"
-    assert shown["s0050"].prompt is None and "nowhere" not in shown
-
-
 def test_a_file_that_changes_between_scores_and_texts_is_refused(make_run) -> None:
     from harness.results.baseline import load_run
 
     folder = make_run("main", binary(60, range(30)))
-    run = load_run(folder, texts="on demand")
+    run = load_run(folder, texts=True)
     samples = folder / "samples" / "quiz.jsonl"
     first, second, *others = samples.read_bytes().splitlines(keepends=True)
     samples.write_bytes(b"".join([second, first, *others]))
     with pytest.raises(DataError, match="changed while it was read"):
-        run.with_texts("quiz", ["s0000"])
+        run.samples["quiz"]["s0000"]
 
 
 def test_numbers_get_the_test_of_bounded_means(scored) -> None:

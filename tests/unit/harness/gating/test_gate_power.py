@@ -163,4 +163,4 @@ def test_classes_are_counted_in_the_baseline_among_the_planned_samples(scored) -
     assert refused(rule, {"t": every}, run, METRICS) is None
     few = dict.fromkeys([*samples][5:])
     assert refused(rule, {"t": few}, run, METRICS) == "3 positives, and it takes 5"
-    assert len(rows(samples.values(), "f1")) == 100
+    assert len(rows(samples, "f1")) == 100

@@ -20,7 +20,8 @@ from harness.errors import UnknownNameError
 from harness.gating import SequentialGate, evaluate_scores, parse_gate
 from harness.protocols import BackendSpec, TaskSpec
 from harness.results import runfolder
-from harness.results.baseline import ScoredRun, ScoredSample, load_run, save_baseline
+from harness.results.baseline import ScoredRun, load_run, save_baseline
+from harness.results.score_table import ScoredSample
 from harness.run import runner
 from harness.scoring import repeats
 from harness.types import (

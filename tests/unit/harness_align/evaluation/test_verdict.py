@@ -12,7 +12,8 @@ from harness.authoring import metrics
 from harness.authoring.metrics import MetricRef
 from harness.errors import UnknownNameError, UsageError
 from harness.protocols import TaskSpec
-from harness.results.baseline import ScoredRun, ScoredSample
+from harness.results.baseline import ScoredRun
+from harness.results.score_table import ScoredSample
 from harness.stats import estimates
 from harness.types import DataSource, MetricResult, RunResult, TaskResult, Unscored
 from harness_align.evaluation import verdict as judging

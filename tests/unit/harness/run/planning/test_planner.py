@@ -323,7 +323,7 @@ def test_shots_do_not_depend_on_the_limit(registry, backend, echo_rows, tmp_path
         settings = {"echo": {"shots": str(shots), "fewshot": mode}}
         whole = build(registry, backend, echo_rows, num_fewshot=2, task_settings=settings)
         part = build(registry, backend, echo_rows, num_fewshot=2, task_settings=settings, limit=5)
-        assert part.tasks[0].planned == whole.tasks[0].planned[:5]
+        assert list(part.tasks[0].planned) == whole.tasks[0].planned[:5]
         prompts = {each.requests[0].prompt.rsplit("say", 1)[0] for each in whole.tasks[0].planned}
         assert (len(prompts) == 1) == (mode == "fixed")
 

@@ -27,7 +27,7 @@ def test_a_sample_has_each_group_s_share_and_does_not_depend_on_the_order(
     every = rows(*sizes)
     chosen, how = sampling.choose(every, None, size, 3, "t")
     assert len(chosen) == min(size, len(every))
-    assert [each for each in every if each in chosen] == chosen
+    assert [each for each in every if each in chosen] == list(chosen)
     counts = Counter(each.groups["category"] for each in chosen)
     for group, of_group in enumerate(sizes):
         assert abs(counts[f"g{group}"] - len(chosen) * of_group / len(every)) < 1
@@ -65,4 +65,5 @@ def test_few_answers_are_strata_and_many_are_not() -> None:
     ],
 )
 def test_how_it_is_told(limit, size, count, how) -> None:
-    assert sampling.choose(rows(4, 5), limit, size, 0, "t") == (rows(4, 5)[:count], how)
+    chosen, told = sampling.choose(rows(4, 5), limit, size, 0, "t")
+    assert (list(chosen), told) == (rows(4, 5)[:count], how)
