@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +61,7 @@ def _inputs(index: Index, registry: Registry, *runs: Entry) -> str:
 
 def packed(comparison: RunComparison) -> bytes:
     """A comparison as bytes."""
-    value = _adapter().dump_python(comparison, mode="json")
+    value = _adapter().dump_python(_with_tuples(comparison), mode="json")
     return zlib.compress(json.dumps(value, separators=(",", ":")).encode("ascii"), 1)
 
 
@@ -78,7 +79,22 @@ def unpacked(kept: bytes) -> RunComparison:
     if not opened.eof:
         raise ValueError("no comparison: it is cut, or too large")
     found: RunComparison = _adapter().validate_json(text, strict=True)
-    return found
+    return _with_tuples(found)
+
+
+def _with_tuples(comparison: RunComparison) -> RunComparison:
+    """The same with its sequences, which may be made as they are read, as tuples of values."""
+    tasks = tuple(
+        replace(
+            task,
+            metrics=tuple(
+                replace(each, flips=tuple(each.flips), scores=tuple(each.scores))
+                for each in task.metrics
+            ),
+        )
+        for task in comparison.tasks
+    )
+    return replace(comparison, tasks=tasks)
 
 
 @cache
