@@ -14,11 +14,11 @@ which never looks at the test part.
 
 from __future__ import annotations
 
-import argparse
 import random
 import sys
 from pathlib import Path
 
+import published_sets
 from published_sets import Part, write_hellaswag, write_sst2
 
 from harness_align.api import align
@@ -75,22 +75,5 @@ def reinforce(
     )
 
 
-def main() -> int:
-    """The exit code is the gate's."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("model")
-    parser.add_argument("data", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--shuffled", action="store_true", help="labels by a coin")
-    parser.add_argument("--rehearse", action="store_true", help="on the development part")
-    given = parser.parse_args()
-    result = reinforce(
-        given.model, given.data, given.out, given.seed, given.shuffled, given.rehearse
-    )
-    print(f"{result.verdict.verdict}: {result.verdict.sentence}")
-    return result.verdict.exit_code
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(published_sets.main(__doc__, reinforce))

@@ -7,12 +7,15 @@ used. SST-2's published test set is what a training on sentiment learns from.
 
 from __future__ import annotations
 
+import argparse
 import csv
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
+
+from harness_align.loop import AlignResult
 
 Part = Literal["train", "development", "test"]
 
@@ -63,3 +66,20 @@ def write_sst2(data: Path, part: Part, folder: Path, count: int = 400) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
+
+
+def main(doc: str | None, train: Callable[..., AlignResult]) -> int:
+    """Reads an example's command line and trains; the exit code is the gate's."""
+    parser = argparse.ArgumentParser(
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("model")
+    parser.add_argument("data", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--shuffled", action="store_true", help="the ablation")
+    parser.add_argument("--rehearse", action="store_true", help="judge on the development part")
+    given = parser.parse_args()
+    result = train(given.model, given.data, given.out, given.seed, given.shuffled, given.rehearse)
+    print(f"{result.verdict.verdict}: {result.verdict.sentence}")
+    return result.verdict.exit_code

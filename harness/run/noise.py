@@ -94,14 +94,7 @@ def measure(
         UsageError: There would be one replicate alone, or reducers of one answer.
         HarnessError: A run cannot be made.
     """
-    if len(batch_sizes) * spec.repeats < 2:
-        raise UsageError(
-            "one run alone shows no noise", "Give several --batch-sizes, or --repeats 2 or more."
-        )
-    if len(set(batch_sizes)) < len(batch_sizes):
-        raise UsageError("a batch size stands twice", "Use --repeats to ask the same again.")
-    if spec.reducers and spec.repeats < 2:
-        raise UsageError("--reduce takes several answers to a sample", "Give --repeats 2 or more.")
+    _check(spec, batch_sizes)
     replicates: list[str] = []
     runs: list[str] = []
     found: dict[str, list[list[SampleRecord]]] = defaultdict(list)
@@ -134,6 +127,18 @@ def measure(
         if opened is not None:
             moved[task] |= _of_reducers(opened, together[task], spec.reducers)
     return Noise(tuple(replicates), moved, tuple(runs))
+
+
+def _check(spec: RunSpec, batch_sizes: Sequence[int | None]) -> None:
+    """Raises a UsageError where nothing could be compared."""
+    if len(batch_sizes) * spec.repeats < 2:
+        raise UsageError(
+            "one run alone shows no noise", "Give several --batch-sizes, or --repeats 2 or more."
+        )
+    if len(set(batch_sizes)) < len(batch_sizes):
+        raise UsageError("a batch size stands twice", "Use --repeats to ask the same again.")
+    if spec.reducers and spec.repeats < 2:
+        raise UsageError("--reduce takes several answers to a sample", "Give --repeats 2 or more.")
 
 
 def _runs(answers: Sequence[Sequence[SampleRecord]], size: int) -> list[list[SampleRecord]]:

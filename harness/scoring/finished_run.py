@@ -96,11 +96,7 @@ def score(
         result = replace(
             result, tasks={**result.tasks, **{name: each.result for name, each in found.items()}}
         )
-        names = [*run["spec"].get("metrics", ()), *(each.text for each in chosen)]
-        run["spec"] = {**run["spec"], "metrics": list(dict.fromkeys(names))}
-        if reducers:
-            known = [*run["spec"].get("reducers", ()), *reducers]
-            run["spec"]["reducers"] = list(dict.fromkeys(known))
+        run["spec"] = _with_names(run["spec"], [each.text for each in chosen], reducers)
         with _replaced(folder):
             for name, each in found.items():
                 if each.added.names or each.reducers:
@@ -112,6 +108,16 @@ def score(
         {name: (*each.added.names, *each.reducers) for name, each in found.items()},
         {name: each.left_out for name, each in added.items()},
     )
+
+
+def _with_names(
+    spec: Mapping[str, Any], metrics: Sequence[str], reducers: Sequence[str]
+) -> dict[str, Any]:
+    """A run's settings with further metrics and reducers, each once."""
+    found = {**spec, "metrics": list(dict.fromkeys([*spec.get("metrics", ()), *metrics]))}
+    if reducers:
+        found["reducers"] = list(dict.fromkeys([*spec.get("reducers", ()), *reducers]))
+    return found
 
 
 def open_task(folder: Path, name: str, registry: Registry) -> Task | None:

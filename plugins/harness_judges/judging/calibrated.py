@@ -76,6 +76,6 @@ def notes(calibration: Calibration | None, names: Sequence[str]) -> Iterator[str
             yield f"{name}: calibrated, {known.words}"
         else:
             yield (
-                f"{name}: {NO_AGREEMENT}, {known.words}: the judge's verdicts say nothing of what "
-                "people think that these labels could show"
+                f"{name}: {NO_AGREEMENT}, {known.words}: these labels do not show that the judge's "
+                "verdicts say anything of what people think"
             )

@@ -23,6 +23,7 @@ from harness_judges.rankings.preferences import Preference
 RESAMPLES = 500
 FEWEST_PROMPTS = 10
 """Prompts below which no interval is given, and every rank is possible."""
+_DIGITS = 8  # of a strength that the fit is sure of
 _PRIOR = 0.5
 """Added to each outcome of each pair that was compared, so that who never lost is not infinite."""
 
@@ -205,4 +206,5 @@ class _Model:
         if self._start is None:  # resamples are close to the data
             self._start = found
         strengths = np.array([0.0, *found[1 : self._systems]])
-        return strengths - strengths.mean(), float(np.exp(found[0]))
+        # What the fit leaves of a difference that is none would rank systems that always tie.
+        return np.round(strengths - strengths.mean(), _DIGITS) + 0.0, float(np.exp(found[0]))

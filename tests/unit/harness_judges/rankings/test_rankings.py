@@ -46,6 +46,12 @@ def test_two_systems_by_hand():
     assert (first.best, first.worst, second.best, second.worst) == (1, 1, 2, 2)
 
 
+def test_systems_that_always_tie_are_not_told_apart():
+    """Nothing varies but the last digits of the fit."""
+    found = rank([Preference("x", "y", 0.5, str(n)) for n in range(36)], resamples=100)
+    assert [(each.best, each.worst, each.strength) for each in found.systems] == [(1, 2, 0.0)] * 2
+
+
 def test_strengths_come_back_and_who_is_first_does_not_matter():
     truth = {"a": 0.9, "b": 0.0, "c": -0.9}
     preferences = drawn(truth, 600, seed=1)
