@@ -8,7 +8,7 @@ import random
 from collections.abc import Sequence
 
 from harness.authoring.io import serialization
-from harness.protocols import FollowUp, Metric, Probe, ScoresRounds, Task, bounds_of
+from harness.protocols import FollowUp, HasValue, Metric, Probe, ScoresRounds, Task, bounds_of
 from harness.testing.backends import Answerer, arbitrary_answer
 from harness.types import (
     MODEL,
@@ -118,6 +118,15 @@ def check_metric(metric: Metric, rows: Sequence[Score]) -> None:
     assert not estimate.value > high, f"{metric.name}: {estimate.value} is above the bound {high}"
     empty = metric.aggregate(())  # what an interrupted run has of a task that it did not reach
     assert empty.n == 0, f"{metric.name}: n of no rows is {empty.n}"
+    if isinstance(metric, HasValue):
+        for part in (rows, rows[::2], ()):
+            whole, alone = metric.aggregate(part).value, metric.value(part)
+            assert _same_number(whole, alone), f"{metric.name}: value() is {alone}, not {whole}"
+
+
+def _same_number(one: float, other: float) -> bool:
+    """Whether two numbers are equal but for rounding, or both undefined."""
+    return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-12) or (one != one and other != other)
 
 
 def check_probe(probe: Probe, samples: Sequence[Sample]) -> None:

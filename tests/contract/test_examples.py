@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness import cli, plugins, read_result
+from harness.authoring.metrics import Mean
 from harness.config import RunSpec
 from harness.protocols import BackendOptions, ExecutorOptions, ModelSource, TaskOptions
 from harness.run import runner
@@ -121,6 +122,16 @@ class HalfNan:
 def test_half_an_interval_is_found() -> None:
     with pytest.raises(AssertionError, match="only one end"):
         check_metric(HalfNan(), [Score("1", "half", 1.0)])
+
+
+class OtherAlone(Mean):
+    def value(self, rows):
+        return 0.25
+
+
+def test_a_value_that_is_not_the_aggregates_is_found() -> None:
+    with pytest.raises(AssertionError, match=r"value\(\) is 0.25, not 1.0"):
+        check_metric(OtherAlone("mean"), [Score("1", "mean", 1.0)])
 
 
 def test_an_encoder_keeps_the_contract_and_finds_passages(tmp_path: Path) -> None:

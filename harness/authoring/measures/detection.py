@@ -52,9 +52,16 @@ class Auroc:
         """With an interval by a bootstrap over clusters."""
         if not rows:
             return Estimate(NAN, NAN, NAN, NAN, 0, "no samples")
-        scores, positive = statistics_of(rows, self).T
-        found = infer_weighted(AreaUnderCurve(scores, positive == 1), len(rows), clusters_of(rows))
+        found = infer_weighted(self._area(rows), len(rows), clusters_of(rows))
         return estimate(found, len(rows))
+
+    def value(self, rows: Sequence[Score]) -> float:
+        """The area alone."""
+        return float(self._area(rows)(np.ones((1, len(rows))))[0]) if rows else NAN
+
+    def _area(self, rows: Sequence[Score]) -> AreaUnderCurve:
+        scores, positive = statistics_of(rows, self).T
+        return AreaUnderCurve(scores, positive == 1)
 
 
 def grader(with_probabilities: bool) -> Grader[Choice]:

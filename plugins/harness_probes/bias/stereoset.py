@@ -6,6 +6,7 @@ models".
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -74,15 +75,31 @@ class TermMetric:
 
         from harness.stats import resampling
 
-        terms: dict[str, list[Any]] = {}
-        for row in rows:
-            terms.setdefault(row.cluster or row.sample_id, []).append(row.value)
-        means = np.array([np.mean(of_term, axis=0) for of_term in terms.values()])
-        counted = np.hstack([means.reshape(-1, 2), np.ones((len(means), 1))])
+        means = _terms(rows)
+        counted = np.hstack([means, np.ones((len(means), 1))])
         found = resampling.bootstrap(
             counted, lambda sums: self.compute_terms(sums[:, :2] / sums[:, 2:])
         )
         return replace(found, n=len(rows), method=f"{found.method}, {len(means)} terms")
+
+    def value(self, rows: Sequence[Score]) -> float:
+        """The value of ``aggregate``; NaN of no rows."""
+        means = _terms(rows)
+        if not len(means):
+            return math.nan
+        return float(self.compute_terms(means.mean(axis=0, keepdims=True))[0])
+
+
+def _terms(rows: Sequence[Score]) -> Array:
+    """Each term's mean ``ss`` and ``lms``, shape (terms, 2)."""
+    import numpy as np
+
+    places: dict[str, int] = {}
+    of_rows = [places.setdefault(row.cluster or row.sample_id, len(places)) for row in rows]
+    values = np.array([row.value for row in rows], dtype=np.float64).reshape(-1, 2)
+    sums = np.zeros((len(places), 2))
+    np.add.at(sums, of_rows, values)
+    return sums / np.bincount(of_rows, minlength=len(places))[:, None]
 
 
 def metrics() -> tuple[Metric, ...]:
