@@ -26,7 +26,7 @@ from harness.authoring.metrics import (
 from harness.protocols import HasValue, Metric, bounds_of
 from harness.stats import compare as paired
 from harness.stats import estimates, resampling
-from harness.stats.inference import Array, Inference, StudentT, Unknown
+from harness.stats.inference import EVERYWHERE, Array, Inference, StudentT, Unknown
 from harness.types import MetricResult, Score
 
 Rows: TypeAlias = Sequence[Score]
@@ -101,10 +101,7 @@ class MeanScores:
         old, new, clusters = values_of(before), values_of(after), clusters_of(before)
         if weights == (-1.0, 1.0):
             return paired.infer_paired(old, new, clusters, self.bounds)
-        bounds = self._range(old, new)
-        if bounds is not None:
-            ends = [sorted(weight * end for end in bounds) for weight in weights]
-            bounds = (ends[0][0] + ends[1][0], ends[0][1] + ends[1][1])
+        bounds = _combined_bounds(self._range(old, new), weights)
         return estimates.infer_mean(weights[0] * old + weights[1] * new, clusters, bounds)
 
     def _range(self, *parts: Array) -> tuple[float, float] | None:
@@ -121,6 +118,16 @@ class MeanScores:
             raise Unbounded(f"what {self.name} can be has no bound")
         least, greatest = ([replace(row, value=end) for row in failed] for end in bounds)
         return least, greatest
+
+
+def _combined_bounds(
+    bounds: tuple[float, float] | None, weights: Weights
+) -> tuple[float, float] | None:
+    """Between what the weighted sum of two values lies that each lie within ``bounds``."""
+    if bounds is None or not all(map(math.isfinite, bounds)):
+        return None
+    ends = [sorted(weight * end for end in bounds) for weight in weights]
+    return ends[0][0] + ends[1][0], ends[0][1] + ends[1][1]
 
 
 # --------------------------------------------------------------------------- sums
@@ -212,7 +219,7 @@ class OwnCode:
         rows = list(rows)  # each is needed in half of the samples
         halves = self._halves(rows)
         values = np.array([self.value([rows[i] for i in half]) for half in halves])
-        return self._inference(self.value(rows), values, rows, 0.0)
+        return self._inference(self.value(rows), values, rows, 0.0, bounds_of(self.metric))
 
     def combined(
         self,
@@ -235,7 +242,8 @@ class OwnCode:
         value = weights[0] * self.value(before) + weights[1] * self.value(after)
         units = len(set(_units(before)))
         floor = float(_spread(values[:, 0], units)) * math.sqrt(2 * _DISCORDANT / max(1, units))
-        return self._inference(value, values @ np.array(weights), before, floor)
+        bounds = _combined_bounds(bounds_of(self.metric), weights)
+        return self._inference(value, values @ np.array(weights), before, floor, bounds)
 
     def _halves(self, rows: Rows) -> list[list[int]]:
         members: dict[object, list[int]] = {}
@@ -250,13 +258,21 @@ class OwnCode:
             for chosen in (rng.permutation(len(groups))[: len(groups) // 2] for _ in range(HALVES))
         ]
 
-    def _inference(self, value: float, values: Array, rows: Rows, floor: float) -> Inference:
+    @staticmethod
+    def _inference(
+        value: float,
+        values: Array,
+        rows: Rows,
+        floor: float,
+        bounds: tuple[float, float] | None,
+    ) -> Inference:
         units = len(set(_units(rows)))
         over = "" if units == len(rows) else f" of {units} clusters"
         stderr = max(floor, _spread(values, units))
         if not stderr > 0:
             return Unknown(value, f"half-samples{over}; too little varies for an interval")
-        return StudentT(value, stderr, units - 1.0, f"{len(values)} half-samples{over}, Student t")
+        method = f"{len(values)} half-samples{over}, Student t"
+        return StudentT(value, stderr, units - 1.0, method, bounds or EVERYWHERE)
 
     def extremes(self, failed: Rows, seen: Rows) -> tuple[list[Score], list[Score]]:  # noqa: ARG002
         """None: what the code makes of a failed sample cannot be told."""

@@ -11,7 +11,7 @@ from harness.errors import ConfigError, DataError
 from harness.gating import GateConfig, Rule, SequentialGate, evaluate, parse_gate
 from harness.gating.power import discordance_of, power
 from harness.gating.series import share, take_part
-from harness.types import Estimate, Unscored
+from harness.types import Estimate, Score, Unscored
 from support import scored_runs
 from support.scored_runs import binary, numbers, unscored
 
@@ -381,3 +381,27 @@ def test_what_a_probe_measured_keeps_its_own_interval(scored) -> None:
     name = "quiz.typos.accuracy.flip_rate"
     assert gate(run, None, Rule(name, "max", 0.01)).verdict == "inconclusive"
     assert gate(run, None, Rule(name, "max", 0.3)).verdict == "pass"
+
+
+class BoundedRatio(Ratio):
+    bounds = (0.0, 1.0)
+
+
+def test_a_change_of_a_metric_of_its_own_code_stays_within_what_it_can_be() -> None:
+    from harness.comparison.metric_kinds import OwnCode
+
+    rng = np.random.default_rng(3)
+    before, after = (
+        [
+            Score(f"s{i}", "own", (float(value), 1.0), cluster=f"c{i % 5}")
+            for i, value in enumerate(rng.random(20) < share)
+        ]
+        for share in (0.05, 0.95)
+    )
+    free, kept = (
+        OwnCode("quiz.own", metric).combined(before, after, (-1.0, 1.0)).interval(0.9999)
+        for metric in (Ratio(), BoundedRatio())
+    )
+    assert free[1] > 1
+    assert kept == (max(-1.0, free[0]), 1.0)
+    assert OwnCode("quiz.own", BoundedRatio()).level(after).interval(0.9999)[1] == 1.0
