@@ -44,10 +44,7 @@ def _load(options: BackendOptions) -> ModelBackend:
         raise MissingExtraError("the hf backend", "hf") from error
     from harness_backends.hf.opening import open_checkpoint
 
-    model = open_checkpoint(options)
-    if model.describe()["device"] == "cpu":
-        threads.choose_threads(before)
-    return model
+    return open_checkpoint(options, threads.thread_count(before))
 
 
 def open_peft(options: BackendOptions) -> ModelBackend:

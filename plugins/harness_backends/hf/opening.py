@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from harness.protocols import BackendOptions, Deadline, ModelBackend
+from harness.protocols import BackendOptions, ModelBackend
 from harness_backends.hf.backend import HuggingFaceBackend
 from harness_backends.hf.kinds.backend import KindBackend
 from harness_backends.hf.kinds.classifier import ClassifierHead
@@ -17,13 +18,18 @@ from harness_backends.hf.kinds.token_classifier import TokenClassifierHead
 from harness_backends.hf.loading import Checkpoint, load
 from harness_backends.hf.memory import Budget, PassMemory, default_tokens
 from harness_backends.hf.settings import Settings
+from harness_backends.hf.threads import ThreadCount
 
 LOGIT_BYTES = 1 << 30
 """Most that the logits of one pass may take where a model gives them for every token."""
 
 
-def open_checkpoint(options: BackendOptions) -> ModelBackend:
+def open_checkpoint(options: BackendOptions, threads: ThreadCount | None = None) -> ModelBackend:
     """Loads the checkpoint that ``options`` names.
+
+    Args:
+        options: The user's.
+        threads: What chooses the number of threads on a CPU; None keeps torch's.
 
     Raises:
         ModelError: It cannot be used.
@@ -32,7 +38,10 @@ def open_checkpoint(options: BackendOptions) -> ModelBackend:
     settings = Settings.read(options.values)
     checkpoint = load(options.model, options.dtype, options.device, settings)
     if options.deadline is not None:
-        _stop_at(options.deadline, checkpoint.model)
+        _before_passes(checkpoint.model, options.deadline.check)
+    if threads is not None and checkpoint.device.type == "cpu":
+        threads.choose()
+        _before_passes(checkpoint.model, threads.follow)
     rows = options.batch_size
     match checkpoint.kind:
         case "causal":
@@ -60,13 +69,13 @@ def open_checkpoint(options: BackendOptions) -> ModelBackend:
     return KindBackend(checkpoint, EncoderAnswerer(checkpoint, head, budget))
 
 
-def _stop_at(deadline: Deadline, model: Any) -> None:
-    """Lets no pass of the model, nor a step of generation, begin after the deadline."""
+def _before_passes(model: Any, act: Callable[[], None]) -> None:
+    """Calls ``act`` before every pass of the model, and so before every step of generation."""
     from torch import nn
 
     for module in model.modules():
         if isinstance(module, nn.Embedding):  # where every pass begins, on whichever path
-            module.register_forward_pre_hook(lambda *_: deadline.check())
+            module.register_forward_pre_hook(lambda *_: act())
 
 
 def _budget(

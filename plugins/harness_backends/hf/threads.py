@@ -2,7 +2,9 @@
 
 Threads that compute together wait for the last one after every operation. Where something else runs
 on one of their cores, all wait for it, and by default they do so in a loop that takes the core from
-it. So threads sleep while they wait, and there are only as many as there are cores free.
+it. So threads sleep while they wait, and there are only as many as there are cores free: while the
+model was loaded, and then in the last seconds, so that a run is neither slowed by what begins later
+nor keeps to one core for what has ended.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ from pathlib import Path
 
 SHORTEST = 0.2
 """Seconds that are worth a judgement."""
+EVERY = 2.0
+"""Seconds between looks while passes go by: one look takes some 30 microseconds."""
 _WAIT = "OMP_WAIT_POLICY"
 _CHOSEN = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 _STAT = Path("/proc/stat")
@@ -77,16 +81,48 @@ def free_cores(before: Moment, now: Moment) -> int | None:
     return max(1, round((now.idle - before.idle + now.own - before.own) / passed))
 
 
-def choose_threads(before: Moment | None) -> None:
-    """Lowers torch's threads to the cores that have been free since ``before``.
+class ThreadCount:
+    """Torch's threads: as many as there are cores free, looked at again as passes go by.
+
+    A number that somebody else sets is the most from then on.
+
+    Args:
+        since: A look at the machine from before the model was loaded.
+    """
+
+    def __init__(self, since: Moment) -> None:
+        import torch
+
+        self._most = self._chosen = torch.get_num_threads()
+        self._since = since
+
+    def follow(self) -> None:
+        """``choose``, where the last look is old enough; called before every pass."""
+        if time.monotonic() - self._since.seconds >= EVERY:
+            self.choose()
+
+    def choose(self) -> None:
+        """Sets the threads to the cores that have been free since the last look."""
+        import torch
+
+        now = look()
+        free = None if now is None else free_cores(self._since, now)
+        if now is None or free is None:
+            return
+        self._since = now
+        current = torch.get_num_threads()
+        if current != self._chosen:
+            self._most = current
+        self._chosen = min(free, self._most)
+        if self._chosen != current:
+            torch.set_num_threads(self._chosen)
+
+
+def thread_count(before: Moment | None) -> ThreadCount | None:
+    """Follows the machine from ``before`` on; None where it does not tell, or the user has chosen.
 
     What the user chose by OMP_NUM_THREADS stays.
     """
-    import torch
-
-    now = look()
-    if before is None or now is None or any(name in os.environ for name in _CHOSEN):
-        return
-    free = free_cores(before, now)
-    if free is not None and free < torch.get_num_threads():
-        torch.set_num_threads(free)
+    if before is None or any(name in os.environ for name in _CHOSEN):
+        return None
+    return ThreadCount(before)

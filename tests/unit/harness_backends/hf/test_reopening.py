@@ -34,9 +34,9 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
     load = opening.open_checkpoint
 
-    def note(options: BackendOptions) -> Any:
+    def note(options: BackendOptions, *rest: Any) -> Any:
         found.append(options.model)
-        return load(options)
+        return load(options, *rest)
 
     monkeypatch.setattr(opening, "open_checkpoint", note)
     return found

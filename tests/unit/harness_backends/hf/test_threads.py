@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
 
+from harness.protocols import BackendOptions
+from harness.types import Generate, KeyedRequest, Sampling
 from harness_backends.hf import threads
-from harness_backends.hf.threads import Moment, choose_threads, free_cores, idle_seconds, look
+from harness_backends.hf.opening import open_checkpoint
+from harness_backends.hf.threads import Moment, free_cores, idle_seconds, look, thread_count
+from support.tiny_models import make_model
 
 STAT = """cpu  9 0 9 900 40 0 0 0 0 0
 cpu0 5 0 5 500 20 0 0 0 0 0
@@ -45,23 +51,70 @@ def test_the_machine_can_be_looked_at() -> None:
     assert now.idle >= before.idle >= 0
 
 
-@pytest.mark.parametrize(("idle", "own", "left"), [(0.0, 10.0, 1), (20.0, 10.0, 3), (90.0, 0.0, 4)])
-def test_threads_are_lowered_and_never_raised(
-    idle: float, own: float, left: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(threads, "look", lambda: Moment(10, idle, own))
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Moment]]:
+    """What the next look sees; torch has four threads to begin with."""
+    seen = [Moment(0, 0, 0)]
+    monkeypatch.setattr(threads, "look", lambda: seen[-1])
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         monkeypatch.delenv(name, raising=False)
     before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(4)
-        choose_threads(Moment(0, 0, 0))
+    torch.set_num_threads(4)
+    yield seen
+    torch.set_num_threads(before)
+
+
+def test_threads_follow_the_cores_that_are_free(machine: list[Moment]) -> None:
+    count = thread_count(machine[0])
+    assert count is not None
+    for seconds, idle, own, left in [
+        (10, 0, 10, 1),
+        (20, 20, 20, 3),
+        (30, 110, 20, 4),
+        (40, 110, 20, 1),
+    ]:
+        machine.append(Moment(seconds, idle, own))
+        count.choose()
         assert torch.get_num_threads() == left
-        torch.set_num_threads(4)
-        choose_threads(None)
-        assert torch.get_num_threads() == 4
-        monkeypatch.setitem(os.environ, "OMP_NUM_THREADS", "4")
-        choose_threads(Moment(0, 0, 0))
-        assert torch.get_num_threads() == 4
-    finally:
-        torch.set_num_threads(before)
+
+
+def test_a_number_that_somebody_else_sets_is_the_most(machine: list[Moment]) -> None:
+    count = thread_count(machine[0])
+    assert count is not None
+    torch.set_num_threads(2)
+    machine.append(Moment(10, 40, 0))
+    count.choose()
+    assert torch.get_num_threads() == 2
+
+
+def test_the_machine_is_looked_at_every_few_seconds(
+    machine: list[Moment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = thread_count(machine[0])
+    assert count is not None
+    machine.append(Moment(1.9, 0, 0))
+    monkeypatch.setattr(threads.time, "monotonic", lambda: 1.9)
+    count.follow()
+    assert torch.get_num_threads() == 4
+    monkeypatch.setattr(threads.time, "monotonic", lambda: 2.0)
+    count.follow()
+    assert torch.get_num_threads() == 1
+
+
+def test_the_users_choice_stays(machine: list[Moment], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert thread_count(None) is None
+    monkeypatch.setitem(os.environ, "OMP_NUM_THREADS", "4")
+    assert thread_count(machine[0]) is None
+
+
+def test_every_pass_of_a_model_follows(machine: list[Moment], tmp_path: Path) -> None:
+    checkpoint = make_model(tmp_path)
+    calls: list[int] = []
+
+    class Counted(threads.ThreadCount):
+        def follow(self) -> None:
+            calls.append(torch.get_num_threads())
+
+    backend = open_checkpoint(BackendOptions(str(checkpoint)), Counted(machine[0]))
+    list(backend.run([KeyedRequest("1", Generate("Once", Sampling(max_tokens=3)), "t", "1")]))
+    assert len(calls) > 3
