@@ -15,14 +15,14 @@ from harness.comparison import comparability, measure, resources, unpaired
 from harness.comparison.comparability import TaskIdentity
 from harness.comparison.flips import Flips, PairedScores
 from harness.comparison.measure import CannotCompare, MetricsOfTask, PairedMetric, Pairs
-from harness.comparison.metric_kinds import MeanScores
+from harness.comparison.metric_kinds import MeanScores, SummedRows
 from harness.errors import DataError, HarnessError
 from harness.protocols import UNUSABLE, Metric
 from harness.results.baseline import ScoredRun, described
 from harness.results.score_table import ScoredSample, ScoreTable
 from harness.stats import compare as paired
 from harness.stats.bounded import BoundedMean
-from harness.stats.inference import estimate
+from harness.stats.inference import Inference, estimate
 from harness.types import (
     GroupChange,
     MetricComparison,
@@ -31,8 +31,12 @@ from harness.types import (
     TaskComparison,
     TaskResult,
 )
+from harness.types.comparison import ALPHA
 
 Samples: TypeAlias = Mapping[str, ScoredSample]
+
+MOST_DRAWS = 500_000_000
+"""Samples drawn for the finer p-value of one metric: some ten seconds."""
 
 # --------------------------------------------------------------------------- comparing
 
@@ -78,8 +82,9 @@ def compare(
             "compare anyway with --force; the report then says so. An old baseline is renewed by a "
             "run of what is shipped today and `harness baseline save RUN FILE`.",
         )
+    family = sum(len({*before[name].metrics, *after[name].metrics}) for name in shared)
     tasks = tuple(
-        _compare_task(baseline, candidate, name, metrics or {}, reasons.get(name))
+        _compare_task(baseline, candidate, name, metrics or {}, reasons.get(name), family)
         for name in shared
     )
     compared = RunComparison(
@@ -172,7 +177,9 @@ def _compare_task(
     task: str,
     metrics: MetricsOfTask,
     forced: str | None,
+    family: int,
 ) -> TaskComparison:
+    """One task; ``family`` is how many metrics the whole comparison has."""
     before, after = baseline.samples.get(task, {}), candidate.samples.get(task, {})
     aligned = measure.align(before, after)
     shared = len(aligned.before)
@@ -188,7 +195,10 @@ def _compare_task(
                 compared.append(unpaired.compare(name, reported, results[0], results[1]))
                 continue
             found = measure.pair_metric(baseline, candidate, task, name, metrics, aligned=aligned)
-            compared.append(_compare_metric(name, reported, found, metric, before, after))
+            difference = _difference(found, family)
+            compared.append(
+                _compare_metric(name, reported, found, difference, metric, before, after)
+            )
         except CannotCompare as reason:
             skipped[name] = str(reason)
             continue
@@ -214,16 +224,32 @@ def _calibration(results: Sequence[TaskResult], metric: str) -> str | None:
     return next((each for each in UNUSABLE if each in given), given[0])
 
 
+def _difference(found: PairedMetric, family: int) -> Inference:
+    """The difference; where it seems to be one, by as many resamples as its correction needs.
+
+    The smallest p-value that 1,000 resamples can give is too large to be told from chance among
+    25 metrics, however large the difference is.
+    """
+    difference = found.difference()
+    if not isinstance(found.metric, SummedRows) or paired.two_sided(difference) > ALPHA:
+        return difference
+    affordable = MOST_DRAWS // len(found.pairs.baseline)
+    resamples = min(paired.resamples_needed(family, ALPHA), affordable)
+    if resamples <= found.resamples:
+        return difference
+    return replace(found, resamples=resamples).difference()
+
+
 def _compare_metric(
     name: str,
     reported: MetricResult,
     found: PairedMetric,
+    difference: Inference,
     metric: Metric | None,
     before: Samples,
     after: Samples,
 ) -> MetricComparison:
     pairs, n = found.pairs, len(found.pairs.baseline)
-    difference = found.difference()
     # A sample's share of a corpus metric has no score of its own that could flip.
     single = isinstance(found.metric, MeanScores)
     direction = reported.higher_is_better

@@ -103,14 +103,14 @@ def _resamples(rules: list[Rule], judge: Judge) -> int:
     """
     if not any(needs_resampling(rule.metric, judge.metrics) for rule in rules):
         return resampling.RESAMPLES
-    needed = math.ceil(20 * len(rules) / judge.config.alpha_to_block)
+    needed = paired.resamples_needed(len(rules), judge.config.alpha_to_block)
     if needed > MOST_RESAMPLES:
         raise ConfigError(
             f"{len(rules)} rules at alpha = {judge.config.alpha_to_block:.2g}, corpus metrics "
             f"among them, need {needed:,} resamples (20·rules/alpha), more than {MOST_RESAMPLES:,}",
             "Split the rules over several gates, give some a lower tier, or raise alpha.",
         )
-    return max(resampling.RESAMPLES, needed)
+    return needed
 
 
 def decide(rule: Rule, judged: Judged, config: GateConfig, p_block: float) -> RuleVerdict:

@@ -13,6 +13,7 @@ from harness.comparison.run_comparison import compare
 from harness.errors import DataError, HarnessError
 from harness.types import Estimate, GateVerdict, MetricComparison, Score
 from harness_reports.comparison import markdown
+from support import scored_runs
 from support.scored_runs import METRICS, binary, numbers, unscored
 
 
@@ -239,3 +240,18 @@ def test_statistics_of_different_classes_are_not_compared() -> None:
     metric = SummedRows("quiz.f1", Corpus("f1", lambda sums: sums[:, 0]), bounded=True)
     with pytest.raises(CannotCompare, match="other classes"):
         metric.combined(rows(2), rows(3), (-1.0, 1.0))
+
+
+def test_a_large_difference_is_told_however_many_metrics_there_are(make_run, monkeypatch) -> None:
+    from harness.results.baseline import load_run
+
+    many = tuple(Corpus(f"share{i}", lambda sums: sums[:, 0] / sums[:, 1]) for i in range(30))
+    monkeypatch.setattr(scored_runs, "METRICS", many)
+
+    def run(name: str, right: int):
+        scores = {f"s{i}": {each.name: (float(i < right), 1.0) for each in many} for i in range(40)}
+        return load_run(make_run(name, scores))
+
+    metrics = only(compare(run("main", 30), run("worse", 5), {"quiz": many})).metrics
+    assert {each.verdict for each in metrics} == {"worse"}
+    assert all(each.difference.method.endswith("12000 resamples") for each in metrics)
