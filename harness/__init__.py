@@ -105,9 +105,9 @@ def __getattr__(name: str) -> Any:
         return getattr(importlib.import_module(_HOMES[name]), name)
     is_module = name.startswith("_") or importlib.util.find_spec(f"harness.{name}") is not None
     if not is_module:
-        from harness.plugins import load
+        from harness.plugins import find
 
-        functions = load().functions
+        functions = find().functions
         if name in functions:
             return functions[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -16,9 +16,7 @@ HarnessError                 the base; carries a message and how to mend it     
 from __future__ import annotations
 
 import copyreg
-import difflib
 import sys
-import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,6 +58,8 @@ class UnknownNameError(UsageError):
     """A name that is not registered; lists the nearest ones."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str], hint: str | None = None) -> None:
+        import difflib  # most commands meet no error
+
         known = sorted(known)
         near = difflib.get_close_matches(name, known, n=4, cutoff=0.5)
         if near:
@@ -131,6 +131,8 @@ def place_of(error: BaseException, owner: object = None) -> str:
         owner: A plugin's object; the innermost line of its own folder is named where there is
             one, because a library that it calls says less to its author.
     """
+    import traceback
+
     frames = list(traceback.extract_tb(error.__traceback__))
     file = getattr(sys.modules.get(_module_of(owner)), "__file__", None)
     if owner is not None and file is not None:

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pluggy
 
-from harness.authoring.declaration import Declaration
-from harness.authoring.grading import MetricSpec
-from harness.protocols import (
-    AlignerSpec,
-    BackendSpec,
-    ExecutorSpec,
-    ExporterSpec,
-    FolderPages,
-    ImporterSpec,
-    ProbeSpec,
-    ReporterSpec,
-    TaskSource,
-    TaskSpec,
-)
-from harness.types import Estimate, RunResult, SampleRecord, Score
+if TYPE_CHECKING:  # a plugin that only adds a command needs none of them
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-if TYPE_CHECKING:
     import click
 
+    from harness.authoring.declaration import Declaration
+    from harness.authoring.grading import MetricSpec
     from harness.planned import Plan
+    from harness.protocols import (
+        AlignerSpec,
+        BackendSpec,
+        ExecutorSpec,
+        ExporterSpec,
+        FolderPages,
+        ImporterSpec,
+        ProbeSpec,
+        ReporterSpec,
+        TaskSource,
+        TaskSpec,
+    )
+    from harness.types import Estimate, RunResult, SampleRecord, Score
 
 hookspec = pluggy.HookspecMarker("harness")
 hookimpl = pluggy.HookimplMarker("harness")

@@ -119,14 +119,38 @@ def _module(name: str) -> ast.Module:
 
 
 def _found(tree: ast.Module, name: str) -> tuple[ast.stmt, str]:
-    """Where a name is defined, in this module or in one that it imports it from, and its text."""
+    """Where a name is defined, in this module or in one that it imports it from, and its text.
+
+    A dataclass has the members of the project's dataclasses that it is made of, too.
+    """
     own = [position for position, node in enumerate(tree.body) if _name(node) == name]
     if own:  # of overloads the last is the one that is run
-        return tree.body[own[-1]], _text_below(tree.body, own[-1])
+        return _whole(tree, tree.body[own[-1]]), _text_below(tree.body, own[-1])
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and any(each.name == name for each in node.names):
             return _found(_module(str(node.module)), name)
     raise AssertionError(f"{name} is not defined")
+
+
+def _whole(tree: ast.Module, node: ast.stmt) -> ast.stmt:
+    if not isinstance(node, ast.ClassDef) or not _is_dataclass(node):
+        return node
+    names = {base.id for base in node.bases if isinstance(base, ast.Name)}
+    imported = {
+        each.name: str(source.module)
+        for source in tree.body
+        if isinstance(source, ast.ImportFrom) and str(source.module).startswith("harness")
+        for each in source.names
+    }
+    for name in names & set(imported):
+        base, _ = _found(_module(imported[name]), name)
+        if isinstance(base, ast.ClassDef) and _is_dataclass(base):
+            node.body = [node.body[0], *base.body[1:], *node.body[1:]]  # its own docstring first
+    return node
+
+
+def _is_dataclass(node: ast.ClassDef) -> bool:
+    return any("dataclass" in ast.unparse(each) for each in node.decorator_list)
 
 
 def _name(node: ast.stmt) -> str | None:
@@ -186,7 +210,7 @@ def _constructor(node: ast.ClassDef) -> str:
     for inner in node.body:
         if isinstance(inner, _Function) and inner.name == "__init__":
             return _signature(inner, node.name, method=True).removesuffix(" -> None")
-    if not any("dataclass" in ast.unparse(each) for each in node.decorator_list):
+    if not _is_dataclass(node):
         return node.name
     fields = [
         each

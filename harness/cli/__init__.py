@@ -7,18 +7,17 @@ import importlib
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from harness.authoring.io.lazy_commands import LazyCommand
 from harness.authoring.literal import echo
 from harness.cli import streams
-from harness.errors import HarnessError, RunFailedError, UsageError
-from harness.plugins import Registry, declare, load
-from harness.results import secrets
+from harness.errors import HarnessError, RunFailedError, UnknownNameError, UsageError
+from harness.plugins import Loaded, Registry, declare, find
 
 COMMANDS = {
     "run": "Evaluate a model on tasks and write a run folder.",
@@ -49,7 +48,7 @@ class Commands(click.Group):
 
     def list_commands(self, context: click.Context) -> list[str]:
         """Every command, the plugins' ones last."""
-        registry_of(context)
+        plugins_of(context)
         return [*COMMANDS, *sorted(set(self.commands) - set(COMMANDS))]
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
@@ -59,10 +58,11 @@ class Commands(click.Group):
             command = importlib.import_module(f"harness.cli.{module}").command
             assert isinstance(command, click.Command)
         else:
-            registry_of(context)
+            plugins_of(context)
             if name not in self.commands:
                 return None
             command = self.commands[name]
+            command = command.opened() if isinstance(command, LazyCommand) else command
         if not any(parameter.name == "probes" for parameter in command.params):
             return command
         from harness.authoring.io import run_options
@@ -87,8 +87,6 @@ class Commands(click.Group):
         """Finds the command; an unknown name lists the nearest ones."""
         name = click.utils.make_str(args[0])
         if self.get_command(context, name) is None and not name.startswith("-"):
-            from harness.errors import UnknownNameError
-
             raise UnknownNameError("command", name, self.list_commands(context))
         return super().resolve_command(context, args)
 
@@ -129,19 +127,41 @@ def app(plugin_files: tuple[Path, ...], strict_plugins: bool, debug: bool) -> No
     del plugin_files, strict_plugins, debug  # read from the context where they are needed
 
 
-def registry_of(context: click.Context) -> Registry:
-    """The plugins of this invocation, loaded once, and the tasks that ``--config`` declares."""
-    root = context.find_root()
-    state: dict[str, Any] = root.ensure_object(dict)
-    if "registry" not in state:
+def plugins_of(context: click.Context) -> Loaded:
+    """The plugins of this invocation, imported once, with their commands added.
+
+    They are asked what they offer where that is needed, and where a broken one is an error.
+    """
+    state = _state(context)
+    if "plugins" not in state:
+        root = context.find_root()
         files = root.params.get("plugin_files") or ()
-        state["registry"] = registry = load(files, bool(root.params.get("strict_plugins")))
-        registry.notify("harness_commands", app=root.command)
+        strict = bool(root.params.get("strict_plugins"))
+        state["plugins"] = loaded = find(files, strict)
+        if files or strict:
+            registry_of(context)
+        loaded.notify("harness_commands", app=root.command)
+    loaded = state["plugins"]
+    assert isinstance(loaded, Loaded)
+    return loaded
+
+
+def registry_of(context: click.Context) -> Registry:
+    """What the plugins of this invocation offer, and the tasks that ``--config`` declares."""
+    state = _state(context)
+    if "registry" not in state:
+        from harness.plugins.registering import register
+
+        state["registry"] = register(plugins_of(context))
     registry = state["registry"]
     assert isinstance(registry, Registry)
     if isinstance(file := context.params.get("config"), Path):
         declare(registry, file)
     return registry
+
+
+def _state(context: click.Context) -> dict[str, Any]:
+    return context.find_root().ensure_object(dict)
 
 
 def hoisted(arguments: Sequence[str]) -> list[str]:
@@ -252,7 +272,11 @@ def _unforeseen(error: BaseException) -> RunFailedError:
 
 def _told(error: HarnessError, arguments: Sequence[str]) -> int:
     """Shows an error, its traceback on request; returns its exit code."""
+    from harness.results import secrets
+
     if "--debug" in arguments:
+        import traceback
+
         echo("".join(traceback.format_exception(error.__cause__ or error)), err=True)
     click.secho("Error: ", fg="red", bold=True, err=True, nl=False)
     echo(secrets.redact(error.message), err=True)

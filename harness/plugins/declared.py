@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.plugins.registry import PluginInfo, Registry, suites
+from harness.plugins.loaded import PluginInfo
+from harness.plugins.registry import Registry, suites
 
 
 def declare(registry: Registry, file: Path) -> None:

@@ -1,4 +1,4 @@
-"""Loading plugins: each on its own first, then all together.
+"""Finding plugins and importing them.
 
 Every plugin comes the same way, ours too: an entry point in the group ``harness``, or a file
 given with ``--plugin``. A plugin that fails to load or misuses a hook is named and skipped.
@@ -6,40 +6,27 @@ given with ``--plugin``. A plugin that fails to load or misuses a hook is named 
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import pluggy
 
 from harness import hookspecs
-from harness.authoring.declaration import Declaration
-from harness.authoring.grading import MetricSpec
 from harness.errors import PluginError
-from harness.plugins.declared import declare
-from harness.plugins.registry import PluginInfo, Registry, explained
-from harness.protocols import (
-    AlignerSpec,
-    BackendSpec,
-    ExecutorSpec,
-    ExporterSpec,
-    ImporterSpec,
-    ProbeSpec,
-    ReporterSpec,
-    TaskSource,
-    TaskSpec,
-)
+from harness.plugins.loaded import Loaded, PluginInfo
+from harness.plugins.registry import Registry
 
 GROUP = "harness"
 """The entry points' group."""
 
 
 def load(files: Sequence[Path | str] = (), strict: bool = False) -> Registry:
-    """Loads every plugin there is.
+    """Imports every plugin there is, and asks all of them what they offer.
 
     Args:
         files: Python files given with ``--plugin``, or harness.toml files that declare tasks.
@@ -47,39 +34,69 @@ def load(files: Sequence[Path | str] = (), strict: bool = False) -> Registry:
 
     Raises:
         PluginError: A plugin is broken and ``strict`` is set, or a file given is broken.
+        ConfigError: A harness.toml given is malformed.
+    """
+    from harness.plugins.registering import register
+
+    return register(find(files, strict))
+
+
+def find(files: Sequence[Path | str] = (), strict: bool = False) -> Loaded:
+    """Imports every plugin there is, and asks none of them what it offers.
+
+    That is enough for who calls hooks alone, such as ``harness --help``.
+
+    Raises:
+        PluginError: A plugin cannot be imported or names a hook that does not exist, and
+            ``strict`` is set or it is a file given.
     """
     paths = [Path(file) for file in files]
-    python = tuple(file.resolve() for file in paths if file.suffix != ".toml")
-    registry = Registry(_manager(), python, strict=strict)
-    loaded: list[tuple[str, object]] = []
-    for entry_point in sorted(metadata.entry_points(group=GROUP), key=lambda each: each.name):
-        distribution = entry_point.dist
-        info = PluginInfo(
-            entry_point.name,
-            distribution.version if distribution else "",
-            distribution.name if distribution else entry_point.value,
-        )
-        _add(registry, loaded, info, entry_point.load, strict)
-    for file in paths:
-        if file.suffix == ".toml":
+    python = tuple(file for file in paths if file.suffix != ".toml")
+    tables = tuple(file for file in paths if file.suffix == ".toml")
+    loaded = Loaded(_manager(), tuple(file.resolve() for file in python), tables, strict=strict)
+    checked = _manager()  # each plugin's hooks are checked by themselves; it calls none
+    for info, import_plugin in _sources(python):
+        if checked.has_plugin(info.name):
+            info = replace(info, name=f"{info.name} ({info.origin})")
+        loaded.plugins.append(info)
+        try:
+            plugin = import_plugin()
+            checked.register(plugin, name=info.name)
+            checked.check_pending()
+        except (Exception, SystemExit) as error:  # whatever a foreign module does at import
+            if checked.has_plugin(info.name):
+                checked.unregister(name=info.name)
+            loaded.skip(info, error)
             continue
-        info = PluginInfo(file.stem, "", str(file))
-        # A file was asked for by name: skipping it silently would be a surprise.
-        _add(registry, loaded, info, lambda file=file: import_file(file), strict=True)  # type: ignore[misc]
+        hooks = tuple(caller.name for caller in checked.get_hookcallers(plugin) or ())
+        loaded.plugins[-1] = replace(info, hooks=hooks)
     # pluggy calls the last registered first: this way round, hooks run in the order of loading.
-    for name, plugin in reversed(loaded):
-        registry.manager.register(plugin, name=name)
-    _fill(registry)
-    for file in paths:
-        if file.suffix == ".toml":
-            declare(registry, file)
-    return registry
+    for name, plugin in reversed(checked.list_name_plugin()):
+        loaded.manager.register(plugin, name=name)
+    return loaded
 
 
 def _manager() -> pluggy.PluginManager:
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
     return manager
+
+
+def _sources(files: Sequence[Path]) -> Iterator[tuple[PluginInfo, Callable[[], object]]]:
+    """(what is known of a plugin, what imports it): of entry points by name, then of files."""
+    origin_of = functools.cache(_origin)  # each look parses all of a distribution's metadata
+    for entry_point in sorted(metadata.entry_points(group=GROUP), key=lambda each: each.name):
+        distribution = entry_point.dist
+        version, origin = origin_of(distribution) if distribution else ("", entry_point.value)
+        yield PluginInfo(entry_point.name, version, origin), entry_point.load
+    for file in files:
+        yield PluginInfo(file.stem, "", str(file)), functools.partial(import_file, file)
+
+
+def _origin(distribution: metadata.Distribution) -> tuple[str, str]:
+    """(version, name)."""
+    found = distribution.metadata
+    return found["Version"], found["Name"]
 
 
 def import_file(file: Path) -> object:
@@ -95,102 +112,3 @@ def import_file(file: Path) -> object:
     sys.modules.setdefault(file.stem, module)
     specification.loader.exec_module(module)
     return module
-
-
-def _add(
-    registry: Registry,
-    loaded: list[tuple[str, object]],
-    info: PluginInfo,
-    import_plugin: Callable[[], object],
-    strict: bool,
-) -> None:
-    """Tries a plugin on its own; what it registers is taken whole or not at all."""
-    if any(name == info.name for name, _ in loaded):
-        info = replace(info, name=f"{info.name} ({info.origin})")
-    try:
-        plugin = import_plugin()
-        alone = _manager()
-        alone.register(plugin, name=info.name)
-        alone.check_pending()
-        additions = _offered(lambda hook: getattr(alone.hook, hook)(), registry.metrics)
-        for table, name, _ in additions:
-            if name in getattr(registry, table):
-                raise PluginError(f"{table.removesuffix('s')} {name!r} is registered already")
-    except (Exception, SystemExit) as error:  # whatever a foreign module does at import
-        if strict:
-            raise PluginError(
-                f"plugin {info.name!r} ({info.origin}) is broken: {explained(error)}"
-            ) from error
-        registry.plugins.append(replace(info, error=explained(error)))
-        return
-    for table, name, spec in additions:
-        getattr(registry, table)[name] = spec
-    loaded.append((info.name, plugin))
-    hooks = tuple(caller.name for caller in alone.get_hookcallers(plugin) or ())
-    registry.plugins.append(replace(info, hooks=hooks))
-
-
-_KINDS: tuple[tuple[str, str, str, type], ...] = (
-    ("harness_register_tasks", "tasks", "name", TaskSpec),
-    ("harness_register_task_sources", "task_sources", "prefix", TaskSource),
-    ("harness_register_backends", "backends", "scheme", BackendSpec),
-    ("harness_register_probes", "probes", "name", ProbeSpec),
-    ("harness_register_aligners", "aligners", "name", AlignerSpec),
-    ("harness_register_reporters", "reporters", "name", ReporterSpec),
-    ("harness_register_executors", "executors", "name", ExecutorSpec),
-    ("harness_register_importers", "importers", "name", ImporterSpec),
-    ("harness_register_exporters", "exporters", "name", ExporterSpec),
-    ("harness_register_metrics", "metrics", "name", MetricSpec),
-)
-
-_HAS_A_SAY = ("wrapper", "hookwrapper", "tryfirst", "trylast")
-
-
-def _offered(
-    call: Callable[[str], list[Any]], metrics: Mapping[str, MetricSpec]
-) -> list[tuple[str, str, object]]:
-    """(table, name, spec) of all that plugins register, where ``call`` calls a hook.
-
-    ``metrics`` are those that a declaration may name, looked up when its task is opened.
-
-    Raises:
-        PluginError: A spec is of another kind, or a name comes twice.
-    """
-    found: list[tuple[str, str, object]] = []
-    for hook, table, key, kind in _KINDS:
-        names: set[str] = set()
-        for specs in call(hook):
-            for spec in specs:
-                if isinstance(spec, Declaration):
-                    spec = spec.spec(metrics)
-                if not isinstance(spec, kind):
-                    raise PluginError(f"{hook} gave {spec!r}, expected a {kind.__name__}")
-                name = getattr(spec, key)
-                if name in names:
-                    raise PluginError(f"{table.removesuffix('s')} {name!r} is registered already")
-                names.add(name)
-                found.append((table, name, spec))
-    return found
-
-
-def _fill(registry: Registry) -> None:
-    """The tables as all plugins together make them: their order and their wrappers count.
-
-    Where none has a say in that, they are what each plugin offered by itself, and nothing is asked
-    twice. Where a wrapper of one plugin spoils what the others offer, the tables stay as they were.
-    """
-    hooks = [getattr(registry.manager.hook, hook) for hook, *_ in _KINDS]
-    found = [each for hook in hooks for each in hook.get_hookimpls()]
-    if not any(getattr(each, how) for each in found for how in _HAS_A_SAY):
-        return
-    try:
-        offered = _offered(registry.notify, registry.metrics)
-    except (PluginError, TypeError) as error:
-        if registry.strict:
-            raise PluginError(f"a plugin's hook wrapper is broken: {explained(error)}") from error
-        registry.failures[f"a plugin's hook wrapper is left out: {explained(error)}"] += 1
-        return
-    for _, table, _, _ in _KINDS:
-        getattr(registry, table).clear()
-    for table, name, spec in offered:
-        getattr(registry, table)[name] = spec

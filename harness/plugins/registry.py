@@ -1,66 +1,39 @@
-"""Everything that the loaded plugins offer, by name; a hook that raises is noted and skipped."""
+"""Everything that the loaded plugins offer, by name."""
 
 from __future__ import annotations
 
-import warnings
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import pluggy
+from harness.errors import UnknownNameError
+from harness.plugins.loaded import Loaded
 
-from harness.authoring.grading import MetricSpec
-from harness.errors import PluginError, UnknownNameError
-from harness.plugins.guarding import Guarded, GuardedWrapper
-from harness.protocols import (
-    AlignerSpec,
-    BackendSpec,
-    ExecutorSpec,
-    ExporterSpec,
-    ImporterSpec,
-    ProbeSpec,
-    ReporterSpec,
-    TaskSource,
-    TaskSpec,
-)
+if TYPE_CHECKING:  # `harness --help` looks at no kind of plugin
+    from harness.authoring.grading import MetricSpec
+    from harness.protocols import (
+        AlignerSpec,
+        BackendSpec,
+        ExecutorSpec,
+        ExporterSpec,
+        ImporterSpec,
+        ProbeSpec,
+        ReporterSpec,
+        TaskSource,
+        TaskSpec,
+    )
 
-LIFECYCLE = (
-    "harness_run_started",
-    "harness_scored",
-    "harness_group_measures",
-    "harness_run_finished",
-)
-"""Hooks that are called during a run, which no plugin's fault may end."""
-Spec = TypeVar("Spec", TaskSpec, ProbeSpec)
+Spec = TypeVar("Spec", "TaskSpec", "ProbeSpec")
 Named = TypeVar("Named")
 
 
-@dataclass(frozen=True, slots=True)
-class PluginInfo:
-    """One plugin as ``harness plugins`` lists it; ``error`` says why it was skipped."""
-
-    name: str
-    version: str
-    origin: str
-    hooks: tuple[str, ...] = ()
-    error: str | None = None
-
-
 @dataclass(slots=True)
-class Registry:
+class Registry(Loaded):
     """Everything the loaded plugins offer, by name.
 
-    ``files`` are the Python files given with ``--plugin``; ``tables`` the harness.toml files that
-    declare tasks, and ``declared`` the tables of these.
+    ``tables`` are the harness.toml files whose tasks are added, ``declared`` the tables of these.
     """
 
-    manager: pluggy.PluginManager
-    files: tuple[Path, ...] = ()
-    tables: tuple[Path, ...] = ()
-    plugins: list[PluginInfo] = field(default_factory=list)
     tasks: dict[str, TaskSpec] = field(default_factory=dict)
     task_sources: dict[str, TaskSource] = field(default_factory=dict)
     backends: dict[str, BackendSpec] = field(default_factory=dict)
@@ -72,16 +45,6 @@ class Registry:
     exporters: dict[str, ExporterSpec] = field(default_factory=dict)
     metrics: dict[str, MetricSpec] = field(default_factory=dict)
     declared: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    failures: Counter[str] = field(default_factory=Counter)
-    strict: bool = False
-
-    @property
-    def functions(self) -> dict[str, Callable[..., object]]:
-        """What plugins add to the Python API, by name."""
-        found: dict[str, Callable[..., object]] = {}
-        for offered in self.notify("harness_api"):
-            found |= offered
-        return found
 
     def select_tasks(
         self, names: Iterable[str], settings: Mapping[str, Mapping[str, str]] | None = None
@@ -131,46 +94,6 @@ class Registry:
         """The backend of a scheme."""
         return _get("backend", self.backends, scheme)
 
-    def listens(self, hook: str) -> bool:
-        """Whether a plugin has that hook."""
-        return bool(getattr(self.manager.hook, hook).get_hookimpls())
-
-    def notify(self, hook: str, **arguments: Any) -> list[Any]:
-        """What every plugin's hook returns, called by pluggy; one that raises gives nothing."""
-        caller = getattr(self.manager.hook, hook)
-        self._guard(caller)
-        returned: list[Any] = caller(**arguments)
-        return returned
-
-    def _guard(self, caller: pluggy.HookCaller) -> None:
-        """Keeps what a plugin raises from the others' hooks: it is noted, and skipped."""
-        for each in caller.get_hookimpls():
-            if not isinstance(each.function, Guarded):
-                note = partial(self.note_failure, each.plugin_name, caller.name)
-                kind = GuardedWrapper if each.wrapper or each.hookwrapper else Guarded
-                each.function = kind(each.function, note)  # type: ignore[misc]
-
-    def note_failure(self, plugin: str, hook: str, error: Exception) -> None:
-        """Counts a hook that raised, and warns of it the first time.
-
-        Raises:
-            PluginError: The plugins are loaded strictly, and it happened before a run.
-        """
-        told = f"plugin {plugin!r} failed in {hook}: {explained(error)}"
-        if self.strict and hook not in LIFECYCLE:
-            raise PluginError(told) from error
-        self.failures[told] += 1
-        if self.failures[told] == 1:
-            warnings.warn(f"plugin {plugin!r} failed in {hook}: {error!r}", stacklevel=3)
-
-    @property
-    def failure_notes(self) -> tuple[str, ...]:
-        """A sentence on each hook that raised, for the run's notes."""
-        return tuple(
-            f"{told} ({times:,} times)" if times > 1 else told
-            for told, times in self.failures.items()
-        )
-
 
 def _get(kind: str, known: dict[str, Named], name: str) -> Named:
     if name not in known:
@@ -198,9 +121,3 @@ def _select(kind: str, specs: dict[str, Spec], names: Iterable[str]) -> list[Spe
         for member in [name] if name in specs else groups[name]:
             chosen[member] = specs[member]
     return list(chosen.values())
-
-
-def explained(error: BaseException) -> str:
-    """An error in one line."""
-    first = str(error).splitlines()[0] if str(error) else "no message"
-    return first if isinstance(error, PluginError) else f"{type(error).__name__}: {first}"

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness import hookimpl
-from harness.protocols import Aligner, AlignerOptions, AlignerSpec
-from harness_align.methods import METHODS
+from harness.authoring.io import lazy_commands
+
+if TYPE_CHECKING:
+    from harness.protocols import Aligner, AlignerOptions, AlignerSpec
+
+COMMANDS = {
+    "align": "Measure a model, train it further, measure it again, and decide.",
+    "mine": "Pick samples of RUN, the most valuable first, as preference pairs.",
+    "pairs": "Write preference pairs: the strong model's answer before the weaker ones'.",
+}
 
 
 @hookimpl
 def harness_register_aligners() -> list[AlignerSpec]:
     """The training methods that ship with the harness."""
+    from harness.protocols import AlignerSpec
+    from harness_align.methods import METHODS
+
     return [
         AlignerSpec(
             method.name,
@@ -51,7 +62,10 @@ def _align(*arguments: Any, **settings: Any) -> object:
 @hookimpl
 def harness_commands(app: click.Group) -> None:
     """``align``, ``pairs`` and ``mine``."""
+    lazy_commands.add(app, COMMANDS, _commands)
+
+
+def _commands() -> tuple[click.Command, ...]:
     from harness_align.commands import align, mine, pairs
 
-    for command in (align.command, pairs.command, mine.command):
-        app.add_command(command)
+    return align.command, mine.command, pairs.command

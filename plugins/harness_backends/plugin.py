@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from harness import hookimpl
-from harness.authoring.options import lazily
-from harness.protocols import BackendOptions, BackendSpec, ModelBackend
-from harness_backends import demo
-from harness_backends.api import open_anthropic, open_openai
-from harness_backends.hf import open_hf, open_peft
-from harness_backends.vllm import open_vllm
+from harness.authoring.io import lazy_commands
 
-_HF = lazily("harness_backends.hf.settings", "Settings")
+if TYPE_CHECKING:
+    from harness.protocols import BackendOptions, BackendSpec, ModelBackend
+
+COMMANDS = {"demo": "Save the embedded demo model as an ordinary Hugging Face checkpoint."}
 
 
 @hookimpl
 def harness_register_backends() -> list[BackendSpec]:
     """The backends that ship with the harness."""
+    from harness.authoring.options import lazily
+    from harness.protocols import BackendSpec
+    from harness_backends.api import open_anthropic, open_openai
+    from harness_backends.hf import open_hf, open_peft
+    from harness_backends.vllm import open_vllm
+
+    hf = lazily("harness_backends.hf.settings", "Settings")
     return [
-        BackendSpec("hf", "a Hugging Face checkpoint folder or hub id", open_hf, _HF),
-        BackendSpec("peft", "an adapter's folder, as hf reads it", open_peft, _HF),
+        BackendSpec("hf", "a Hugging Face checkpoint folder or hub id", open_hf, hf),
+        BackendSpec("peft", "an adapter's folder, as hf reads it", open_peft, hf),
         BackendSpec(
             "openai",
             "any OpenAI-compatible server",
@@ -52,12 +56,7 @@ def harness_register_backends() -> list[BackendSpec]:
             replicable=False,
             by_sample=True,
         ),
-        BackendSpec(
-            "demo",
-            "a tiny model to try things with",
-            _open_demo,
-            _HF,
-        ),
+        BackendSpec("demo", "a tiny model to try things with", _open_demo, hf),
     ]
 
 
@@ -68,25 +67,21 @@ def _open_replay(options: BackendOptions) -> ModelBackend:
 
 
 def _open_demo(options: BackendOptions) -> ModelBackend:
+    from dataclasses import replace
+
+    from harness_backends import demo
+    from harness_backends.hf import open_hf
+
     return open_hf(replace(options, model=str(demo.weights_folder())))
 
 
 @hookimpl
 def harness_commands(app: click.Group) -> None:
     """Adds ``harness demo``."""
-    app.add_command(_demo)
+    lazy_commands.add(app, COMMANDS, _commands)
 
 
-@click.command("demo", epilog="\b\nExample:\n  harness demo --save ./ckpt")
-@click.option(
-    "--save",
-    "out",
-    type=click.Path(path_type=Path),
-    required=True,
-    help="Folder for the checkpoint; made where it does not exist.",
-)
-def _demo(out: Path) -> int:
-    """Save the embedded demo model as an ordinary Hugging Face checkpoint."""
-    demo.save(out)
-    click.echo(f"Saved the demo model. Try: harness run --model {out} --tasks squad --data sample")
-    return 0
+def _commands() -> tuple[click.Command, ...]:
+    from harness_backends.demo.command import command
+
+    return (command,)

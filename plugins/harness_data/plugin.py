@@ -8,6 +8,15 @@ from pathlib import Path
 import click
 
 import harness
+from harness.authoring.io import lazy_commands
+
+COMMANDS = {
+    "contamination": "Look for signs that a model was trained on test sets.",
+    "data": "Look at training data, clean it, and split it without leaks.",
+    "monitor": "Compare LOGS of production with a reference, and raise an alarm where they differ.",
+    "privacy": "Does a model give back its training data: planted canaries, and personal data of "
+    "a file.",
+}
 
 
 @harness.hookimpl
@@ -32,10 +41,13 @@ def harness_check_training_data(
 @harness.hookimpl
 def harness_commands(app: click.Group) -> None:
     """``contamination``, ``data``, ``monitor`` and ``privacy``."""
+    lazy_commands.add(app, COMMANDS, _commands)
+
+
+def _commands() -> tuple[click.Command, ...]:
     from harness_data.contamination.command import command as contamination
     from harness_data.monitoring.command import command as monitor
     from harness_data.preparation.commands import group as data
     from harness_data.privacy.commands import group as privacy
 
-    for command in (contamination, data, monitor, privacy):
-        app.add_command(command)
+    return contamination, data, monitor, privacy

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import harness
-from harness.protocols import Importer, ImporterSpec
+
+if TYPE_CHECKING:
+    from harness.protocols import Importer, ImporterSpec
 
 _FORMATS = (
     ("lm_eval", "lm-evaluation-harness: results_*.json, with samples_*.jsonl beside it"),
@@ -23,6 +26,8 @@ def _opener(name: str) -> Callable[[], Importer]:
     module = {"inspect": "inspect_logs", "table": "score_tables"}.get(name, name)
 
     def make() -> Importer:
+        from harness.protocols import Importer
+
         found = import_module(f"harness_importers.{module}").IMPORTER
         assert isinstance(found, Importer)
         return found
@@ -33,4 +38,6 @@ def _opener(name: str) -> Callable[[], Importer]:
 @harness.hookimpl
 def harness_register_importers() -> Iterable[ImporterSpec]:
     """The formats, the most particular first; tables of scores last."""
+    from harness.protocols import ImporterSpec
+
     return [ImporterSpec(name, told, _opener(name)) for name, told in _FORMATS]

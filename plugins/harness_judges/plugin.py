@@ -4,17 +4,31 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from harness import hookimpl
-from harness.protocols import FolderPages, Importer, ImporterSpec, Task, TaskOptions, TaskSpec
-from harness_judges.judging import llmbar, options, rubrics
+from harness.authoring.io import lazy_commands
+
+if TYPE_CHECKING:
+    from harness.protocols import FolderPages, Importer, ImporterSpec, Task, TaskOptions, TaskSpec
+
+COMMANDS = {
+    "annotate": "Have people judge answers of runs, blinded, by keyboard, on a page of this "
+    "machine.",
+    "judge": "Compare a judge with people, and keep what that says of its errors.",
+    "rank": "Rank the systems that preferences compare: of people, or of judges in runs of "
+    "`arena`.",
+}
 
 
 @hookimpl
 def harness_register_tasks() -> list[TaskSpec]:
     """The tasks in which a model judges."""
+    from harness.protocols import TaskSpec
+    from harness_judges.judging import llmbar, options, rubrics
+
     return [
         TaskSpec(
             llmbar.NAME,
@@ -58,6 +72,8 @@ def _open_arena(chosen: TaskOptions) -> Task:
 @hookimpl
 def harness_register_importers() -> list[ImporterSpec]:
     """Folders of ``harness annotate``."""
+    from harness.protocols import ImporterSpec
+
     return [ImporterSpec("annotations", "a folder of harness annotate", _open_annotations)]
 
 
@@ -70,6 +86,7 @@ def _open_annotations() -> Importer:
 @hookimpl
 def harness_view_pages() -> list[FolderPages]:
     """The page on which people judge, within ``harness view``."""
+    from harness.protocols import FolderPages
     from harness_judges.annotation import store
 
     return [
@@ -100,7 +117,10 @@ def _open_annotation(folder: Path) -> AbstractContextManager[object]:
 @hookimpl
 def harness_commands(app: click.Group) -> None:
     """``annotate``, ``judge`` and ``rank``."""
+    lazy_commands.add(app, COMMANDS, _commands)
+
+
+def _commands() -> tuple[click.Command, ...]:
     from harness_judges.commands import annotate, judge, rank
 
-    for command in (annotate.command, judge.command, rank.command):
-        app.add_command(command)
+    return annotate.command, judge.command, rank.command

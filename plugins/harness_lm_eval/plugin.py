@@ -8,15 +8,23 @@ from typing import TYPE_CHECKING
 import click
 
 from harness import hookimpl
-from harness.protocols import TaskSource, TaskSpec
+from harness.authoring.io import lazy_commands
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+
+    from harness.protocols import TaskSource, TaskSpec
+
+COMMANDS = {
+    "lm-eval": "Run lm-evaluation-harness's own command with this engine as one of its models."
+}
 
 
 @hookimpl
 def harness_register_task_sources() -> list[TaskSource]:
     """The source ``lm_eval``."""
+    from harness.protocols import TaskSource
+
     return [
         TaskSource(
             "lm_eval",
@@ -31,9 +39,13 @@ def harness_register_task_sources() -> list[TaskSource]:
 @hookimpl
 def harness_commands(app: click.Group) -> None:
     """Adds ``harness lm-eval``, which imports lm-evaluation-harness only when it runs."""
+    lazy_commands.add(app, COMMANDS, _commands)
+
+
+def _commands() -> tuple[click.Command, ...]:
     from harness_lm_eval.command import command
 
-    app.add_command(command)
+    return (command,)
 
 
 def _names(settings: Mapping[str, str]) -> Mapping[str, str]:

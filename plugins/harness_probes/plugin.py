@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 import harness
-from harness.authoring.grading import MetricSpec
-from harness.protocols import ProbeSpec, TaskSpec
-from harness.types import Estimate, SampleRecord
-from harness_probes.behavior import checklist, contrast
-from harness_probes.bias import bbq, bold, crows_pairs, holistic_bias, stereoset, winobias
-from harness_probes.counterfactual import specs as counterfactual
-from harness_probes.robustness import specs as robustness
-from harness_probes.safety import metrics as safety_metrics
-from harness_probes.safety import tasks as safety
-from harness_probes.safety import toxigen
+from harness.authoring.io import lazy_commands
+
+if TYPE_CHECKING:
+    from harness.authoring.grading import MetricSpec
+    from harness.protocols import ProbeSpec, TaskSpec
+    from harness.types import Estimate, SampleRecord
+
+COMMANDS = {
+    "attack": "Search for small changes of the text that turn right answers into wrong ones."
+}
 
 
 @harness.hookimpl
 def harness_register_tasks() -> Iterable[TaskSpec]:
     """The suites ``bias``, ``behavior`` and ``safety``."""
+    from harness_probes.behavior import checklist, contrast
+    from harness_probes.bias import bbq, bold, crows_pairs, holistic_bias, stereoset, winobias
+    from harness_probes.safety import tasks as safety
+    from harness_probes.safety import toxigen
+
     bias = (bbq, crows_pairs, stereoset, winobias, bold, holistic_bias)
     own = (*bias, checklist, contrast, toxigen)
     return [*(task.SPEC for task in own), *safety.SPECS]
@@ -30,12 +36,17 @@ def harness_register_tasks() -> Iterable[TaskSpec]:
 @harness.hookimpl
 def harness_register_metrics() -> Iterable[MetricSpec]:
     """``toxicity``."""
-    return [safety_metrics.TOXICITY]
+    from harness_probes.safety import metrics
+
+    return [metrics.TOXICITY]
 
 
 @harness.hookimpl
 def harness_register_probes() -> Iterable[ProbeSpec]:
     """The suites ``robustness`` and ``counterfactual``."""
+    from harness_probes.counterfactual import specs as counterfactual
+    from harness_probes.robustness import specs as robustness
+
     return [*robustness.SPECS, *counterfactual.SPECS]
 
 
@@ -52,6 +63,10 @@ def harness_group_measures(
 @harness.hookimpl
 def harness_commands(app: click.Group) -> None:
     """``harness attack``."""
+    lazy_commands.add(app, COMMANDS, _commands)
+
+
+def _commands() -> tuple[click.Command, ...]:
     from harness_probes.attack.command import command
 
-    app.add_command(command)
+    return (command,)

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import harness
-from harness.authoring.options import lazily
-from harness.protocols import Exporter, ExporterSpec, ExportOptions, Tracker
+
+if TYPE_CHECKING:
+    from harness.protocols import Exporter, ExporterSpec, ExportOptions, Tracker
 
 
 def _open(module: str, options: ExportOptions) -> Exporter:
+    from harness.protocols import Exporter
+
     made = import_module(f"harness_tracking.{module}").open_exporter(options)
     assert isinstance(made, Exporter)
     return made
 
 
 def _follow(module: str, options: ExportOptions) -> Tracker:
+    from harness.protocols import Tracker
+
     made = import_module(f"harness_tracking.{module}").open_exporter(options)
     assert isinstance(made, Tracker)
     return made
@@ -25,6 +31,9 @@ def _follow(module: str, options: ExportOptions) -> Tracker:
 @harness.hookimpl
 def harness_register_exporters() -> Iterable[ExporterSpec]:
     """The forms and services."""
+    from harness.authoring.options import lazily
+    from harness.protocols import ExporterSpec
+
     return [
         ExporterSpec(
             "csv",

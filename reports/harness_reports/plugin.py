@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import harness
-from harness.protocols import Reporter, ReporterSpec
+
+if TYPE_CHECKING:
+    from harness.protocols import Reporter, ReporterSpec
 
 
 def _console() -> Reporter:
@@ -59,6 +62,8 @@ def _parquet() -> Reporter:
 @harness.hookimpl
 def harness_register_reporters() -> Iterable[ReporterSpec]:
     """The formats of ``--format``."""
+    from harness.protocols import ReporterSpec
+
     return (
         ReporterSpec("console", "tables on the terminal", _console, ".txt", prints=True),
         ReporterSpec("html", "one self-contained page with a sample browser (report.html)", _html),

@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import harness
-from harness.authoring.declaration import Declaration
-from harness.authoring.grading import MetricSpec
-from harness.protocols import TaskSpec
-from harness_tasks import (
-    declared_metrics,
-    gsm8k,
-    language_modeling,
-    multiple_choice,
-    presets,
-    qa,
-    sentiment,
-    summarization,
-    translation,
-    truthfulqa,
-)
-from harness_tasks.code import task as code_task
-from harness_tasks.conversations import task as chat_task
-from harness_tasks.entities import task as entity_task
+
+if TYPE_CHECKING:
+    from harness.authoring.declaration import Declaration
+    from harness.authoring.grading import MetricSpec
+    from harness.protocols import TaskSpec
 
 
 @harness.hookimpl
 def harness_register_tasks() -> Iterable[TaskSpec | Declaration]:
     """Answers, summaries, translation, sentiment, choices, numbers, entities, perplexity."""
+    from harness_tasks import (
+        gsm8k,
+        language_modeling,
+        multiple_choice,
+        presets,
+        qa,
+        sentiment,
+        summarization,
+        translation,
+        truthfulqa,
+    )
+    from harness_tasks.code import task as code_task
+    from harness_tasks.conversations import task as chat_task
+    from harness_tasks.entities import task as entity_task
+
     return [
         *qa.SPECS,
         *summarization.SPECS,
@@ -47,4 +50,6 @@ def harness_register_tasks() -> Iterable[TaskSpec | Declaration]:
 @harness.hookimpl
 def harness_register_metrics() -> Iterable[MetricSpec]:
     """The metrics of these tasks, and some more, for tasks that harness.toml declares."""
+    from harness_tasks import declared_metrics
+
     return declared_metrics.SPECS

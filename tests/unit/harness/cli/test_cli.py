@@ -5,9 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 from harness import cli
+from harness.authoring.io.lazy_commands import LazyCommand
 
 
 def harness(*arguments: str, check_code: int | None = None) -> subprocess.CompletedProcess[str]:
@@ -19,16 +21,59 @@ def harness(*arguments: str, check_code: int | None = None) -> subprocess.Comple
     return done
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["ls"], ["plugins"], ["run", "--help"]])
-def test_light_commands_import_nothing_heavy(arguments: list[str]) -> None:
+HEAVY = {"numpy", "scipy", "pandas", "sklearn", "torch", "transformers", "openai"}
+UNUSED = {"pydantic", "rich", "statistics", "logging", "harness.types", "harness.protocols"} | {
+    f"harness.{name}" for name in ("config", "results", "run", "stats", "authoring.declaration")
+}
+"""What nothing but a list of commands has no need of."""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "absent"),
+    [
+        (["--help"], HEAVY | UNUSED),
+        (["ls"], HEAVY),
+        (["plugins"], HEAVY),
+        (["run", "--help"], HEAVY),
+    ],
+)
+def test_light_commands_import_nothing_heavy(arguments: list[str], absent: set[str]) -> None:
     code = (
         "import sys\nfrom harness.cli import main\n"
         f"try: main({arguments!r})\nexcept SystemExit as done: assert not done.code, done.code\n"
-        "heavy = {'numpy', 'scipy', 'pandas', 'sklearn', 'torch', 'transformers', 'openai'}\n"
-        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+        f"found = {absent!r} & set(sys.modules)\nassert not found, found\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_plugins_module_imports_none_of_what_it_registers() -> None:
+    """So a list of commands costs what it shows; all else is imported by the hook that needs it."""
+    code = (
+        "import sys\nfrom harness.plugins import find\n"
+        "found = find()\nassert all(each.error is None for each in found.plugins)\n"
+        "packages = {each.__name__.partition('.')[0] for each in found.manager.get_plugins()}\n"
+        "more = [name for name in sys.modules if name.partition('.')[0] in packages\n"
+        "        and name not in packages and not name.endswith('.plugin')]\n"
+        "assert not more, more\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def test_commands_are_listed_with_the_first_line_of_their_own_help() -> None:
+    context = click.Context(cli.app)
+    cli.plugins_of(context)
+    lazy = {
+        name: command
+        for name, command in cli.app.commands.items()
+        if isinstance(command, LazyCommand)
+    }
+    assert {"align", "attack", "demo", "view"} <= set(lazy)
+    for name, command in lazy.items():
+        opened = cli.app.get_command(context, name)
+        assert opened is not None
+        assert opened.get_short_help_str(90) == command.get_short_help_str()
 
 
 def test_every_command_has_help_with_an_example_or_arguments() -> None:
