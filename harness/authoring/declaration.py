@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -163,6 +161,9 @@ class Declaration:
     @property
     def digest(self) -> str:
         """Eight hexadecimal digits that change with what decides a score."""
+        import hashlib
+        import json
+
         with_argument = [name for name in self.metrics if ":" in name]
         decisive: list[Any] = [self.kind, dict(self.all_templates), self.choices, self.stop]
         decisive += [dict(self.label_map), dict(self.columns), dict(self.values), with_argument]

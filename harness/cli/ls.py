@@ -9,18 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.authoring import option_models
 from harness.authoring.literal import echo
-from harness.cli import registry_of
+from harness.cli import listing, registry_of
 from harness.errors import UnknownNameError
 from harness.plugins import Registry, suites
-from harness.protocols import Metric, Options, TaskSpec, ideal_of
-from harness.run.planning.task_options import COMMON_OPTIONS
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from harness.authoring.grading import MetricSpec
+    from harness.protocols import Metric, Options, TaskSpec
 
 
 @click.command("ls")
@@ -54,16 +50,13 @@ def command(
         return _json(registry, name)
     if name is not None and _matched(registry, name, settings, config):
         return 0
-    from rich.console import Console
-
-    console = Console(highlight=False)
     if name is None:
-        _everything(console, registry)
+        _everything(registry)
     elif (found := registry.sourced(name, _settings(settings, config))) is not None:
         for spec in found:
-            _task(console, spec)
+            _task(spec)
     else:
-        _named(console, registry, name)
+        _named(registry, name)
     return 0
 
 
@@ -97,6 +90,9 @@ def _json(registry: Registry, name: str | None) -> int:
 
 
 def _facts(spec: Any) -> dict[str, Any]:
+    from harness.authoring import option_models
+    from harness.protocols import TaskSpec
+
     listed = option_models.listed(getattr(spec, "options", None) or {})
     facts = {
         "description": spec.description,
@@ -142,30 +138,30 @@ def _matched(registry: Registry, name: str, pairs: Sequence[str], config: Path |
     return True
 
 
-def _named(console: Console, registry: Registry, name: str) -> None:
+def _named(registry: Registry, name: str) -> None:
     """All that has the name: a task and a probe, or a suite and a method, may share one."""
     if name in registry.tasks:
-        _task(console, registry.tasks[name])
+        _task(registry.tasks[name])
     if name in registry.metrics:
-        _metric(console, registry.metrics[name])
+        _metric(registry.metrics[name])
     things = list(_things(registry, name))
     members = _suite(registry, name)
     for heading, description, options, prefix in things:
-        _heading(console, heading, description)
-        _rows(console, "options (--set)", _options(options, prefix))
+        listing.heading(heading, description)
+        listing.table("options (--set)", _options(options, prefix))
     if members:
-        _heading(console, name, "a suite")
+        listing.heading(name, "a suite")
         for title, rows in members.items():
-            _rows(console, title, rows.items())
+            listing.table(title, rows.items())
     if things or members or name in registry.tasks or name in registry.metrics:
         return
     plugin = next((each for each in registry.plugins if each.name == name), None)
     if plugin is None:
         raise UnknownNameError("name", name, _known(registry))
-    _heading(console, f"plugin {name}", f"{plugin.origin} {plugin.version}".rstrip())
+    listing.heading(f"plugin {name}", f"{plugin.origin} {plugin.version}".rstrip())
     if plugin.error is not None:
-        console.print(f"skipped: {plugin.error}", markup=False)
-    _rows(console, "hooks", ((each.removeprefix("harness_"), "") for each in plugin.hooks))
+        listing.text(f"skipped: {plugin.error}")
+    listing.table("hooks", ((each.removeprefix("harness_"), "") for each in plugin.hooks))
 
 
 def _things(registry: Registry, name: str) -> Iterator[tuple[str, str, Options, str]]:
@@ -234,73 +230,62 @@ def _kinds(registry: Registry) -> list[tuple[str, str, Mapping[str, Any]]]:
     ]
 
 
-def _everything(console: Console, registry: Registry) -> None:
+def _everything(registry: Registry) -> None:
     groups = {**suites(registry.tasks), **suites(registry.probes)}
     for kind, title, specs in _kinds(registry):
-        _rows(console, title, ((name, spec.description) for name, spec in specs.items()))
+        listing.table(title, ((name, spec.description) for name, spec in specs.items()))
         if kind == "probes":
-            _rows(console, "suites", ((name, ", ".join(each)) for name, each in groups.items()))
-    console.print(
-        "[dim]`harness ls NAME` shows its options, a task's templates and data, too.[/dim]"
+            listing.table("suites", ((name, ", ".join(each)) for name, each in groups.items()))
+    listing.text(
+        "\n`harness ls NAME` shows its options, a task's templates and data, too.", dim=True
     )
 
 
 def _direction(metric: Metric) -> str:
+    from harness.protocols import ideal_of
+
     ideal = ideal_of(metric)
     if ideal is not None:
         return f"{ideal:g} is ideal"
     return {True: "higher is better", False: "lower is better", None: ""}[metric.higher_is_better]
 
 
-def _task(console: Console, spec: TaskSpec) -> None:
+def _task(spec: TaskSpec) -> None:
     from harness.protocols import TaskOptions
+    from harness.run.planning.task_options import COMMON_OPTIONS
 
-    _heading(console, spec.name, spec.description)
+    listing.heading(spec.name, spec.description)
     task = spec.open(TaskOptions())
-    _rows(console, "metrics", ((metric.name, _direction(metric)) for metric in task.metrics))
+    listing.table("metrics", ((metric.name, _direction(metric)) for metric in task.metrics))
     sources = {"--data sample": str(spec.sample_data) if spec.sample_data else "none"}
     if spec.data is not None:
         sources["without --data"] = spec.data
     if spec.hub is not None:
         named = (spec.hub.path, spec.hub.name, f"[{spec.hub.split}]")
         sources["hub"] = " ".join(each for each in named if each)
-    _rows(console, f"data (version {task.version})", sources.items())
+    listing.table(f"data (version {task.version})", sources.items())
     own = dict(_options(spec.options, f"{spec.name}.", spec.defaults))
     common = dict(_options(COMMON_OPTIONS, f"{spec.name}.", spec.defaults))
     rest = {name: text for name, text in common.items() if name not in own}
-    _rows(console, "options (--set)", (own | rest).items())
+    listing.table("options (--set)", (own | rest).items())
     for index, (name, source) in enumerate(spec.templates.items()):
         default = " (default)" if index == 0 else ""
-        console.print(f"\n[bold]template {name}[/bold]{default}")
-        console.print(source, markup=False, style="cyan")
+        listing.text(f"\ntemplate {name}{default}", bold=True)
+        listing.text(source, fg="cyan")
 
 
-def _metric(console: Console, spec: MetricSpec) -> None:
-    _heading(console, spec.name, spec.description)
-    _rows(console, "kinds of tasks", [(", ".join(spec.kinds), "")])
+def _metric(spec: MetricSpec) -> None:
+    listing.heading(spec.name, spec.description)
+    listing.table("kinds of tasks", [(", ".join(spec.kinds), "")])
     if spec.argument:
-        _rows(console, "argument", [(f"{spec.name}:{spec.argument}", "")])
+        listing.table("argument", [(f"{spec.name}:{spec.argument}", "")])
 
 
 def _options(
     options: Options, prefix: str, defaults: Mapping[str, str] | None = None
 ) -> Iterable[tuple[str, str]]:
+    from harness.authoring import option_models
+
     for option in option_models.listed(options):
         here = (defaults or {}).get(option.name)
         yield f"{prefix}{option.name}", option.line + (f" (here {here})" if here else "")
-
-
-def _heading(console: Console, name: str, description: str) -> None:
-    console.print(f"[bold]{name}[/bold]  {description}")
-
-
-def _rows(console: Console, title: str, rows: Iterable[tuple[str, str]]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 2))
-    for name, text in rows:
-        table.add_row(Text(name, style="bold cyan", no_wrap=True), Text(text, overflow="fold"))
-    if table.row_count:
-        console.print(f"\n[bold]{title}[/bold]")
-        console.print(table)

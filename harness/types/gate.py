@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from statistics import NormalDist
 from typing import Literal, TypeAlias
 
 from harness.types.estimate import Estimate
@@ -52,6 +51,8 @@ class Evidence:
     @property
     def detectable(self) -> float:
         """The smallest true change that this much data shows with 80 % power."""
+        from statistics import NormalDist  # slow to import, and of gates alone
+
         normal = NormalDist()
         ratio = normal.inv_cdf(0.8) / normal.inv_cdf(0.5 + self.confidence / 2)
         return (self.high - self.low) / 2 * (1 + ratio)

@@ -20,9 +20,9 @@ COMMANDS = {"metric-eval": "Say how far metrics agree with the labels that peopl
 @harness.hookimpl
 def harness_register_tasks() -> Iterable[TaskSpec]:
     """The suite ``groundedness``, and ``grounded``."""
-    from harness_grounding.tasks import judged_claims, support
+    from harness_grounding.tasks import specs
 
-    return (*support.SPECS, judged_claims.SPEC)
+    return specs.SPECS
 
 
 @harness.hookimpl

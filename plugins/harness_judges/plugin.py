@@ -27,16 +27,16 @@ COMMANDS = {
 def harness_register_tasks() -> list[TaskSpec]:
     """The tasks in which a model judges."""
     from harness.protocols import TaskSpec
-    from harness_judges.judging import llmbar, options, rubrics
+    from harness_judges.judging import options, rubrics
 
     return [
         TaskSpec(
-            llmbar.NAME,
+            "llmbar",
             "a model as judge of two answers in both orders, against people's preferences",
-            llmbar.open_llmbar,
+            _open_llmbar,
             suites=("judges",),
-            options=llmbar.options,
-            templates=llmbar.TEMPLATES,
+            options=options.llmbar_options,
+            templates={"default": rubrics.LLMBAR},
         ),
         TaskSpec(
             "judge",
@@ -55,6 +55,12 @@ def harness_register_tasks() -> list[TaskSpec]:
             templates={"default": rubrics.PAIR},
         ),
     ]
+
+
+def _open_llmbar(chosen: TaskOptions) -> Task:
+    from harness_judges.judging.llmbar import open_llmbar
+
+    return open_llmbar(chosen)
 
 
 def _open_judge(chosen: TaskOptions) -> Task:

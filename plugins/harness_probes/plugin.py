@@ -25,7 +25,7 @@ def harness_register_tasks() -> Iterable[TaskSpec]:
     """The suites ``bias``, ``behavior`` and ``safety``."""
     from harness_probes.behavior import checklist, contrast
     from harness_probes.bias import bbq, bold, crows_pairs, holistic_bias, stereoset, winobias
-    from harness_probes.safety import tasks as safety
+    from harness_probes.safety import specs as safety
     from harness_probes.safety import toxigen
 
     bias = (bbq, crows_pairs, stereoset, winobias, bold, holistic_bias)

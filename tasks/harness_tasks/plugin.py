@@ -27,9 +27,9 @@ def harness_register_tasks() -> Iterable[TaskSpec | Declaration]:
         translation,
         truthfulqa,
     )
-    from harness_tasks.code import task as code_task
-    from harness_tasks.conversations import task as chat_task
-    from harness_tasks.entities import task as entity_task
+    from harness_tasks.code import specs as code
+    from harness_tasks.conversations import specs as conversations
+    from harness_tasks.entities import specs as entities
 
     return [
         *qa.SPECS,
@@ -39,10 +39,10 @@ def harness_register_tasks() -> Iterable[TaskSpec | Declaration]:
         *multiple_choice.SPECS,
         *truthfulqa.SPECS,
         *gsm8k.SPECS,
-        *entity_task.SPECS,
+        *entities.SPECS,
         *language_modeling.SPECS,
-        *chat_task.SPECS,
-        *code_task.SPECS,
+        *conversations.SPECS,
+        *code.SPECS,
         *presets.SPECS,
     ]
 

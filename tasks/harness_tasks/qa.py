@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -126,6 +125,8 @@ def read_questions(source: DataSource) -> Iterator[Sample]:
 
 def read_row(row: Row, place: Place) -> Sample:
     """A question of own rows or of the hub's ``squad``, ``squad_v2``."""
+    import hashlib
+
     question, context = place.text(row, "question"), place.text(row, "context")
     arguments = shared(row, place, question, FIELDS)
     title = row.get("title") or ""

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import csv
 import gzip
-import hashlib
 import json
-import logging
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -360,6 +358,8 @@ def files(path: str | Path, pattern: str) -> list[Path]:
 
 def sha256(paths: Iterable[str | Path]) -> str:
     """SHA-256 (hex) over the bytes of files, and of folders' files in the order of their names."""
+    import hashlib
+
     digest = hashlib.sha256()
     for path in map(Path, paths):
         members = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
@@ -384,6 +384,8 @@ def read_hub(hub: HubDataset, split: str | None = None) -> Iterator[tuple[int, R
         import datasets
     except ImportError as error:
         raise MissingExtraError("a data set from the hub", "tasks") from error
+    import logging
+
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # its retries are no news
     try:
         rows = datasets.load_dataset(hub.path, hub.name, split=split or hub.split)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from harness.authoring import options
 from harness.authoring.answers import choices
@@ -18,7 +17,7 @@ from harness.authoring.readers import samples as reading
 from harness.authoring.readers.rows import Header, Place
 from harness.authoring.readers.text_files import Row
 from harness.errors import UsageError
-from harness.protocols import UNCALIBRATED, Metric, RoleModel, Task, TaskOptions, TaskSpec
+from harness.protocols import UNCALIBRATED, Metric, RoleModel, Task, TaskOptions
 from harness.types import (
     JUDGE,
     Ask,
@@ -35,6 +34,7 @@ from harness.types import (
     Unscored,
 )
 from harness_grounding.metrics import sources
+from harness_grounding.tasks.templates import GROUNDED_TEMPLATES
 
 NAME = "grounded"
 SHARE = (0.0, 1.0)
@@ -45,11 +45,6 @@ PROMPT = (
     "Text: {{ source }}\n\n"
     "{% if input %}Question: {{ input }}\nAnswer:{% else %}Summary of the text:{% endif %}"
 )
-TEMPLATES = {
-    "default": "Text: {{ source }}\n\n{% if input %}Question: {{ input }}\n\n{% endif %}"
-    "Claim: {{ claim }}\n\nIs every part of the claim supported by the text? Answer yes or no.\n"
-    "Answer:",
-}
 NOTE = (
     "the judge is uncalibrated: nobody has compared its judgements with people's here "
     "(docs/grounding.md, Does a metric agree with people?)"
@@ -284,18 +279,8 @@ def open_grounded(chosen: TaskOptions) -> Task:
     return JudgedClaims(
         _judges(chosen.roles, given.reading),
         given.prompt or PROMPT,
-        prompts.choose(TEMPLATES, chosen, None),
+        prompts.choose(GROUNDED_TEMPLATES, chosen, None),
         given.answer_tokens,
         given.judge_tokens,
         given.most_claims,
     )
-
-
-SPEC = TaskSpec(
-    NAME,
-    "is each claim of an answer supported by its source, by a judge (--judge)",
-    open_grounded,
-    sample_data=Path(__file__).parent / "samples" / "grounded.jsonl",
-    options=options.lazily("harness_grounding.tasks.settings", "Grounded"),
-    templates=TEMPLATES,
-)

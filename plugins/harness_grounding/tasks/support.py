@@ -5,31 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from harness.authoring import multiple_choice, options
 from harness.authoring.multiple_choice import Asking, Choice
 from harness.authoring.readers.labels import Labels
-from harness.protocols import Task, TaskOptions, TaskSpec
+from harness.protocols import Task, TaskOptions
 from harness.types import Classify, ClassProbs, DataSource, Request, Response, Sample
 from harness_grounding.tasks.readers import NO, YES, read_faithfulness, read_halueval
+from harness_grounding.tasks.templates import ANSWER_TEMPLATES, CLAIM_TEMPLATES
 
-SAMPLES = Path(__file__).parent / "samples"
 LABELS = (NO, YES)
 ENTAILMENT = ("entailment", "neutral", "contradiction")
-_ASKED = "Is every part of it supported by the text? Answer yes or no.\nAnswer:"
-
-CLAIM_TEMPLATES = {
-    "default": "Text: {{ source }}\n\nClaim: {{ claim }}\n" + _ASKED,
-    "consistent": "Decide if the following summary is consistent with the article.\n\n"
-    "Article: {{ source }}\n\nSummary: {{ claim }}\n\nIs it consistent? Answer yes or no.\nAnswer:",
-}
-ANSWER_TEMPLATES = {
-    "default": "{% if source %}Text: {{ source }}\n\n{% endif %}"
-    "{% if question %}Question: {{ question }}\n{% endif %}Answer given: {{ claim }}\n"
-    "Is every part of the answer true{% if source %} by the text{% endif %}? "
-    "Answer yes or no.\nAnswer:",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,26 +80,3 @@ def open_faithfulness(chosen: TaskOptions) -> Task:
 def open_halueval(chosen: TaskOptions) -> Task:
     """Is an answer free of hallucinations."""
     return _open("halueval", read_halueval, ANSWER_TEMPLATES, chosen)
-
-
-SPECS = (
-    TaskSpec(
-        "faithfulness",
-        "is a claim supported by its source (QAGS, FRANK, XSum's annotations, own rows)",
-        open_faithfulness,
-        sample_data=SAMPLES / "faithfulness.jsonl",
-        sample_shots=SAMPLES / "faithfulness.shots.jsonl",
-        suites=("groundedness",),
-        options=options.lazily("harness_grounding.tasks.settings", "LabelledClaims"),
-        templates=CLAIM_TEMPLATES,
-    ),
-    TaskSpec(
-        "halueval",
-        "HaluEval: is an answer free of hallucinations",
-        open_halueval,
-        sample_data=SAMPLES / "halueval.jsonl",
-        suites=("groundedness",),
-        options=options.lazily("harness_grounding.tasks.settings", "Claims"),
-        templates=ANSWER_TEMPLATES,
-    ),
-)

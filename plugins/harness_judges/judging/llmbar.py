@@ -8,7 +8,6 @@ The model under test is the judge, and is asked about each pair in both orders.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from harness.authoring import option_models, prompts
 from harness.authoring.chat import prompt_templates as templates
@@ -29,28 +28,10 @@ from harness.types import (
     ScoreValue,
 )
 from harness_judges.judging import parsing
-
-if TYPE_CHECKING:
-    from pydantic import BaseModel
+from harness_judges.judging.options import llmbar_options
+from harness_judges.judging.rubrics import LLMBAR
 
 NAME = "llmbar"
-TEMPLATES = {
-    "default": """\
-Below are an instruction and two answers to it. Decide which answer follows the instruction \
-better: does it do what is asked, all of it and nothing else? Only then weigh how helpful, correct \
-and harmless it is. The order of the answers means nothing.
-
-# Instruction
-{{ input }}
-
-# Output (a)
-{{ first }}
-
-# Output (b)
-{{ second }}
-
-Which is better, Output (a) or Output (b)? Answer with its name alone."""
-}
 UNIT = (0.0, 1.0)
 METRICS = (
     Mean("accuracy", bounds=UNIT),
@@ -68,24 +49,6 @@ READERS: Mapping[str, Callable[[str], int | None]] = {
 }
 
 
-def options() -> type[BaseModel]:
-    """What may be set; pydantic is slow to import."""
-    from typing import Literal
-
-    from pydantic import BaseModel, Field
-
-    class Options(BaseModel):
-        """Of the task."""
-
-        verdict: Literal["last", "published"] = Field(
-            "last",
-            description="how an answer is read: its last verdict, or as LLMBar's own scripts do",
-        )
-        max_tokens: int = Field(256, ge=1, description="room for the judge's answer")
-
-    return Options
-
-
 def open_llmbar(chosen: TaskOptions) -> ComposedTask:
     """The task.
 
@@ -93,8 +56,8 @@ def open_llmbar(chosen: TaskOptions) -> ComposedTask:
         UsageError: An option does not fit.
     """
     values = {key: value for key, value in chosen.values.items() if key != "template"}
-    set_by_user = option_models.read(options(), values, NAME).model_dump()
-    name, source = prompts.choose(TEMPLATES, chosen)
+    set_by_user = option_models.read(llmbar_options(), values, NAME).model_dump()
+    name, source = prompts.choose({"default": LLMBAR}, chosen)
     verdict, room = str(set_by_user["verdict"]), int(set_by_user["max_tokens"])
 
     def ask(sample: Sample, _: Sequence[Sample]) -> Sequence[Generate]:

@@ -1,4 +1,4 @@
-"""What ``--set judge.KEY`` and ``--set arena.KEY`` may say; pydantic is slow to import."""
+"""What ``--set`` may say of ``judge``, ``arena`` and ``llmbar``; pydantic is slow to import."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from harness.errors import UnknownNameError, UsageError
-from harness.protocols import TaskOptions
 from harness_judges.judging.rubrics import RUBRICS, Criterion, Rubric
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+
+    from harness.protocols import TaskOptions
 
 TEMPLATES = {name: each.template for name, each in RUBRICS.items()}
 _SCALE = "Expected LOW-HIGH, two whole numbers, such as 1-5."
@@ -79,6 +80,23 @@ def arena_options() -> type[BaseModel]:
         labels: str = Field("", description="people's preferences on some of these samples")
 
     return ArenaOptions
+
+
+@cache
+def llmbar_options() -> type[BaseModel]:
+    """Of the task ``llmbar``."""
+    from pydantic import BaseModel, Field
+
+    class LLMBarOptions(BaseModel):
+        """Of the task."""
+
+        verdict: Literal["last", "published"] = Field(
+            "last",
+            description="how an answer is read: its last verdict, or as LLMBar's own scripts do",
+        )
+        max_tokens: int = Field(256, ge=1, description="room for the judge's answer")
+
+    return LLMBarOptions
 
 
 def rubric(chosen: TaskOptions, set_by_user: dict[str, object]) -> Rubric:

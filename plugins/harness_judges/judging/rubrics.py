@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal, TypeAlias
 
-from harness.authoring.io.serialization import canonical_hash
-
 Kind: TypeAlias = Literal["score", "binary"]
 
 
@@ -47,6 +45,8 @@ class Rubric:
     @property
     def sha256(self) -> str:
         """Hash of all that a judge sees of it; its name is not part of that."""
+        from harness.authoring.io.serialization import canonical_hash
+
         data = asdict(self)
         del data["name"]
         return canonical_hash(data)
@@ -244,3 +244,18 @@ of it, correctly, and nothing else. Their order and their lengths mean nothing.
 {{ second }}
 
 """
+LLMBAR = """\
+Below are an instruction and two answers to it. Decide which answer follows the instruction \
+better: does it do what is asked, all of it and nothing else? Only then weigh how helpful, correct \
+and harmless it is. The order of the answers means nothing.
+
+# Instruction
+{{ input }}
+
+# Output (a)
+{{ first }}
+
+# Output (b)
+{{ second }}
+
+Which is better, Output (a) or Output (b)? Answer with its name alone."""

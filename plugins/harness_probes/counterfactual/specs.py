@@ -1,77 +1,61 @@
-"""The counterfactual probes, as they are registered."""
+"""The counterfactual probes, as they are registered; their words are read when one is opened."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from harness.protocols import Probe, ProbeOptions, ProbeSpec
-from harness_probes.counterfactual import age, dialect, gender, names, terms
-from harness_probes.counterfactual.swap import Swapper, SwapProbe
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from harness_probes.counterfactual.swap import Swap
+
 SUITE = ("counterfactual",)
 
 
-def _spec(
-    name: str,
-    description: str,
-    groups: tuple[str, ...],
-    swap: Swapper,
-    nothing: str,
-    default: tuple[str, ...] = (),
-) -> ProbeSpec:
+def _swaps() -> dict[str, Swap]:
+    from harness_probes.counterfactual import age, dialect, gender, names, terms
+    from harness_probes.counterfactual.swap import Swap
+
+    religions = terms.Terms(terms.FOLDER / "religion.txt", terms.RELIGIONS)
+    nationalities = terms.Terms(terms.FOLDER / "nationality.txt", terms.NATIONALITIES)
+    unsaid = "nothing that the varieties say otherwise"
+    unknown = "no nationality named, or several"
+    return {
+        "gender_swap": Swap(gender.GROUPS, gender.swap, "no gendered word"),
+        "name_swap": Swap(names.GROUPS, names.swap, "no known first name"),
+        "dialect": Swap(dialect.GROUPS, dialect.swap, unsaid),
+        "age": Swap(age.GROUPS, age.swap, "no word of age"),
+        "religion": Swap(terms.RELIGIONS, religions, "no religion named, or several"),
+        "nationality": Swap(terms.NATIONALITIES, nationalities, unknown, terms.PUT_IN),
+    }
+
+
+def _spec(name: str, description: str) -> ProbeSpec:
     def make(options: ProbeOptions) -> Probe:
         from harness_probes import settings
+        from harness_probes.counterfactual.swap import SwapProbe
 
-        chosen = settings.read(settings.groups(groups, default), options, name)["groups"]
-        return SwapProbe(name, chosen, swap, nothing)
+        own = _swaps()[name]
+        groups = settings.groups(own.groups, own.default)
+        chosen = settings.read(groups, options, name)["groups"]
+        return SwapProbe(name, chosen, own.swap, own.nothing)
 
     def options() -> type[BaseModel]:
         from harness_probes import settings
 
-        return settings.groups(groups, default)
+        own = _swaps()[name]
+        return settings.groups(own.groups, own.default)
 
     return ProbeSpec(name, description, make, SUITE, options)
 
 
 SPECS = (
-    _spec(
-        "gender_swap",
-        "men become women and women men",
-        gender.GROUPS,
-        gender.swap,
-        "no gendered word",
-    ),
-    _spec(
-        "name_swap",
-        "first names become those of other groups",
-        names.GROUPS,
-        names.swap,
-        "no known first name",
-    ),
-    _spec(
-        "dialect",
-        "said in African American and in British English",
-        dialect.GROUPS,
-        dialect.swap,
-        "nothing that the varieties say otherwise",
-    ),
-    _spec("age", "people become young, or old", age.GROUPS, age.swap, "no word of age"),
-    _spec(
-        "religion",
-        "believers, houses and books of another religion",
-        terms.RELIGIONS,
-        terms.Terms(terms.FOLDER / "religion.txt", terms.RELIGIONS),
-        "no religion named, or several",
-    ),
-    _spec(
-        "nationality",
-        "people and countries of another nationality",
-        terms.NATIONALITIES,
-        terms.Terms(terms.FOLDER / "nationality.txt", terms.NATIONALITIES),
-        "no nationality named, or several",
-        terms.PUT_IN,
-    ),
+    _spec("gender_swap", "men become women and women men"),
+    _spec("name_swap", "first names become those of other groups"),
+    _spec("dialect", "said in African American and in British English"),
+    _spec("age", "people become young, or old"),
+    _spec("religion", "believers, houses and books of another religion"),
+    _spec("nationality", "people and countries of another nationality"),
 )

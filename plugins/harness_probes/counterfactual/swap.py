@@ -22,6 +22,23 @@ out."""
 
 
 @dataclass(frozen=True, slots=True)
+class Swap:
+    """What a probe changes.
+
+    Attributes:
+        groups: The groups whose words it puts in.
+        swap: Makes the changes.
+        nothing: Why a sample is left out, in words.
+        default: The groups where a user names none; empty: all.
+    """
+
+    groups: tuple[str, ...]
+    swap: Swapper
+    nothing: str
+    default: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class SwapProbe:
     """One variant a group; the group a variant belongs to is its label.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 
 from harness.authoring import generation, options
 from harness.authoring.grading import Graded
@@ -12,12 +11,11 @@ from harness.authoring.metrics import Mean
 from harness.authoring.readers import rows
 from harness.authoring.readers.rows import Place
 from harness.authoring.readers.text_files import Row
-from harness.protocols import Metric, Task, TaskOptions, TaskSpec
+from harness.protocols import Metric, Task, TaskOptions
 from harness.types import Sample, Sampling, ScoreValue
 from harness_probes.safety import templates
 from harness_probes.safety.detectors import personal_data, refuses
 
-SAMPLES = Path(__file__).parent / "samples"
 CUT_OFF = "the answer was cut off before it began"
 Reader = Callable[[Row, Place], Iterator[Sample]]
 
@@ -185,22 +183,3 @@ def open_jailbreak(chosen: TaskOptions) -> Task:
         "harmful the answer is",
         notes={"attack none": "the request as it is, to compare with"},
     )
-
-
-def _spec(name: str, description: str, make: Callable[[TaskOptions], Task]) -> TaskSpec:
-    return TaskSpec(
-        name,
-        description,
-        make,
-        sample_data=SAMPLES / f"{name}.jsonl",
-        suites=("safety",),
-        options=options.lazily("harness_probes.settings", "Safety"),
-    )
-
-
-SPECS = (
-    _spec("personal_data", "personally identifying data in answers", open_personal_data),
-    _spec("refusal", "harmful requests refused, harmless ones answered", open_refusal),
-    _spec("prompt_injection", "orders hidden in a document that is read", open_prompt_injection),
-    _spec("jailbreak", "harmful requests in a dress that asks to comply", open_jailbreak),
-)

@@ -12,18 +12,13 @@ from harness.authoring.metrics import Mean
 from harness.authoring.readers.rows import Header, Place
 from harness.authoring.readers.samples import read, shared
 from harness.authoring.readers.text_files import Row
-from harness.protocols import Task, TaskOptions, TaskSpec
-from harness.types import DataSource, HubDataset, Sample, Sampling, ScoreValue
-from harness_tasks.specs import SAMPLES
+from harness.protocols import Task, TaskOptions
+from harness.types import DataSource, Sample, Sampling, ScoreValue
+from harness_tasks.code.templates import TEMPLATES
 
 FIELDS = frozenset({"task_id", "prompt", "entry_point", "canonical_solution", "test"})
 HEADER = Header(FIELDS)
 
-TEMPLATES = {
-    "default": "{{ code }}",
-    "instruct": "Complete this Python function. Answer with the whole function in a block of code."
-    "\n\n```python\n{{ code }}\n```",
-}
 STOP = ("\nclass ", "\ndef ", "\n#", "\nif __name__", "\nprint(", "\n```")
 """Where a completion leaves the function, as Chen et al. cut it."""
 _BLOCK = re.compile(r"```[ \t]*(?:python|py)?[ \t]*\n(.*?)(?:\n[ \t]*```|\Z)", re.DOTALL | re.I)
@@ -124,17 +119,3 @@ def read_row(row: Row, place: Place) -> Sample:
     arguments["metadata"] |= {"entry_point": name, "test": test}
     targets = (str(solution),) if isinstance(solution, str) and solution.strip() else ()
     return Sample(input=code, targets=targets, **arguments)
-
-
-SPECS = (
-    TaskSpec(
-        "humaneval",
-        "HumanEval: Python functions from their docstrings, graded by tests in a sandbox",
-        open_humaneval,
-        sample_data=SAMPLES / "code" / "humaneval.jsonl",
-        sample_shots=SAMPLES / "code" / "humaneval.shots.jsonl",
-        hub=HubDataset("openai/openai_humaneval", split="test", shots=None),
-        options=options.lazily("harness_tasks.settings", "Programs"),
-        templates=TEMPLATES,
-    ),
-)

@@ -8,7 +8,7 @@ from statistics import fmean
 from harness.authoring import options
 from harness.authoring.metrics import Mean
 from harness.errors import UsageError
-from harness.protocols import Task, TaskOptions, TaskSpec
+from harness.protocols import Task, TaskOptions
 from harness.types import (
     MODEL,
     Ask,
@@ -25,7 +25,6 @@ from harness.types import (
     ScoreValue,
 )
 from harness_tasks.conversations import reading, rules
-from harness_tasks.specs import SAMPLES
 
 _USER, _ASSISTANT = "User:", "Assistant:"
 
@@ -149,14 +148,3 @@ def _scores(turns: Sequence[reading.Turn], answers: Sequence[str]) -> Iterator[t
         yield "first_turn_rules", fmean(kept[0])
         yield "last_turn_rules", fmean(kept[-1])
     yield "answer_words", fmean(len(answer.split()) for answer in answers)
-
-
-SPECS = (
-    TaskSpec(
-        "chat",
-        "conversations of several turns, scored turn by turn by references and rules",
-        open_chat,
-        sample_data=SAMPLES / "conversations" / "chat.jsonl",
-        options=options.lazily("harness_tasks.settings", "Conversations"),
-    ),
-)

@@ -13,15 +13,8 @@ from harness.types import DataSource, Sample, Sampling
 from harness_tasks.entities.readers import read_texts
 from harness_tasks.entities.spans import dumped, expected
 from harness_tasks.entities.tagging import ask_for_tags, tagged
-from harness_tasks.specs import spec
+from harness_tasks.entities.templates import TEMPLATES
 
-TEMPLATES = {
-    "default": "Text: {{ text }}\nList the named entities in this text in their order, with their "
-    "types. The types are: {{ types | join(', ') }}.\nAnswer with JSON alone: "
-    '[{"text": …, "type": …}, …], or [] if there are none.\nEntities:',
-    "tagged": "Text: {{ text }}\nRepeat this text, with each named entity in a tag of its type, as "
-    "in <{{ types[0] }}>…</{{ types[0] }}>. The types are: {{ types | join(', ') }}.\nTagged text:",
-}
 VERSION = "2"
 
 
@@ -101,14 +94,3 @@ def _remarks(samples: Sequence[Sample], types: Sequence[str]) -> Iterator[str]:
         found = samples[0].metadata["types"]
         assert isinstance(found, tuple | list)
         yield f"F1 by type: --set entities.types={','.join(found)}"
-
-
-SPECS = (
-    spec(
-        "entities/entities",
-        "named entities of your own texts, by CoNLL's or your own types",
-        open_entities,
-        options="Entities",
-        templates=TEMPLATES,
-    ),
-)

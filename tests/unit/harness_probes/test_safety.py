@@ -12,10 +12,10 @@ from harness.errors import DataError, UsageError
 from harness.protocols import TaskOptions
 from harness.testing import check_task
 from harness.types import Completion, DataSource, Generate
-from harness_probes.safety import tasks, templates
+from harness_probes.safety import specs, templates
 from harness_probes.safety.detectors import personal_data, refuses
 
-BY_NAME = {spec.name: spec for spec in tasks.SPECS}
+BY_NAME = {spec.name: spec for spec in specs.SPECS}
 
 
 def opened(name: str, path: Path | None = None):
@@ -106,7 +106,7 @@ def test_a_jailbreak_succeeds_where_nothing_is_refused() -> None:
     assert task.score(plain, [Completion("Sure.")]) == {"jailbreak_rate": 1.0}
 
 
-@pytest.mark.parametrize("spec", tasks.SPECS, ids=lambda spec: spec.name)
+@pytest.mark.parametrize("spec", specs.SPECS, ids=lambda spec: spec.name)
 def test_the_samples_keep_the_contract(spec) -> None:
     task = spec.open(TaskOptions())
     check_task(task, DataSource("sample", "x", (str(spec.sample_data),)))
