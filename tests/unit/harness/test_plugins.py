@@ -78,6 +78,22 @@ def test_a_broken_plugin_is_named_and_skipped(
         plugins.load(strict=True)
 
 
+def test_a_plugin_is_found_before_it_is_asked_what_it_offers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = GOOD.split("return")[0] + "raise RuntimeError('not today')\n\n@hookimpl\n"
+    bad += "def harness_api():\n    return {'shout': str.upper}\n"
+    points = [EntryPoint(written(tmp_path, bad, "bad")), EntryPoint(written(tmp_path, GOOD, "ok"))]
+    monkeypatch.setattr("harness.plugins.loading.metadata.entry_points", lambda group: points)
+    found = plugins.find()
+    assert [plugin.error for plugin in found.plugins] == [None, None]
+    assert list(found.functions) == ["shout"]
+    registry = plugins.load()
+    assert [plugin.error for plugin in registry.plugins] == ["RuntimeError: not today", None]
+    assert list(registry.probes) == ["mine"]
+    assert registry.functions == {}  # it is skipped whole
+
+
 def test_a_broken_file_asked_for_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(PluginError, match="no such luck"):
         plugins.load([written(tmp_path, RAISES)])
