@@ -26,6 +26,7 @@ from harness.types import (
     Usage,
 )
 from harness_backends.hf.prefix_tree.tree import build_tree
+from harness_backends.vllm.scoring import Scorer, Token
 from harness_backends.vllm.settings import VLLMSettings
 
 _BATCH = 1024
@@ -123,6 +124,7 @@ class VLLMBackend:
         # Scoring keeps one token more than it feeds, but the engine is fed them all, and has to
         # have room for one new token.
         self._scoring = Encoder(tokenizer, max_length - 2, chat)
+        self._scorer = Scorer(self._generate, sampling_params)
         self._requests = self._prompt_tokens = self._completion_tokens = self._reused = 0
 
     @property
@@ -134,7 +136,7 @@ class VLLMBackend:
             prompt_tokens=self._prompt_tokens,
             completion_tokens=self._completion_tokens,
             computed_tokens=total - self._reused,
-            reused_tokens=self._reused,
+            reused_tokens=max(0, self._reused),  # prompts computed twice may outweigh them
         )
 
     def describe(self) -> Mapping[str, object]:
@@ -230,18 +232,13 @@ class VLLMBackend:
         return prefix.tokens
 
     def _score(self, scored: Sequence[tuple[str, Scored]]) -> Iterator[tuple[str, Response]]:
-        parameters = self._sampling_params(
-            max_tokens=1, temperature=0.0, prompt_logprobs=1, detokenize=False
-        )
-        outputs = self._generate([window.tokens for _, window in scored], parameters)
-        entries: dict[str, list[tuple[float, bool]]] = defaultdict(list)
-        for (key, window), output in zip(scored, outputs, strict=True):
-            positions = output.prompt_logprobs[-window.targets :]
-            tokens = window.tokens[-window.targets :]
-            entries[key].extend(map(_logprob, positions, tokens))
-        for key, found in entries.items():
-            total, greedy = sum(value for value, _ in found), all(best for _, best in found)
-            yield key, Logprob(total, len(found), greedy)
+        entries: dict[str, list[Token]] = defaultdict(list)
+        found = self._scorer.score([window for _, window in scored])
+        for (key, _), tokens in zip(scored, found, strict=True):
+            entries[key].extend(tokens)
+        for key, tokens in entries.items():
+            total, greedy = sum(value for value, _ in tokens), all(best for _, best in tokens)
+            yield key, Logprob(total, len(tokens), greedy)
 
     def _continue(
         self, continued: Sequence[tuple[str, Tokens, Sampling]]
@@ -286,28 +283,24 @@ class VLLMBackend:
             text = self._decoder.text(ids) if self._decoder.has_marks(ids) else answer.text
             yield item, self._decoder.opening(item[1]) + text, answer
 
-    def _generate(self, prompts: Sequence[Tokens], parameters: Any) -> Sequence[Any]:
+    def _generate(
+        self, prompts: Sequence[Sequence[int]], parameters: Any, asked: int | None = None
+    ) -> Sequence[Any]:
+        """One output a prompt; ``asked`` is how many tokens they stand for, if not their own."""
         if not prompts:
             return []
         inputs = [{"prompt_token_ids": list(tokens)} for tokens in prompts]
         outputs = self._model.generate(inputs, parameters, use_tqdm=False)
-        self._prompt_tokens += sum(map(len, prompts))
-        self._reused += sum(output.num_cached_tokens or 0 for output in outputs)
+        own = sum(map(len, prompts))
+        asked = own if asked is None else asked
+        self._prompt_tokens += asked
+        self._reused += asked - own + sum(output.num_cached_tokens or 0 for output in outputs)
         return outputs
 
 
 def _completion(text: str, answer: Any, sampling: Sampling) -> Completion:
     reason = answer.finish_reason or "stop"
     return thinking.completion(text, reason, sampling.stop, len(answer.token_ids))
-
-
-def _logprob(position: Mapping[int, Any], token: int) -> tuple[float, bool]:
-    """A prompt token's log-probability, and whether it was the argmax.
-
-    A position holds the best token and the prompt's own; vLLM's ``rank`` counts from 1.
-    """
-    entry = position[token]
-    return float(entry.logprob), entry.rank == 1
 
 
 def _use_chat(tokenizer: Any, settings: VLLMSettings) -> bool:

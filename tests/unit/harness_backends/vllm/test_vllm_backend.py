@@ -55,6 +55,7 @@ class Answer:
     text: str
     token_ids: Sequence[int]
     finish_reason: str | None
+    logprobs: list[dict[int, Entry]] | None = None
 
 
 @dataclass
@@ -77,15 +78,25 @@ class Parameters:
     stop: list[str] = field(default_factory=list)
     stop_token_ids: list[int] = field(default_factory=list)
     prompt_logprobs: int | None = None
+    logprob_token_ids: list[int] | None = None
+    skip_reading_prefix_cache: bool | None = None
     detokenize: bool = True
 
 
+BLOCK = 4
+
+
 class Engine:
-    """``vllm.LLM`` as far as it is used."""
+    """``vllm.LLM`` as far as it is used, with its prefix cache of whole blocks.
+
+    What is read from the cache has no log-probabilities; others stand in their place.
+    """
 
     def __init__(self, folder: Path, tokenizer: Any) -> None:
         self._model = transformers.AutoModelForCausalLM.from_pretrained(str(folder)).eval()
         self._tokenizer = tokenizer
+        self._blocks: set[tuple[int, ...]] = set()
+        self.prompts: list[list[int]] = []
 
     def generate(self, prompts: Any, sampling_params: Any, *, use_tqdm: bool) -> list[Output]:
         several = isinstance(sampling_params, list)
@@ -99,6 +110,8 @@ class Engine:
         assert len(ids) + parameters.max_tokens <= LENGTH, "the engine refuses longer ones"
         assert parameters.temperature == 0.0
         fed = torch.tensor([ids])
+        cached = self._cached(ids, parameters)
+        self.prompts.append(ids)
         with torch.no_grad():
             table = torch.log_softmax(self._model(fed).logits[0].float(), -1)
             new = self._model.generate(
@@ -111,11 +124,24 @@ class Engine:
         logprobs: list[dict[int, Entry] | None] | None = None
         if parameters.prompt_logprobs:
             logprobs = [None, *map(self._position, table[:-1], ids[1:])]
+            logprobs[1 : cached + 1] = [{-1: Entry(-0.5, 1)}] * cached
         text = self._tokenizer.decode(new, skip_special_tokens=True)
         places = [text.find(stop) for stop in parameters.stop if stop in text]
         reason = "stop" if places or new[-1] == 1 else "length"
         text = text[: min(places)] if places else text
-        return Output([Answer(text if parameters.detokenize else "", new, reason)], logprobs)
+        text = text if parameters.detokenize else ""
+        asked = [*(parameters.logprob_token_ids or ()), new[0]]
+        following = [{each: Entry(table[-1, each].item(), 1) for each in asked}]
+        return Output([Answer(text, new, reason, following)], logprobs, cached)
+
+    def _cached(self, ids: list[int], parameters: Parameters) -> int:
+        """How many tokens are found in the cache, which then holds these."""
+        skip = parameters.skip_reading_prefix_cache
+        skip = bool(parameters.prompt_logprobs) if skip is None else skip
+        blocks = [tuple(ids[:end]) for end in range(BLOCK, len(ids), BLOCK)]
+        found = 0 if skip else BLOCK * sum(each in self._blocks for each in blocks)
+        self._blocks.update(blocks)
+        return found
 
     def _position(self, row: Any, token: int) -> dict[int, Entry]:
         best = int(row.argmax())
@@ -208,6 +234,46 @@ def test_answers_are_those_of_the_hf_backend(checkpoint: Path, chat: bool) -> No
                 case _:
                     assert isinstance(one, Failed)
                     assert isinstance(other, Failed)
+
+
+def test_options_of_one_token_are_one_prompt(checkpoint: Path) -> None:
+    backend = vllm_backend(checkpoint)
+    ask(backend, [Loglikelihood("Which one?", letter) for letter in "ABCD"])
+    ask(backend, [Loglikelihood("Which one?", letter) for letter in "AB"])
+    engine = backend._model
+    assert isinstance(engine, Engine)
+    assert len(engine.prompts) == 2
+    assert backend.usage.prompt_tokens == 6 * 12
+    assert backend.usage.computed_tokens == 11 + 11 - 8
+
+
+def test_a_prompt_whose_scored_tokens_lie_in_the_cache_is_computed_whole(checkpoint: Path) -> None:
+    requests = [
+        Loglikelihood("Once", " upon a time there was a fox"),
+        Loglikelihood("Once", " upon"),
+    ]
+    backend = vllm_backend(checkpoint)
+    first = ask(backend, requests)
+    assert backend.usage.computed_tokens == backend.usage.prompt_tokens - 8 + 10
+    assert backend.usage.reused_tokens == 0
+    again = ask(backend, requests)
+    assert again == first
+    engine = backend._model
+    assert isinstance(engine, Engine)
+    assert len(engine.prompts) == 3 + 4
+
+
+def test_a_version_that_names_no_tokens_scores_prompts(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = ask(vllm_backend(checkpoint), SCORED)
+    monkeypatch.delattr(Parameters, "logprob_token_ids")
+    old = vllm_backend(checkpoint)
+    assert isinstance(old._model, Engine)
+    for one, other in zip(ask(old, SCORED), expected, strict=True):
+        assert type(one) is type(other)
+        if isinstance(one, Logprob) and isinstance(other, Logprob):
+            assert one.total == pytest.approx(other.total, abs=1e-5)
 
 
 def test_the_text_is_cut_at_the_first_stop_string(checkpoint: Path) -> None:
