@@ -23,6 +23,8 @@ SCHEMAS = {
     "ISSUE_TEMPLATE/wish.yml": "vendor.github-issue-forms",
     "ISSUE_TEMPLATE/config.yml": "vendor.github-issue-config",
 }
+FOLDERS = ("docs", "harness", "plugins", "tasks", "reports", "tests", "tools", "examples")
+CONFLICT = re.compile(r"^(<{7}|>{7}) ", re.MULTILINE)
 PIN = re.compile(r"^([A-Za-z0-9][\w.-]*)==([^\s\\;]+)", re.MULTILINE)
 
 
@@ -143,6 +145,13 @@ def test_extras_are_named_so_that_every_pip_finds_them(project: dict[str, Any]) 
     }
     assert "lm-eval" in wanted
     assert wanted <= extras
+
+
+def test_no_file_holds_both_sides_of_a_merge() -> None:
+    texts = [*ROOT.glob("*.*"), *(file for each in FOLDERS for file in (ROOT / each).rglob("*.*"))]
+    texts = [each for each in texts if each.suffix in (".md", ".py", ".toml", ".html", ".ipynb")]
+    assert len(texts) > 500
+    assert [each for each in texts if CONFLICT.search(each.read_text("utf-8"))] == []
 
 
 def test_what_is_skipped_without_the_shared_data_is_named() -> None:
