@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from harness.protocols import TaskOptions
 
 TEMPLATES = {name: each.template for name, each in RUBRICS.items()}
-_SCALE = "Expected LOW-HIGH, two whole numbers, such as 1-5."
+_BINARY = "yes-no"
+_SCALE = f"Expected LOW-HIGH, two whole numbers, such as 1-5; or {_BINARY}."
 
 
 @cache
@@ -32,10 +33,9 @@ def judge_options() -> type[BaseModel]:
         criteria: str = Field(
             "", description="own criteria, `NAME: what it asks; NAME2: …`, instead of the rubric's"
         )
-        kind: Literal["score", "binary", ""] = Field(
-            "", description="score or binary, instead of the rubric's"
+        scale: str = Field(
+            "", description=f"of scores, LOW-HIGH, or {_BINARY}, instead of the rubric's"
         )
-        scale: str = Field("", description="of scores, LOW-HIGH, instead of the rubric's")
         prompt: str = Field(
             "{{ input }}", description="Jinja2 template of what the judged model is asked"
         )
@@ -124,11 +124,11 @@ def rubric(chosen: TaskOptions, set_by_user: dict[str, object]) -> Rubric:
     found = replace(found, template=own[template])
     if set_by_user["criteria"]:
         found = replace(found, criteria=_criteria(str(set_by_user["criteria"])))
-    if set_by_user["kind"]:
-        found = replace(found, kind="score" if set_by_user["kind"] == "score" else "binary")
-    if set_by_user["scale"]:
+    if set_by_user["scale"] == _BINARY:
+        found = replace(found, kind="binary")
+    elif set_by_user["scale"]:
         low, high = _scale(str(set_by_user["scale"]))
-        found = replace(found, low=low, high=high)
+        found = replace(found, kind="score", low=low, high=high)
     return found
 
 

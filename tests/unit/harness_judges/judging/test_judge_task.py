@@ -149,6 +149,15 @@ def test_own_rubric_with_own_criteria_and_scale(prompts, tmp_path):
     assert result.settings["scale"] == "0-10"
 
 
+def test_a_scale_makes_yes_and_no_of_scores_and_scores_of_yes_and_no():
+    yes_no = open_judge(TaskOptions({"rubric": "content", "scale": "yes-no"}))
+    assert yes_no.settings["scale"] == "yes or no"
+    assert "met" in [each.name for each in yes_no.metrics]
+    scores = open_judge(TaskOptions({"rubric": "support", "scale": "0-10"}))
+    assert scores.settings["scale"] == "0-10"
+    assert "met" not in [each.name for each in scores.metrics]
+
+
 @pytest.mark.parametrize(
     ("settings", "error", "said"),
     [
@@ -159,7 +168,7 @@ def test_own_rubric_with_own_criteria_and_scale(prompts, tmp_path):
         ({"criteria": "a b: x"}, UsageError, "one word"),
         ({"scale": "5-1"}, UsageError, "LOW-HIGH"),
         ({"scale": "1-500"}, UsageError, "LOW-HIGH"),
-        ({"kind": "stars"}, UnknownNameError, "judge.kind"),
+        ({"scale": "stars"}, UsageError, "or yes-no"),
         ({"reading": "logprobs"}, UsageError, "no log-probabilities"),
         ({"calibration": "none.json"}, DataError, "none.json"),
         ({"labels": "none.jsonl"}, DataError, "none.jsonl"),
