@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from harness import ModelConfig, Registry, RunSpec, load_plugins
+from harness import ModelConfig, Registry, RunSpec, load_plugins, parse_gate
 from harness.authoring import option_models
 from harness.authoring.io.run_options import read_config, read_toml, split_names
 from harness.errors import ConfigError, UnknownNameError, UsageError
@@ -105,7 +105,19 @@ class AlignJob:
             "rewards": self.reward,
             "held_out_reward": self.held_out_reward,
             "plugin_files": tuple(map(str, self.plugin_files)),
+            **({"stop_evaluation": self._asking()} if self.settings.get("stop_tasks") else {}),
         }
+
+    def _asking(self) -> dict[str, Any]:
+        """How the suite asks, for the evaluations inside the training."""
+        spec = self.run_spec(self.model, self.settings["stop_tasks"], self.out)
+        return {name: getattr(spec, name) for name in _ASKING}
+
+    @property
+    def allows_uncalibrated(self) -> bool:
+        """Whether the verdict may rest on a judge whose errors nobody has measured."""
+        table = self.evaluation.get("gate")
+        return table is not None and parse_gate(table).allow_uncalibrated
 
     def model_config(self, model: str) -> ModelConfig:
         """How a model is opened outside the suite."""
@@ -151,6 +163,9 @@ _MODEL_KEYS = {
 }
 """What of the evaluation says how a model is opened → the field of ModelConfig."""
 
+_ASKING = ("num_fewshot", "task_settings", "templates", "roles", "prices")
+"""What of the evaluation says how tasks are asked, and by whom they are judged."""
+
 _LOOP_SETTINGS = ("format", "columns", "chat_template")
 """Settings that say how the data is read and the models are asked, for every aligner."""
 
@@ -190,7 +205,7 @@ _OWN_KEYS = (
 _EVALUATION_KEYS = (
     *("data", "limit", "num_fewshot", "batch_size", "dtype", "device", "executor"),
     *("backend_settings", "task_settings", "templates", "gate", "cache"),
-    *("energy", "machine_hour", "prices"),
+    *("energy", "machine_hour", "prices", "roles"),
 )
 
 

@@ -147,7 +147,7 @@ def run(
     say("Comparing")
     reward = trainer.reward_of(job.out / "train") if isinstance(trainer, LeavesReward) else None
     changed = _effects(job, registry, checkpoint, prepared.development, untrained, reward)
-    judged = _decide(registry, (before, after, fresh), aims, changed)
+    judged = _decide(job, registry, (before, after, fresh), aims, changed)
     ruled, comparison = _compared(job, registry, before, after)
     curves, stopping, kept = training_curves(job.out / "train", events)
     return AlignResult(
@@ -181,6 +181,7 @@ def _searched(
 
 
 def _decide(
+    job: AlignJob,
     registry: Registry,
     runs: tuple[ScoredRun | None, ScoredRun | None, ScoredRun | None],
     aims: tuple[Sequence[MetricRef], Sequence[MetricRef]],
@@ -192,15 +193,16 @@ def _decide(
     a target must be better than, too: untrained they already change what a model says.
     """
     targets, guards = aims
+    decide = partial(judging.judge, allow_uncalibrated=job.allows_uncalibrated)
     verdicts: list[GateVerdict] = []
     if not targets:
         shown = (each for each in changed.default_targets if each.before)
         verdicts += map(judging.judge_held_out, shown)
     before, after, fresh = runs
     if before is not None and after is not None and (targets or guards):
-        verdicts.append(judging.judge(before, after, targets, guards, registry))
+        verdicts.append(decide(before, after, targets, guards, registry))
     if fresh is not None and after is not None:
-        verdicts.append(judging.judge(fresh, after, targets, (), registry, UNTRAINED_TOKENS))
+        verdicts.append(decide(fresh, after, targets, (), registry, UNTRAINED_TOKENS))
     return join_verdicts(verdicts)
 
 
@@ -379,7 +381,11 @@ def to_json(result: AlignResult) -> dict[str, Any]:
             "rows_in_the_evaluation_suite": prepared.overlap,
             "check": None if prepared.checked.found is None else dict(prepared.checked.found),
         },
-        "settings": {key: value for key, value in job.training.items() if value not in ("", ())},
+        "settings": {
+            key: value
+            for key, value in job.training.items()
+            if value not in ("", ()) and key != "stop_evaluation"  # the run folders say it
+        },
         "verdict": {
             "decision": result.verdict.verdict,
             "sentence": result.verdict.sentence,

@@ -18,7 +18,7 @@ from harness.errors import ConfigError, UnknownNameError
 from harness_align import spec as specs
 from harness_align.training.trl_fields import fields_of
 
-_NOT_SETTINGS = (*specs.SET_ELSEWHERE, "plugin_files", "trainer")
+_NOT_SETTINGS = (*specs.SET_ELSEWHERE, *specs.DERIVED)
 TRL_NAMES: Mapping[str, str] = {
     "max_steps": "steps",
     "num_train_epochs": "epochs",

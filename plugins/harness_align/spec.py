@@ -190,6 +190,9 @@ class AlignSpec:
     stop_limit: Whole | None = Field(
         default=200, ge=1, description="samples a task in these evaluations"
     )
+    stop_evaluation: Mapping[str, Any] = Field(
+        default_factory=dict, description="how the suite asks: task settings, templates, roles, …"
+    )
     plugin_files: tuple[str, ...] = Field(default=(), description="Python files loaded as plugins")
     trainer: Mapping[str, Any] = Field(
         default_factory=dict, description="further settings of TRL's config, by TRL's names"
@@ -216,6 +219,8 @@ UNTRAINED = "untrained"
 NAMES = tuple(declared())
 SET_ELSEWHERE = ("method", "model", "data", "out", "resume", "rewards", "held_out_reward", "seed")
 """Fields that have a flag of their own."""
+DERIVED = ("stop_evaluation", "plugin_files", "trainer")
+"""Fields that are made of other tables and flags."""
 
 
 @lru_cache(maxsize=1)

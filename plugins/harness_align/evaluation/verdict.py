@@ -35,6 +35,7 @@ def judge(
     guards: Sequence[MetricRef],
     registry: Registry,
     reference: str = "",
+    allow_uncalibrated: bool = False,
 ) -> GateVerdict:
     """Judges a run by targets and guards.
 
@@ -48,6 +49,7 @@ def judge(
         guards: What must not get worse.
         registry: The loaded plugins.
         reference: What ``baseline`` is, where it is not the base.
+        allow_uncalibrated: See ``harness.GateConfig``.
 
     Raises:
         UnknownNameError: A task has no such metric.
@@ -55,12 +57,12 @@ def judge(
     """
     families = [[target(named(aim, candidate.result), reference)] for aim in targets]
     families.append([guard(named(aim, candidate.result)) for aim in guards])
-    verdicts = [
-        gate(candidate, baseline, config=GateConfig(tuple(rules), ALPHA), registry=registry)
+    configs = [
+        GateConfig(tuple(rules), ALPHA, allow_uncalibrated=allow_uncalibrated)
         for rules in families
         if rules
     ]
-    return join_verdicts(verdicts)
+    return join_verdicts([gate(candidate, baseline, config=c, registry=registry) for c in configs])
 
 
 def judge_held_out(target: Paired) -> GateVerdict:

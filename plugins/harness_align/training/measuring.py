@@ -44,6 +44,7 @@ def measure(spec: AlignSpec) -> Callable[[Path], Look]:
             seed=spec.seed,
             out=folder,
             cache=False,
+            **spec.stop_evaluation,
         )
         found = verdict.named(aim, result)
         return Look(found.name, *verdict.standing(found, result))

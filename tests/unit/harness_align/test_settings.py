@@ -71,7 +71,7 @@ def test_a_method_lists_its_own_settings_and_takes_those_of_others() -> None:
     assert {"loss", "beta", "label_smoothing", "steps"} <= listed["dpo"]
     others = {"slic_delta", "simpo_gamma", "desirable_weight", "sft_steps", "reward_steps"}
     assert others & listed["dpo"] == set()
-    declared = set(specs.NAMES) - {*specs.SET_ELSEWHERE, "plugin_files", "trainer"}
+    declared = set(specs.NAMES) - {*specs.SET_ELSEWHERE, *specs.DERIVED}
     assert set.union(*listed.values()) == declared
     assert all("steps" in each for each in listed.values())
     assert read("dpo", sft_steps="3", steps="5") == {"sft_steps": 3, "steps": 5}
