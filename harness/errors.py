@@ -54,23 +54,34 @@ _SHOWN = 60
 """Names that a message lists where none is near."""
 
 
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """What a name that is not known may have meant, whatever its case, or what there is.
+
+    Returns:
+        A sentence with the four nearest names; with the first 60 where none is near.
+    """
+    import difflib  # most commands meet no error
+
+    known = sorted(known)
+    folded: dict[str, list[str]] = {}
+    for each in known:
+        folded.setdefault(each.casefold(), []).append(each)
+    near = difflib.get_close_matches(name.casefold(), folded, n=4, cutoff=0.5)
+    if near:
+        return f"Did you mean {' or '.join(each for key in near for each in folded[key])}?"
+    if not known:
+        return "None are available."
+    more = f" and {len(known) - _SHOWN:,} more" if len(known) > _SHOWN else ""
+    return f"Known: {', '.join(known[:_SHOWN])}{more}."
+
+
 class UnknownNameError(UsageError):
     """A name that is not registered; lists the nearest ones."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str], hint: str | None = None) -> None:
-        import difflib  # most commands meet no error
-
-        known = sorted(known)
-        near = difflib.get_close_matches(name, known, n=4, cutoff=0.5)
-        if near:
-            suggestion = f"Did you mean {' or '.join(near)}?"
-        elif known:
-            more = f" and {len(known) - _SHOWN:,} more" if len(known) > _SHOWN else ""
-            suggestion = f"Known: {', '.join(known[:_SHOWN])}{more}."
-        else:
-            suggestion = "None are available."
+        suggested = suggestion(name, known)
         super().__init__(
-            f"unknown {kind} {name!r}", suggestion if hint is None else f"{suggestion} {hint}"
+            f"unknown {kind} {name!r}", suggested if hint is None else f"{suggested} {hint}"
         )
 
 

@@ -11,7 +11,7 @@ import click
 
 from harness.authoring.literal import echo
 from harness.cli import listing, registry_of
-from harness.errors import UnknownNameError
+from harness.errors import UnknownNameError, UsageError, suggestion
 from harness.plugins import Registry, suites
 
 if TYPE_CHECKING:
@@ -123,16 +123,16 @@ def _matched(registry: Registry, name: str, pairs: Sequence[str], config: Path |
     """Prints the names of a task source that a pattern matches; False where it is no pattern.
 
     Raises:
-        UnknownNameError: It matches nothing.
+        UsageError: It matches nothing.
     """
     prefix, colon, pattern = name.partition(":")
     if not colon or prefix not in registry.task_sources or not set(pattern) & set("*?["):
         return False
     source = registry.task_sources[prefix]
     names = source.names(_settings(pairs, config).get(prefix, {}))
-    found = [each for each in names if fnmatchcase(each, pattern)]
+    found = [each for each in names if fnmatchcase(each.casefold(), pattern.casefold())]
     if not found:
-        raise UnknownNameError(f"name in {prefix}", pattern.strip("*?"), names)
+        raise UsageError(f"no name matches {name!r}", suggestion(pattern.strip("*?"), names))
     for each in found:
         echo(f"{prefix}:{each}  {names[each]}".rstrip())
     return True

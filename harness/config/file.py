@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from dataclasses import fields
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from harness import regular_files
 from harness.config.run_spec import RunSpec
 from harness.config.values import texts
-from harness.errors import ConfigError
+from harness.errors import ConfigError, suggestion
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
@@ -121,6 +120,4 @@ def _explain(path: Path, model: type[BaseModel], error: ValidationError) -> Conf
         known = ["prompt", "completion", "cached_prompt"]
     elif len(first["loc"]) > 1:
         known = sorted(each.name for each in fields(RunSpec))
-    near = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
-    hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(known)}"
-    return ConfigError(f"{path}: unknown key {place!r}", hint)
+    return ConfigError(f"{path}: unknown key {place!r}", suggestion(key, known))

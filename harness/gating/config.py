@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -10,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 from harness.authoring.io import serialization
 from harness.authoring.metrics import MetricRef, split_ideal
-from harness.errors import ConfigError, UsageError
+from harness.errors import ConfigError, UsageError, suggestion
 from harness.protocols import NO_AGREEMENT, UNCALIBRATED
 from harness.types import Tier
 
@@ -320,9 +319,7 @@ def _known(table: Mapping[str, Any], keys: Iterable[str], where: str) -> None:
     keys = list(keys)
     for key in table:
         if key not in keys:
-            near = difflib.get_close_matches(key, keys, n=3, cutoff=0.5)
-            hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(keys)}"
-            raise ConfigError(f"{where}: unknown key {key!r}", hint)
+            raise ConfigError(f"{where}: unknown key {key!r}", suggestion(key, keys))
 
 
 def _number(table: Mapping[str, Any], key: str, where: str, default: float | None = None) -> float:
@@ -360,9 +357,6 @@ def _choice(
 ) -> Any:
     value = table.get(key, default)
     if value != default and value not in allowed:
-        near = difflib.get_close_matches(str(value), allowed, n=1, cutoff=0.5)
-        raise ConfigError(
-            f"{where} {key} = {value!r}, expected {' or '.join(map(repr, allowed))}",
-            f"Did you mean {near[0]!r}?" if near else None,
-        )
+        expected = " or ".join(map(repr, allowed))
+        raise ConfigError(f"{where} {key} = {value!r}, expected {expected}")
     return value

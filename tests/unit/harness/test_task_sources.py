@@ -164,6 +164,7 @@ def test_a_tasks_name_may_hold_a_dot() -> None:
     ("name", "said"),
     [
         ("many:t1*.5", "many:t19.5  task number 19"),
+        ("many:T1*.5", "many:t19.5  task number 19"),
         ("many:t7.5", "task number 7"),
         ("many", "a hundred tasks"),
     ],
@@ -184,5 +185,9 @@ def test_ls_refuses_a_pattern_that_matches_nothing_on_one_screen(
         main(["ls", "many:zzz*", "--plugin", str(plugin)])
     assert ended.value.code == 2
     told = capsys.readouterr().err
+    assert "no name matches 'many:zzz*'" in told
     assert "and 41 more" in told
     assert len(told) < 1000
+    with pytest.raises(SystemExit):
+        main(["ls", "many:TWOO*", "--plugin", str(plugin)])
+    assert "Did you mean two?" in capsys.readouterr().err
