@@ -1,15 +1,18 @@
 """Writes docs/api.md, the public names of the core, from their docstrings.
 
-    python tools/api_reference.py
+    python tools/api_reference.py            # writes the page
+    python tools/api_reference.py --check    # writes nothing; exit code 1 where it is out of date
 
 The sources are read, not imported: signatures stand as they are written.
 """
 
 from __future__ import annotations
 
+import argparse
 import ast
+import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -76,6 +79,26 @@ def modules() -> Iterator[tuple[str, ast.Module]]:
         for file in sorted(ROOT.joinpath(*name.split(".")).rglob("*.py")):
             parts = file.relative_to(ROOT).with_suffix("").parts
             yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), _tree(file)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Writes the page, or with ``--check`` says whether it is current.
+
+    Returns:
+        The exit code: 1 where a checked page is not what would be written.
+    """
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; exit code 1 where it is out of date"
+    )
+    checks = parser.parse_args(arguments).check
+    text = page()
+    if not checks:
+        PAGE.write_text(text, "utf-8")
+    elif not PAGE.is_file() or PAGE.read_text("utf-8") != text:
+        print(f"{PAGE} is out of date: run python tools/api_reference.py", file=sys.stderr)
+        return 1
+    return 0
 
 
 def page() -> str:
@@ -257,4 +280,4 @@ MODULES = tuple(name for name, _ in modules())
 """Every public module."""
 
 if __name__ == "__main__":
-    PAGE.write_text(page(), "utf-8")
+    sys.exit(main())

@@ -15,9 +15,30 @@ import harness
 PAGE = functools.cache(api_reference.page)
 
 
-def test_the_page_is_current(root: Path) -> None:
-    written = (root / "docs" / "api.md").read_text("utf-8")
-    assert written == PAGE(), "run: python tools/api_reference.py"
+def test_the_page_is_current(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(api_reference, "page", PAGE)
+    assert api_reference.main(["--check"]) == 0, capsys.readouterr().err
+
+
+def test_checking_and_asking_for_help_write_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "api.md"
+    monkeypatch.setattr(api_reference, "PAGE", page)
+    monkeypatch.setattr(api_reference, "page", PAGE)
+    assert api_reference.main(["--check"]) == 1
+    page.write_text("# Old\n")
+    assert api_reference.main(["--check"]) == 1
+    assert "out of date: run python tools/api_reference.py" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as ended:
+        api_reference.main(["--help"])
+    assert ended.value.code == 0
+    assert "--check" in capsys.readouterr().out
+    assert page.read_text() == "# Old\n"
+    assert api_reference.main([]) == 0
+    assert page.read_text("utf-8") == PAGE()
 
 
 def test_every_public_name_is_found_and_documented() -> None:
