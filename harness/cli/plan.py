@@ -52,7 +52,7 @@ Examples:
     type=click.IntRange(1),
     metavar="N",
     help="Print what is asked about the first N samples of each task, as the model reads it; "
-    "of rounds that need earlier answers it says that they come.",
+    "in later rounds ⟨…⟩ stands for the answers before.",
 )
 @click.pass_context
 def command(

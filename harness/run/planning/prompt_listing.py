@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from harness.authoring.literal import echo
 from harness.planned import Plan, PlannedSample
@@ -11,7 +11,9 @@ from harness.run.rounds import later_rounds
 from harness.run.rounds.roles import Roles
 from harness.types import (
     MODEL,
+    Ask,
     Classify,
+    Completion,
     Embed,
     ExtractAnswer,
     Generate,
@@ -20,15 +22,17 @@ from harness.types import (
     Prompt,
     PseudoLoglikelihood,
     Request,
+    Response,
     RollingLoglikelihood,
+    Round,
     Tag,
 )
 
 
 def show(plan: Plan, roles: Roles, samples: int) -> None:
-    """Prints the requests about the first samples of each task that need no answer before them.
+    """Prints the requests about the first samples of each task.
 
-    Those that do are in later rounds; a line says which rounds these are, and who is asked.
+    In those of later rounds ``⟨…⟩`` takes the place of the answers before them; a line says so.
 
     Args:
         plan: What would be asked.
@@ -38,50 +42,53 @@ def show(plan: Plan, roles: Roles, samples: int) -> None:
     """
     for task in plan.tasks:
         asked = [planned for planned in task.planned if planned.is_sample][:samples]
+        most = 1
         for planned in asked:
-            for line in _lines(task.task.name, planned, roles):
-                echo(line)
-        for line in _not_known(task.task.name, asked):
-            echo(line)
+            for number, one in enumerate(_rounds(planned), start=1):
+                most = max(most, number)
+                for line in _lines(planned, number, one, roles):
+                    echo(line)
+        if most > 1:
+            name = task.task.name
+            echo(f"\n--- {name}: ⟨…⟩ stands for an answer; what is asked may depend on it")
 
 
-def _lines(task: str, planned: PlannedSample, roles: Roles) -> Iterator[str]:
-    first = _first_round(planned)
-    for number, (role, each) in enumerate(first, start=1):
-        texts = prompt_texts_of(roles.answerer(role).backend, [each])
-        read = each.key in texts
-        of = "" if role == MODEL else f" of the {role}"
-        told = "as the model reads it" if read else "as the task asks it"
-        yield f"\n--- {task} {planned.sample.id}, request {number} of {len(first)}{of}, {told}"
-        yield texts[each.key] if read else _plain(each.request)
-        if isinstance(each.request, Generate):
-            sampling = each.request.sampling
+def _rounds(planned: PlannedSample) -> Iterator[tuple[Ask, ...]]:
+    """What each round asks about a sample, the answers before it being stand-ins."""
+    asks = tuple(Ask(MODEL, each) for each in planned.requests)
+    rounds: tuple[Round, ...] = ()
+    asks = asks or later_rounds.asks_after(planned, rounds)
+    while asks:
+        yield asks
+        rounds = (*rounds, Round(asks, tuple(_stand_ins(len(rounds) + 1, asks))))
+        asks = later_rounds.asks_after(planned, rounds)
+
+
+def _stand_ins(number: int, asks: tuple[Ask, ...]) -> Iterator[Response]:
+    """Answers to a round, of which those in words say whose they are."""
+    for place, ask in enumerate(asks, start=1):
+        which = f"to request {place} of round {number}" if len(asks) > 1 else f"in round {number}"
+        told = Completion(f"⟨what the {ask.role} says {which}⟩")
+        yield told if isinstance(ask.request, Generate) else later_rounds.filler(ask.request)
+
+
+def _lines(
+    planned: PlannedSample, number: int, asks: tuple[Ask, ...], roles: Roles
+) -> Iterator[str]:
+    """The requests of one round."""
+    name, sample = planned.task.name, planned.sample.id
+    title = f"\n--- {name} {sample}" + (f", round {number}" if number > 1 else "")
+    for place, ask in enumerate(asks, start=1):
+        keyed = KeyedRequest(str(place), ask.request, name, sample)
+        texts = prompt_texts_of(roles.answerer(ask.role).backend, [keyed])
+        of = "" if ask.role == MODEL else f" of the {ask.role}"
+        told = "as the model reads it" if texts else "as the task asks it"
+        yield f"{title}, request {place} of {len(asks)}{of}, {told}"
+        yield texts.get(keyed.key) or _plain(ask.request)
+        if isinstance(ask.request, Generate):
+            sampling = ask.request.sampling
             stops = ", ".join(map(repr, sampling.stop)) or "none"
             yield f"--- at most {sampling.max_tokens} tokens; stop strings: {stops}"
-
-
-def _first_round(planned: PlannedSample) -> list[tuple[str, KeyedRequest]]:
-    """(role, request) of the first round that is not empty."""
-    if planned.requests:
-        return [(MODEL, each) for each in planned.keyed]
-    name, sample = planned.task.name, planned.sample.id
-    return [
-        (ask.role, KeyedRequest(str(place), ask.request, name, sample, place))
-        for place, ask in enumerate(later_rounds.asks_after(planned, ()))
-    ]
-
-
-def _not_known(task: str, asked: Sequence[PlannedSample]) -> Iterator[str]:
-    """Says of which rounds the prompts cannot be shown."""
-    every = [later_rounds.bound(planned) for planned in asked]
-    rounds = max(every, key=len, default=())
-    if len(rounds) < 2:
-        return
-    roles = dict.fromkeys(each.role for one in every for later in one[1:] for each in later.asks)
-    of = " and ".join(f"the {role}" for role in roles)
-    which = "round 2" if len(rounds) == 2 else f"rounds 2 to {len(rounds)}"
-    yield f"\n--- {task}, {which}, asked of {of}"
-    yield "Not shown: these prompts depend on the answers before them."
 
 
 def _plain(request: Request) -> str:

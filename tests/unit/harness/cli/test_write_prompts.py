@@ -49,7 +49,7 @@ def test_a_model_that_does_not_tell_is_said(
     assert shown.count("as the task asks it") == 2
 
 
-def test_rounds_that_need_answers_are_said_to_come(
+def test_prompts_of_later_rounds_have_stand_ins_for_the_answers(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = tmp_path / "rows.jsonl"
@@ -58,9 +58,17 @@ def test_rounds_that_need_answers_are_said_to_come(
     shown = listed(f"{words} --data judge={rows}", capsys)
     squad, rest = shown.split("--- chat ", 1)
     chat, judged = rest.split("--- judge ", 1)
-    assert "asked of" not in squad
-    assert "--- chat, rounds 2 to 3, asked of the model\nNot shown: these prompts depend" in chat
-    assert "--- judge, round 2, asked of the judge\nNot shown" in judged
+    assert "⟨" not in squad
+    assert "round 2, request 1 of 1, as the model reads it" in chat
+    turn = "<|assistant|> ⟨what the model says in round 1⟩<|end|>"
+    assert turn in chat.partition("round 2")[2]
+    assert turn not in chat.partition("round 2")[0]
+    assert "⟨what the model says in round 2⟩" in chat.partition("round 3")[2]
+    assert "--- chat: ⟨…⟩ stands for an answer" in chat
+    assert "a, round 2, request 5 of 5 of the judge, as the model reads it" in judged
+    graded = judged.partition("round 2")[2]
+    assert graded.count("⟨what the model says in round 1⟩") == 5
+    assert "5⟧" in graded
 
 
 def test_a_first_round_of_another_role_is_shown(
@@ -72,7 +80,7 @@ def test_a_first_round_of_another_role_is_shown(
     words = f"--model demo --tasks grounded --judge demo --write-prompts 1 --data grounded={rows}"
     shown = listed(words, capsys)
     assert "--- grounded a, request 1 of 2 of the judge, as the model reads it" in shown
-    assert "asked of the judge" not in shown
+    assert "⟨" not in shown
 
 
 @pytest.mark.parametrize(
