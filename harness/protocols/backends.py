@@ -147,6 +147,17 @@ class ShowsPrompts(Protocol):
         ...
 
 
+@runtime_checkable
+class ChecksDeadline(Protocol):
+    """A backend that answers batch by batch, and checks ``BackendOptions.deadline`` between two.
+
+    Once the time is up, such a backend finishes its batch and all of it is kept. Of others the run
+    stops after the first answer that comes then, and what else is computed is lost.
+    """
+
+    checks_deadline: bool
+
+
 def answers_by_sample(backend: object) -> bool:
     """Whether the backend's answers belong to samples rather than to prompts."""
     return bool(getattr(backend, "by_sample", False))
@@ -160,6 +171,11 @@ def notes_of(backend: object) -> tuple[str, ...]:
 def doubts_of(backend: object) -> int:
     """How often the backend has found its earlier answers to be wrong."""
     return int(backend.doubts) if isinstance(backend, CanDoubt) else 0
+
+
+def checks_deadline(backend: object) -> bool:
+    """Whether the backend ends a run in time by itself, between two batches."""
+    return bool(getattr(backend, "checks_deadline", False))
 
 
 def forecast_of(backend: object, requests: Sequence[KeyedRequest]) -> Usage | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from harness.protocols.backends import ModelBackend, ModelSource
+from harness.protocols.backends import Deadline, ModelBackend, ModelSource
 from harness.protocols.options import Options
 
 
@@ -28,9 +28,16 @@ class Executor(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ExecutorOptions:
-    """What the user chose for the executor: ``--set KEY=VALUE`` of the keys that it has."""
+    """What the user chose for the executor.
+
+    Attributes:
+        values: ``--set KEY=VALUE`` of the keys that it has.
+        deadline: When the run ends; the backend that it gives back may be ``ChecksDeadline``. None:
+            never.
+    """
 
     values: Mapping[str, str] = field(default_factory=dict)
+    deadline: Deadline | None = None
 
 
 @dataclass(frozen=True, slots=True)

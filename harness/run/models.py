@@ -55,7 +55,7 @@ def open_backend(
     Args:
         config: Which model, and how.
         registry: The loaded plugins.
-        deadline: When the run ends; a model on other machines does not hear of it.
+        deadline: When the run ends; of a model on other machines only the executor hears of it.
 
     Raises:
         HarnessError: The response store cannot be used.
@@ -89,7 +89,7 @@ def open_backend(
             "Leave --executor out.",
         )
     values = {key: value for key, value in config.settings.items() if key in theirs}
-    return executor.open(ExecutorOptions(values)).open(
+    return executor.open(ExecutorOptions(values, deadline)).open(
         ModelSource(backend.scheme, options, registry.files)
     )
 

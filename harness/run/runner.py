@@ -111,7 +111,7 @@ def run(
         registry.notify("harness_run_started", plan=plan)
         store.name_model(backend.fingerprint, secrets.redact(spec.model))
         live = opened.enter_context(LiveProgress(folder))
-        heard = _heard(phases, live, on_progress, deadline)
+        heard = _heard(phases, live, on_progress)
         session = RunSession(plan, backend, store, registry, heard, roles)
         stopped = _ask(session, stepping)
         phases.end("answers")
@@ -178,15 +178,13 @@ def _heard(
     phases: PhaseTimes,
     live: LiveProgress,
     on_progress: Callable[[Progress], None] | None,
-    deadline: Deadline | None,
 ) -> Callable[[Progress], None]:
-    """Notes when the first answer comes, passes every one on, and ends the run in time.
+    """Notes when the first answer comes, and passes every one on.
 
     Args:
         phases: The run's.
         live: Tells other programs how far the run is.
         on_progress: Called after every answer.
-        deadline: When the run ends; None for as long as it needs.
     """
 
     def hear(progress: Progress) -> None:
@@ -194,8 +192,6 @@ def _heard(
         live.update(progress)
         if on_progress is not None:
             on_progress(progress)
-        if deadline is not None and progress.done < progress.total:
-            deadline.check()
 
     return hear
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from harness.planned import Plan, TaskPlan
 from harness.plugins import Registry
-from harness.protocols import ModelBackend, doubts_of, follows_up
+from harness.protocols import ModelBackend, checks_deadline, doubts_of, follows_up
 from harness.run import scheduler
 from harness.run.cache import ResponseStore
 from harness.run.records import Records
@@ -213,11 +213,26 @@ class RunSession:
         used = backend.usage
         try:
             for answer in scheduler.answers(requests, backend, store):
-                self._take(slot_of(self._role, answer.key), answer)
+                slot = slot_of(self._role, answer.key)
+                self._take(slot, answer)
+                self._check_time(backend, slot)
         finally:
             if self._role != MODEL:
                 so_far = self.answers.spent[self._role]
                 self.answers.spent[self._role] = added(so_far, spent(used, backend.usage))
+
+    def _check_time(self, backend: ModelBackend, slot: str) -> None:
+        """Ends the run in time after an answer, unless that was the last of its round.
+
+        Raises:
+            TimeIsUpError: The time is up, and the backend does not see to it.
+        """
+        deadline = None if self._roles is None else self._roles.deadline
+        if deadline is None or checks_deadline(backend):
+            return
+        so_far = self.answers.progress(slot, self._backend.usage, self._role)
+        if so_far.done < so_far.total:
+            deadline.check()
 
     def _answerer(self, role: str) -> tuple[ModelBackend, ResponseStore]:
         if role == MODEL:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from harness.protocols import ModelSource
+from harness.protocols import Deadline, ModelSource
 from harness.types import KeyedRequest, Request, Response, Usage
 from harness_ray import cluster, sharding
 from harness_ray.settings import Settings
@@ -21,13 +21,19 @@ class RayBackend:
     Args:
         source: The model.
         settings: How many workers, and where.
+        deadline: When the run ends, once a shard is done; None: never.
 
     Raises:
         UsageError: The cluster has no room for the workers.
         ModelError: The cluster cannot be reached, or the model not be used.
     """
 
-    def __init__(self, source: ModelSource, settings: Settings) -> None:
+    checks_deadline = True
+
+    def __init__(
+        self, source: ModelSource, settings: Settings, deadline: Deadline | None = None
+    ) -> None:
+        self._deadline = deadline
         self._ours = cluster.start(settings)
         self._crew: WorkerPool | None = None
         self.usage = Usage()
@@ -65,13 +71,21 @@ class RayBackend:
         get(self._open.workers[0].check.remote(list(requests)))
 
     def run(self, requests: Sequence[KeyedRequest]) -> Iterator[tuple[str, Response]]:
-        """Answers each request once, shard by shard."""
+        """Answers each request once, shard by shard.
+
+        Raises:
+            TimeIsUpError: The run's time is up after a shard that is not the last.
+        """
+        left = len(requests)
         crew = self._open
         for place, done in crew.answers(sharding.cut(requests, crew.size)):
             self.usage = add(self.usage, done.usage)
             self._described[place] = done.described
             self.doubts += done.doubts
             yield from done.answers
+            left -= len(done.answers)
+            if self._deadline is not None and left:
+                self._deadline.check()
 
     def forecast(self, requests: Sequence[KeyedRequest]) -> Usage | None:
         """One worker's, as if it answered all; what shards cannot share is not in it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.authoring import option_models
 from harness.errors import MissingExtraError
-from harness.protocols import ExecutorOptions, ModelBackend, ModelSource
+from harness.protocols import Deadline, ExecutorOptions, ModelBackend, ModelSource
 from harness_ray.settings import Settings
 
 
@@ -13,10 +13,11 @@ class RayExecutor:
 
     Args:
         settings: How many workers, and where.
+        deadline: When the run ends; None: never.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, deadline: Deadline | None = None) -> None:
+        self._settings, self._deadline = settings, deadline
 
     def open(self, source: ModelSource) -> ModelBackend:
         """Starts Ray and the workers, each of which opens the model.
@@ -32,7 +33,7 @@ class RayExecutor:
             raise MissingExtraError("the ray executor", "ray") from error
         from harness_ray.backend import RayBackend
 
-        return RayBackend(source, self._settings)
+        return RayBackend(source, self._settings, self._deadline)
 
 
 def open_executor(options: ExecutorOptions) -> RayExecutor:
@@ -41,4 +42,5 @@ def open_executor(options: ExecutorOptions) -> RayExecutor:
     Raises:
         UsageError: A value does not fit.
     """
-    return RayExecutor(option_models.read(Settings, options.values, "--executor ray"))
+    settings = option_models.read(Settings, options.values, "--executor ray")
+    return RayExecutor(settings, options.deadline)

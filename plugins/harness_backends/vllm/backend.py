@@ -11,7 +11,7 @@ from harness.authoring.answers import thinking
 from harness.authoring.answers.decoding import Decoder
 from harness.authoring.chat.encoding import Encoder, EncodingError, Scored, Tokens, end_of_turn
 from harness.errors import MissingExtraError, ModelError, UsageError
-from harness.protocols import BackendOptions
+from harness.protocols import BackendOptions, Deadline
 from harness.types import (
     Completion,
     Failed,
@@ -85,7 +85,14 @@ def open_backend(options: BackendOptions) -> VLLMBackend:
     chat = _use_chat(tokenizer, settings)
     identity = fingerprint.fingerprint(folder, options.dtype, chat, longest)
     return VLLMBackend(
-        options.model, model, vllm.SamplingParams, tokenizer, longest, chat, identity
+        options.model,
+        model,
+        vllm.SamplingParams,
+        tokenizer,
+        longest,
+        chat,
+        identity,
+        options.deadline,
     )
 
 
@@ -100,8 +107,10 @@ class VLLMBackend:
         max_length: Longest sequence of the engine, prompt and new tokens together.
         chat: Whether string prompts go through the chat template.
         fingerprint: Of the checkpoint and of what changes its answers.
+        deadline: When the run ends, at the end of a batch; None: never.
     """
 
+    checks_deadline = True
     supports: frozenset[type] = frozenset({Loglikelihood, RollingLoglikelihood, Generate})
 
     def __init__(
@@ -113,9 +122,10 @@ class VLLMBackend:
         max_length: int,
         chat: bool,
         fingerprint: str,
+        deadline: Deadline | None = None,
     ) -> None:
         self._name, self._model, self._sampling_params = name, model, sampling_params
-        self._max_length, self._chat = max_length, chat
+        self._max_length, self._chat, self._deadline = max_length, chat, deadline
         self.fingerprint = f"vllm:{fingerprint}"
         self._decoder = Decoder(tokenizer)
         end = end_of_turn(tokenizer)
@@ -161,8 +171,14 @@ class VLLMBackend:
         self._continuing.check_turns(requests)
 
     def run(self, requests: Sequence[KeyedRequest]) -> Iterator[tuple[str, Response]]:
-        """Answers each request once, batch by batch."""
+        """Answers each request once, batch by batch.
+
+        Raises:
+            TimeIsUpError: The run's time is up before a batch.
+        """
         for start in range(0, len(requests), _BATCH):
+            if self._deadline is not None:
+                self._deadline.check()
             for key, response in self._answer(requests[start : start + _BATCH]):
                 self._requests += 1
                 yield key, response

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.protocols import BackendOptions, ModelSource
+from harness.protocols import BackendOptions, Deadline, ModelSource
 from harness_ray.settings import Settings
 
 MORTAL = Path(__file__).with_name("mortal.py")
@@ -32,10 +32,16 @@ def spread(ray_here: None) -> Iterator[Callable[..., Any]]:
 
     opened = []
 
-    def open_model(scheme: str, model: str = "", workers: int = 2, **values: Any) -> RayBackend:
+    def open_model(
+        scheme: str,
+        model: str = "",
+        workers: int = 2,
+        deadline: Deadline | None = None,
+        **values: Any,
+    ) -> RayBackend:
         settings = {name: str(value) for name, value in values.items()}
         source = ModelSource(scheme, BackendOptions(model, values=settings), (MORTAL,))
-        opened.append(RayBackend(source, Settings(workers=workers)))
+        opened.append(RayBackend(source, Settings(workers=workers), deadline))
         return opened[-1]
 
     yield open_model

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.errors import MissingExtraError, ModelError, RunFailedError
+from harness.errors import MissingExtraError, ModelError, RunFailedError, TimeIsUpError
 from harness.plugins import load
-from harness.protocols import BackendOptions
+from harness.protocols import BackendOptions, Deadline
 from harness.run import scheduler
 from harness.run.cache import ResponseStore
 from harness.testing import check_backend, keyed
@@ -61,6 +62,17 @@ def test_workers_that_die_over_the_same_work_end_the_run(spread: Spread, tmp_pat
     assert kept, "what the others answered is kept"
     ((_, answer),) = backend.run(keyed([Generate("still there")]))
     assert answer == Completion("STILL THERE")
+
+
+def test_a_shard_is_kept_whole_when_the_time_is_up(spread: Spread, tmp_path: Path) -> None:
+    backend = spread("mortal", flag=tmp_path / "flag", deadline=Deadline(0.0, time.monotonic()))
+    work = keyed([Generate(prompt) for prompt in PROMPTS])
+    kept = []
+    with pytest.raises(TimeIsUpError):
+        kept.extend(backend.run(work))
+    assert 1 < len(kept) < len(work)
+    assert len(kept) == backend.usage.requests
+    assert list(backend.run(work[:1])), "what is one shard is answered in any case"
 
 
 def test_errors_of_the_model_come_as_they_are(spread: Spread, tmp_path: Path) -> None:

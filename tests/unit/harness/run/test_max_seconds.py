@@ -11,7 +11,7 @@ import pytest
 from harness.config import RunSpec
 from harness.errors import TimeIsUpError, UsageError
 from harness.plugins import Registry
-from harness.protocols import BackendSpec
+from harness.protocols import BackendSpec, Deadline
 from harness.results import runfolder
 from harness.run import runner
 from harness.testing import FakeBackend
@@ -54,6 +54,35 @@ def test_it_ends_in_time_and_goes_on_later(
     done = runner.run(spec(echo_rows, tmp_path / "out"), slow(registry))
     assert done.result.status == "complete", "the limit is no other run"
     assert done.result.usage.cached == len(seen)
+
+
+class InBatches(FakeBackend):
+    """Computes four answers at a time, until after the run's time, which it checks in between."""
+
+    checks_deadline = True
+
+    def __init__(self, deadline: Deadline | None) -> None:
+        super().__init__()
+        self.deadline = deadline
+
+    def run(self, requests: Sequence[KeyedRequest]) -> Iterator[tuple[str, Response]]:
+        """See ``ModelBackend``."""
+        for start in range(0, len(requests), 4):
+            if self.deadline is not None:
+                self.deadline.check()
+                time.sleep(self.deadline.left + 0.01)
+            yield from super().run(requests[start : start + 4])
+
+
+def test_a_batch_that_outlasts_the_time_is_kept_whole(
+    registry: Registry, echo_rows: Path, tmp_path: Path
+) -> None:
+    registry.backends["slow"] = BackendSpec("slow", "", lambda each: InBatches(each.deadline))
+    for kept in ("4 of 12", "8 of 12"):
+        with pytest.raises(TimeIsUpError, match=f"{kept} requests are answered and kept"):
+            runner.run(spec(echo_rows, tmp_path / "out", max_seconds=1), registry)
+    done = runner.run(spec(echo_rows, tmp_path / "out"), registry)
+    assert done.result.usage.cached == 8
 
 
 def test_a_gate_is_then_inconclusive(registry: Registry, echo_rows: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ and reading the outputs.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from harness.errors import MissingExtraError, UsageError
-from harness.protocols import BackendOptions
+from harness.errors import MissingExtraError, TimeIsUpError, UsageError
+from harness.protocols import BackendOptions, Deadline, checks_deadline
 from harness.testing import check_backend, keyed
 from harness.types import (
     Classify,
@@ -30,6 +31,7 @@ from harness.types import (
     Sampling,
 )
 from harness_backends.hf import open_hf
+from harness_backends.vllm import backend as module
 from harness_backends.vllm import open_vllm
 from harness_backends.vllm.backend import VLLMBackend
 
@@ -294,6 +296,23 @@ def test_what_it_cannot_answer(checkpoint: Path) -> None:
 
 def test_the_contract(checkpoint: Path) -> None:
     check_backend(vllm_backend(checkpoint), [*SCORED, *CONTINUED])
+
+
+def test_a_batch_is_finished_when_the_time_is_up(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_BATCH", 2)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(str(checkpoint))
+    engine = Engine(checkpoint, tokenizer)
+    deadline = Deadline(60, time.monotonic())
+    backend = VLLMBackend("tiny", engine, Parameters, tokenizer, LENGTH, False, "abc", deadline)
+    assert checks_deadline(backend)
+    answers = backend.run(keyed(CONTINUED))
+    first = next(answers)
+    object.__setattr__(deadline, "seconds", 0.0)
+    assert len({first[0], next(answers)[0]}) == 2
+    with pytest.raises(TimeIsUpError):
+        next(answers)
 
 
 def test_usage(checkpoint: Path) -> None:
