@@ -19,6 +19,7 @@ import copyreg
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -50,15 +51,15 @@ class UsageError(HarnessError):
     """A flag, name or value that does not exist or does not fit."""
 
 
-_SHOWN = 60
-"""Names that a message lists where none is near."""
+_SHOWN, _CHARACTERS = 60, 1000
+"""Most names that a message lists where none is near, and their most characters."""
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
     """What a name that is not known may have meant, whatever its case, or what there is.
 
     Returns:
-        A sentence with the four nearest names; with the first 60 where none is near.
+        A sentence with the four nearest names; with as many as fit a screen where none is near.
     """
     import difflib  # most commands meet no error
 
@@ -71,8 +72,10 @@ def suggestion(name: str, known: Iterable[str]) -> str:
         return f"Did you mean {' or '.join(each for key in near for each in folded[key])}?"
     if not known:
         return "None are available."
-    more = f" and {len(known) - _SHOWN:,} more" if len(known) > _SHOWN else ""
-    return f"Known: {', '.join(known[:_SHOWN])}{more}."
+    ends = accumulate(len(each) + 2 for each in known[:_SHOWN])
+    shown = max(1, sum(end <= _CHARACTERS for end in ends))
+    more = f" and {len(known) - shown:,} more" if len(known) > shown else ""
+    return f"Known: {', '.join(known[:shown])}{more}."
 
 
 class UnknownNameError(UsageError):

@@ -20,6 +20,7 @@ from harness.errors import ConfigError, UnknownNameError, suggestion
         ("MmLu", ["mmlu", "MMLU"], "Did you mean MMLU or mmlu?"),
         ("zzz", ["b", "a"], "Known: a, b."),
         ("zzz", [f"n{n:03}" for n in range(70)], "n059 and 10 more."),
+        ("zzz", [f"n{n:03}" + "-" * 96 for n in range(70)], "- and 61 more."),
         ("zzz", [], "None are available."),
     ],
 )
