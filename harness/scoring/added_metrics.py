@@ -201,13 +201,14 @@ def _with(task: Task, added: Added) -> Task:
 
 
 def remarks_of(graders: Iterable[object], samples: Sequence[Sample]) -> list[str]:
-    """What graders say of scores on just these samples."""
-    return [
+    """What graders say of scores on just these samples; what several say, once."""
+    told = (
         remark
         for grader in graders
         if isinstance(grader, HasRemarks)
         for remark in grader.remarks(samples)
-    ]
+    )
+    return list(dict.fromkeys(told))
 
 
 class Adding:

@@ -13,6 +13,7 @@ from harness.authoring.literal import echo, one_line
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from harness.types import Estimate
     from harness_grounding.meta_evaluation.agreement import Agreement
     from harness_grounding.meta_evaluation.tables import Labelled
 
@@ -85,7 +86,7 @@ def command(file: Path, scores: tuple[Path, ...], out: Path | None, **given: Any
     )
     labelled = tables.read(file, scores, columns, given["task"])
     found = agreement.evaluate(labelled, settings)
-    _show(labelled, found)
+    _show(labelled, found, given["against"])
     if out is not None:
         files.write_json(out, _to_json(labelled, found))
         echo(f"Figures: {out}")
@@ -115,43 +116,43 @@ def _thresholds(given: Sequence[str]) -> Mapping[str, float]:
     return found
 
 
-def _show(labelled: Labelled, found: Sequence[Agreement]) -> None:
-    from rich.table import Table
-
-    from harness.authoring.io import terminal
+def _show(labelled: Labelled, found: Sequence[Agreement], against: str | None) -> None:
     from harness_grounding.meta_evaluation.agreement import LEVELS
 
-    out = terminal.console()
     for level, words in LEVELS.items():
         rows = [each for each in found if each.level == level]
-        if not rows:
-            continue
-        coefficients = list(dict.fromkeys(each.coefficient for each in rows))
-        table = Table("metric", *coefficients, "n", title=words, title_justify="left")
-        for metric in dict.fromkeys(each.metric for each in rows):
-            by_name = {each.coefficient: each for each in rows if each.metric == metric}
-            n = next(iter(by_name.values())).estimate.n
-            cells = [_cell(by_name.get(name)) for name in coefficients]
-            table.add_row(one_line(metric), *cells, f"{n:,}")
-        terminal.print_table(out, table, 1)
-        for method in dict.fromkeys(each.estimate.method for each in rows):
-            out.print(f"  {method}")
+        _table(words, [(each, each.estimate) for each in rows])
+        more = [(each, each.difference) for each in rows if each.difference is not None]
+        _table(f"{words}: by how much more than {against}", more, "+")
     for note in labelled.notes:
         echo(f"Note: {note}")
 
 
-def _cell(found: Agreement | None) -> str:
-    if found is None:
-        return ""
-    text = _interval(found.estimate)
-    if found.difference is not None:
-        text += f"\nmore: {_interval(found.difference, sign='+')}"
-    return text
+def _table(title: str, rows: Sequence[tuple[Agreement, Estimate]], sign: str = "") -> None:
+    """A row a metric, a column a coefficient, and below by which methods."""
+    from rich.table import Table
+
+    from harness.authoring.io import terminal
+
+    if not rows:
+        return
+    out = terminal.console()
+    coefficients = list(dict.fromkeys(each.coefficient for each, _ in rows))
+    table = Table("metric", *coefficients, "n", title=title, title_justify="left")
+    for metric in dict.fromkeys(each.metric for each, _ in rows):
+        told = {each.coefficient: known for each, known in rows if each.metric == metric}
+        cells = [_interval(told[name], sign) if name in told else "" for name in coefficients]
+        table.add_row(one_line(metric), *cells, f"{next(iter(told.values())).n:,}")
+    terminal.print_table(out, table, 1)
+    for method in dict.fromkeys(known.method for _, known in rows):
+        out.print(f"  {method}")
 
 
-def _interval(told: Any, sign: str = "") -> str:
+def _interval(told: Estimate, sign: str) -> str:
     import math
 
+    if math.isnan(told.value):
+        return "—"
     text = f"{told.value:{sign}.4f}"
     if math.isfinite(told.low):
         text += f" [{told.low:{sign}.3f}, {told.high:{sign}.3f}]"

@@ -266,14 +266,14 @@ def _number_columns(
     taken: set[str],
     wanted: tuple[str, ...],
 ) -> dict[str, Sequence[float | None]]:
-    """Column → numbers; without ``wanted`` each column whose every value is one, or missing.
+    """Column → numbers; without ``wanted`` each whose every value is one, or missing, but not ids.
 
     Raises:
         DataError: A wanted column holds something else.
     """
     columns: dict[str, Sequence[float | None]] = {}
     for name in _names(row for row, _ in found):
-        if name in taken or (wanted and name not in wanted):
+        if name in taken or (name not in wanted if wanted else name == "id"):
             continue
         values = [_number(row.get(name)) for row, _ in found]
         others = [

@@ -88,7 +88,17 @@ def test_a_good_metric_is_told_from_noise(
     assert "these 4 systems" in found["good", "system", "kendall"]["method"]
     shown = capsys.readouterr().out
     assert "over systems' means" in shown
-    assert "more: +" in shown
+    assert "over samples: by how much more than noise" in shown
+
+
+def test_ids_that_are_numbers_are_no_metric(tmp_path: Path) -> None:
+    rows = [{**row, "id": str(place)} for place, row in enumerate(rows_of())]
+    file, out = write(tmp_path / "rows.jsonl", rows), tmp_path / "out.json"
+    line = f"metric-eval {file} --label label --system system --cluster document --out {out}"
+    assert harness(line) == 0
+    assert "id" not in {metric for metric, _, _ in figures(out)}
+    assert harness(f"{line} --metrics good,id") == 0
+    assert "id" in {metric for metric, _, _ in figures(out)}
 
 
 def test_swapped_labels_turn_the_sign(tmp_path: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import string
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness import evaluate
 from harness.testing import check_metric
 from harness.types import Sample, Score
 from harness_grounding.metrics import overlap, sources
@@ -130,3 +133,18 @@ def test_the_metrics_keep_to_the_contract() -> None:
     grader = overlap.number_precision("")
     rows = [Score(str(n), "number_precision", float(n % 2)) for n in range(20)]
     check_metric(grader.metrics[0], rows)
+
+
+def test_a_remark_of_two_metrics_is_a_note_once(tmp_path: Path) -> None:
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text(
+        json.dumps({"id": "a", "context": "Two of 3.", "question": "?", "answers": ["3"]})
+    )
+    saved = tmp_path / "saved.jsonl"
+    saved.write_text(json.dumps({"id": "a", "response": "3 towns"}))
+    added = ["grounding.numbers", "grounding.names"]
+    found = evaluate(
+        f"replay:{saved}", ["qa"], rows, metrics=added, formats=(), out=tmp_path / "run"
+    ).tasks["qa"]
+    assert {"number_precision", "name_precision"} & set(found.metrics)
+    assert sum("the source is the field 'context'" in note for note in found.notes) == 1
