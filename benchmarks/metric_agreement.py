@@ -24,7 +24,7 @@ def truths(rho: float) -> dict[str, float]:
         "spearman": 6 / math.pi * math.asin(rho / 2),
         "kendall": 2 / math.pi * math.asin(rho),
         "point-biserial": rho * math.sqrt(2 / math.pi),
-        "auroc": 0.5 + math.asin(rho / math.sqrt(2)) / math.pi,
+        "auroc": 0.5 + 2 * math.asin(rho / math.sqrt(2)) / math.pi,
     }
 
 
@@ -33,6 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--times", type=int, default=300)
     times = parser.parse_args().times
+    print(f"Monte Carlo: standard error {math.sqrt(0.95 * 0.05 / times):.3f} at a share of 0.95")
     for n in (20, 25, 50, 100, 300):
         for rho in (0.0, 0.5, 0.9):
             hits: Counter[str] = Counter()
