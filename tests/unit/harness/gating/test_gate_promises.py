@@ -1,7 +1,7 @@
 """What a verdict promises where data are missing, metrics are odd, and builds follow builds."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from harness.errors import ConfigError, DataError
 from harness.gating import GateConfig, Rule, SequentialGate, evaluate, parse_gate
 from harness.gating.power import discordance_of, power
 from harness.gating.series import share, take_part
-from harness.types import Estimate, Score, Unscored
+from harness.types import Estimate, Unscored
 from support import scored_runs
 from support.scored_runs import binary, numbers, unscored
 
@@ -183,61 +183,6 @@ def test_a_maximum_of_a_distance_is_a_target() -> None:
 # ----------------------------------------------------------------- every metric
 
 
-@dataclass(frozen=True)
-class Ratio:
-    """A metric of its own code, which keys rows by their names."""
-
-    name: str = "own"
-    higher_is_better: bool | None = True
-
-    def aggregate(self, rows):
-        by_name = {row.sample_id: row.value for row in rows}
-        total = sum(value[0] for value in by_name.values())
-        value = total / sum(value[1] for value in by_name.values())
-        return Estimate(value, np.nan, np.nan, np.nan, len(rows), "own")
-
-
-def pairs_of_counts(right: float, seed: int):
-    rng = np.random.default_rng(seed)
-    sizes = rng.integers(1, 6, 300)
-    hits = np.random.default_rng(1).random((300, 6)).T[0] < right
-    return {f"s{i}": {"own": (float(hits[i] * sizes[i]), float(sizes[i]))} for i in range(300)}
-
-
-def test_a_metric_of_its_own_code_is_gated(make_run, monkeypatch) -> None:
-    from harness.results.baseline import load_run
-
-    monkeypatch.setattr(scored_runs, "METRICS", (*scored_runs.METRICS, Ratio()))
-    good = load_run(make_run("good", pairs_of_counts(0.9, 0)))
-    bad = load_run(make_run("bad", pairs_of_counts(0.6, 0)))
-    assert good.result.tasks["quiz"].metrics["own"].kind == "aggregate"
-    rule, known = Rule("quiz.own", "max_drop", 0.1), {"quiz": [Ratio()]}
-    assert evaluate(GateConfig((rule,)), good, good, known).verdict == "pass"
-    blocked = evaluate(GateConfig((rule,)), bad, good, known)
-    assert blocked.verdict == "block"
-    assert "half-samples" in blocked.rules[0].evidence.method
-    missing = evaluate(GateConfig((rule,)), bad, good, {})
-    assert "its task is not installed" in missing.sentence
-    installed = evaluate(GateConfig((rule,)), bad, good, {"quiz": [Mean("accuracy")]})
-    assert "its task is not installed" not in installed.sentence
-    assert installed.verdict == "block"
-
-
-def test_half_samples_cover_a_ratio() -> None:
-    from harness.comparison.metric_kinds import OwnCode
-    from harness.types import Score
-
-    covered = 0
-    for seed in range(60):
-        rng = np.random.default_rng(seed)
-        sizes = rng.integers(1, 6, 80).astype(float)
-        hits = (rng.random(80) < 0.7) * sizes
-        rows = [Score(str(i), "own", (hits[i], sizes[i])) for i in range(80)]
-        low, high = OwnCode("quiz.own", Ratio()).level(rows).interval(0.95)
-        covered += low <= 0.7 <= high
-    assert covered >= 52  # 57 are expected; two and a half standard errors less
-
-
 def test_a_mean_needs_no_installed_task(scored) -> None:
     runs = [scored(name, binary(500, range(right))) for name, right in (("a", 450), ("b", 300))]
     assert runs[0].result.tasks["quiz"].metrics["accuracy"].kind == "mean"
@@ -381,27 +326,3 @@ def test_what_a_probe_measured_keeps_its_own_interval(scored) -> None:
     name = "quiz.typos.accuracy.flip_rate"
     assert gate(run, None, Rule(name, "max", 0.01)).verdict == "inconclusive"
     assert gate(run, None, Rule(name, "max", 0.3)).verdict == "pass"
-
-
-class BoundedRatio(Ratio):
-    bounds = (0.0, 1.0)
-
-
-def test_a_change_of_a_metric_of_its_own_code_stays_within_what_it_can_be() -> None:
-    from harness.comparison.metric_kinds import OwnCode
-
-    rng = np.random.default_rng(3)
-    before, after = (
-        [
-            Score(f"s{i}", "own", (float(value), 1.0), cluster=f"c{i % 5}")
-            for i, value in enumerate(rng.random(20) < share)
-        ]
-        for share in (0.05, 0.95)
-    )
-    free, kept = (
-        OwnCode("quiz.own", metric).combined(before, after, (-1.0, 1.0)).interval(0.9999)
-        for metric in (Ratio(), BoundedRatio())
-    )
-    assert free[1] > 1
-    assert kept == (max(-1.0, free[0]), 1.0)
-    assert OwnCode("quiz.own", BoundedRatio()).level(after).interval(0.9999)[1] == 1.0
