@@ -5,8 +5,11 @@ from __future__ import annotations
 import importlib.util
 import sys
 from pathlib import Path
+from statistics import fmean
 
 import pytest
+
+from harness import read_result
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
@@ -110,6 +113,18 @@ def test_a_gamed_reward_that_nobody_watches_is_blocked_and_its_gap_shown(example
     page = (result.job.out / "report.html").read_text()
     assert "reward gap" in page
     assert "rewards/held_out/mean ends at" in page
+
+
+def test_flips_before_and_after_a_hardening_are_those_that_the_probe_reports(example, tmp_path):
+    robust = example("robust")
+    result = robust.harden(tmp_path, rehearse=True, steps=5, learned=100, judged=80)
+    for name in ("probed-before", "probed"):
+        run = result.aligned.job.out / name
+        told = read_result(run).tasks["sst2"].probes["typos"]["accuracy"]["flip_rate"]
+        assert fmean(robust.flips(run, "typos").values()) == pytest.approx(told.value)
+        assert told.value > 0
+    assert len(result.verdict.rules) == 3
+    assert result.flips["typos"].rules[0].evidence.n == 80
 
 
 def test_a_weak_model_learns_from_a_strong_one(example, tmp_path):
