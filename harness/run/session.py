@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from harness.planned import Plan, TaskPlan
 from harness.plugins import Registry
-from harness.protocols import ModelBackend, checks_deadline, doubts_of, follows_up
+from harness.protocols import ModelBackend, doubts_of, follows_up
 from harness.run import scheduler
 from harness.run.cache import ResponseStore
 from harness.run.records import Records
@@ -132,8 +132,9 @@ class RunSession:
             for sample in window if not self._in_rounds else ():
                 self._enter(sample)
             for sample in window:
-                if not sample.planned.requests and follows_up(sample.planned.task):
-                    self._begin_without_requests(sample)
+                begun = len(sample.rounds) > 1 or sample.identity in self._records
+                if not (sample.planned.requests or begun) and follows_up(sample.planned.task):
+                    self._go_on(sample)
             requests = requests_of(window)
             self._ask_role(MODEL, [each for each in requests if each.key not in self.answers])
             while self._next:
@@ -213,26 +214,13 @@ class RunSession:
         used = backend.usage
         try:
             for answer in scheduler.answers(requests, backend, store):
-                slot = slot_of(self._role, answer.key)
-                self._take(slot, answer)
-                self._check_time(backend, slot)
+                more = self._take(slot_of(self._role, answer.key), answer)
+                if more and self._roles is not None:
+                    self._roles.check_time(backend)
         finally:
             if self._role != MODEL:
                 so_far = self.answers.spent[self._role]
                 self.answers.spent[self._role] = added(so_far, spent(used, backend.usage))
-
-    def _check_time(self, backend: ModelBackend, slot: str) -> None:
-        """Ends the run in time after an answer, unless that was the last of its round.
-
-        Raises:
-            TimeIsUpError: The time is up, and the backend does not see to it.
-        """
-        deadline = None if self._roles is None else self._roles.deadline
-        if deadline is None or checks_deadline(backend):
-            return
-        so_far = self.answers.progress(slot, self._backend.usage, self._role)
-        if so_far.done < so_far.total:
-            deadline.check()
 
     def _answerer(self, role: str) -> tuple[ModelBackend, ResponseStore]:
         if role == MODEL:
@@ -293,10 +281,6 @@ class RunSession:
         return found
 
     # ---- rounds
-
-    def _begin_without_requests(self, sample: SampleInHand) -> None:
-        if len(sample.rounds) == 1 and sample.identity not in self._records:
-            self._go_on(sample)
 
     def _begin_round(
         self, batch: Sequence[tuple[SampleInHand, tuple[Ask, ...]]]
@@ -359,7 +343,8 @@ class RunSession:
 
     # ---- answers
 
-    def _take(self, slot: str, answer: scheduler.Answer) -> None:
+    def _take(self, slot: str, answer: scheduler.Answer) -> bool:
+        """Returns whether the round has further answers."""
         earlier = self.answers.take(slot, answer.response, answer.cached)
         if earlier is None:
             for each in self._waiting.pop(slot):
@@ -368,8 +353,10 @@ class RunSession:
                     self._go_on(each.sample)
         else:
             self._correct(slot, answer.response != earlier)
+        progress = self.answers.progress(slot, self._backend.usage, self._role)
         if self._on_progress is not None:
-            self._on_progress(self.answers.progress(slot, self._backend.usage, self._role))
+            self._on_progress(progress)
+        return progress.done < progress.total
 
     def _correct(self, slot: str, changed: bool) -> None:
         """Scores the samples anew that a key's first answer was used for.

@@ -108,6 +108,12 @@ class AlignJob:
             **({"stop_evaluation": self._asking()} if self.settings.get("stop_tasks") else {}),
         }
 
+    @property
+    def told(self) -> Mapping[str, Any]:
+        """What of the training was set, for the record; the run folders say how the suite asks."""
+        set_ = {key: value for key, value in self.training.items() if value not in ("", ())}
+        return {key: value for key, value in set_.items() if key != "stop_evaluation"}
+
     def _asking(self) -> dict[str, Any]:
         """How the suite asks, for the evaluations inside the training."""
         spec = self.run_spec(self.model, self.settings["stop_tasks"], self.out)

@@ -194,10 +194,8 @@ def _decide(
     """
     targets, guards = aims
     decide = partial(judging.judge, allow_uncalibrated=job.allows_uncalibrated)
-    verdicts: list[GateVerdict] = []
-    if not targets:
-        shown = (each for each in changed.default_targets if each.before)
-        verdicts += map(judging.judge_held_out, shown)
+    shown = [] if targets else [each for each in changed.default_targets if each.before]
+    verdicts = [judging.judge_held_out(each) for each in shown]
     before, after, fresh = runs
     if before is not None and after is not None and (targets or guards):
         verdicts.append(decide(before, after, targets, guards, registry))
@@ -242,9 +240,9 @@ def measure(
     quiet: bool = True,
 ) -> ScoredRun:
     """Runs the frozen suite, and reads the run folder back."""
-    spec = _without_gate(job, model, tasks, job.out / place)
-    evaluate(spec, registry=registry, progress=not quiet)
-    return load_run(job.out / place, texts=True)
+    out = job.out / place
+    evaluate(_without_gate(job, model, tasks, out), registry=registry, progress=not quiet)
+    return load_run(out, texts=True)
 
 
 def _measure_trained(
@@ -292,10 +290,10 @@ def _effects(
     if registry.aligners[job.method].makes == "reward":
         return reward_quality.measure(checkpoint, job.model, held_out, job.seed)
     spec = job.standard(job.training)
-    base, candidate = map(job.model_config, (preparing.asked_base(job), str(checkpoint)))
+    base = job.model_config(preparing.asked_base(job))
     if not spec.wrap:  # asked as it was trained
-        plain = {**base.settings, "chat_template": "off"}
-        base, candidate = (replace(each, settings=plain) for each in (base, candidate))
+        base = replace(base, settings={**base.settings, "chat_template": "off"})
+    candidate = replace(base, model=str(checkpoint))
     reward = job.reward or ("" if own_reward is None else str(own_reward))
     probing = Probing(
         base,
@@ -381,11 +379,7 @@ def to_json(result: AlignResult) -> dict[str, Any]:
             "rows_in_the_evaluation_suite": prepared.overlap,
             "check": None if prepared.checked.found is None else dict(prepared.checked.found),
         },
-        "settings": {
-            key: value
-            for key, value in job.training.items()
-            if value not in ("", ()) and key != "stop_evaluation"  # the run folders say it
-        },
+        "settings": dict(job.told),
         "verdict": {
             "decision": result.verdict.verdict,
             "sentence": result.verdict.sentence,

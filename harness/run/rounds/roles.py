@@ -9,7 +9,13 @@ from dataclasses import dataclass, replace
 from harness.config import ModelConfig, RunSpec, role_flag
 from harness.errors import UsageError
 from harness.plugins import Registry
-from harness.protocols import Deadline, ModelBackend, RoleModel, answers_by_sample
+from harness.protocols import (
+    Deadline,
+    ModelBackend,
+    RoleModel,
+    answers_by_sample,
+    checks_deadline,
+)
 from harness.results import secrets
 from harness.run import models
 from harness.run.cache import ResponseStore, store_path
@@ -119,6 +125,15 @@ class Roles(Mapping[str, RoleModel], Closing):
         store = self._closing.enter_context(ResponseStore(store_path(config.cache, backend)))
         store.name_model(backend.fingerprint, secrets.redact(config.model))
         return Answerer(config, backend, store)
+
+    def check_time(self, backend: ModelBackend) -> None:
+        """Ends the run in time, where the backend that has just answered does not see to it.
+
+        Raises:
+            TimeIsUpError: The time is up.
+        """
+        if self.deadline is not None and not checks_deadline(backend):
+            self.deadline.check()
 
     def close(self) -> None:
         """Closes what was opened."""
