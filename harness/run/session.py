@@ -132,8 +132,8 @@ class RunSession:
             for sample in window if not self._in_rounds else ():
                 self._enter(sample)
             for sample in window:
-                begun = len(sample.rounds) > 1 or sample.identity in self._records
-                if not (sample.planned.requests or begun) and follows_up(sample.planned.task):
+                under_way = len(sample.rounds) > 1 or sample.identity in self._records
+                if not (sample.planned.requests or under_way) and follows_up(sample.planned.task):
                     self._go_on(sample)
             requests = requests_of(window)
             self._ask_role(MODEL, [each for each in requests if each.key not in self.answers])
