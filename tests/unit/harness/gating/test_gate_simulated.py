@@ -6,7 +6,10 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 SHORT = (
     "0/1, n 50",
@@ -74,6 +77,20 @@ def test_the_modes_never_contradict_each_other(simulation: ModuleType, drop: flo
     opposite, alike = simulation.contradictions(simulation.pairs(200, drop, 0.2), 20)
     assert opposite == 0
     assert alike > 0 or drop == 0.05
+
+
+@given(st.integers(10, 60), st.floats(0, 1), st.floats(0, 1), st.integers(0, 1 << 30))
+@settings(max_examples=12, deadline=None)
+def test_no_pair_of_runs_is_passed_by_one_mode_and_blocked_by_the_other(
+    simulation: ModuleType, n: int, lost: float, gained: float, seed: int
+) -> None:
+    """Whatever was lost and gained, in the order that the seed draws."""
+    draws = np.random.default_rng(seed).random(n)
+    worse, better = draws < lost / 2, draws > 1 - gained / 2
+    before, after = np.where(worse, 1.0, 0.0), np.where(better, 1.0, 0.0)
+    draw = simulation.Draw(before, after)
+    opposite, _ = simulation.contradictions(lambda _: draw, 1, seed)
+    assert opposite == 0
 
 
 def test_the_simulation_would_show_a_gate_that_ignores_failures(
