@@ -39,6 +39,7 @@ COMMANDS = {
 """The core's own commands → the line that ``harness --help`` shows for them."""
 MODULES = {"import": "exchange.import_results", "export": "exchange.export"}
 """Modules that are not called as their commands."""
+CONFIG = "harness.toml"
 COMPLETION = "_HARNESS_COMPLETE"
 """The variable by which a shell asks what the words so far may become."""
 
@@ -215,6 +216,9 @@ def _run(arguments: list[str]) -> int:
     except click.ClickException as error:
         echo(f"{_usage_of(error)}Error: {error.format_message()}", err=True)
         return UsageError.exit_code
+    except UnknownNameError as error:
+        error.hint = "\n".join(filter(None, (error.hint, _unread_config(arguments))))
+        return _told(error, arguments)
     except HarnessError as error:
         return _told(error, arguments)
     except (KeyboardInterrupt, click.Abort):
@@ -227,6 +231,17 @@ def _run(arguments: list[str]) -> int:
             return error.code if isinstance(error.code, int) else 0  # click ends completion so
         return _told(_from(_unforeseen(error), error), arguments)
     return code if isinstance(code, int) else 0
+
+
+def _unread_config(arguments: Sequence[str]) -> str:
+    """Where an unknown name may be declared: in the file beside the user that no option names."""
+    names = [word for word in arguments if not word.startswith("-")]
+    command = app.get_command(click.Context(app), names[0]) if names else None
+    takes = command is not None and any("--config" in each.opts for each in command.params)
+    asked = any(word.partition("=")[0] == "--config" for word in arguments)
+    if asked or not takes or not Path(CONFIG).is_file():
+        return ""
+    return f"{CONFIG} of this folder was not read: add --config {CONFIG} for what it declares."
 
 
 def _usage_of(error: click.ClickException) -> str:

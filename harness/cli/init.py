@@ -114,7 +114,10 @@ def command(
 def _say_next(written: Mapping[Path, str], config: Path) -> None:
     """What to do with the files."""
     if config in written:
-        echo(f"Next: put your model, data and rules into it, then harness run --config {config}")
+        echo("Next: put your model, data and rules into it; then a first baseline and a candidate:")
+        echo(f"  harness run --config {config} --no-gate --out runs/main")
+        echo("  harness baseline save runs/main baseline.json.gz")
+        echo(f"  harness run --config {config} --out runs/candidate")
     if len(written) > (config in written):
         echo("Next: commit it with the configuration and the baseline that this names")
 

@@ -27,6 +27,7 @@ Exit codes: 0 pass, 1 blocked by a gate, 2 usage or data error,
 
 @click.command("run", epilog=EPILOG)
 @run_options.run_options
+@click.option("--no-gate", is_flag=True, help="Judge by no rule, as for a first baseline.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors and the verdict.")
 @click.option(
     "--track",
@@ -37,25 +38,37 @@ Exit codes: 0 pass, 1 blocked by a gate, 2 usage or data error,
 @click.option("--full", is_flag=True, help="Print every table, not a screen of them.")
 @click.pass_context
 def command(
-    context: click.Context, /, quiet: bool, full: bool, track: tuple[str, ...], **given: Any
+    context: click.Context,
+    /,
+    no_gate: bool,
+    quiet: bool,
+    full: bool,
+    track: tuple[str, ...],
+    **given: Any,
 ) -> int:
     """Evaluate a model on tasks and write a run folder.
 
     MODEL is a checkpoint folder or hub id, `demo`, or SCHEME:REST such as
     replay:FILE; `harness ls` lists what there is.
     """
+    from dataclasses import replace
+
     from harness.authoring.reporting import progress
     from harness.cli import rendering
     from harness.cli.exchange import tracking
     from harness.cli.gate import annotate
-    from harness.errors import RunFailedError
+    from harness.errors import RunFailedError, UsageError
     from harness.results import runfolder, secrets
     from harness.run import runner
     from harness.run.watching.display import RunDisplay
 
+    if no_gate and given["baseline"] is not None:
+        raise UsageError("--baseline and --no-gate exclude each other", "Give one of them.")
     registry = registry_of(context)
     trackers, given["settings"] = tracking.open_trackers(registry, track, given["settings"])
     spec = run_options.run_spec(given)
+    if no_gate:
+        spec = replace(spec, gate=None, baseline=None)
     for name in spec.formats:
         registry.reporter(name)  # an unknown format is an error before the model is opened
     command_line = secrets.redact_command(["harness", *sys.argv[1:]])

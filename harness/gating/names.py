@@ -117,7 +117,8 @@ def _check_change(
     if no_baseline:
         raise ConfigError(
             f"the rule {rule.name} {rule} needs a baseline",
-            'Give --baseline RUN, or baseline = "…" under [gate].',
+            'Give --baseline RUN, or baseline = "…" under [gate]; '
+            "harness run --no-gate makes the first one.",
         )
     tasks = [task for run in present for task in run.result.tasks.values()]
     if probed or any(rule.metric in _probe_measures(task) for task in tasks):

@@ -11,7 +11,7 @@ from harness import gating
 from harness.authoring.io import serialization
 from harness.comparison.comparability import TaskIdentity
 from harness.config import RunSpec
-from harness.errors import ConfigError
+from harness.errors import ConfigError, DataError
 from harness.gating import GateConfig, GateVerdict, SequentialGate, instrument_noise, parse_gate
 from harness.gating.beforehand import check_samples
 from harness.gating.series import Build, take_part
@@ -55,7 +55,7 @@ class EarlyStop:
             )
         config = parse_gate(spec.gate)
         path = spec.baseline or config.baseline
-        baseline = None if path is None else load_run(Path(path))
+        baseline = None if path is None else _baseline(path)
         key = serialization.canonical_hash(runfolder.spec_to_json(replace(spec, out=None)))
         build = take_part(config, key)
         config = replace(config if build is None else build.config, baseline=path)
@@ -92,6 +92,18 @@ class EarlyStop:
             found = gating.with_differences(stepping.conclude(candidate), self.baseline)
         found = gating.in_context(found, candidate, self.baseline, metrics_of(plan))
         return found if self.build is None else self.build.finish(candidate.result.run_id, found)
+
+
+def _baseline(path: str) -> ScoredRun:
+    try:
+        return load_run(Path(path))
+    except DataError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            error.hint = (
+                f"{error.hint}. To make the first one: this command with --no-gate --out RUN, "
+                f"then harness baseline save RUN {path}"
+            )
+        raise
 
 
 def samples_of(plan: Plan) -> Mapping[str, Mapping[str, str | None]]:

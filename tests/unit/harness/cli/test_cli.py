@@ -155,3 +155,21 @@ def test_shells_complete_commands(shell: str) -> None:
     assert "_HARNESS_COMPLETE" in answered(_HARNESS_COMPLETE=f"{shell}_source")
     asked = {"COMP_WORDS": "harness ga", "COMP_CWORD": "ga" if shell == "fish" else "1"}
     assert "gate" in answered(_HARNESS_COMPLETE=f"{shell}_complete", **asked)
+
+
+def test_an_unknown_name_tells_of_the_file_that_was_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = "add --config harness.toml"
+
+    def error(*arguments: str) -> str:
+        with pytest.raises(SystemExit) as ended:
+            cli.main(arguments)
+        assert ended.value.code == 2
+        return capsys.readouterr().err
+
+    assert told not in error("ls", "no_such_task")
+    Path("harness.toml").write_text('[run]\ntasks = ["squad"]\n')
+    assert told in error("ls", "no_such_task")
+    assert told not in error("ls", "no_such_task", "--config", "harness.toml")

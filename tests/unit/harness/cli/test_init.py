@@ -19,7 +19,7 @@ from harness.errors import UsageError
 def test_what_it_writes_is_a_valid_configuration(tmp_path: Path) -> None:
     done = CliRunner().invoke(command, [str(tmp_path)])
     assert done.exit_code == 0
-    assert f"then harness run --config {tmp_path / 'harness.toml'}" in done.output
+    assert f"harness run --config {tmp_path / 'harness.toml'} --no-gate" in done.output
     assert "commit" not in done.output
     values = config.read_config(tmp_path / "harness.toml")
     spec = config.merge(values, {})

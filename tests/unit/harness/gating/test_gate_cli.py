@@ -255,3 +255,27 @@ def test_init_says_what_so_many_samples_can_show(harness, tmp_path: Path) -> Non
     assert "With 200 samples, a margin of 0.02 and 10% of the samples changing:" in out
     assert "Warning: this gate will mostly be inconclusive" in out
     assert "series" in (tmp_path / "here" / "harness.toml").read_text()
+
+
+def test_a_configuration_with_rules_makes_its_own_first_baseline(command, tmp_path: Path) -> None:
+    rows = [{"input": f"what is {i}?", "target": str(i), "id": f"s{i}"} for i in range(60)]
+    said = [{"id": row["id"], "output": row["target"]} for row in rows]
+    for name, lines in (("data.jsonl", rows), ("said.jsonl", said)):
+        (tmp_path / name).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (tmp_path / "harness.toml").write_text(
+        '[run]\nmodel = "replay:said.jsonl"\ntasks = ["sums"]\n'
+        '[tasks.sums]\nkind = "generation"\ndata = "data.jsonl"\ntemplate = "{input}"\n'
+        'metrics = ["exact_match"]\n'
+        '[gate]\nbaseline = "first.json.gz"\n'
+        '[[gate.rule]]\nmetric = "sums.exact_match"\nmax_drop = 0.1\n'
+    )
+    asked = ("run", "--config", "harness.toml", "--out")
+    code, _, err = command(*asked, "runs/one")
+    assert code == 2
+    assert "--no-gate --out RUN, then harness baseline save RUN first.json.gz" in err
+    assert command(*asked, "runs/main", "--no-gate", "--baseline", "x")[0] == 2
+    assert command(*asked, "runs/main", "--no-gate")[0] == 0
+    assert command("baseline", "save", "runs/main", "first.json.gz")[0] == 0
+    code, out, _ = command(*asked, "runs/two")
+    assert code == 0
+    assert "sums.exact_match did not change" in out
