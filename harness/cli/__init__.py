@@ -287,7 +287,7 @@ def _unforeseen(error: BaseException) -> RunFailedError:
 
 def _told(error: HarnessError, arguments: Sequence[str]) -> int:
     """Shows an error, its traceback on request; returns its exit code."""
-    from harness.results import secrets
+    from harness.authoring.io import secrets
 
     if "--debug" in arguments:
         import traceback

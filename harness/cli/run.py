@@ -53,12 +53,13 @@ def command(
     """
     from dataclasses import replace
 
+    from harness.authoring.io import secrets
     from harness.authoring.reporting import progress
     from harness.cli import rendering
     from harness.cli.exchange import tracking
     from harness.cli.gate import annotate
     from harness.errors import RunFailedError, UsageError
-    from harness.results import runfolder, secrets
+    from harness.results import runfolder
     from harness.run import runner
     from harness.run.watching.display import RunDisplay
 

@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from harness import regular_files
-from harness.authoring.io import files
+from harness.authoring.io import files, secrets
 from harness.authoring.literal import one_line
 from harness.errors import DataError, UnknownNameError, UsageError, plugin_call
 from harness.plugins import Registry
 from harness.protocols import ImportedRun, ImportedTask, Importer
-from harness.results import baseline, published, runfolder, secrets
+from harness.results import baseline, published, runfolder
 from harness.results.baseline import ScoredRun
 from harness.results.score_table import ScoredSample
 from harness.types import (

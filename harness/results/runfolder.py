@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from harness import regular_files
-from harness.authoring.io import serialization
+from harness.authoring.io import secrets, serialization
 from harness.authoring.io.files import replacing
 from harness.authoring.readers import text_files
 from harness.config import RUNS, RunSpec
 from harness.errors import DataError, UsageError
-from harness.results import manifest, result_json, secrets
+from harness.results import manifest, result_json
 from harness.types import RunResult, SampleRecord
 
 if TYPE_CHECKING:

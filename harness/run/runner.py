@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from harness import plugins
-from harness.authoring.io import files
+from harness.authoring.io import files, secrets
 from harness.authoring.measures.energy import Meter
 from harness.config import RunSpec
 from harness.errors import (
@@ -30,7 +30,7 @@ from harness.gating import SequentialGate
 from harness.planned import Plan
 from harness.plugins import Registry
 from harness.protocols import Deadline, ModelBackend, notes_of
-from harness.results import provenance, runfolder, secrets
+from harness.results import provenance, runfolder
 from harness.results.baseline import ScoredRun, scored_samples
 from harness.results.score_table import ScoreTable
 from harness.run import early_stop, models

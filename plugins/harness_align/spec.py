@@ -21,7 +21,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from harness.authoring import option_models
-from harness.authoring.io import serialization
+from harness.authoring.io import secrets, serialization
 from harness.authoring.readers import text_files
 from harness.errors import ConfigError, DataError
 
@@ -203,10 +203,23 @@ class AlignSpec:
         return {each.name: _plain(getattr(self, each.name)) for each in fields(self)}
 
     def save(self, path: Path) -> Path:
-        """Writes the JSON file that the child process reads."""
+        """Writes the JSON file that the child process reads; keys of a judge are masked in it."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(serialization.dumps(self.to_json(), indent=2) + "\n", encoding="utf-8")
+        shown = secrets.redact_value(self.to_json())
+        path.write_text(serialization.dumps(shown, indent=2) + "\n", encoding="utf-8")
         return path
+
+    @property
+    def masked(self) -> AlignSpec:
+        """The spec as its file tells it."""
+        return from_mapping(secrets.redact_value(self.to_json()))
+
+    @property
+    def secret_texts(self) -> Mapping[str, str]:
+        """What the file shows instead of a text → the text, for the child process."""
+        found: dict[str, str] = {}
+        _differences(secrets.redact_value(self.to_json()), self.to_json(), found)
+        return found
 
 
 def declared() -> Mapping[str, FieldInfo]:
@@ -214,6 +227,8 @@ def declared() -> Mapping[str, FieldInfo]:
     return cast("Mapping[str, FieldInfo]", AlignSpec.__pydantic_fields__)  # type: ignore[attr-defined]
 
 
+SECRETS = "HARNESS_ALIGN_SECRETS"
+"""The variable by which the child process gets ``secret_texts``, as JSON."""
 UNTRAINED = "untrained"
 """The folder, beside a checkpoint of virtual tokens, of the same tokens before their training."""
 NAMES = tuple(declared())
@@ -244,8 +259,8 @@ def parse(name: str, value: Any) -> Any:
     return getattr(option_models.read(kind, {name: value}, "the training", ConfigError), name)
 
 
-def load(path: Path) -> AlignSpec:
-    """Reads a spec from its JSON file.
+def load(path: Path, secret_texts: Mapping[str, str] | None = None) -> AlignSpec:
+    """Reads a spec from its JSON file, with what is masked there put back.
 
     Raises:
         DataError: The file is missing or no JSON object.
@@ -254,7 +269,27 @@ def load(path: Path) -> AlignSpec:
     content = text_files.read_json(path)
     if not isinstance(content, dict):
         raise DataError("not a training spec", path=path, expected="a JSON object")
-    return from_mapping(content)
+    return from_mapping(_unmasked(content, secret_texts or {}))
+
+
+def _differences(shown: Any, value: Any, found: dict[str, str]) -> None:
+    """Collects the texts of ``value`` that ``shown``, of the same shape, has masked."""
+    if isinstance(value, Mapping):
+        for key, each in value.items():
+            _differences(shown[key], each, found)
+    elif isinstance(value, list | tuple):
+        for masked, each in zip(shown, value, strict=True):
+            _differences(masked, each, found)
+    elif shown != value:
+        found[shown] = value
+
+
+def _unmasked(value: Any, texts: Mapping[str, str]) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _unmasked(each, texts) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_unmasked(each, texts) for each in value]
+    return texts.get(value, value) if isinstance(value, str) else value
 
 
 def from_mapping(values: Mapping[str, Any]) -> AlignSpec:

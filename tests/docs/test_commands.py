@@ -41,13 +41,16 @@ VERDICTS = {0, 1, 4}
 
 
 def parameters() -> list[object]:
-    return [
-        pytest.param(
-            command, id=str(command), marks=[pytest.mark.slow] if SLOW.search(command.line) else []
-        )
-        for command in COMMANDS
-        if command.words[0] == "harness" and not command.is_mention
-    ]
+    """Each command; slow are those that train, and those that an earlier page has shown."""
+    found: list[object] = []
+    seen: set[str] = set()
+    for command in COMMANDS:
+        if command.words[0] == "harness" and not command.is_mention:
+            slow = command.line in seen or SLOW.search(command.line)
+            marks = [pytest.mark.slow] if slow else []
+            found.append(pytest.param(command, id=str(command), marks=marks))
+            seen.add(command.line)
+    return found
 
 
 def of_program(*programs: str) -> list[Command]:

@@ -50,11 +50,13 @@ def test_a_worse_model_is_blocked_with_code_1(root: Path, tmp_path: Path) -> Non
         command = [sys.executable, "-m", "harness", *shlex.split(line)]
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
 
-    arguments = "--tasks sst2,squad --data sample --format json"
+    arguments = "--tasks sst2,squad --data sample --limit 60 --set squad.max_tokens=8 --format json"
     assert harness(f"run --model demo {arguments} --out runs/main").returncode == 0
     assert harness("baseline save runs/main baseline.json.gz").returncode == 0
     _add_noise(weights_folder(), tmp_path / "ckpt")
-    blocked = harness("run --config gate.toml --out runs/candidate --quiet")
+    blocked = harness(
+        "run --config gate.toml --limit 60 --set squad.max_tokens=8 --out runs/candidate --quiet"
+    )
     assert blocked.returncode == 1, blocked.stdout + blocked.stderr
     assert "sst2.accuracy" in blocked.stdout or "squad.f1" in blocked.stdout
 

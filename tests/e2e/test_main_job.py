@@ -78,7 +78,8 @@ def test_the_demo_model_can_do_its_tasks_and_is_biased(tmp_path: Path) -> None:
 
 
 def test_interrupt_and_resume(tmp_path: Path) -> None:
-    arguments = "run --model demo --tasks squad,translation --data sample --out run --format json"
+    asked = "--tasks squad,translation --data sample --limit 40"
+    arguments = f"run --model demo {asked} --out run --format json"
     command = [sys.executable, "-m", "harness", *arguments.split(), "--batch-size", "1"]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     store = Path(os.environ["HARNESS_CACHE"]) / "responses.sqlite"

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 
+from harness.authoring.io import secrets
 from harness.config import ModelConfig, RunSpec, role_flag
 from harness.errors import UsageError
 from harness.plugins import Registry
@@ -16,7 +17,6 @@ from harness.protocols import (
     answers_by_sample,
     checks_deadline,
 )
-from harness.results import secrets
 from harness.run import models
 from harness.run.cache import ResponseStore, store_path
 from harness.run.closing import Closing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import threading
@@ -25,7 +26,7 @@ def main(path: str) -> int:
     from harness_align import spec as specs
     from harness_align.event_log import EventLog
 
-    spec = specs.load(Path(path))
+    spec = specs.load(Path(path), json.loads(os.environ.pop(specs.SECRETS, "{}")))
     event_log = EventLog.of(Path(spec.out))
     if os.environ.pop("HARNESS_ALIGN_LEASH", None):
         _die_with_parent()

@@ -6,6 +6,7 @@ The harness outlives whatever happens there: out of memory, a killed process, a 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -19,7 +20,7 @@ from typing import Any
 from harness.authoring.io import files
 from harness.errors import DataError, HarnessError, MissingExtraError, RunFailedError
 from harness_align.event_log import Event, EventLog
-from harness_align.spec import AlignSpec
+from harness_align.spec import SECRETS, AlignSpec
 
 LOG = "training.log"
 _POLL_SECONDS = 0.2
@@ -61,7 +62,7 @@ def train(
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env=_environment(leash=accelerate_config is None),
+            env=_environment(spec.secret_texts, leash=accelerate_config is None),
         )
         last: Event | None = None
         try:
@@ -156,7 +157,7 @@ def _is_several_cpus(config: Mapping[str, Any]) -> bool:
 _CONFIG_FORM = "a YAML file as `accelerate config` writes it"
 
 
-def _environment(leash: bool) -> dict[str, str]:
+def _environment(secret_texts: Mapping[str, str], leash: bool) -> dict[str, str]:
     environment = {
         **os.environ,
         "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -164,6 +165,8 @@ def _environment(leash: bool) -> dict[str, str]:
         "TOKENIZERS_PARALLELISM": "false",
         "PYTHONUNBUFFERED": "1",
     }
+    if secret_texts:
+        environment[SECRETS] = json.dumps(secret_texts)
     if leash:
         environment["HARNESS_ALIGN_LEASH"] = "1"
     return environment

@@ -28,6 +28,20 @@ def test_a_spec_survives_its_file(tmp_path_factory, steps, rate, adapter, stop_d
     assert specs.load(spec.save(path)) == spec
 
 
+def test_its_file_masks_keys_and_the_child_process_gets_them(tmp_path):
+    def judged(key):
+        judge = {"model": "openai:large", "settings": {"api_key": key}}
+        return AlignSpec(**NEEDED, stop_evaluation={"roles": {"judge": judge}, "seed": 3})
+
+    spec = judged("sk-not-for-files-1234567")
+    path = spec.save(tmp_path / "spec.json")
+    assert "not-for-files" not in path.read_text()
+    assert specs.load(path, spec.secret_texts) == spec
+    assert specs.load(path) == spec.masked != spec
+    assert judged("sk-another-key-12345678").masked != spec.masked
+    assert AlignSpec(**NEEDED).secret_texts == {}
+
+
 def test_texts_become_the_types_of_the_fields():
     spec = specs.from_mapping(
         {

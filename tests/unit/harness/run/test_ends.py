@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.authoring.io import secrets
 from harness.authoring.literal import html, markdown, visible
-from harness.results import secrets
 
 PLUGIN = """
 import os, signal, sys, time

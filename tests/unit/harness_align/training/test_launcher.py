@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import DataError, RunFailedError
+from harness.protocols import AlignerOptions
 from harness_align import event_log
 from harness_align.aligners import StagedAligner
 from harness_align.event_log import EventLog
@@ -95,9 +96,30 @@ def test_a_finished_stage_is_not_trained_again_unless_something_changed(
     assert trained == [3, 5, 3]
 
 
+def test_a_judges_key_reaches_the_child_process_and_no_file(spec, tmp_path, monkeypatch):
+    program = """if True:
+        import json, os, sys
+        from pathlib import Path
+        from harness_align import spec as specs
+        read = specs.load(Path(sys.argv[1]), json.loads(os.environ[specs.SECRETS]))
+        sys.exit(read.stop_evaluation["roles"]["judge"]["settings"]["api_key"][-4:])
+    """
+    judge = {"model": "openai:large", "settings": {"api_key": "sk-not-for-files-1234567"}}
+    judged = replace(spec, stop_evaluation={"roles": {"judge": judge}})
+    monkeypatch.setattr(
+        launcher, "command", lambda path, _: [sys.executable, "-c", program, str(path)]
+    )
+    with pytest.raises(RunFailedError, match="4567"):
+        launcher.train(judged)
+    written = [path for path in Path(spec.out).rglob("*") if path.is_file()]
+    assert written
+    assert not any(b"not-for-files" in path.read_bytes() for path in written)
+
+
 @pytest.mark.slow
-def test_rlhf_trains_a_reward_model_and_then_the_policy(spec, tmp_path, capsys):
-    aligner = StagedAligner("rlhf")
+def test_rlhf_trains_a_reward_model_and_then_the_policy(spec, tmp_path):
+    told = []
+    aligner = StagedAligner("rlhf", AlignerOptions(progress=told.append))
     out = tmp_path / "rlhf"
     settings = {"model": spec.model, "steps": 3, "max_new_tokens": 6, "max_length": 64}
     folder = aligner.train(settings, Path(spec.data), out)
@@ -105,7 +127,8 @@ def test_rlhf_trains_a_reward_model_and_then_the_policy(spec, tmp_path, capsys):
     assert (out / "reward/model/model.safetensors").exists()
     logs = dict(event_log.steps(EventLog.of(out).read()[0]))
     assert "kl" in logs[3]
-    assert "2/2 rloo: 3 steps" in capsys.readouterr().err
+    stages = [(event["title"], event["steps"]) for event in told if event["event"] == "stage"]
+    assert stages == [("1/2 reward", 3), ("2/2 rloo", 3)]
 
 
 def test_the_command_passes_an_accelerate_config_through(tmp_path):
