@@ -41,6 +41,34 @@ def length_controlled_win_rate(
     The interval holds the win rates at equal length that a score test does not reject, the effect
     of length fitted anew for each: it stays within [0, 1], and holds up where nearly all are won.
     """
+    data, count = _wins(values, length_change, clusters)
+    if data is None:
+        method = f"logistic at equal length; no interval below {FEWEST_PROMPTS} prompts"
+        return Estimate(math.nan, math.nan, math.nan, math.nan, count, method)
+    value = data.at_equal_length()
+    from scipy.special import stdtrit
+
+    quantile = float(stdtrit(data.prompts - 1, 0.975))
+    low = _end(lambda logit: data.score(logit) <= quantile, -LARGEST_LOGIT, LARGEST_LOGIT)
+    high = _end(lambda logit: data.score(logit) <= -quantile, -LARGEST_LOGIT, LARGEST_LOGIT)
+    ends = (_share(low), _share(high))
+    stderr = (ends[1] - ends[0]) / (2 * quantile)
+    method = f"logistic at equal length, score test over {data.prompts} prompts"
+    return Estimate(value, stderr, min(ends[0], value), max(ends[1], value), count, method)
+
+
+def win_rate_at_equal_length(
+    values: Sequence[float | None], length_change: Sequence[float], clusters: Clusters
+) -> float:
+    """The value of ``length_controlled_win_rate`` without its interval; NaN below 10 prompts."""
+    data, _ = _wins(values, length_change, clusters)
+    return math.nan if data is None else data.at_equal_length()
+
+
+def _wins(
+    values: Sequence[float | None], length_change: Sequence[float], clusters: Clusters
+) -> tuple[_Wins | None, int]:
+    """What the regression is fitted to, None of too few prompts; and how many wins are known."""
     rows = [
         (value, change, cluster)
         for value, change, cluster in zip(values, length_change, clusters, strict=True)
@@ -49,22 +77,11 @@ def length_controlled_win_rate(
     won = np.array([row[0] for row in rows], dtype=np.float64)
     change = np.array([row[1] for row in rows], dtype=np.float64)
     codes = estimates.cluster_codes([row[2] for row in rows])
-    count = int(codes.max()) + 1 if len(codes) else 0
-    if count < FEWEST_PROMPTS:
-        method = f"logistic at equal length; no interval below {FEWEST_PROMPTS} prompts"
-        return Estimate(math.nan, math.nan, math.nan, math.nan, len(rows), method)
+    prompts = int(codes.max()) + 1 if len(codes) else 0
+    if prompts < FEWEST_PROMPTS:
+        return None, len(rows)
     spread = float(change.std()) or 1.0
-    data = _Wins(won, np.tanh(change / spread), codes, count)
-    value = data.at_equal_length()
-    from scipy.special import stdtrit
-
-    quantile = float(stdtrit(count - 1, 0.975))
-    low = _end(lambda logit: data.score(logit) <= quantile, -LARGEST_LOGIT, LARGEST_LOGIT)
-    high = _end(lambda logit: data.score(logit) <= -quantile, -LARGEST_LOGIT, LARGEST_LOGIT)
-    ends = (_share(low), _share(high))
-    stderr = (ends[1] - ends[0]) / (2 * quantile)
-    method = f"logistic at equal length, score test over {count} prompts"
-    return Estimate(value, stderr, min(ends[0], value), max(ends[1], value), len(rows), method)
+    return _Wins(won, np.tanh(change / spread), codes, prompts), len(rows)
 
 
 def _share(logit: float) -> float:
@@ -90,8 +107,14 @@ class _Wins:
 
     def at_equal_length(self) -> float:
         """σ(intercept); a small ridge on the slope keeps separable data finite."""
+        from scipy.optimize import brentq  # slow to import
+
         # The score of the intercept at its fit is 0, and falls on the way.
-        return _share(_end(lambda logit: self.score(logit) <= 0, -LARGEST_LOGIT, LARGEST_LOGIT))
+        if self.score(-LARGEST_LOGIT) <= 0:
+            return _share(-LARGEST_LOGIT)
+        if self.score(LARGEST_LOGIT) >= 0:
+            return _share(LARGEST_LOGIT)
+        return _share(brentq(self.score, -LARGEST_LOGIT, LARGEST_LOGIT, xtol=1e-12))
 
     def score(self, logit: float) -> float:
         """Score statistic of H0: the intercept is ``logit``; its error over prompts, and never

@@ -101,11 +101,22 @@ class LengthControlled:
 
     def aggregate(self, rows: Sequence[Score]) -> Estimate:
         """See ``harness.stats.win_rates.length_controlled_win_rate``."""
-        import numpy as np
-
         from harness.stats.win_rates import length_controlled_win_rate
 
-        values = np.array(score_values(rows), dtype=np.float64).reshape(len(rows), 2)
-        clusters = clusters_of(rows)
-        named = [row.sample_id for row in rows] if clusters is None else clusters
-        return length_controlled_win_rate(values[:, 0].tolist(), values[:, 1].tolist(), named)
+        return length_controlled_win_rate(*_wins(rows))
+
+    def value(self, rows: Sequence[Score]) -> float:
+        """The value of ``aggregate``, without the score tests of its interval."""
+        from harness.stats.win_rates import win_rate_at_equal_length
+
+        return win_rate_at_equal_length(*_wins(rows))
+
+
+def _wins(rows: Sequence[Score]) -> tuple[list[float], list[float], Sequence[str | None]]:
+    """Each row's win, its difference of log lengths, and its prompt."""
+    import numpy as np
+
+    values = np.array(score_values(rows), dtype=np.float64).reshape(len(rows), 2)
+    prompts = clusters_of(rows)
+    named = [row.sample_id for row in rows] if prompts is None else prompts
+    return values[:, 0].tolist(), values[:, 1].tolist(), named
