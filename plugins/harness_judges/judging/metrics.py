@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.authoring.metrics import clusters_of, ratio, score_values
+from harness.authoring.metrics import clusters_of, ratio, score_values, values_of
 from harness.protocols import NO_AGREEMENT
 from harness.types import Estimate, Score
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from harness.stats.inference import Inference
 
 
 def noise(sums: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -43,21 +45,50 @@ class CorrectedShare:
 
     def aggregate(self, rows: Sequence[Score]) -> Estimate:
         """See ``harness.stats.prediction_powered.infer_corrected_share``."""
-        from harness.authoring.metrics import values_of
-        from harness.stats.inference import NAN, Unknown, estimate
+        from harness.stats.inference import estimate
+
+        return estimate(self.infer(rows), len(rows))
+
+    def infer(self, rows: Sequence[Score]) -> Inference:
+        """As ``aggregate``: the calibration's own error is in every interval and test."""
         from harness.stats.prediction_powered import infer_corrected_share
 
-        if self.calibration == NO_AGREEMENT:
-            why = "no value: the judge does not agree with people more than by chance"
-            return estimate(Unknown(NAN, f"judge's share, corrected; {why}"), len(rows))
-        pairs = [
+        return self._unusable or infer_corrected_share(
+            _yes(rows), self._calibrated(), clusters_of(rows)
+        )
+
+    def infer_combination(
+        self, before: Sequence[Score], after: Sequence[Score], weights: tuple[float, float]
+    ) -> Inference:
+        """See ``harness.stats.prediction_powered.infer_corrected_combination``."""
+        from harness.stats.prediction_powered import infer_corrected_combination
+
+        return self._unusable or infer_corrected_combination(
+            _yes(before), _yes(after), weights, self._calibrated(), clusters_of(before)
+        )
+
+    @property
+    def _unusable(self) -> Inference | None:
+        from harness.stats.inference import NAN, Unknown
+
+        if self.calibration != NO_AGREEMENT:
+            return None
+        why = "no value: the judge does not agree with people more than by chance"
+        return Unknown(NAN, f"judge's share, corrected; {why}")
+
+    def _calibrated(self) -> list[tuple[float, float]]:
+        """(judged, label) of each of the calibration's items."""
+        return [
             *[(1.0, 1.0)] * self.positive[0],
             *[(0.0, 1.0)] * (self.positive[1] - self.positive[0]),
             *[(0.0, 0.0)] * self.negative[0],
             *[(1.0, 0.0)] * (self.negative[1] - self.negative[0]),
         ]
-        judged = (values_of(rows) > 0.5).astype(float)
-        return estimate(infer_corrected_share(judged, pairs, clusters_of(rows)), len(rows))
+
+
+def _yes(rows: Sequence[Score]) -> NDArray[np.float64]:
+    """1 where the judge says yes more likely than not, else 0; shape (n,)."""
+    return (values_of(rows) > 0.5).astype(float)
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,11 @@ def test_a_calibrated_run_is_corrected_and_may_be_gated(binary, tmp_path):
     assert (corrected.low, corrected.high) == pytest.approx(by_hand.interval(0.95))
     verdict = gate(run, config={"rule": [{"metric": "judge.correct", "min": 0.1}]})
     assert verdict.verdict == "pass"
+    # The gate's interval has the calibration's error in it, too.
+    (ruled,) = gate(run, config={"rule": [{"metric": "judge.correct_corrected", "min": 0.1}]}).rules
+    assert (ruled.evidence.low, ruled.evidence.high) == pytest.approx(by_hand.interval(0.9))
+    changes = {each.metric: each.difference for each in compare(run, run).tasks[0].metrics}
+    assert "Fieller" in changes["correct_corrected"].method
 
 
 def test_labels_of_some_samples_and_judgements_of_all(binary, tmp_path):
