@@ -102,6 +102,18 @@ def test_a_calibrated_run_is_corrected_and_may_be_gated(binary, tmp_path):
     assert "Fieller" in changes["correct_corrected"].method
 
 
+@pytest.mark.parametrize("baseline", [None, "itself"])
+def test_a_verdict_on_an_uncalibrated_judge_says_so(binary, baseline):
+    rule = {"max_drop": 0.5} if baseline else {"min": 0.1}
+    config = {"allow_uncalibrated": True, "rule": [{"metric": "judge.correct", **rule}]}
+    verdict = gate(binary, binary if baseline else None, config=config)
+    assert verdict.verdict == "pass"
+    assert verdict.sentence.startswith("judge.correct (uncalibrated) ")
+    assert verdict.rules[0].sentence == verdict.sentence
+    fine = gate(binary, config={"rule": [{"metric": "judge.unread", "max": 0.5}]})
+    assert "uncalibrated" not in fine.sentence
+
+
 def test_labels_of_some_samples_and_judgements_of_all(binary, tmp_path):
     few = labelled(tmp_path / "few.jsonl", TRUTH)
     lines = few.read_text().splitlines()[10:50]
