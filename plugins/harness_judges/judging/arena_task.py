@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
-from harness import read_result, read_samples
+from harness import read_result
 from harness.authoring import option_models, prompts
 from harness.authoring.chat import prompt_templates as templates
 from harness.authoring.io.serialization import canonical_hash
@@ -26,6 +26,7 @@ from harness.types import (
     ScoreValue,
     Unscored,
 )
+from harness_judges.answers import first_answers
 from harness_judges.calibration import labels as people
 from harness_judges.calibration.labels import Labels
 from harness_judges.calibration.record import Calibration
@@ -69,7 +70,7 @@ def open_arena(chosen: TaskOptions) -> ArenaTask:
 
 
 def answers_of(run: Path, task: str) -> Mapping[str, str]:
-    """Sample id → the answer that a run gave.
+    """Sample id → the answer that a run gave; the first of repeats.
 
     Raises:
         DataError: The run cannot be read, or has no generated answers.
@@ -83,11 +84,10 @@ def answers_of(run: Path, task: str) -> Mapping[str, str]:
         raise UsageError(
             f"{run} has several tasks: {', '.join(tasks)}", "Give --set arena.baseline_task=NAME."
         )
-    folder = run if run.is_dir() else run.parent
     found = {
         record.sample.id: record.responses[0].text
-        for record in read_samples(folder, task or next(iter(tasks)))
-        if record.probe is None and record.responses and isinstance(record.responses[0], Completion)
+        for record in first_answers(run, task or next(iter(tasks)))
+        if record.responses and isinstance(record.responses[0], Completion)
     }
     if not found:
         raise DataError(
