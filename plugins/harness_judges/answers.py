@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from harness import read_samples
 from harness.types import MODEL, Completion, Generate, Prompt, SampleRecord
 
-_USER, _ASSISTANT = "User:", "Assistant:"
+USER, ASSISTANT = "User:", "Assistant:"
 
 
 def first_answers(run: Path, task: str) -> Iterator[SampleRecord]:
@@ -30,23 +30,31 @@ def text_of(record: SampleRecord) -> str | None:
     said = [each.text for each in record.responses if isinstance(each, Completion)]
     if not said or record.error is not None:
         return None
-    parts = [said[-1]]
-    for asked in record.later_rounds:
-        for ask, response in zip(asked.asks, asked.responses, strict=True):
-            if ask.role == MODEL and isinstance(response, Completion):
-                assert isinstance(ask.request, Generate)
-                turn = _last_turn(ask.request.prompt)
-                parts.append(f"{_USER} {turn}\n\n{_ASSISTANT} {response.text}")
-    return "\n\n".join(parts)
+    turns = [
+        (_last_turn(ask.request.prompt), response.text)
+        for asked in record.later_rounds
+        for ask, response in zip(asked.asks, asked.responses, strict=True)
+        if ask.role == MODEL
+        and isinstance(ask.request, Generate)
+        and isinstance(response, Completion)
+    ]
+    return conversation(said[-1], turns)
+
+
+def conversation(first: str, turns: Iterable[tuple[str, str]]) -> str:
+    """The first answer, then each further turn of the user with its answer."""
+    return "\n\n".join(
+        [first, *(f"{USER} {said}\n\n{ASSISTANT} {answer}" for said, answer in turns)]
+    )
 
 
 def is_conversation(text: str) -> bool:
     """Whether ``text_of`` made it of several turns; then no model should learn to write it all."""
-    return f"\n\n{_USER} " in text and f"\n\n{_ASSISTANT} " in text
+    return f"\n\n{USER} " in text and f"\n\n{ASSISTANT} " in text
 
 
 def _last_turn(prompt: Prompt) -> str:
     """What the user says last."""
     if isinstance(prompt, str):
-        return prompt.rpartition(_USER)[2].removesuffix(_ASSISTANT).strip()
+        return prompt.rpartition(USER)[2].removesuffix(ASSISTANT).strip()
     return next((each.content for each in reversed(prompt) if each.role == "user"), "")

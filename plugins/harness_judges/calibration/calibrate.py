@@ -10,7 +10,8 @@ from pathlib import Path
 from harness import read_result, read_samples
 from harness.authoring.io.serialization import estimate_to_json
 from harness.errors import DataError, UnknownNameError, UsageError
-from harness.types import Completion, RunResult, SampleRecord, TaskResult
+from harness.types import RunResult, SampleRecord, TaskResult
+from harness_judges.answers import text_of
 from harness_judges.calibration import figures
 from harness_judges.calibration.figures import Item
 from harness_judges.calibration.labels import Label, Labels, consensus, hash_of, people_of
@@ -223,7 +224,7 @@ def _answers(record: SampleRecord) -> tuple[str, ...]:
     """What was judged: the answer, or the pair."""
     if len(record.sample.choices) == 2:
         return record.sample.choices
-    answer = record.responses[0].text if isinstance(record.responses[0], Completion) else ""
+    answer = text_of(record) or ""
     other = record.sample.metadata.get("baseline_answer")
     return (answer,) if other is None else (answer, str(other))
 

@@ -30,7 +30,7 @@ from harness_judges.answers import first_answers
 from harness_judges.calibration import labels as people
 from harness_judges.calibration.labels import Labels
 from harness_judges.calibration.record import Calibration
-from harness_judges.judging import asking, calibrated, parsing, reading
+from harness_judges.judging import asking, calibrated, parsing, reading, turns
 from harness_judges.judging.asking import Judge
 from harness_judges.judging.metrics import LengthControlled, WithLabels
 from harness_judges.judging.options import arena_options
@@ -144,7 +144,8 @@ class ArenaTask:
         """Rows that the baseline has an answer to, with that answer.
 
         Raises:
-            UsageError: No baseline is given, or the data are to come from the hub.
+            UsageError: No baseline is given, the data are to come from the hub, or are of
+                conversations.
             DataError: A file or row cannot be read, or the baseline answers none of the rows.
         """
         reading.check_has_file(data, NAME)
@@ -157,6 +158,11 @@ class ArenaTask:
         ids, seen = set(), ""
         for sample in reading.read(data, NAME):
             seen = seen or sample.id
+            if len(turns.of(sample)) > 1:
+                raise UsageError(
+                    f"arena compares single answers, and {sample.id!r} has several turns",
+                    "Give rows with an input; the task judge grades conversations.",
+                )
             if sample.id in others:
                 ids.add(sample.id)
                 yield _with_other(sample, others[sample.id])

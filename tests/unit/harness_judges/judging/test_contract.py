@@ -31,6 +31,7 @@ def test_judge(rubric, judges, asked, tmp_path):
     roles = {name: RoleModel("m", name, frozenset({asked})) for name in names}
     task = open_judge(TaskOptions({"rubric": rubric, "repeats": "2"}, roles=roles))
     rows = [{"id": f"d{n}", "document": f"Report {n}.", "policy": "none"} for n in range(5)]
+    rows += [{"id": f"t{n}", "turns": ["Hello.", "And now?", "Why?"][: n + 1]} for n in range(3)]
     check_task(task, source(tmp_path / "rows.jsonl", rows))
 
 
