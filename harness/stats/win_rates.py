@@ -40,10 +40,15 @@ def length_controlled_win_rate(
     et al. 2024, "Length-Controlled AlpacaEval", section 3, without their instruction terms).
     The interval holds the win rates at equal length that a score test does not reject, the effect
     of length fitted anew for each: it stays within [0, 1], and holds up where nearly all are won.
+    There is no value below 10 prompts, nor where one change of length parts what is won from what
+    is lost: what would be won at equal length is then not told by anything.
     """
     data, count = _wins(values, length_change, clusters)
     if data is None:
         method = f"logistic at equal length; no interval below {FEWEST_PROMPTS} prompts"
+        return Estimate(math.nan, math.nan, math.nan, math.nan, count, method)
+    if data.length_decides:
+        method = "logistic at equal length; no value: length alone decides every comparison"
         return Estimate(math.nan, math.nan, math.nan, math.nan, count, method)
     value = data.at_equal_length()
     from scipy.special import stdtrit
@@ -60,9 +65,9 @@ def length_controlled_win_rate(
 def win_rate_at_equal_length(
     values: Sequence[float | None], length_change: Sequence[float], clusters: Clusters
 ) -> float:
-    """The value of ``length_controlled_win_rate`` without its interval; NaN below 10 prompts."""
+    """The value of ``length_controlled_win_rate`` without its interval."""
     data, _ = _wins(values, length_change, clusters)
-    return math.nan if data is None else data.at_equal_length()
+    return math.nan if data is None or data.length_decides else data.at_equal_length()
 
 
 def _wins(
@@ -96,6 +101,14 @@ def _end(reached: Callable[[float], bool], left: float, right: float) -> float:
     return (left + right) / 2
 
 
+def _apart(lower: Array, upper: Array) -> bool:
+    """Whether all of ``upper`` lies above ``lower``; they may meet, but not at equal length, where
+    what meets is what is asked for.
+    """
+    end, start = float(lower.max()), float(upper.min())
+    return end < start or end == start != 0
+
+
 @dataclass(frozen=True, slots=True)
 class _Wins:
     """Wins in [0, 1], scaled changes of length, and the prompts' codes, each of shape (n,)."""
@@ -104,6 +117,14 @@ class _Wins:
     change: Array
     codes: NDArray[np.intp]
     prompts: int
+
+    @property
+    def length_decides(self) -> bool:
+        """Whether all that is won lies on one side, by length, of all that is lost."""
+        won, lost = self.change[self.won > 0], self.change[self.won < 1]
+        if not len(won) or not len(lost):
+            return False
+        return len(np.unique(self.change)) > 1 and (_apart(lost, won) or _apart(won, lost))
 
     def at_equal_length(self) -> float:
         """σ(intercept); a small ridge on the slope keeps separable data finite."""
