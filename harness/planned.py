@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+_SEEDS_OF_A_RUN = 1_000_000
+"""Between the seeds of two runs lie those of their repeats."""
+_MOST_SEEDS = 2**31
+"""Servers take seeds of 32 bits."""
+
+
 @dataclass(frozen=True, slots=True)
 class Prompting:
     """How the evaluated model is asked, whatever the task.
@@ -38,6 +44,8 @@ class Prompting:
         temperature: Of generated answers; None for what the task says.
         top_p: Likewise.
         repeat: Which of the answers to the same question, from 0: each has a seed of its own.
+        seed: The run's: with another one, other answers are drawn. Where nothing is drawn it says
+            nothing, and is left out, so that such answers are found in the store.
     """
 
     thinking_tokens: int = 0
@@ -47,6 +55,7 @@ class Prompting:
     temperature: float | None = None
     top_p: float | None = None
     repeat: int = 0
+    seed: int = 0
 
     @property
     def settings(self) -> Mapping[str, str]:
@@ -71,12 +80,14 @@ class Prompting:
         if not isinstance(request, Generate):
             return request
         sampling = request.sampling
+        temperature = sampling.temperature if self.temperature is None else self.temperature
+        of_run = self.seed * _SEEDS_OF_A_RUN % _MOST_SEEDS if temperature > 0 else 0
         changed = replace(
             sampling,
             max_tokens=sampling.max_tokens + self.thinking_tokens,
-            temperature=sampling.temperature if self.temperature is None else self.temperature,
+            temperature=temperature,
             top_p=sampling.top_p if self.top_p is None else self.top_p,
-            seed=sampling.seed + self.repeat,
+            seed=sampling.seed + self.repeat + of_run,
         )
         return Generate(self._prompt(request.prompt), changed)
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # tasks name their metrics when they are registered: numpy mu
     from numpy.typing import NDArray
 
     from harness.protocols import Metric
+    from harness.stats.inference import Inference
 
 
 class Directed(Protocol):
@@ -163,6 +164,24 @@ class Expands(Protocol):
 
     def expand(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Maps values, shape (n, j), to statistics, shape (n, k): a class to a column for each."""
+        ...
+
+
+@runtime_checkable
+class Infers(Protocol):
+    """A metric with an error that its samples do not show: what corrects it was measured, too.
+
+    Gates and comparisons then ask it for its tests, and draw no half-samples of its rows.
+    """
+
+    def infer(self, rows: Sequence[Score]) -> Inference:
+        """What the rows say about the metric; its estimate is that of ``aggregate``."""
+        ...
+
+    def infer_combination(
+        self, before: Sequence[Score], after: Sequence[Score], weights: tuple[float, float]
+    ) -> Inference:
+        """What paired rows say about weights[0]·metric(before) + weights[1]·metric(after)."""
         ...
 
 

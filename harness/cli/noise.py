@@ -115,7 +115,7 @@ def _show(found: Noise) -> None:
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name in ("task", "metric"):
-        table.add_column(name)
+        table.add_column(name, overflow="fold")  # a name that is cut is nobody's
     for name in ("values", "largest difference", "samples changed", "margin"):
         table.add_column(name, justify="right", no_wrap=True)
     for task, metrics in found.tasks.items():
@@ -126,6 +126,8 @@ def _show(found: Noise) -> None:
 
 def _cells(each: MetricNoise) -> tuple[str, ...]:
     known = [value for value in each.values if value == value]
-    low, high = (min(known), max(known)) if known else (float("nan"),) * 2
+    if not known:
+        return "—", "—", f"— of {each.n:,}", "—"
+    low, high = min(known), max(known)
     values = f"{low:.4f}" if low == high else f"{low:.4f} to {high:.4f}"
     return values, f"{each.largest:.4f}", f"{each.changed:.1%} of {each.n:,}", f"{each.margin:.4f}"

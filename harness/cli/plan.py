@@ -145,7 +145,7 @@ def _show(console: Console, found: Forecast) -> None:
         "response store"
     )
     if found.stored == found.distinct:
-        console.print("Nothing is left to ask: the run takes every answer from the store.")
+        console.print(_nothing_left(found))
     elif found.usage is None:
         console.print("This backend does not say beforehand what requests cost in tokens.")
     else:
@@ -154,6 +154,13 @@ def _show(console: Console, found: Forecast) -> None:
         console.print(_time(found.pace))
     for later in found.later:
         console.print(_bound(later), markup=False)
+
+
+def _nothing_left(found: Forecast) -> str:
+    """Only of the first round is it known: what later ones ask depends on its answers."""
+    if found.later:
+        return "Nothing is left to ask in round 1: the run takes its answers from the store."
+    return "Nothing is left to ask: the run takes every answer from the store."
 
 
 def _show_cost(console: Console, found: Forecast, usage: Usage) -> None:

@@ -17,6 +17,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 
 from harness.authoring.metrics import (
+    Infers,
     Resamplable,
     clusters_of,
     score_values,
@@ -196,7 +197,9 @@ class SummedRows:
 
 @dataclass(frozen=True, slots=True)
 class OwnCode:
-    """A metric that only its own code can compute, resampled by random halves.
+    """A metric that only its own code can compute; one that ``Infers`` has tests of its own.
+
+    Others are resampled by random halves.
 
     A half-sample holds no sample twice, so code that keys rows by their names sees nothing it
     would not see in real data (in a bootstrap sample a third of the names come several times).
@@ -215,7 +218,9 @@ class OwnCode:
         return self.metric.aggregate(rows).value
 
     def level(self, rows: Rows, resamples: int = 0) -> Inference:  # noqa: ARG002
-        """Student t on the half-samples' standard error."""
+        """The metric's own inference, else Student t on the half-samples' standard error."""
+        if isinstance(self.metric, Infers):
+            return self.metric.infer(rows)
         rows = list(rows)  # each is needed in half of the samples
         halves = self._halves(rows)
         values = np.array([self.value([rows[i] for i in half]) for half in halves])
@@ -228,10 +233,12 @@ class OwnCode:
         weights: Weights,
         resamples: int = 0,  # noqa: ARG002
     ) -> Inference:
-        """Student t on the half-samples' standard error of the combination.
+        """The metric's own inference, else Student t on the half-samples' standard error.
 
         The error is never below what three pairs that differ would make of it.
         """
+        if isinstance(self.metric, Infers):
+            return self.metric.infer_combination(before, after, weights)
         before, after = list(before), list(after)
         values = np.array(
             [

@@ -37,7 +37,7 @@ class RunSpec:
         dtype: ``auto`` or a torch dtype's name.
         device: ``auto`` or a torch device's name.
         executor: ``local``, or the executor that spreads the work.
-        seed: Of few-shot draws, probes and resampling.
+        seed: Of few-shot draws, probes, drawn samples and drawn answers.
         group_by: Metadata fields that become groups.
         backend_settings: ``--set KEY=VALUE``, of the backend and the executor.
         task_settings: ``--set NAME.KEY=VALUE``, name of a task or probe → key → value.

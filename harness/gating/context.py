@@ -5,13 +5,15 @@ A rule looks at one metric. A reader wants to know of a metric that fell and tha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from harness.authoring.metrics import MetricRef, split_ideal
 from harness.comparison import run_comparison
 from harness.comparison.measure import MetricsOfTask
 from harness.errors import HarnessError
+from harness.gating.names import measured
+from harness.protocols import UNUSABLE
 from harness.results.baseline import ScoredRun, described
 from harness.types import GateVerdict, MetricChange, RuleVerdict, TaskResult
 
@@ -24,12 +26,15 @@ def in_context(
 ) -> GateVerdict:
     """The verdict with its baseline named, and with every change that the two runs show.
 
+    Sentences about a judge that nobody has checked, or no better than chance, say so.
+
     Args:
         verdict: What the rules decided.
         candidate: The run that was judged.
-        baseline: Whom it was compared with; None leaves the verdict as it is.
+        baseline: Whom it was compared with, if anybody.
         metrics: Task → metric objects, for corpus metrics.
     """
+    verdict = _with_doubts(verdict, [candidate, *([] if baseline is None else [baseline])])
     if baseline is None:
         return verdict
     run = described(baseline, verdict.baseline, candidate)
@@ -46,6 +51,28 @@ def in_context(
     except HarnessError as error:
         notes.append(f"not compared as a whole: {error.message}")
     return replace(verdict, baseline_run=run, changes=changes, notes=(*verdict.notes, *notes))
+
+
+def _with_doubts(verdict: GateVerdict, runs: Sequence[ScoredRun]) -> GateVerdict:
+    """Says ``uncalibrated`` behind the name of each rule's metric that is so in one of the runs."""
+    rules, sentence = [], verdict.sentence
+    for rule in verdict.rules:
+        if doubt := _doubt(rule, runs):
+            named, doubted = f"{rule.metric} ", f"{rule.metric} ({doubt}) "
+            sentence = sentence.replace(rule.sentence, rule.sentence.replace(named, doubted, 1))
+            rule = replace(rule, sentence=rule.sentence.replace(named, doubted, 1))
+        rules.append(rule)
+    return replace(verdict, rules=tuple(rules), sentence=sentence)
+
+
+def _doubt(rule: RuleVerdict, runs: Iterable[ScoredRun]) -> str | None:
+    """Which of ``UNUSABLE`` the rule's metric is; None where it may be rested on."""
+    given = set()
+    for run in runs:
+        for task, metric in _ruled([rule], run.result.tasks):
+            found = run.result.tasks[task].metrics.get(measured(metric))
+            given.add(None if found is None else found.calibration)
+    return next((each for each in UNUSABLE if each in given), None)
 
 
 def _changes(

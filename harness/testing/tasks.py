@@ -8,6 +8,7 @@ import random
 from collections.abc import Sequence
 
 from harness.authoring.io import serialization
+from harness.authoring.metrics import Infers
 from harness.protocols import FollowUp, HasValue, Metric, Probe, ScoresRounds, Task, bounds_of
 from harness.testing.backends import Answerer, arbitrary_answer
 from harness.types import (
@@ -118,6 +119,11 @@ def check_metric(metric: Metric, rows: Sequence[Score]) -> None:
     assert not estimate.value > high, f"{metric.name}: {estimate.value} is above the bound {high}"
     empty = metric.aggregate(())  # what an interrupted run has of a task that it did not reach
     assert empty.n == 0, f"{metric.name}: n of no rows is {empty.n}"
+    if isinstance(metric, Infers) and rows:
+        own = metric.infer(rows)
+        assert _same_number(own.value, estimate.value), f"{metric.name}: infer() is {own.value}"
+        both = metric.infer_combination(rows, rows, (0.0, 1.0)).value
+        assert _same_number(both, estimate.value), f"{metric.name}: infer_combination() is {both}"
     if isinstance(metric, HasValue):
         for part in (rows, rows[::2], ()):
             whole, alone = metric.aggregate(part).value, metric.value(part)

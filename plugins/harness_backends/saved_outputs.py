@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
 from operator import attrgetter
@@ -19,6 +19,7 @@ from harness.authoring.readers.rows import Place, Rows
 from harness.authoring.readers.tables import is_json_lines
 from harness.authoring.readers.text_files import Row
 from harness.errors import DataError
+from harness.types import MODEL
 from harness_backends.replay_settings import ReplaySettings
 
 FIELDS = (
@@ -241,7 +242,7 @@ def _from_rows(
 
 
 def _of_run(found: Rows) -> Iterator[Output]:
-    """The first round's answers in a run folder's ``samples/TASK.jsonl``.
+    """The model's answers in a run folder's ``samples/TASK.jsonl``: of a conversation each turn's.
 
     Variants of probes, repeats and samples that failed are left out.
     """
@@ -257,11 +258,25 @@ def _of_run(found: Rows) -> Iterator[Output]:
         where = f"{place.path}, line {place.line or place.ordinal}"
         identifier = _identifier(row, place, "id")
         if kinds == {"completion"}:
+            given = [*given, *_later(row, place)]
             texts = tuple(_one_text(each.get("text"), where) for each in given)
             yield Output(where, identifier, texts)
         elif kinds == {"logprob"}:
             numbers = tuple(_log_likelihood(each.get("total"), where) for each in given)
             yield Output(where, identifier, None, numbers)
+
+
+def _later(row: Row, place: Place) -> list[Mapping[str, Any]]:
+    """What the evaluated model, and no judge, generated in later rounds."""
+    try:
+        return [
+            response
+            for asked in row.get("later_rounds") or ()
+            for role, response in zip(asked["roles"], asked["responses"], strict=True)
+            if role == MODEL and response["type"] == "completion"
+        ]
+    except (KeyError, TypeError, ValueError) as error:
+        raise place.error("later_rounds are not as harness writes them", _FORMATS) from error
 
 
 def _with_inner(found: Rows, field: str) -> Rows:

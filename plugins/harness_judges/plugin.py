@@ -40,7 +40,7 @@ def harness_register_tasks() -> list[TaskSpec]:
         ),
         TaskSpec(
             "judge",
-            "answers to your own prompts, graded by a judge (--judge) by a rubric",
+            "answers to your own prompts and turns, graded by a judge (--judge) by a rubric",
             _open_judge,
             suites=("judges",),
             options=options.judge_options,

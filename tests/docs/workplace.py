@@ -90,6 +90,8 @@ def _write_pairs_and_rewards(folder: Path, reviews: Rows) -> None:
     pairs = [{"prompt": each, "chosen": " yes", "rejected": " no, not today"} for each in said]
     _write_rows(folder / "pairs.jsonl", pairs)
     _write_rows(folder / "prompts.jsonl", [{"prompt": each} for each in said])
+    talks = [{"turns": [f"{each}?", "And then?"]} for each in said[:2]]
+    _write_rows(folder / "conversations.jsonl", talks)
     _write(folder / "rewards.py", REWARD)
     _write_rows(folder / "names.jsonl", [{"name": "Ada"}, {"name": "Grace"}])
     training = [

@@ -97,7 +97,9 @@ _RUN_OPTIONS = (
     click.option("--dtype", help="auto, float32, bfloat16 or float16. [auto]"),
     click.option("--device", help="auto, cpu, cuda, cuda:1, mps. [auto]"),
     click.option("--executor", metavar="NAME", help="Where the model runs: local, ray. [local]"),
-    click.option("--seed", type=int, help="Of few-shot draws, probes and sampling. [0]"),
+    click.option(
+        "--seed", type=int, help="Of few-shot draws, probes, --sample and drawn answers. [0]"
+    ),
     click.option("--group-by", type=Names(), help="Metadata fields to report by group."),
     click.option(
         "--set",

@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -33,6 +34,11 @@ _NOBODY = 65534
 _HOME = "/tmp/harness-code"  # noqa: S108  (inside bubblewrap, where /tmp is the program's own)
 _TEXT = 2000
 """Characters of what a program wrote that are kept."""
+_AT_A_LIMIT = re.compile(
+    r"[\w.]*MemoryError\b|BlockingIOError: \[Errno 11\]|OSError: \[Errno (?:27|28)\]"
+    r"|RuntimeError: can't start new thread"
+)
+"""What Python raises where memory, processes, a file's size, the disk or threads are used up."""
 _SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/alternatives")
 
 _PROGRAM = """
@@ -145,8 +151,8 @@ class Sandbox:
             return Outcome("passed", detail)
         if process.returncode < 0 or process.returncode > 128:
             return Outcome("killed", detail or f"exit code {process.returncode}")
-        out_of_memory = detail.rstrip().endswith("MemoryError")
-        return Outcome("killed" if out_of_memory else "failed", detail)
+        last = detail.rstrip().rpartition("\n")[2]
+        return Outcome("killed" if _AT_A_LIMIT.match(last) else "failed", detail)
 
     def _resources(self) -> dict[str, int]:
         limits = self._limits

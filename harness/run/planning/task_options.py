@@ -86,4 +86,5 @@ def prompting(spec: RunSpec, common: CommonOptions) -> Prompting:
         common.fewshot_style == "turns",
         spec.temperature if common.temperature is None else common.temperature,
         common.top_p,
+        seed=spec.seed,
     )

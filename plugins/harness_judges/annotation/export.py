@@ -9,6 +9,7 @@ from harness.errors import DataError, UsageError
 from harness_judges.annotation.items import Item
 from harness_judges.annotation.ratings import Rated, of_systems, rated
 from harness_judges.annotation.store import Label, Store
+from harness_judges.answers import is_conversation
 
 Form: TypeAlias = Literal["labels", "preference", "completion", "spans"]
 
@@ -45,7 +46,7 @@ def _rows(store: Store, form: Form, threshold: float | None) -> Iterator[dict[st
             raise UsageError(
                 f"judgements of kind {kind} are no pairs", "Export them as labels or completion."
             )
-        for each in rated(store):
+        for each in _single_answers(store):
             if each.consensus is not None and each.consensus != 0.5:
                 better, worse = each.systems if each.consensus > 0.5 else each.systems[::-1]
                 yield {
@@ -64,7 +65,7 @@ def _rows(store: Store, form: Form, threshold: float | None) -> Iterator[dict[st
             )
         least = 0.5 if kind == "binary" else threshold
         assert least is not None
-        for each in rated(store):
+        for each in _single_answers(store):
             if each.consensus is not None and (kind == "score" or each.consensus != 0.5):
                 yield {
                     "prompt": each.item.instruction,
@@ -72,6 +73,25 @@ def _rows(store: Store, form: Form, threshold: float | None) -> Iterator[dict[st
                     "label": each.consensus >= least,
                     **_provenance(each),
                 }
+
+
+def _single_answers(store: Store) -> Iterator[Rated]:
+    """Judgements to train on: of conversations they are about what users say in them, too.
+
+    Raises:
+        DataError: All judgements are of conversations.
+    """
+    found = rated(store)
+    kept = [
+        each for each in found if not any(is_conversation(one.text) for one in each.item.answers)
+    ]
+    if found and not kept:
+        raise DataError(
+            "all judgements are of conversations, which are no training data",
+            path=store.path,
+            expected="judgements of single answers; the labels can be exported",
+        )
+    yield from kept
 
 
 def _provenance(rated_item: Rated) -> dict[str, Any]:

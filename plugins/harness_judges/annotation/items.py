@@ -8,10 +8,11 @@ from itertools import combinations
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from harness import read_result, read_samples
+from harness import read_result
 from harness.errors import DataError, UnknownNameError, UsageError
 from harness.stats import seeding
-from harness.types import Completion, RunResult, SampleRecord
+from harness.types import RunResult
+from harness_judges.answers import first_answers, text_of
 
 Kind: TypeAlias = Literal["score", "preference", "binary"]
 KINDS: tuple[Kind, ...] = ("score", "preference", "binary")
@@ -135,25 +136,16 @@ def _texts(
     path: Path, result: RunResult, tasks: Sequence[str], left_out: dict[str, int]
 ) -> Iterator[tuple[tuple[str, str], tuple[str, str]]]:
     """(task, sample id), (what was asked, what was answered)."""
-    folder = path if path.is_dir() else path.parent
     for task in result.tasks:
         if tasks and task not in tasks:
             continue
-        for record in read_samples(folder, task):
-            if record.probe is not None:
-                continue
-            text = _text(record)
+        for record in first_answers(path, task):
+            text = text_of(record)
             if text is None:
                 why = "samples have no generated text (they failed, or are asked otherwise)"
                 left_out[why] = left_out.get(why, 0) + 1
                 continue
             yield (task, record.sample.id), (record.sample.input, text)
-
-
-def _text(record: SampleRecord) -> str | None:
-    """The one generated answer; of several the last, which is the answer of a conversation."""
-    texts = [each.text for each in record.responses if isinstance(each, Completion)]
-    return texts[-1] if texts and record.error is None else None
 
 
 def _pairs(

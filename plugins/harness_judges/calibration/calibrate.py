@@ -10,7 +10,8 @@ from pathlib import Path
 from harness import read_result, read_samples
 from harness.authoring.io.serialization import estimate_to_json
 from harness.errors import DataError, UnknownNameError, UsageError
-from harness.types import Completion, RunResult, SampleRecord, TaskResult
+from harness.types import RunResult, SampleRecord, TaskResult
+from harness_judges.answers import text_of
 from harness_judges.calibration import figures
 from harness_judges.calibration.figures import Item
 from harness_judges.calibration.labels import Label, Labels, consensus, hash_of, people_of
@@ -66,13 +67,13 @@ def calibrate(run: Path, labels: Path | None, task: str | None = None) -> Calibr
         if not known:
             told.append(f"{criterion}: no labels, so it stays uncalibrated")
             continue
-        items, undecided = _items(records, criterion, known, kind)
+        items, undecided, matched = _items(records, criterion, known, kind)
         if not items:
             raise _unmatched(records, criterion, known, given.source)
         _check_values(kind, items, found, given.source)
         estimates[criterion] = figures.of(kind, items)
         criteria[criterion] = _calibrated(kind, items, estimates[criterion])
-        unmatched = len(known) - len(items) - undecided
+        unmatched = len(known) - matched
         annotators = len({each.annotator for values in known.values() for each in values})
         notes = (
             *figures.notes(kind, items, unmatched, undecided, annotators),
@@ -183,16 +184,24 @@ def _items(
     criterion: str,
     known: Mapping[str, Sequence[Label]],
     kind: str,
-) -> tuple[list[Item], int]:
-    """The items that both judged, and how many people could not agree on."""
+) -> tuple[list[Item], int, int]:
+    """What both judged, how much people could not agree on, and how many samples' labels are used.
+
+    Of several answers to a sample, a label that names none is of the first alone.
+    """
     items, undecided = [], 0
+    done = set[tuple[str, tuple[str, ...]]]()
     for record in records:
         judged = record.scores.get(criterion)
-        if record.sample.id not in known or not isinstance(judged, float | int):
+        answers = _answers(record)
+        place = (record.sample.id, answers)
+        if record.sample.id not in known or not isinstance(judged, float | int) or place in done:
             continue
-        people = people_of(known[record.sample.id], *_answers(record))
+        labels = [each for each in known[record.sample.id] if each.answers or not record.repeat]
+        people = people_of(labels, *answers)
         if not people:  # the labels are about other answers to the sample
             continue
+        done.add(place)
         label = consensus(people, kind == "binary")
         if label is None:
             undecided += 1
@@ -208,14 +217,14 @@ def _items(
                 _number(record.scores.get("first_position")),
             )
         )
-    return items, undecided
+    return items, undecided, len({name for name, _ in done})
 
 
 def _answers(record: SampleRecord) -> tuple[str, ...]:
     """What was judged: the answer, or the pair."""
     if len(record.sample.choices) == 2:
         return record.sample.choices
-    answer = record.responses[0].text if isinstance(record.responses[0], Completion) else ""
+    answer = text_of(record) or ""
     other = record.sample.metadata.get("baseline_answer")
     return (answer,) if other is None else (answer, str(other))
 

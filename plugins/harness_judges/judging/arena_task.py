@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
-from harness import read_result, read_samples
+from harness import read_result
 from harness.authoring import option_models, prompts
 from harness.authoring.chat import prompt_templates as templates
 from harness.authoring.io.serialization import canonical_hash
@@ -26,10 +26,11 @@ from harness.types import (
     ScoreValue,
     Unscored,
 )
+from harness_judges.answers import first_answers
 from harness_judges.calibration import labels as people
 from harness_judges.calibration.labels import Labels
 from harness_judges.calibration.record import Calibration
-from harness_judges.judging import asking, calibrated, parsing, reading
+from harness_judges.judging import asking, calibrated, parsing, reading, turns
 from harness_judges.judging.asking import Judge
 from harness_judges.judging.metrics import LengthControlled, WithLabels
 from harness_judges.judging.options import arena_options
@@ -69,7 +70,7 @@ def open_arena(chosen: TaskOptions) -> ArenaTask:
 
 
 def answers_of(run: Path, task: str) -> Mapping[str, str]:
-    """Sample id → the answer that a run gave.
+    """Sample id → the answer that a run gave; the first of repeats.
 
     Raises:
         DataError: The run cannot be read, or has no generated answers.
@@ -83,11 +84,10 @@ def answers_of(run: Path, task: str) -> Mapping[str, str]:
         raise UsageError(
             f"{run} has several tasks: {', '.join(tasks)}", "Give --set arena.baseline_task=NAME."
         )
-    folder = run if run.is_dir() else run.parent
     found = {
         record.sample.id: record.responses[0].text
-        for record in read_samples(folder, task or next(iter(tasks)))
-        if record.probe is None and record.responses and isinstance(record.responses[0], Completion)
+        for record in first_answers(run, task or next(iter(tasks)))
+        if record.responses and isinstance(record.responses[0], Completion)
     }
     if not found:
         raise DataError(
@@ -144,7 +144,8 @@ class ArenaTask:
         """Rows that the baseline has an answer to, with that answer.
 
         Raises:
-            UsageError: No baseline is given, or the data are to come from the hub.
+            UsageError: No baseline is given, the data are to come from the hub, or are of
+                conversations.
             DataError: A file or row cannot be read, or the baseline answers none of the rows.
         """
         reading.check_has_file(data, NAME)
@@ -157,6 +158,11 @@ class ArenaTask:
         ids, seen = set(), ""
         for sample in reading.read(data, NAME):
             seen = seen or sample.id
+            if len(turns.of(sample)) > 1:
+                raise UsageError(
+                    f"arena compares single answers, and {sample.id!r} has several turns",
+                    "Give rows with an input; the task judge grades conversations.",
+                )
             if sample.id in others:
                 ids.add(sample.id)
                 yield _with_other(sample, others[sample.id])

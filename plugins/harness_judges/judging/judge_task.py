@@ -11,6 +11,7 @@ from harness.authoring.chat import prompt_templates as templates
 from harness.authoring.metrics import Corpus, Mean
 from harness.protocols import Metric, TaskOptions
 from harness.types import (
+    MODEL,
     Ask,
     Completion,
     DataSource,
@@ -21,10 +22,11 @@ from harness.types import (
     ScoreValue,
     Unscored,
 )
+from harness_judges.answers import conversation
 from harness_judges.calibration import labels as people
 from harness_judges.calibration.labels import Label, Labels
 from harness_judges.calibration.record import Calibration
-from harness_judges.judging import asking, calibrated, reading
+from harness_judges.judging import asking, calibrated, grades, reading, turns
 from harness_judges.judging.asking import Judge
 from harness_judges.judging.metrics import CorrectedShare, WithLabels, noise
 from harness_judges.judging.options import judge_options
@@ -126,53 +128,66 @@ class JudgeTask:
             ConfigError: A template cannot be filled.
             UsageError: There are solved examples.
         """
-        self._shown(sample, "…", 0)
-        return reading.question(NAME, self._prompt, sample, shots, self._room[0])
+        self._shown(sample, ["…"], 0)
+        plain = reading.question(NAME, self._prompt, sample, shots, self._room[0])
+        if not turns.of(sample):
+            return plain
+        return [turns.question(sample, self._said(sample, 1), (), self._room[0])]
 
     def follow_up(self, sample: Sample, rounds: Sequence[Round]) -> Sequence[Ask]:
-        """See ``harness.protocols.FollowUp``: every judge about every criterion, at once."""
-        if len(rounds) > 1:
+        """See ``harness.protocols.FollowUp``: the turns, then every judge about everything."""
+        count = _count(sample)
+        answers = [_text(each.responses[0]) for each in rounds[:count]]
+        if len(rounds) < count:
+            said = self._said(sample, len(rounds) + 1)
+            return [Ask(MODEL, turns.question(sample, said, answers, self._room[0]))]
+        if len(rounds) > count:
             return ()
-        (answer,) = rounds[0].responses
-        assert isinstance(answer, Completion)
         return [
             ask
+            for number in range(count)
             for judge in self._panel
             for place in range(len(self._rubric.criteria))
             for ask in asking.about_criterion(
-                judge, self._rubric, self._shown(sample, answer.text, place), self._room[1]
+                judge,
+                self._rubric,
+                self._shown(sample, answers[: number + 1], place),
+                self._room[1],
             )
         ]
 
     def score(self, sample: Sample, responses: Sequence[Response]) -> Mapping[str, ScoreValue]:
-        """See ``harness.protocols.Task``: the answer, then each judge on each criterion."""
-        each_time, start = [], 1
-        for judge in self._panel:
-            end = start + asking.requests_each(judge, self._rubric) * len(self._rubric.criteria)
-            each_time.append(self._of_judge(judge, responses[start:end]))
-            start = end
-        said = [[_mean(values) for values in criteria] for criteria in each_time]
-        scores: dict[str, ScoreValue] = {}
+        """See ``harness.protocols.Task``: the answers, then each judge on each criterion.
+
+        Of a conversation a grade is the mean over its turns, all of which must have been read.
+        """
+        count = _count(sample)
+        answer = self._answer(sample, [_text(each) for each in responses[:count]])
+        by_turn = self._by_turn(responses[count:], count)
+        each_time = [criteria for turn in by_turn for criteria in turn]
         every = [value for criteria in each_time for values in criteria for value in values]
-        scores["unread"] = every.count(None) / len(every)
-        means: list[float] = []
+        scores: dict[str, ScoreValue] = {"unread": every.count(None) / len(every)}
+        said = [
+            [[grades.mean_of_read(values) for values in criteria] for criteria in turn]
+            for turn in by_turn
+        ]
+        graded = [self._grades(each) for each in said]
         for place, criterion in enumerate(self._rubric.criteria):
-            read = [values[place] for values in said if values[place] is not None]
-            value = self._together([each for each in read if each is not None])
+            value = grades.mean_of_all([each[place] for each in graded])
             scores[criterion.name] = Unscored(asking.UNREADABLE) if value is None else value
             if value is None:
                 continue
-            means.append(value)
             if self._corrected(criterion.name):
                 scores[f"{criterion.name}_corrected"] = value
             if self._labelled(criterion.name):
                 given = self._of_people(criterion.name).get(sample.id, ())
-                scores[f"{criterion.name}_with_labels"] = self._pair(given, responses[0], value)
-        self._add_whole(scores, means)
+                scores[f"{criterion.name}_with_labels"] = self._pair(given, answer, value)
+        self._add_whole(scores, graded)
         if len(self._panel) > 1:
-            self._add_agreement(scores, said)
+            each_judge = list(zip(*said, strict=True))
+            self._add_agreement(scores, [[v for turn in one for v in turn] for one in each_judge])
         if self._repeats:
-            scores["judge_noise"] = _within([v for criteria in each_time for v in criteria])
+            scores["judge_noise"] = grades.within([v for criteria in each_time for v in criteria])
         return scores
 
     def remarks(self, samples: Sequence[Sample]) -> Iterable[str]:
@@ -249,19 +264,37 @@ class JudgeTask:
             return {}
         return self._labels.of(criterion, len(self._rubric.criteria) == 1)
 
-    def _pair(self, labels: Sequence[Label], answer: Response, value: float) -> tuple[float, ...]:
-        assert isinstance(answer, Completion)
-        given = people.people_of(labels, answer.text)
+    def _pair(self, labels: Sequence[Label], answer: str, value: float) -> tuple[float, ...]:
+        given = people.people_of(labels, answer)
         label = None if not given else people.consensus(given, self._rubric.kind == "binary")
         return (value, 0.0, 0.0) if label is None else (value, 1.0, label)
 
-    def _shown(self, sample: Sample, answer: str, place: int) -> str:
+    def _said(self, sample: Sample, count: int) -> list[str]:
+        """What the user says in the first turns, as the model is asked."""
+        variables = templates.variables(sample)
+        return [
+            templates.render(self._prompt, {**variables, "input": each.user})
+            for each in turns.of(sample)[:count]
+        ]
+
+    def _answer(self, sample: Sample, answers: Sequence[str]) -> str:
+        """What is judged, as people see it: the answer, or the conversation from it on."""
+        later = self._said(sample, len(answers))[1:]
+        return conversation(answers[0], zip(later, answers[1:], strict=True))
+
+    def _shown(self, sample: Sample, answers: Sequence[str], place: int) -> str:
+        """What a judge sees of the last of these answers, and of those before it."""
         criterion = self._rubric.criteria[place]
+        variables = dict(templates.variables(sample))
+        if found := turns.of(sample):
+            said = self._said(sample, len(answers))
+            variables["input"] = turns.shown(sample, said, answers[:-1])
+            variables["reference"] = found[len(answers) - 1].reference
         return templates.render(
             self._rubric.template,
             {
-                **templates.variables(sample),
-                "answer": answer,
+                **variables,
+                "answer": answers[-1],
                 "criterion": criterion.name,
                 "description": criterion.description,
             },
@@ -271,12 +304,28 @@ class JudgeTask:
     def _repeats(self) -> bool:
         return any(each.repeats > 1 and not each.by_logprobs for each in self._panel)
 
-    def _of_judge(self, judge: Judge, responses: Sequence[Response]) -> list[list[float | None]]:
-        """What one judge says of each criterion, each time it was asked."""
-        step = asking.requests_each(judge, self._rubric)
+    def _by_turn(
+        self, responses: Sequence[Response], count: int
+    ) -> list[list[list[list[float | None]]]]:
+        """Turn, judge, criterion → what the judge says, each time it was asked."""
+        found, start = [], 0
+        for _ in range(count):
+            of_turn = []
+            for judge in self._panel:
+                step = asking.requests_each(judge, self._rubric)
+                ends = range(start, start + step * len(self._rubric.criteria), step)
+                of_turn.append(
+                    [asking.judgements(judge, self._rubric, responses[p : p + step]) for p in ends]
+                )
+                start = ends.stop
+            found.append(of_turn)
+        return found
+
+    def _grades(self, said: Sequence[Sequence[float | None]]) -> list[float | None]:
+        """What the judges say together of each criterion in one turn."""
         return [
-            asking.judgements(judge, self._rubric, responses[start : start + step])
-            for start in range(0, len(responses), step)
+            self._together([each for each in values if each is not None])
+            for values in zip(*said, strict=True)
         ]
 
     def _together(self, values: Sequence[float]) -> float | None:
@@ -289,16 +338,19 @@ class JudgeTask:
         mean = fmean(votes)
         return 0.5 if mean == 0.5 else float(mean > 0.5)
 
-    def _add_whole(self, scores: dict[str, ScoreValue], values: Sequence[float]) -> None:
+    def _add_whole(
+        self, scores: dict[str, ScoreValue], graded: Sequence[Sequence[float | None]]
+    ) -> None:
         if len(self._rubric.criteria) < 2:
             return
         name = "overall" if self._rubric.kind == "score" else "met"
-        if len(values) < len(self._rubric.criteria):
+        read = [[each for each in turn if each is not None] for turn in graded]
+        if any(len(turn) < len(self._rubric.criteria) for turn in read):
             scores[name] = Unscored(asking.UNREADABLE)
         elif self._rubric.kind == "score":
-            scores[name] = fmean(values)
+            scores[name] = fmean(map(fmean, read))
         else:
-            scores[name] = float(min(values) > 0.5)
+            scores[name] = fmean(float(min(turn) > 0.5) for turn in read)
 
     def _add_agreement(
         self, scores: dict[str, ScoreValue], said: Sequence[Sequence[float | None]]
@@ -316,19 +368,11 @@ class JudgeTask:
             scores["panel_alpha"] = tuple(float(each) for each in statistics)
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
-    """Of what could be read."""
-    read = [each for each in values if each is not None]
-    return fmean(read) if read else None
+def _count(sample: Sample) -> int:
+    """Answers of the model: one a turn."""
+    return len(turns.of(sample)) or 1
 
 
-def _within(repeated: Sequence[Sequence[float | None]]) -> tuple[float, float]:
-    """(Σ of squares within, degrees of freedom) of judgements that were asked for repeatedly."""
-    squares = freedom = 0.0
-    for values in repeated:
-        read = [each for each in values if each is not None]
-        if len(read) > 1:
-            centre = fmean(read)
-            squares += sum((each - centre) ** 2 for each in read)
-            freedom += len(read) - 1
-    return squares, freedom
+def _text(response: Response) -> str:
+    assert isinstance(response, Completion)
+    return response.text

@@ -10,6 +10,7 @@ from harness.authoring.readers.rows import Place
 from harness.authoring.readers.text_files import Row
 from harness.errors import UsageError
 from harness.types import DataSource, Generate, Sample, Sampling
+from harness_judges.judging import turns
 
 INPUTS = ("input", "prompt", "instruction", "question", "message", "brief", "document", "source")
 """Columns that hold what is asked; the first that is there."""
@@ -19,7 +20,7 @@ FURTHER = ("policy", "facts")
 
 
 def read(data: DataSource, task: str) -> Iterator[Sample]:
-    """Streams rows with an input, and a reference and further columns where there are some.
+    """Streams rows with an input or turns, a reference and further columns where there are some.
 
     Raises:
         UsageError: The data are to come from the hub, which has none of the task.
@@ -40,6 +41,8 @@ def check_has_file(data: DataSource, task: str) -> None:
 
 
 def _sample(row: Row, place: Place) -> Sample:
+    if row.get("turns") is not None:
+        return _conversation(row, place)
     column = next((name for name in INPUTS if isinstance(row.get(name), str)), None)
     if column is None:
         raise place.error(
@@ -58,6 +61,22 @@ def _sample(row: Row, place: Place) -> Sample:
         () if reference is None else (row[reference],),
         cluster=None if cluster is None else str(cluster),
         metadata=further,
+    )
+
+
+def _conversation(row: Row, place: Place) -> Sample:
+    """Of several turns; a rubric sees the reference of the turn that is judged."""
+    found = turns.read(row, place)
+    system = place.text(row, "system") if row.get("system") is not None else None
+    further = {name: value for name, value in row.items() if isinstance(value, str)}
+    further = {**dict.fromkeys((*FURTHER, "reference"), ""), **further}
+    name = row.get("id", row.get("question_id"))
+    cluster = row.get("cluster")
+    return Sample(
+        str(place.ordinal) if name is None else str(name),
+        found[0].user,
+        cluster=None if cluster is None else str(cluster),
+        metadata={**further, **turns.stored(found, system)},
     )
 
 

@@ -26,6 +26,7 @@ from harness.types import (
 from harness_backends.replay import MISSING, Replay, open_replay
 
 ONE = (Generate("p"),)
+TWO_TEXTS = (Generate("q"), Generate("q"))
 TWO = (Loglikelihood("q", " a"), Loglikelihood("q", " b"))
 
 
@@ -273,6 +274,28 @@ def test_a_run_folders_samples_are_outputs(tmp_path: Path) -> None:
     found = answers(replay, ["a", "b", "c"])
     assert found[:2] == [Completion("one"), Completion("two")]
     assert isinstance(found[2], Failed)  # asked in vain is no empty answer
+
+
+def test_a_conversation_of_a_run_folder_is_held_again(tmp_path: Path) -> None:
+    """Each turn's answer is saved, and what a judge said of them is not."""
+
+    def later(role: str, text: str) -> dict[str, Any]:
+        return {
+            "roles": [role],
+            "requests": [],
+            "responses": [{"type": "completion", "text": text}],
+        }
+
+    said = record("a", [{"type": "completion", "text": "first"}])
+    rounds = [later("model", "second"), later("judge", "5")]
+    replay = opened(written(tmp_path / "samples.jsonl", [said | {"later_rounds": rounds}]))
+    found = answers(replay, ["a"], each=TWO_TEXTS)
+    assert found == [Completion("first"), Completion("second")]
+    damaged: Any
+    for damaged in ([{"roles": ["model"]}], [later("model", "x") | {"roles": []}], "ab"):
+        path = written(tmp_path / "damaged.jsonl", [said | {"later_rounds": damaged}])
+        with pytest.raises(DataError, match="later_rounds are not as harness writes them"):
+            opened(path)
 
 
 def test_a_run_folders_log_likelihoods_are_outputs(tmp_path: Path) -> None:

@@ -73,6 +73,7 @@ def test_solutions_pass_and_others_do_not() -> None:
     for endless in (
         "    while True: pass\n",
         "    import os\n    while True:\n        try: os.fork()\n        except OSError: pass\n",
+        "    import os\n    while True: os.fork()\n",
     ):
         assert task.score(first, [Completion(endless)]) == {"passed": 0.0, "ended": 1.0}
 

@@ -28,6 +28,19 @@ def test_the_table_and_the_file(command: Command, tmp_path: Path) -> None:
     assert "noise is not empty" in err
 
 
+def test_names_are_whole_and_what_has_no_value_is_a_dash(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    rows = tmp_path / "chat.jsonl"
+    rows.write_text('{"id": "a", "turns": ["Hello", "And now?"]}\n', "utf-8")
+    given = ("--tasks", "chat", "--data", f"chat={rows}", "--batch-sizes", "1,2", "--quiet")
+    code, out, _ = command("noise", "demo", *given, "--set", "chat.max_tokens=4")
+    assert code == 0
+    assert "…" not in out and "nan" not in out and "— of 0" in out
+    assert "first_turn_rules" in "".join(out.split())
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

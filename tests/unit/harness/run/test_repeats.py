@@ -75,6 +75,15 @@ def test_each_repeat_has_a_seed_and_an_answer_of_its_own(
     assert "likeliest, not drawn" in " ".join(again.tasks["echo"].notes)
 
 
+def test_another_seed_draws_other_answers(registry, model, echo_rows, tmp_path) -> None:
+    run(registry, echo_rows, tmp_path / "first", repeats=2, temperature=0.7)
+    assert len(model.asked) == 24
+    other = run(registry, echo_rows, tmp_path / "other", repeats=2, temperature=0.7, seed=5)
+    assert (len(model.asked), other.usage.cached) == (48, 0)
+    same = run(registry, echo_rows, tmp_path / "same", repeats=2, temperature=0.7, seed=5)
+    assert (len(model.asked), same.usage.cached) == (48, 24)
+
+
 def values(folder: Path) -> np.ndarray:
     records = list(runfolder.read_samples(folder, "echo"))
     return np.array([each.scores["match"] for each in records]).reshape(-1, K)

@@ -13,6 +13,8 @@ from harness.stats.estimates import infer_mean
 from harness.stats.inference import Unknown
 from harness.stats.prediction_powered import (
     FEWEST_LABELS,
+    CorrectedCombination,
+    infer_corrected_combination,
     infer_corrected_share,
     infer_powered,
 )
@@ -74,6 +76,83 @@ def test_no_silent_share(judged, labels, why):
     found = infer_corrected_share(judged, labels)
     assert isinstance(found, Unknown) and why in found.method
     assert math.isnan(found.value)
+
+
+def test_a_change_of_corrected_shares_by_hand():
+    # p = .6 and .5, se = .9, sp = .8: the change is −.1/.7; with rates known well, so is its error
+    pairs = calibration(900_000, 1_000_000, 800_000, 1_000_000)
+    before, after = [1.0] * 60 + [0.0] * 40, [1.0] * 45 + [0.0] * 50 + [1.0] * 5
+    found = infer_corrected_combination(before, after, (-1.0, 1.0), pairs)
+    assert found.value == pytest.approx(-0.1 / 0.7)
+    difference = np.array(after) - np.array(before)
+    error = difference.std(ddof=1) / math.sqrt(100)
+    assert found.stderr == pytest.approx(error / 0.7, rel=0.01)
+    half = 1.98422 * error / 0.7  # Student's t of 99 degrees of freedom
+    assert found.interval(0.95) == pytest.approx((-0.1 / 0.7 - half, -0.1 / 0.7 + half), abs=1e-3)
+    # Few labels leave the sign as it is, and the size open.
+    few = infer_corrected_combination(before, after, (-1.0, 1.0), calibration(45, 50, 40, 50))
+    assert few.value == found.value
+    assert few.interval(0.95)[0] < found.interval(0.95)[0] - 0.01
+    assert few.below(0.0) == pytest.approx(found.below(0.0), rel=0.2)
+
+
+@given(
+    st.integers(1, 60),
+    st.integers(1, 60),
+    st.integers(30, 40),
+    st.integers(25, 40),
+    st.sampled_from([(-1.0, 1.0), (-0.9, 1.0), (0.0, 1.0), (1.0, 1.0)]),
+)
+def test_intervals_and_tests_of_a_combination_are_one_thing(
+    ones, others, right_ones, right_zeros, weights
+):
+    before, after = ([1.0] * count + [0.0] * (70 - count) for count in (ones, others))
+    pairs = calibration(right_ones, 40, right_zeros, 40)
+    found = infer_corrected_combination(before, after[::-1], weights, pairs)
+    assert isinstance(found, CorrectedCombination)
+    low, high = found.interval(0.90)
+    least, most = found.bounds
+    assert least <= low <= found.value <= high <= most
+    if least < low < found.value:
+        assert found.above(low) == pytest.approx(0.05, abs=1e-6)
+    if found.value < high < most:
+        assert found.below(high) == pytest.approx(0.05, abs=1e-6)
+    assert found.below(most + 1) == 0 and found.above(least - 1) == 0
+    assert found.below(least - 1) == 1 and found.above(most + 1) == 1
+
+
+def test_equal_runs_have_a_change_of_zero_with_an_interval():
+    same = [1.0] * 60 + [0.0] * 40
+    found = infer_corrected_combination(same, same, (-1.0, 1.0), calibration(45, 50, 40, 50))
+    low, high = found.interval(0.95)
+    assert found.value == 0 and low < -0.02 and high > 0.02
+
+
+def test_no_silent_change():
+    same = [1.0] * 60 + [0.0] * 40
+    for pairs, why in (([(1.0, 1.0)], "one class"), (calibration(10, 20, 10, 20), "than chance")):
+        found = infer_corrected_combination(same, same, (-1.0, 1.0), pairs)
+        assert isinstance(found, Unknown) and why in found.method and math.isnan(found.value)
+    one = infer_corrected_combination(
+        same, same, (-1.0, 1.0), calibration(45, 50, 40, 50), ["a"] * 100
+    )
+    assert isinstance(one, Unknown) and one.value == 0
+
+
+def test_changes_are_covered_in_short():
+    """From 80 % to 40 % by a judge right in 80 %, 80 labels: the calibration errs as much as n."""
+    rng = np.random.default_rng(11)
+
+    def change():
+        good = [rng.random(1000) < share for share in (0.8, 0.4)]
+        says = [np.where(each, rng.random(1000) < 0.8, rng.random(1000) < 0.2) for each in good]
+        known = np.arange(80) < 40
+        pairs = np.where(known, rng.random(80) < 0.8, rng.random(80) < 0.2) * 1.0
+        both = list(zip(pairs.tolist(), (known * 1.0).tolist(), strict=True))
+        return infer_corrected_combination(says[0], says[1], (-1.0, 1.0), both), -0.4, None
+
+    held, _ = coverage(change, 600)
+    assert 0.923 <= held <= 0.985
 
 
 def test_powered_is_the_formula_without_clusters():

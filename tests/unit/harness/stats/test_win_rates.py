@@ -7,7 +7,11 @@ import math
 import numpy as np
 import pytest
 
-from harness.stats.win_rates import length_controlled_win_rate, win_rate
+from harness.stats.win_rates import (
+    length_controlled_win_rate,
+    win_rate,
+    win_rate_at_equal_length,
+)
 
 statsmodels = pytest.importorskip("statsmodels.api")
 Array = np.ndarray
@@ -53,6 +57,38 @@ def test_length_alone_wins_nothing_and_the_plain_rate_is_misled() -> None:
         )
     assert np.mean(plain) > 0.62
     assert np.mean(controlled) == pytest.approx(0.5, abs=0.02)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_where_length_decides_all_there_is_no_value(sign: float) -> None:
+    """The regression has no finite fit: its value would be the ridge's, and look like knowledge."""
+    change = np.linspace(-1, 1, 40) * sign
+    won = (np.linspace(-1, 1, 40) > 0.3).astype(float)
+    names = [None] * 40
+    found = length_controlled_win_rate(won.tolist(), change.tolist(), names)
+    assert math.isnan(found.value) and math.isnan(found.low) and found.n == 40
+    assert "length alone decides" in found.method
+    assert math.isnan(win_rate_at_equal_length(won.tolist(), change.tolist(), names))
+    won[0] = 1.0  # one that length does not decide
+    found = length_controlled_win_rate(won.tolist(), change.tolist(), names)
+    assert 0 <= found.low < found.value < found.high <= 1
+
+
+def test_equal_answers_tell_what_is_won_at_equal_length() -> None:
+    change = np.linspace(-1, 1, 41)
+    won = np.where(change > 0, 1.0, np.where(change < 0, 0.0, 0.5))
+    found = length_controlled_win_rate(won.tolist(), change.tolist(), [None] * 41)
+    assert found.value == pytest.approx(0.5, abs=1e-6)
+
+
+@pytest.mark.parametrize("all_won", [0.0, 0.5, 1.0])
+def test_one_outcome_for_all_has_a_value(all_won: float) -> None:
+    change = np.linspace(-1, 1, 40).tolist()
+    found = length_controlled_win_rate([all_won] * 40, change, [None] * 40)
+    assert found.value == pytest.approx(all_won, abs=1e-4)
+    assert win_rate_at_equal_length([all_won] * 40, [0.0] * 40, [None] * 40) == pytest.approx(
+        all_won, abs=1e-4
+    )
 
 
 @pytest.mark.slow

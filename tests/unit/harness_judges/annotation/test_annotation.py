@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import compare, gate
+from harness import compare, evaluate, gate, read_samples
 from harness.cli import app
 from harness.errors import DataError, UnknownNameError, UsageError
 from harness_judges.annotation import agreement_report, export, store
@@ -21,6 +21,7 @@ from harness_judges.annotation.importer import Annotations
 from harness_judges.annotation.items import Answer, Item, gather
 from harness_judges.annotation.rendering import as_json
 from harness_judges.annotation.store import Label, Settings
+from harness_judges.judging.arena_task import answers_of
 from support.judged_runs import summaries
 
 
@@ -74,6 +75,64 @@ def test_scores_show_every_answer_alone(runs):
     found = gather(runs[:2], "score", limit=None)
     assert len(found.items) == 24 and all(len(each.answers) == 1 for each in found.items)
     assert len(gather(runs[:2], "score", limit=5).items) == 5
+
+
+def chats(folder: Path, turns: int, repeats: int = 1, style: str = "messages") -> Path:
+    """A run of conversations of the demo model."""
+    folder.mkdir(exist_ok=True)
+    said = [f"Turn {n}?" for n in range(1, turns + 1)]
+    rows = folder / "turns.jsonl"
+    rows.write_text("".join(json.dumps({"id": f"c{n}", "turns": said}) + "\n" for n in range(3)))
+    out = folder / f"{turns}-{repeats}-{style}"
+    evaluate(
+        "demo",
+        ["chat"],
+        data={"chat": rows},
+        task_settings={"chat": {"max_tokens": "6", "style": style}},
+        repeats=repeats,
+        temperature=1.5,
+        out=out,
+        formats=(),
+    )
+    return out
+
+
+@pytest.mark.parametrize("style", ["messages", "text"])
+def test_a_conversation_is_shown_as_a_whole(tmp_path, style):
+    run = chats(tmp_path, turns=2, style=style)
+    (record, *_) = read_samples(run, "chat")
+    first, last = record.responses[0].text, record.later_rounds[0].responses[0].text
+    items = gather([run], "score").items
+    (item,) = (each for each in items if each.sample_id == record.sample.id)
+    assert item.instruction == "Turn 1?"
+    assert item.answers[0].text == f"{first}\n\nUser: Turn 2?\n\nAssistant: {last}"
+
+
+def test_conversations_are_no_training_data(tmp_path):
+    """What users say in between is nothing that a model should learn to write."""
+    items = gather([chats(tmp_path, turns=2)], "score").items
+    folder = tmp_path / "people"
+    store.create(
+        folder, items, {"ada": range(3)}, Settings("binary", "?"), [items[0].answers[0].system]
+    )
+    with store.opened(folder) as opened:
+        for place in range(3):
+            assert opened.add(Label("ada", place, float(place % 2), seconds=1.0))
+        assert len(export.rows(opened, "labels")) == 3
+        with pytest.raises(DataError, match="conversations, which are no training data"):
+            export.rows(opened, "completion")
+
+
+def test_of_repeats_the_first_answer_is_shown(tmp_path):
+    run = chats(tmp_path, turns=1, repeats=3)
+    first = {
+        each.sample.id: each.responses[0].text
+        for each in read_samples(run, "chat")
+        if not each.repeat
+    }
+    shown = {each.sample_id: each.answers[0].text for each in gather([run], "score").items}
+    assert shown == first
+    assert answers_of(run, "chat") == first
 
 
 def test_bad_runs_are_refused(runs, tmp_path):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from harness import compare, evaluate, gate
+from harness import compare, evaluate, gate, read_samples
 from harness.authoring.reporting import numbers
 from harness.cli import app
 from harness.errors import ConfigError, DataError, UnknownNameError, UsageError
@@ -95,6 +95,52 @@ def test_a_calibrated_run_is_corrected_and_may_be_gated(binary, tmp_path):
     assert (corrected.low, corrected.high) == pytest.approx(by_hand.interval(0.95))
     verdict = gate(run, config={"rule": [{"metric": "judge.correct", "min": 0.1}]})
     assert verdict.verdict == "pass"
+    # The gate's interval has the calibration's error in it, too.
+    (ruled,) = gate(run, config={"rule": [{"metric": "judge.correct_corrected", "min": 0.1}]}).rules
+    assert (ruled.evidence.low, ruled.evidence.high) == pytest.approx(by_hand.interval(0.9))
+    changes = {each.metric: each.difference for each in compare(run, run).tasks[0].metrics}
+    assert "Fieller" in changes["correct_corrected"].method
+
+
+def test_repeats_are_no_further_labels(tmp_path):
+    """Twelve labels are twelve, of the first answers, however often each sample was answered."""
+    prompts = rows(tmp_path / "p.jsonl", [{"id": f"q{n}", "input": f"{n}?"} for n in range(12)])
+    evaluate(
+        "demo",
+        ["judge"],
+        data={"judge": prompts},
+        roles={"judge": "demo"},
+        task_settings={"judge": {"rubric": "reference", "answer_tokens": "4"}},
+        repeats=3,
+        temperature=1.5,
+        out=tmp_path / "run",
+        formats=(),
+    )
+    records = list(read_samples(tmp_path / "run", "judge"))
+    labels = labelled(tmp_path / "labels.jsonl", [n % 2 for n in range(12)])
+    found = calibrate(tmp_path / "run", labels).calibration
+    assert found.criteria["correct"].n == 12 and found.criteria["correct"].too_few
+    assert not any("no sample" in note for note in found.notes)
+    # Labels that name their answers are of these, whichever repeat they are of.
+    named = [
+        {"id": each.sample.id, "value": 1, "answers": [each.responses[0].text]}
+        for each in records
+        if each.repeat == 1
+    ]
+    found = calibrate(tmp_path / "run", rows(tmp_path / "named.jsonl", named)).calibration
+    assert found.criteria["correct"].n == 12
+
+
+@pytest.mark.parametrize("baseline", [None, "itself"])
+def test_a_verdict_on_an_uncalibrated_judge_says_so(binary, baseline):
+    rule = {"max_drop": 0.5} if baseline else {"min": 0.1}
+    config = {"allow_uncalibrated": True, "rule": [{"metric": "judge.correct", **rule}]}
+    verdict = gate(binary, binary if baseline else None, config=config)
+    assert verdict.verdict == "pass"
+    assert verdict.sentence.startswith("judge.correct (uncalibrated) ")
+    assert verdict.rules[0].sentence == verdict.sentence
+    fine = gate(binary, config={"rule": [{"metric": "judge.unread", "max": 0.5}]})
+    assert "uncalibrated" not in fine.sentence
 
 
 def test_labels_of_some_samples_and_judgements_of_all(binary, tmp_path):

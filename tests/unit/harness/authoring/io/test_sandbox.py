@@ -47,7 +47,9 @@ def box(request: pytest.FixtureRequest) -> Sandbox:
         ("import time; time.sleep(60)", "timeout", ""),
         ("x = bytearray(3 << 30)", "killed", "MemoryError"),
         ("import ctypes; ctypes.string_at(0)", "killed", ""),
-        ("open('x', 'w').write('a' * (8 << 20))", "failed", "File too large"),
+        ("open('x', 'w').write('a' * (8 << 20))", "killed", "File too large"),
+        ("raise OSError(2, 'No such file')", "failed", "[Errno 2]"),
+        ("raise RuntimeError('MemoryError')", "failed", "MemoryError"),
         ("import sys; sys.stderr.write('a' * (8 << 20))", "failed", "aaa"),
     ],
 )
@@ -57,6 +59,25 @@ def test_how_programs_end(box: Sandbox, source: str, status: str, detail: str) -
     assert outcome.status == status, outcome
     assert detail in outcome.detail
     assert time.monotonic() - started < 20
+
+
+@isolated
+@pytest.mark.parametrize(
+    ("source", "detail"),
+    [
+        ("import os\nwhile True: os.fork()", "BlockingIOError"),
+        (
+            "import threading, time\n"
+            "while True: threading.Thread(target=time.sleep, args=(9,), daemon=True).start()",
+            "can't start new thread",
+        ),
+        ("for n in range(64): open(f'{n}', 'w').write('a' * (1 << 19))", "No space left"),
+    ],
+)
+def test_a_program_that_a_limit_stops_was_killed(source: str, detail: str) -> None:
+    outcome = Sandbox(_PATH, QUICK).run(source)
+    assert outcome.status == "killed", outcome
+    assert detail in outcome.detail
 
 
 @isolated

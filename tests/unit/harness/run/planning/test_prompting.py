@@ -70,6 +70,22 @@ def test_room_is_made_for_generated_answers_alone() -> None:
     assert AS_IT_IS.applied(same) is same
 
 
+def test_the_seed_of_a_run_is_that_of_drawn_answers_alone() -> None:
+    """Two runs that draw by other seeds share no answer, whatever their repeats."""
+    greedy = Generate("q", Sampling(3))
+    drawn = Generate("q", Sampling(3, temperature=0.5))
+    assert Prompting(seed=7).applied(greedy) == greedy
+    assert Prompting(seed=0).applied(drawn) == drawn
+    seeds = set()
+    for seed in (0, 1, 2, 9_999, -1):
+        for repeat in (0, 1, 99):
+            asked = Prompting(temperature=0.5, seed=seed, repeat=repeat).applied(greedy)
+            assert isinstance(asked, Generate)
+            assert 0 <= asked.sampling.seed < 2**31 + 100
+            seeds.add(asked.sampling.seed)
+    assert len(seeds) == 15
+
+
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("data")
