@@ -6,6 +6,8 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -204,11 +206,7 @@ def languages(texts: Sequence[str]) -> list[str | None]:
     Raises:
         MissingExtraError: ``py3langid`` is not installed.
     """
-    try:
-        from py3langid.langid import MODEL_FILE, LanguageIdentifier
-    except ImportError as error:
-        raise MissingExtraError("telling languages", "data") from error
-    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    identifier = _identifier()
     found: list[str | None] = []
     for text in texts:
         if sum(map(str.isalpha, text)) < FEWEST_LETTERS:
@@ -217,6 +215,15 @@ def languages(texts: Sequence[str]) -> list[str | None]:
         code, sure = identifier.classify(text)
         found.append(str(code) if sure >= SURE else None)
     return found
+
+
+@cache
+def _identifier() -> Any:
+    try:
+        from py3langid.langid import MODEL_FILE, LanguageIdentifier
+    except ImportError as error:
+        raise MissingExtraError("telling languages", "data") from error
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
 
 
 def entropy(counts: Mapping[str, int]) -> float:
