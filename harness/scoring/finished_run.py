@@ -57,7 +57,8 @@ def score(
 ) -> Scored:
     """Adds metrics, and reducers of its repeats, to a finished run and writes its folder anew.
 
-    A metric that was added before is computed again; one that a task has of its own is left out.
+    A metric that was added before is computed again; one whose measures the task has otherwise,
+    of its own or of the same metric with another argument, is left out.
     Where something fails, the folder stays as it was; where the process is killed while the files
     are replaced, the next call takes that back before it begins.
 
@@ -240,7 +241,8 @@ class _Rescored:
 
     def _with_metrics(self, chosen: Sequence[Named]) -> _With:
         task = self._opened()
-        before = self._before()
+        texts = {each.text for each in chosen}
+        before = [each for each in self._before() if each.text in texts]
         again = {metric.name for each in before for metric in each.spec.open(each.argument).metrics}
         own = [name for name in self._result.metrics if name not in again]
         added = added_metrics.add(task, chosen, own)

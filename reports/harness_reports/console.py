@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 SCREEN = 16
 """Rows of a table that fit on a screen together with what stands around it."""
 NOTES_SHOWN = 3
+MEASURED_SHOWN = 2
+"""Probes without a table whose measures stand on the screen, each in some lines."""
 LEGEND = "↑ higher is better, ↓ lower is better, → x is best; value ± standard error"
 _STYLES = {"pass": "bold green", "block": "bold red", "inconclusive": "bold yellow"}
 _SIGNS = {"pass": "✓", "block": "✗", "inconclusive": "?"}
@@ -125,17 +127,27 @@ def _screen(run: RunView, suites: Sequence[SuiteLine]) -> list[RenderableType]:
     table, left_out = _scores(run, suites)
     parts.append(table)
     parts.append(_text(LEGEND, "dim"))
+    measured = [line for task in run.tasks for line in console_tables.measured(task)]
+    measured = measured[:MEASURED_SHOWN]
+    parts.extend(measured)
     told = notes(run.tasks)
     parts.extend(_note(names, note) for names, note in told[:NOTES_SHOWN])
     more = [
         *([f"{left_out} more scores"] if left_out else []),
         *([f"{len(told) - NOTES_SHOWN} more notes"] if len(told) > NOTES_SHOWN else []),
         *(["groups"] if any(task.groups for task in run.tasks) else []),
-        *(["probes"] if any(task.probes for task in run.tasks) else []),
+        *(["probes"] if _hides_probes(run, len(measured)) else []),
     ]
     if more:
         parts.append(_text(f"Not shown: {', '.join(more)} (--full)", "dim"))
     return parts
+
+
+def _hides_probes(run: RunView, measured: int) -> bool:
+    """Whether ``--full`` says more of the probes than ``measured`` lines of the screen."""
+    full = [line for task in run.tasks for line in console_tables.measured(task, full=True)]
+    tables = any(probe.rows or probe.skipped for task in run.tasks for probe in task.probes)
+    return tables or len(full) > measured
 
 
 def _rules(gate: GateView) -> Table:

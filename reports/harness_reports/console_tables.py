@@ -152,7 +152,7 @@ def _probes(task: TaskView) -> list[RenderableType]:
         counted = dict.fromkeys(probe.flips_count for probe, _ in shown if probe.flips_count)
         if counted:
             parts.append(Text(f"flips: share of variants with {', or '.join(counted)}", "dim"))
-    parts += [_measured(probe) for probe in task.probes if probe.measures and not probe.rows]
+    parts += measured(task, full=True)
     skipped = [
         f"{probe.name} {count} × {reason}"
         for probe in task.probes
@@ -164,15 +164,23 @@ def _probes(task: TaskView) -> list[RenderableType]:
     return parts
 
 
-def _measured(probe: ProbeView) -> Text:
-    """What a probe measured that has no mean change, of its first metric."""
-    first = probe.measures[0].metric
+def measured(task: TaskView, full: bool = False) -> list[Text]:
+    """What probes measured without a mean change: a line of the first metric, or of each."""
+    lines = []
+    for probe in task.probes:
+        metrics = [] if probe.rows else list(dict.fromkeys(row.metric for row in probe.measures))
+        lines += [_measured(task, probe, metric) for metric in (metrics if full else metrics[:1])]
+    return lines
+
+
+def _measured(task: TaskView, probe: ProbeView, metric: str) -> Text:
     told = [
-        f"{row.measure} {row.number.short} {row.number.interval}".rstrip()
+        f"{row.measure} {row.number.value} {row.number.interval}".rstrip()
         for row in probe.measures
-        if row.metric == first
+        if row.metric == metric
     ]
-    return Text(f"{one_line(probe.name)}, {one_line(first)}: {one_line('; '.join(told))}")
+    name = one_line(f"{task.name}.{metric}, {probe.name}")
+    return Text.assemble((name, "bold"), f": {one_line('; '.join(told))}")
 
 
 def _gate(gate: GateView) -> list[RenderableType]:

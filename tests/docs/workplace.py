@@ -99,6 +99,7 @@ def _write_pairs_and_rewards(folder: Path, reviews: Rows) -> None:
         for row in reviews
     ]
     _write_rows(folder / "training.jsonl", training)
+    (folder / "terms.txt").write_text("blockhead\n", "utf-8")
 
 
 def _write_results(folder: Path) -> None:

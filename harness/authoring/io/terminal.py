@@ -30,7 +30,7 @@ def console(file: IO[str] | None = None, stderr: bool = False) -> Console:
 
 
 def print_table(out: Console, table: Table, names: int) -> None:
-    """Prints a table, as lines where it is far too wide.
+    """Prints a table, as lines where it is far too wide; no cell is cut.
 
     Args:
         out: Where to.
@@ -41,6 +41,8 @@ def print_table(out: Console, table: Table, names: int) -> None:
 
     natural = Measurement.get(out, out.options.update_width(_UNLIMITED), table).maximum
     if natural <= out.width or (out.width >= _NARROW and out.width >= _LEAST_SHARE * natural):
+        for column in table.columns:
+            column.overflow = "fold"
         out.print(table)
         return
     if table.title:

@@ -112,7 +112,9 @@ def _told(
 ) -> dict[str, Any]:
     raised = [each for each in found if each.alarm is not None]
     names = ", ".join(each.name for each in raised)
-    changed = f"changed: {names}" if raised else "none of the signals is shown to have changed"
+    changed = "nothing could be watched"
+    if found:
+        changed = f"changed: {names}" if raised else "none of the signals is shown to have changed"
     return {
         "alarms": [each.name for each in raised],
         "sentence": f"{len(production):,} exchanges; {changed}",
@@ -148,10 +150,14 @@ def _show(told: Mapping[str, Any]) -> None:
 
     out = terminal.console()
     columns = ("name", "reference", "now", "n", "verdict")
-    table = Table("signal", *columns[1:])
+    table = Table()
+    table.add_column("signal", no_wrap=True)
+    for name in columns[1:]:
+        table.add_column(name)
     for row in told["rows"]:
         table.add_row(*(one_line(str(row[name])) for name in columns))
-    terminal.print_table(out, table, 1)
+    if told["rows"]:
+        terminal.print_table(out, table, 1)
     echo(told["sentence"])
     echo(told["promise"])
 

@@ -14,7 +14,7 @@ border-bottom: 1px solid #8884 } .alarm { font-weight: bold; color: #b00020 }
 @media (prefers-color-scheme: dark) { body { background: #111; color: #eee }
 .alarm { color: #ff8a80 } }
 </style></head><body>
-<h1>{{ "Alarm" if alarms else "No alarm" }}</h1>
+<h1>{{ "Alarm" if alarms else "No alarm" if rows else "Nothing watched" }}</h1>
 <p>{{ sentence }}</p>
 <table><thead><tr><th>signal</th><th>reference</th><th>now</th><th>n</th><th>verdict</th></tr></thead>
 <tbody>{% for each in rows %}<tr{% if each.alarm %} class="alarm"{% endif %}>

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -9,9 +10,10 @@ import numpy as np
 
 from harness.authoring.grading import Grader, MetricSpec
 from harness.authoring.measures import personal_data, refusals
-from harness.errors import UsageError
+from harness.errors import MissingExtraError, UsageError
 from harness.protocols import bounds_of
 from harness_data.monitoring.records import Record
+from harness_data.preparation import findings
 
 TAIL = 0.1
 """Share of the reference's values that are called low, and that are called high."""
@@ -38,7 +40,8 @@ def standard(reference: Sequence[Record], region: str = "US") -> list[Signal]:
     """The signals that need no model.
 
     Args:
-        reference: Sets what is long, short, slow and dear: the tenth of its values at each end. It
+        reference: Sets what is long, short, slow and dear: the tenth of its values at each end; and
+            the language of most answers, where the library that tells languages is installed. It
             must not be what the rates are estimated from.
         region: Whose telephone numbers need no country code.
     """
@@ -50,6 +53,7 @@ def standard(reference: Sequence[Record], region: str = "US") -> list[Signal]:
             lambda each: float(any(personal_data.find(each.answer, region))),
             "answers with personal data",
         ),
+        *_language(reference),
     ]
     sizes: tuple[tuple[str, Value], ...] = (
         ("prompt_length", lambda each: float(len(each.prompt.split()))),
@@ -62,6 +66,24 @@ def standard(reference: Sequence[Record], region: str = "US") -> list[Signal]:
             low, high = np.quantile(values, (TAIL, 1 - TAIL), method="inverted_cdf")
             found += _tails(name, size, float(low), float(high))
     return found
+
+
+def _language(reference: Sequence[Record]) -> list[Signal]:
+    """Answers in another language than most of the reference's; none where no text tells one."""
+    try:
+        told = findings.languages([each.answer for each in reference])
+    except MissingExtraError:
+        return []
+    known = Counter(each for each in told if each is not None)
+    if not known:
+        return []
+    main = known.most_common(1)[0][0]
+
+    def value(each: Record) -> float | None:
+        (found,) = findings.languages([each.answer])
+        return None if found is None else float(found != main)
+
+    return [Signal("other_language", value, f"answers in another language than {main}")]
 
 
 def _number(name: str) -> Value:

@@ -20,6 +20,7 @@ WORDS = {
     "language": "in another language",
     "length": "of an odd length",
     "personal_data": "with personal data",
+    "toxic": "toxic",
 }
 _SHOWN = 8
 
@@ -42,7 +43,8 @@ def to_json(table: Table, found: Findings) -> dict[str, Any]:
         "personal_data": dict(found.personal),
         "labels": dict(found.labels),
         "label_balance": round(entropy(found.labels), 4) if found.labels else None,
-        "found": {kind: len(found.places[kind]) for kind in KINDS},
+        "toxic_by": found.toxic_by or None,
+        "found": {kind: len(found.places[kind]) for kind in KINDS if kind in found.places},
         "rows_found": {
             str(table.lines[place].number): dict(of) for place, of in sorted(found.details.items())
         },
@@ -73,6 +75,8 @@ def to_markdown(card: Mapping[str, Any]) -> str:
         )
     if card["personal_data"]:
         lines.append(f"Personal data: {_counts(card['personal_data'])}.")
+    if card.get("toxic_by"):
+        lines.append(f"Toxic rows: {markdown(card['toxic_by'])}.")
     lines += ["", "| rows | what |", "|---|---|"]
     lines += [f"| {count:,} | {WORDS[kind]} |" for kind, count in card["found"].items()]
     if card.get("sha256"):

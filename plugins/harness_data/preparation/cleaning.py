@@ -18,7 +18,7 @@ from harness_data.preparation.splitting import PARTS
 from harness_data.preparation.table import Table, replaced
 
 ALWAYS = ("empty", "exact_duplicate", "near_duplicate")
-ON_REQUEST = ("language", "length", "personal_data")
+ON_REQUEST = ("language", "length", "personal_data", "toxic")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from harness import registry_of
 from harness.authoring.io import run_options
 from harness.authoring.literal import echo, one_line
+from harness.errors import UsageError
 
 if TYPE_CHECKING:
     from harness_data.preparation.findings import Findings
     from harness_data.preparation.table import Table
+    from harness_data.preparation.toxicity import Toxicity
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 _SHOWN = 5
@@ -40,7 +43,18 @@ def _shared(function: Function) -> Function:
     return function
 
 
-def _found(file: Path, given: Mapping[str, Any]) -> tuple[Table, Findings]:
+def _toxicity(function: Function) -> Function:
+    option = click.option(
+        "--toxicity",
+        metavar="CHECKPOINT|TERMS.txt",
+        help="Also look for toxic rows, by a classifier or a list of terms.",
+    )
+    return option(click.pass_context(function))  # type: ignore[return-value]
+
+
+def _found(
+    file: Path, given: Mapping[str, Any], toxicity: Toxicity | None = None
+) -> tuple[Table, Findings]:
     from harness_data.preparation import findings, table
 
     read = table.read(file, given["texts"] or ())
@@ -50,27 +64,43 @@ def _found(file: Path, given: Mapping[str, Any]) -> tuple[Table, Findings]:
         language=given["language"],
         similarity=given["similarity"],
         region=given["region"],
+        toxicity=toxicity,
     )
     return read, found
+
+
+def _opened(context: click.Context, argument: str | None) -> Toxicity | None:
+    from harness_data.preparation import toxicity
+
+    return None if argument is None else toxicity.opened(registry_of(context), argument)
 
 
 CHECK_EPILOG = """\b
 Examples:
   harness data check training.jsonl
   harness data check training.jsonl --label label --card card.md --gate
+  harness data check training.jsonl --toxicity terms.txt
 """
 
 
 @group.command("check", epilog=CHECK_EPILOG)
 @_shared
+@_toxicity
 @click.option("--card", type=click.Path(path_type=Path), help="Write a data card; .md or .json.")
 @click.option("--gate", is_flag=True, help="Exit with 1 where something was found.")
-def check(file: Path, card: Path | None, gate: bool, **given: Any) -> int:
-    """Report duplicates, odd lengths and languages, personal data and labels in FILE.
+def check(
+    context: click.Context,
+    file: Path,
+    card: Path | None,
+    gate: bool,
+    toxicity: str | None,
+    **given: Any,
+) -> int:
+    """Report duplicates, odd lengths and languages, personal data, labels and toxicity of FILE.
 
     FILE holds rows of any format: prompts and answers, pairs, messages, texts, labels.
     """
-    table, found = _found(file, given)
+    table, found = _found(file, given, _opened(context, toxicity))
     told = _show(table, found)
     if card is not None:
         _write_card(card, told)
@@ -86,18 +116,21 @@ Examples:
 
 @group.command("clean", epilog=CLEAN_EPILOG)
 @_shared
+@_toxicity
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The JSONL to write.")
 @click.option("--keep", type=run_options.Names(), default="",
               help="Of empty, exact_duplicate, near_duplicate: not to drop. [none]")  # fmt: skip
 @click.option("--drop", type=run_options.Names(), default="",
-              help="Of language, length, personal_data: to drop, too. [none]")  # fmt: skip
+              help="Of language, length, personal_data, toxic: to drop, too. [none]")  # fmt: skip
 @click.option("--no-mask", is_flag=True, help="Leave personal data as they are.")
 def clean(
+    context: click.Context,
     file: Path,
     out: Path,
     keep: tuple[str, ...],
     drop: tuple[str, ...],
     no_mask: bool,
+    toxicity: str | None,
     **given: Any,
 ) -> int:
     """Write FILE without empty and duplicate rows, personal data masked.
@@ -107,8 +140,13 @@ def clean(
     from harness_data.preparation import cleaning
 
     dropped_kinds = cleaning.kinds(keep, drop)
+    if ("toxic" in drop) != (toxicity is not None):
+        raise UsageError(
+            "--drop toxic and --toxicity go together",
+            "Name a classifier or a list of terms: --drop toxic --toxicity terms.txt",
+        )
     cleaning.check_out(file, out)
-    table, found = _found(file, given)
+    table, found = _found(file, given, _opened(context, toxicity))
     cleaned = cleaning.clean(table, found, dropped_kinds, not no_mask, given["region"])
     cleaning.write(out, table, cleaned)
     for kind, count in cleaned.counts.items():
@@ -159,8 +197,8 @@ def _show(table: Table, found: Findings) -> dict[str, Any]:
     told = card.to_json(table, found)
     console = terminal.console()
     grid = Grid("found", "rows", "where")
-    for kind, words in card.WORDS.items():
-        places = found.places[kind]
+    for kind in told["found"]:
+        words, places = card.WORDS[kind], found.places[kind]
         where = [
             f"row {table.lines[place].number} ({one_line(found.details[place][kind], 60)})"
             for place in places[:_SHOWN]

@@ -6,6 +6,8 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -13,14 +15,25 @@ from harness.authoring.measures import personal_data
 from harness.errors import MissingExtraError
 from harness_data.preparation import duplicates
 from harness_data.preparation.table import Table
+from harness_data.preparation.toxicity import Toxicity
 
 ODD_LENGTH = 3.5
 """Modified z-score of the log length that makes an outlier (Iglewicz & Hoaglin 1993)."""
+LEAST_FACTOR = 2.0
+"""By what factor an outlier is at least longer or shorter than the median."""
 FEWEST_LETTERS = 40
 """Letters below which a text's language is not told."""
 SURE = 0.9
 """Probability from which on a text's language is told."""
-KINDS = ("empty", "exact_duplicate", "near_duplicate", "language", "length", "personal_data")
+KINDS = (
+    "empty",
+    "exact_duplicate",
+    "near_duplicate",
+    "language",
+    "length",
+    "personal_data",
+    "toxic",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +42,7 @@ class Findings:
 
     Attributes:
         places: Kind (of ``KINDS``) → the places of rows, from 0; of duplicates all but the first.
+            ``toxic`` is there where it was looked for.
         details: Place → kind → what exactly, in words.
         lengths: Words of each row.
         languages: Language → rows; ``?`` where it cannot be told.
@@ -37,6 +51,7 @@ class Findings:
         labels: Label → rows; empty without a column of labels.
         links: Pairs of places that are duplicates, exact or near, or alike because they share a
             prompt: what is to be kept together in a split.
+        toxic_by: What told toxic rows; empty where they were not looked for.
     """
 
     places: Mapping[str, Sequence[int]]
@@ -47,6 +62,7 @@ class Findings:
     personal: Mapping[str, int]
     labels: Mapping[str, int] = field(default_factory=dict)
     links: Sequence[tuple[int, int]] = ()
+    toxic_by: str = ""
 
     @property
     def problems(self) -> dict[str, int]:
@@ -61,6 +77,7 @@ def find(
     language: str | None = None,
     similarity: float = duplicates.SIMILAR,
     region: str = "US",
+    toxicity: Toxicity | None = None,
 ) -> Findings:
     """Looks for everything.
 
@@ -70,9 +87,11 @@ def find(
         language: The language that rows should have; None: that of most rows.
         similarity: See ``duplicates.near``.
         region: Whose telephone numbers need no country code.
+        toxicity: Tells toxic rows; None: they are not looked for.
 
     Raises:
         MissingExtraError: A library is not installed.
+        ModelError: A classifier of toxicity cannot be opened.
         UnknownNameError: There is no such column.
     """
     table.check(label)
@@ -93,6 +112,11 @@ def find(
         if each is not None and each != main:
             noted.add(place, "language", each)
     personal = _note_personal_data(noted, texts, region)
+    if toxicity is not None:
+        noted.places["toxic"] = []
+        for place, text in enumerate(texts):
+            if (what := toxicity.of(text)) is not None:
+                noted.add(place, "toxic", what)
     labels = Counter(v for v in table.values(label) if v is not None) if label else Counter()
     counted = Counter("?" if each is None else each for each in told)
     return Findings(
@@ -104,6 +128,7 @@ def find(
         dict(personal.most_common()),
         dict(labels.most_common()),
         links,
+        "" if toxicity is None else toxicity.by,
     )
 
 
@@ -117,7 +142,7 @@ class _Noted:
 
     def __init__(self) -> None:
         self.details: dict[int, dict[str, str]] = {}
-        self.places: dict[str, list[int]] = {kind: [] for kind in KINDS}
+        self.places: dict[str, list[int]] = {kind: [] for kind in KINDS if kind != "toxic"}
 
     def add(self, place: int, kind: str, what: str) -> None:
         if kind not in self.details.setdefault(place, {}):
@@ -162,13 +187,16 @@ def _note_personal_data(noted: _Noted, texts: Sequence[str], region: str) -> Cou
 def length_scores(lengths: Sequence[int]) -> list[float]:
     """Modified z-scores of log lengths: distance from the median in median distances.
 
-    Where more than half of the texts are equally long there is no scale, and none is odd.
+    The median distance counts as at least so much that a text is odd from ``LEAST_FACTOR`` times,
+    or one part in ``LEAST_FACTOR`` of, the median on: of texts that are nearly all equally long,
+    those that differ by a few words are not odd, and one that is far longer is.
     """
     logs = np.log1p(np.asarray(lengths, dtype=np.float64))
-    centre = float(np.median(logs)) if len(logs) else 0.0
-    spread = float(np.median(np.abs(logs - centre))) if len(logs) else 0.0
-    if spread <= 0:
-        return [0.0] * len(lengths)
+    if not len(logs):
+        return []
+    centre = float(np.median(logs))
+    least = 0.6745 * math.log(LEAST_FACTOR) / ODD_LENGTH
+    spread = max(least, float(np.median(np.abs(logs - centre))))
     return [float(0.6745 * (each - centre) / spread) for each in logs]
 
 
@@ -178,11 +206,7 @@ def languages(texts: Sequence[str]) -> list[str | None]:
     Raises:
         MissingExtraError: ``py3langid`` is not installed.
     """
-    try:
-        from py3langid.langid import MODEL_FILE, LanguageIdentifier
-    except ImportError as error:
-        raise MissingExtraError("telling languages", "data") from error
-    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    identifier = _identifier()
     found: list[str | None] = []
     for text in texts:
         if sum(map(str.isalpha, text)) < FEWEST_LETTERS:
@@ -191,6 +215,15 @@ def languages(texts: Sequence[str]) -> list[str | None]:
         code, sure = identifier.classify(text)
         found.append(str(code) if sure >= SURE else None)
     return found
+
+
+@cache
+def _identifier() -> Any:
+    try:
+        from py3langid.langid import MODEL_FILE, LanguageIdentifier
+    except ImportError as error:
+        raise MissingExtraError("telling languages", "data") from error
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
 
 
 def entropy(counts: Mapping[str, int]) -> float:

@@ -18,7 +18,11 @@ FEWEST_BEFORE = 20
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A piece of personal data, and the text that stands before it in its row."""
+    """A piece of personal data, and the text that stands before it in its row.
+
+    The blank between them belongs to the answer: tokenizers make one token of a blank and the
+    letters after it, which no model writes after a prompt that ends in a blank.
+    """
 
     row: int
     kind: str
@@ -48,7 +52,7 @@ class Extraction:
 def pieces(texts: Sequence[tuple[int, str]], region: str) -> list[Asked]:
     """The personal data in (row, text) pairs that have text before them."""
     return [
-        Asked(row, found.kind, found.text, text[: found.start])
+        Asked(row, found.kind, found.text, text[: found.start].rstrip(" "))
         for row, text in texts
         for found in personal_data.mask(text, region)[1]
         if len(text[: found.start].strip()) >= FEWEST_BEFORE

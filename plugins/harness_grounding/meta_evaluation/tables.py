@@ -95,14 +95,14 @@ def read(file: Path, scores: Sequence[Path], columns: Columns, task: str | None)
         notes.append(f"{len(labelled) - len(kept):,} rows have no label and are left out")
     if scores:
         keys = _keys_of(file, labelled, columns.keys, kept)
-        found: dict[str, Sequence[float | None]] = {}
+        found: Mapping[str, Sequence[float | None]] = {}
         for path in scores:
-            found |= _joined(path, keys, columns, task, notes)
+            found = {**found, **_joined(path, keys, columns, task, notes)}
     else:
         taken = {columns.label, *columns.keys, *columns.described}
         kept_rows = [labelled[each] for each in kept]
         found = _number_columns(kept_rows, taken, columns.metrics)
-    _check_metrics(columns.metrics, found, file)
+    found = _wanted(columns.metrics, found, file)
     return Labelled(
         [float(numbers[each] or 0) for each in kept],
         found,
@@ -266,14 +266,14 @@ def _number_columns(
     taken: set[str],
     wanted: tuple[str, ...],
 ) -> dict[str, Sequence[float | None]]:
-    """Column → numbers; without ``wanted`` each whose every value is one, or missing, but not ids.
+    """Column → numbers: each whose every value is one, or missing; an id where it is wanted.
 
     Raises:
         DataError: A wanted column holds something else.
     """
     columns: dict[str, Sequence[float | None]] = {}
     for name in _names(row for row, _ in found):
-        if name in taken or (name not in wanted if wanted else name == "id"):
+        if name in taken or (name == "id" and name not in wanted):
             continue
         values = [_number(row.get(name)) for row, _ in found]
         others = [
@@ -290,10 +290,16 @@ def _number_columns(
     return columns
 
 
-def _check_metrics(
-    wanted: tuple[str, ...], found: Mapping[str, Sequence[float | None]], file: Path
-) -> None:
-    for name in wanted:
+def _wanted(
+    names: tuple[str, ...], found: Mapping[str, Sequence[float | None]], file: Path
+) -> Mapping[str, Sequence[float | None]]:
+    """The metrics that are named, in the order of the data; all where none is.
+
+    Raises:
+        UnknownNameError: There is no such metric.
+        DataError: There is none at all.
+    """
+    for name in names:
         if name not in found:
             raise UnknownNameError("metric", name, found)
     if not found:
@@ -302,3 +308,4 @@ def _check_metrics(
             path=file,
             expected="a column a metric, or --scores FILE with them",
         )
+    return {name: values for name, values in found.items() if not names or name in names}

@@ -20,10 +20,16 @@ _FIELDS = ("text", "passage", "contents", "context", "document")
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """One passage; ``id`` is its own, or its place in the corpus."""
+    """One passage; ``id`` is its own, or its place in the corpus; ``title`` may be empty."""
 
     id: str
-    text: str
+    body: str
+    title: str = ""
+
+    @property
+    def text(self) -> str:
+        """What is searched and shown: the title, where there is one, above the body."""
+        return f"{self.title}\n{self.body}" if self.title else self.body
 
 
 def read(path: Path) -> list[Passage]:
@@ -64,11 +70,13 @@ def _of_row(row: text_files.Row, place: rows.Place) -> Passage:
         raise place.error(
             f"a row with {', '.join(map(str, row))[:100]}", f"one of {', '.join(_FIELDS)}"
         )
-    text = place.text(row, name)
     title = row.get("title")
-    said = f"{title}\n{text}" if isinstance(title, str) and title.strip() else text
     given = row.get("id")
-    return Passage(str(place.ordinal if given in (None, "") else given), said)
+    return Passage(
+        id=str(place.ordinal if given in (None, "") else given),
+        body=place.text(row, name),
+        title=title if isinstance(title, str) and title.strip() else "",
+    )
 
 
 def _paragraphs(path: Path) -> Iterator[str]:
@@ -101,8 +109,8 @@ def own(samples: Iterable[Sample]) -> list[Passage]:
 def gold(sample: Sample, passages: Sequence[Passage]) -> frozenset[int]:
     """Places of the passages that hold what the sample is about; empty where that is not known.
 
-    They are the ids in its field ``gold`` (a text, ids between commas), else the passages that are
-    its ``context``, or a part of it.
+    They are the ids in its field ``gold`` (a text, ids between commas), else the passages whose
+    body is its ``context``, or a part of it.
     """
     named = sample.metadata.get("gold")
     if named not in (None, ""):
@@ -114,7 +122,7 @@ def gold(sample: Sample, passages: Sequence[Passage]) -> frozenset[int]:
     return frozenset(
         place
         for place, each in enumerate(passages)
-        if (text := _folded(each.text)) and (text == context or text in context)
+        if (body := _folded(each.body)) and body in context
     )
 
 

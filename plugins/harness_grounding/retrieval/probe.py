@@ -195,9 +195,9 @@ class Retrieval:
             return {}
         one, other = [before[each] for each in ids], [shown[each] for each in ids]
         measures = {
+            "retrieval_difference": gain(metric, one, other),
             "score_without": metric.aggregate(one),
             "score_with": metric.aggregate(other),
-            "retrieval_difference": gain(metric, one, other),
         }
         return measures | self._search(other) | self._errors(metric, other)
 

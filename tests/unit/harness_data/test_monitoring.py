@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.errors import MissingExtraError
 from harness_data.monitoring import alarms, records, signals
+from harness_data.preparation import findings
 from support.commands import harness
 
 
@@ -94,6 +96,48 @@ def test_nothing_new_is_no_alarm_and_more_refusals_are_one(
     longer = write(tmp_path / "longer.jsonl", exchanges(200, 4, words=90))
     assert harness(f"monitor {longer} --against {reference} --out {out}") == 1
     assert "answer_length_high" in json.loads(out.read_text("utf-8"))["alarms"]
+
+
+def test_answers_in_another_language_are_an_alarm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    english = "The library of the old town opens at nine in the morning and closes late."
+    german = "Die Bibliothek der alten Stadt öffnet um neun Uhr und schließt erst spät am Abend."
+
+    def rows(count: int, answer: str) -> list[dict[str, Any]]:
+        return [{"prompt": f"When, {n}?", "response": f"{answer} {n}"} for n in range(count)]
+
+    reference = write(tmp_path / "reference.jsonl", rows(100, english))
+    out = tmp_path / "told.json"
+    log = write(tmp_path / "log.jsonl", [*rows(50, english), *rows(60, german)])
+    assert harness(f"monitor {log} --against {reference} --out {out}") == 1
+    told = {row["name"]: row for row in json.loads(out.read_text("utf-8"))["rows"]}
+    assert 50 < told["other_language"]["alarm"] <= 100
+    assert told["other_language"]["words"] == "answers in another language than en"
+
+    def missing(_: object) -> None:
+        raise MissingExtraError("telling languages", "data")
+
+    monkeypatch.setattr(findings, "languages", missing)
+    assert harness(f"monitor {log} --against {reference} --out {out}") == 0
+    assert "other_language" not in out.read_text("utf-8")
+
+
+def test_the_screen_names_each_signal_in_full(
+    reference: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    log = write(tmp_path / "log.jsonl", exchanges(50, 2))
+    assert harness(f"monitor {log} --against {reference}") == 0
+    shown = capsys.readouterr().out
+    assert "prompt_length_high" in shown
+    assert "…" not in shown
+    few = write(tmp_path / "few.jsonl", exchanges(6, 2))
+    page = tmp_path / "page.html"
+    assert harness(f"monitor {log} --against {few} --out {page}") == 4
+    shown = capsys.readouterr().out
+    assert "50 exchanges; nothing could be watched" in shown
+    assert "<h1>Nothing watched</h1>" in page.read_text("utf-8")
 
 
 def test_a_registered_metric_is_watched(tmp_path: Path) -> None:

@@ -166,11 +166,39 @@ def test_equal_texts_are_found_whatever_case_and_marks() -> None:
     assert duplicates.near(["one two", "one two", "two one"], 0.5) == []
 
 
-def test_lengths_that_do_not_vary_are_not_odd() -> None:
-    assert findings.length_scores([10] * 20 + [500]) == [0.0] * 21
+def test_a_row_far_longer_than_equally_long_ones_is_odd() -> None:
+    def odd_of(lengths: list[int]) -> list[int]:
+        scores = findings.length_scores(lengths)
+        return [each for each, score in zip(lengths, scores, strict=True) if abs(score) > 3.5]
+
+    assert odd_of([10] * 20 + [500]) == [500]
+    assert odd_of([10] * 20 + [9, 11, 12]) == []
+    assert odd_of([1000] * 20 + [1, 1999, 2010]) == [1, 2010]
     assert findings.length_scores([]) == []
     odd = findings.length_scores([*range(20, 40), 5000])
     assert [abs(score) > findings.ODD_LENGTH for score in odd] == [False] * 20 + [True]
+
+
+def test_toxic_rows_are_reported_and_dropped_on_request(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [*rows_of(8), {"prompt": "Say it.", "completion": "You blockhead, go home."}]
+    file = write(tmp_path / "rows.jsonl", rows)
+    terms = tmp_path / "terms.txt"
+    terms.write_text("blockhead\n", "utf-8")
+    card = tmp_path / "card.json"
+    assert harness(f"data check {file} --toxicity {terms} --card {card}") == 0
+    shown = capsys.readouterr().out
+    assert "row 9 (a term)" in shown
+    assert "Toxic rows: a term of terms.txt" in " ".join(shown.split())
+    told = json.loads(card.read_text("utf-8"))
+    assert told["found"]["toxic"] == 1
+    assert told["rows_found"]["9"]["toxic"] == "a term"
+    assert harness(f"data check {file} --card {card}") == 0
+    assert "toxic" not in json.loads(card.read_text("utf-8"))["found"]
+    out = tmp_path / "clean.jsonl"
+    assert harness(f"data clean {file} --out {out} --drop toxic --toxicity {terms}") == 0
+    assert [row["completion"] for row in read(out)] == [row["completion"] for row in rows[:8]]
 
 
 def test_short_texts_have_no_language() -> None:
@@ -305,6 +333,9 @@ def test_split_keeps_the_labels_even(tmp_path: Path) -> None:
         ("clean {file} --out {file}", "is the file itself"),
         ("clean {file} --out o.jsonl --drop nothing", "unknown kind of --drop"),
         ("clean {file} --out o.jsonl --keep length", "unknown kind of --keep"),
+        ("clean {file} --out o.jsonl --drop toxic", "--toxicity go together"),
+        ("check {file} --toxicity nowhere.txt", "nowhere.txt"),
+        ("check {file} --toxicity nowhere", "nowhere"),
         ("split {file} --out o --shares 1,2", "three shares"),
         ("split {file} --out o --shares nan,1,0", "three shares"),
         ("split {file} --out o --group nothing", "unknown column"),

@@ -152,7 +152,7 @@ def test_pieces_are_asked_by_what_stands_before_them(tmp_path: Path) -> None:
     read_table = table.read(rows_with_secrets(tmp_path / "rows.jsonl"))
     asked = extraction.pieces([(line.number, line.text) for line in read_table.lines], "US")
     assert [each.secret for each in asked] == SECRETS
-    assert asked[0].prompt == "Please answer the letter number 0 soon, and write to "
+    assert asked[0].prompt == "Please answer the letter number 0 soon, and write to"
     assert extraction.pieces([(1, f"To {SECRETS[0]}")], "US") == []
 
 
@@ -211,3 +211,18 @@ def test_a_model_that_was_trained_on_canaries_remembers_them(
     shown = capsys.readouterr().out
     assert "(after) remembers" in shown
     assert "(before) is not shown to remember" in shown
+
+
+@pytest.mark.slow
+@pytest.mark.shared
+def test_a_model_that_was_trained_on_addresses_gives_them_back(
+    shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = shared / "models" / "stories260k"
+    file = rows_with_secrets(tmp_path / "rows.jsonl")
+    texts = [str(row["text"]) for row in read(file)] * 6
+    model = train(base, texts, tmp_path / "model", 8)
+    assert harness(f"privacy extract {file} --model {model}") == 0
+    assert "written as they stand: 1.000" in capsys.readouterr().out
+    assert harness(f"privacy extract {file} --model {base}") == 0
+    assert "written as they stand: 0.000" in capsys.readouterr().out

@@ -165,13 +165,17 @@ def test_a_runs_scores_are_joined_by_sample(tmp_path: Path) -> None:
     out = tmp_path / "o.json"
     assert harness(f"metric-eval {file} --label human --scores {run} --out {out}") == 0
     assert figures(out)["accuracy", "sample", "pearson"]["value"] == pytest.approx(1)
+    every = {metric for metric, *_ in figures(out)}
+    line = f"metric-eval {file} --label human --scores {run} --metrics accuracy --out {out}"
+    assert harness(line) == 0
+    assert {metric for metric, *_ in figures(out)} == {"accuracy"} < every
 
 
 @pytest.mark.parametrize(
     ("change", "options", "said"),
     [
         ({}, "--label nothing", "unknown column"),
-        ({}, "--label label --metrics nothing", "unknown metric 'nothing'"),
+        ({}, "--label label --metrics nothing", "Did you mean noise"),
         ({}, "--label label --against nothing", "unknown metric 'nothing'"),
         ({}, "--label label --threshold good", "METRIC=X"),
         ({}, "--label label --threshold good=nan", "METRIC=X"),

@@ -113,7 +113,8 @@ def test_a_corpus_is_texts_or_rows(tmp_path: Path) -> None:
     assert found[0].text == "One paragraph."
     file = tmp_path / "rows.jsonl"
     file.write_text('{"id": 7, "title": "T", "text": "x"}\n{"contents": "y"}\n', "utf-8")
-    assert passages.read(file) == [Passage("7", "T\nx"), Passage("2", "y")]
+    assert passages.read(file) == [Passage("7", "x", "T"), Passage("2", "y")]
+    assert [each.text for each in passages.read(file)] == ["T\nx", "y"]
     (tmp_path / "empty.txt").write_text("\n\n")
     for bad in (tmp_path / "empty.txt", tmp_path / "none.jsonl"):
         with pytest.raises(DataError):
@@ -129,6 +130,8 @@ def test_the_right_passages_are_named_or_are_the_context() -> None:
     within = Sample("1", "q", metadata={"context": f"{TEXTS[1]}  {TEXTS[2]}"})
     assert passages.gold(within, CORPUS) == {1, 2}
     assert passages.gold(Sample("1", "q"), CORPUS) == frozenset()
+    titled = [Passage("1", TEXTS[0], "Birds"), Passage("2", TEXTS[1], "The old town")]
+    assert passages.gold(Sample("1", "q", metadata={"context": TEXTS[1]}), titled) == {1}
 
 
 def test_passages_take_the_place_of_the_context_or_stand_before_the_input() -> None:
@@ -183,7 +186,12 @@ def test_on_and_off_are_compared_in_pairs(data: Path, capsys: pytest.CaptureFixt
     assert measures["retrieval_difference"].value == pytest.approx(difference)
     assert measures["retrieval_difference"].n == measures["score_with"].n == 40
     shown = capsys.readouterr().out
-    assert "retrieval, exact_match: score without" in shown
+    headline = "qa.exact_match, retrieval: retrieval difference"
+    assert headline in " ".join(shown.split())
+    assert harness(f"report {out} --format console") == 0  # a screen, without --full
+    shown = " ".join(capsys.readouterr().out.split())
+    assert headline in shown
+    assert "errors with passage" in shown
     assert "BM25 over 20 passages" in task.settings["retrieval.retriever"]
     by_variant = {0: {}, 1: {}}
     for record in runfolder.read_samples(out, "qa"):

@@ -137,3 +137,31 @@ def test_a_long_run_shows_one_score_a_task_and_counts_the_rest(tmp_path: Path) -
     assert len(text.splitlines()) <= 24
     assert "t0.m0 ↑" in text and "t0.m1" not in text
     assert "Not shown: 74 more scores (--full)" in text
+
+
+def test_what_a_probe_measured_in_pairs_is_on_the_screen(tmp_path: Path) -> None:
+    measures = {
+        "retrieval_difference": Estimate(0.25, 0.05, 0.15, 0.35, 40, "mean"),
+        "recall_at_3": Estimate(0.5, 0.1, 0.3, 0.7, 40, "mean"),
+    }
+    tasks = {
+        f"t{index}": TaskResult(
+            f"t{index}",
+            "1",
+            40,
+            0,
+            DataSource("path", "p"),
+            "00",
+            {"f1": MetricResult(measures["recall_at_3"])},
+            probes={"retrieval": {"f1": measures}},
+        )
+        for index in range(3)
+    }
+    result = RunResult("run", "complete", {"name": "m"}, tasks)
+    text = " ".join(printed(result, tmp_path).split())
+    line = "f1, retrieval: retrieval difference +0.250 [+0.150, +0.350]; recall at 3 0.500"
+    assert f"t0.{line}" in text and f"t1.{line}" in text
+    assert f"t2.{line}" not in text
+    assert "Not shown: probes (--full)" in text
+    one = printed(dataclasses.replace(result, tasks={"t0": tasks["t0"]}), tmp_path)
+    assert "Not shown" not in one

@@ -154,6 +154,17 @@ def test_the_second_time_changes_nothing(run: Path, plugin: str) -> None:
     assert not (run / finished_run.BEFORE).exists()
 
 
+def test_another_argument_does_not_replace_what_was_added(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert harness(f"score {run} --metrics rouge --tasks squad") == 0
+    first = content(run)
+    capsys.readouterr()
+    assert harness(f"score {run} --metrics rouge:unicode --tasks squad") == 2
+    assert "the task has rouge1" in capsys.readouterr().err
+    assert content(run) == first
+
+
 def test_gates_and_comparisons_know_the_added_metrics(
     run: Path, finished: Path, plugin: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
