@@ -72,7 +72,7 @@ def _found(
 def _opened(context: click.Context, argument: str | None) -> Toxicity | None:
     from harness_data.preparation import toxicity
 
-    return None if argument is None else toxicity.opened(registry_of(context), argument)
+    return None if argument is None else toxicity.opened(registry_of(context).metrics, argument)
 
 
 CHECK_EPILOG = """\b

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -79,7 +80,7 @@ def read(path: Path, texts: Sequence[str] = ()) -> Table:
         DataError: It cannot be read, has no rows, or no row has a text.
         UnknownNameError: There is no such column.
     """
-    found = [(place.line or place.ordinal, row) for row, place in rows.read_rows(path)]
+    found = [(place.line or place.ordinal, _finite(row)) for row, place in rows.read_rows(path)]
     columns = tuple(dict.fromkeys(name for _, row in found for name in row))
     if not found:
         raise DataError("no rows", path=path, expected=rows.FORMATS)
@@ -98,6 +99,17 @@ def read(path: Path, texts: Sequence[str] = ()) -> Table:
         for number, row in found
     )
     return Table(path, lines, columns, chosen)
+
+
+def _finite(value: Any) -> Any:
+    """The value with None for NaN and infinities, which JSON does not have."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_finite(each) for each in value]
+    return value
 
 
 def _text(values: Sequence[Any]) -> str:

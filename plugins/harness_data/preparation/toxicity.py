@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.authoring.grading import Grader
+from harness.authoring.grading import Grader, MetricSpec
 from harness.errors import ModelError, UnknownNameError
-from harness.plugins import Registry
 from harness.protocols import signature_of
 from harness.types import Sample, Unscored
 
@@ -39,19 +39,19 @@ class Toxicity:
         return f"{chance:.2f}" if isinstance(chance, float) else "a term"
 
 
-def opened(registry: Registry, argument: str) -> Toxicity:
+def opened(metrics: Mapping[str, MetricSpec], argument: str) -> Toxicity:
     """The metric with its classifier or its list of terms.
 
     Args:
-        registry: The loaded plugins.
+        metrics: The registered ones, by name.
         argument: What stands after ``toxicity:`` in ``--metrics``.
 
     Raises:
         UnknownNameError: The metric is not installed.
         DataError: The list cannot be read.
     """
-    if METRIC not in registry.metrics:
-        raise UnknownNameError("metric", METRIC, registry.metrics)
-    grader = registry.metrics[METRIC].open(argument)
+    if METRIC not in metrics:
+        raise UnknownNameError("metric", METRIC, metrics)
+    grader = metrics[METRIC].open(argument)
     signatures = dict.fromkeys(filter(None, map(signature_of, grader.metrics)))
     return Toxicity(grader, ", ".join(signatures) or argument)

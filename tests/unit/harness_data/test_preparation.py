@@ -286,6 +286,18 @@ def test_messages_are_looked_at_and_masked(tmp_path: Path) -> None:
     assert row["id"] == SECRET  # a column that holds no text of the data
 
 
+def test_numbers_that_are_no_json_become_null(tmp_path: Path) -> None:
+    rows = rows_of(12)
+    rows[3] |= {"score": float("nan"), "more": {"scores": [1.0, float("-inf")]}}
+    file = tmp_path / "rows.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for words in (("clean", "--out", "clean.jsonl"), ("split", "--out", "parts")):
+        assert harness(["data", words[0], str(file), words[1], str(tmp_path / words[2])]) == 0
+    written = [json.loads(line) for line in (tmp_path / "clean.jsonl").read_text().splitlines()]
+    assert written[3]["score"] is None
+    assert written[3]["more"] == {"scores": [1.0, None]}
+
+
 def test_split_leaks_nothing(dirty: Path, tmp_path: Path) -> None:
     out = tmp_path / "parts"
     line = f"data split {dirty} --texts prompt,completion --group author --label label"
