@@ -103,7 +103,7 @@ def find(
     links = _note_duplicates(noted, table, texts, similarity)
     lengths = [len(text.split()) for text in texts]
     for place, score in enumerate(length_scores(lengths)):
-        if abs(score) > ODD_LENGTH:
+        if abs(score) > ODD_LENGTH and lengths[place]:
             noted.add(place, "length", f"{lengths[place]:,} words")
     told = languages(texts)
     known = Counter(each for each in told if each is not None)

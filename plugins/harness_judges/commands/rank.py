@@ -17,6 +17,10 @@ Examples:
   harness annotate runs/main runs/candidate --out people
   harness rank people
   harness rank runs/arena --format json
+  harness rank people --same candidate=new
+
+A run a-b of `arena` judges a's answers against those of the folder b, and names them
+a-b and b: in a round robin, --same a-b=a says whose they are.
 """
 SCHEMA = 1
 
@@ -24,18 +28,21 @@ SCHEMA = 1
 @click.command("rank", epilog=EPILOG)
 @click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path),
                 metavar="FOLDER…")  # fmt: skip
+@click.option("--same", multiple=True, metavar="NAME=SYSTEM",
+              help="Count what one source calls NAME as SYSTEM.")  # fmt: skip
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the resamples.")
 @click.option("--format", "form", type=click.Choice(["console", "json"]), default="console")
-def command(sources: tuple[Path, ...], seed: int, form: str) -> int:
+def command(sources: tuple[Path, ...], same: tuple[str, ...], seed: int, form: str) -> int:
     """Rank the systems that preferences compare: of people, or of judges in runs of `arena`.
 
     FOLDERs are those of `harness annotate` and run folders. Ranks are ranges where the
     data cannot tell systems apart, with intervals over prompts.
     """
+    from harness.authoring.io.run_options import parse_pairs
     from harness_judges.rankings import davidson
     from harness_judges.rankings.preferences import gather
 
-    gathered = gather(sources)
+    gathered = gather(sources, parse_pairs(same, "--same", "NAME=SYSTEM"))
     ranking = davidson.rank(gathered.preferences, seed=seed)
     if form == "json":
         echo(_as_json(ranking, gathered.notes))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness import read_result, read_samples
-from harness.errors import DataError, UsageError
+from harness.errors import DataError, UnknownNameError, UsageError
 from harness.protocols import NO_AGREEMENT, UNCALIBRATED
 from harness_judges.annotation import store
 from harness_judges.annotation.ratings import rated
@@ -40,12 +40,19 @@ class Gathered:
     notes: tuple[str, ...]
 
 
-def gather(sources: Sequence[Path]) -> Gathered:
+def gather(sources: Sequence[Path], same: Mapping[str, str] | None = None) -> Gathered:
     """All preferences of the sources.
+
+    Args:
+        sources: Folders of people's judgements, and run folders.
+        same: Name → the system that it is another name of. A run of ``arena`` names the answers
+            that it judges by itself, and those of its baseline by the baseline's folder.
 
     Raises:
         DataError: A source cannot be read, or holds no preferences.
-        UsageError: A source is given twice, or was judged in another way.
+        UsageError: A source is given twice, or was judged in another way; or two names that are
+            compared with each other are said to be the same system.
+        UnknownNameError: ``same`` has a name that no preference has.
     """
     places = [each.resolve() for each in sources]
     for path, place in zip(sources, places, strict=True):
@@ -60,7 +67,26 @@ def gather(sources: Sequence[Path]) -> Gathered:
             raise DataError("holds no preferences", path=source, expected="judged pairs of answers")
         found += given
         notes.append(f"{source}: {len(given):,} preferences of {'people' if people else 'judges'}")
-    return Gathered(tuple(found), tuple(notes))
+    return Gathered(tuple(_renamed(found, same or {})), tuple(notes))
+
+
+def _renamed(found: Sequence[Preference], same: Mapping[str, str]) -> list[Preference]:
+    names = {name for each in found for name in (each.first, each.second)}
+    for name in same:
+        if name not in names:
+            raise UnknownNameError("system", name, names)
+    renamed = [
+        replace(each, first=same.get(each.first, each.first),
+                second=same.get(each.second, each.second))
+        for each in found
+    ]  # fmt: skip
+    for before, after in zip(found, renamed, strict=True):
+        if after.first == after.second:
+            raise UsageError(
+                f"{before.first} and {before.second} are compared, and said to be the same",
+                "Leave one of these names out of --same.",
+            )
+    return renamed
 
 
 def _of_people(folder: Path) -> Iterator[Preference]:

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cli import app
-from harness.errors import DataError, UsageError
+from harness.errors import DataError, UnknownNameError, UsageError
 from harness_judges.annotation import store
 from harness_judges.annotation.items import Answer, Item
 from harness_judges.annotation.store import Label, Settings
@@ -139,3 +139,15 @@ def test_sources_without_preferences_are_refused(tmp_path):
         gather([empty, empty])
     with pytest.raises(DataError, match="results"):
         gather([tmp_path])
+
+
+def test_names_of_one_system_are_joined(tmp_path):
+    folder = people(tmp_path / "people", [1.0, 0.0])
+    joined = gather([folder], {"two": "2nd"}).preferences
+    assert {(each.first, each.second) for each in joined} == {("one", "2nd")}
+    with pytest.raises(UsageError, match="one and two are compared"):
+        gather([folder], {"two": "one"})
+    with pytest.raises(UnknownNameError, match="'tow'"):
+        gather([folder], {"tow": "one"})
+    words = ["rank", str(people(tmp_path / "more", [0.0] * 12)), "--same", "one=1st"]
+    assert "1st" in CliRunner().invoke(app, words).output
