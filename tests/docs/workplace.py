@@ -118,7 +118,12 @@ def _write_rows_to_monitor(folder: Path, questions: Rows) -> None:
     """Exchanges of two days, and secrets that a model may have learnt."""
     for name, first in (("reference", 0), ("today", 7)):
         exchanges = [
-            {"prompt": row["context"], "response": row["question"], "latency": number * 7 % 11}
+            {
+                "prompt": row["context"],
+                "response": row["question"],
+                "latency": number * 7 % 11,
+                "rating": number % 5 + 1,
+            }
             for number, row in enumerate(questions * 3, first)
         ]
         _write_rows(folder / f"{name}.jsonl", exchanges)

@@ -27,6 +27,7 @@ EPILOG = """\b
 Examples:
   harness monitor today.jsonl --against reference.jsonl
   harness monitor today.jsonl --against reference.jsonl --metrics grounding.numbers --out page.html
+  harness monitor today.jsonl --against reference.jsonl --columns rating
 
 Exit codes: 0 no alarm, 1 an alarm, 2 usage or data error, 4 too little to watch.
 """
@@ -38,6 +39,8 @@ Exit codes: 0 no alarm, 1 an alarm, 2 usage or data error, 4 too little to watch
               help="A log, or a run folder, of how it should be.")  # fmt: skip
 @click.option("--metrics", type=run_options.Names(), default="",
               help="Registered metrics to watch, too.")  # fmt: skip
+@click.option("--columns", type=run_options.Names(), default="",
+              help="Numbers of the logs, or scores of the runs, to watch, too.")  # fmt: skip
 @click.option("--alpha", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.01,
               show_default=True, help="False-alarm rate, over all looks.")  # fmt: skip
 @click.option("--tolerance", type=click.FloatRange(0, 1), default=0.0, show_default=True,
@@ -51,6 +54,7 @@ def command(
     logs: tuple[Path, ...],
     against: Path,
     metrics: tuple[str, ...],
+    columns: tuple[str, ...],
     alpha: float,
     tolerance: float,
     region: str,
@@ -66,7 +70,7 @@ def command(
     reference = records.read(against)
     production = [each for path in logs for each in records.read(path)]
     # What is long or slow is set by one half of the reference, and its rate estimated on the other.
-    signals = _signals(reference[::2], metrics, registry_of(context), region)
+    signals = _signals(reference[::2], metrics, columns, registry_of(context), region)
     rest = reference[1::2]
     pairs = {each.name: (_values(each, rest), _values(each, production)) for each in signals}
     watchable = [each for each in signals if len(pairs[each.name][0]) >= alarms.FEWEST]
@@ -89,7 +93,11 @@ def command(
 
 
 def _signals(
-    reference: Sequence[Record], metrics: Sequence[str], registry: Registry, region: str
+    reference: Sequence[Record],
+    metrics: Sequence[str],
+    columns: Sequence[str],
+    registry: Registry,
+    region: str,
 ) -> list[Signal]:
     from harness.errors import UnknownNameError
     from harness_data.monitoring import signals
@@ -100,7 +108,11 @@ def _signals(
         if name not in registry.metrics:
             raise UnknownNameError("metric", name, registry.metrics)
         named.append((text, registry.metrics[name], argument))
-    return [*signals.standard(reference, region), *signals.of_metrics(named)]
+    return [
+        *signals.standard(reference, region),
+        *signals.of_columns(columns, reference),
+        *signals.of_metrics(named),
+    ]
 
 
 def _values(signal: Signal, found: Sequence[Record]) -> list[float]:

@@ -28,7 +28,8 @@ class Record:
         prompt: What was asked.
         answer: What was answered.
         time: When, as the log writes it; empty where it does not.
-        numbers: ``latency``, ``cost`` and other numbers of the row.
+        numbers: ``latency``, ``cost`` and other numbers of the row, true as 1; of a run, the
+            scores of the sample.
         sample: The exchange as metrics of groundedness read it.
     """
 
@@ -60,7 +61,8 @@ def _of_run(path: Path) -> Iterator[Record]:
         for record in harness.read_samples(path, task):
             first = record.responses[0] if record.responses else None
             if record.probe is None and isinstance(first, Completion):
-                yield Record(prompt_text(record), first.text, "", {}, record.sample)
+                numbers = _numbers(record.scores)
+                yield Record(prompt_text(record), first.text, "", numbers, record.sample)
 
 
 def _of_row(row: Row, place: Place) -> Record:
@@ -71,15 +73,18 @@ def _of_row(row: Row, place: Place) -> Record:
             f"a row with {', '.join(map(str, row))[:100]}",
             f"one of {', '.join(_PROMPTS)}, and one of {', '.join(_ANSWERS)}",
         )
-    numbers = {
-        name: float(value)
-        for name, value in row.items()
-        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    }
     time = row.get("time") or row.get("timestamp") or ""
     metadata = {name: value for name, value in row.items() if isinstance(value, str | list)}
     sample = Sample(str(place.ordinal), prompt, metadata=metadata)
-    return Record(prompt, answer, str(time), numbers, sample)
+    return Record(prompt, answer, str(time), _numbers(row), sample)
+
+
+def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
+    return {
+        name: float(value)
+        for name, value in values.items()
+        if isinstance(value, int | float) and math.isfinite(value)
+    }
 
 
 def _text(value: Any) -> str:

@@ -10,11 +10,13 @@ import numpy as np
 
 from harness.authoring.grading import Grader, MetricSpec
 from harness.authoring.measures import personal_data, refusals
-from harness.errors import MissingExtraError, UsageError
+from harness.errors import MissingExtraError, UnknownNameError, UsageError
 from harness.protocols import bounds_of
 from harness_data.monitoring.records import Record
 from harness_data.preparation import findings
 
+WATCHED = ("latency", "cost")
+"""Numbers of a log that are watched wherever they are."""
 TAIL = 0.1
 """Share of the reference's values that are called low, and that are called high."""
 
@@ -58,13 +60,12 @@ def standard(reference: Sequence[Record], region: str = "US") -> list[Signal]:
     sizes: tuple[tuple[str, Value], ...] = (
         ("prompt_length", lambda each: float(len(each.prompt.split()))),
         ("answer_length", lambda each: float(len(each.answer.split()))),
-        *((name, _number(name)) for name in ("latency", "cost")),
+        *((name, _number(name)) for name in WATCHED),
     )
     for name, size in sizes:
         values = [value for each in reference if (value := size(each)) is not None]
         if values:
-            low, high = np.quantile(values, (TAIL, 1 - TAIL), method="inverted_cdf")
-            found += _tails(name, size, float(low), float(high))
+            found += _tails(name, size, *_ends(values))
     return found
 
 
@@ -90,6 +91,19 @@ def _number(name: str) -> Value:
     return lambda each: each.numbers.get(name)
 
 
+def _share(name: str) -> Value:
+    def value(each: Record) -> float | None:
+        found = each.numbers.get(name)
+        return None if found is None else min(1.0, max(0.0, found))
+
+    return value
+
+
+def _ends(values: Sequence[float]) -> tuple[float, float]:
+    low, high = np.quantile(values, (TAIL, 1 - TAIL), method="inverted_cdf")
+    return float(low), float(high)
+
+
 def _tails(name: str, size: Value, low: float, high: float) -> list[Signal]:
     def below(each: Record) -> float | None:
         value = size(each)
@@ -103,6 +117,31 @@ def _tails(name: str, size: Value, low: float, high: float) -> list[Signal]:
         Signal(f"{name}_low", below, f"{name.replace('_', ' ')} below {low:g}"),
         Signal(f"{name}_high", above, f"{name.replace('_', ' ')} above {high:g}"),
     ]
+
+
+def of_columns(names: Iterable[str], reference: Sequence[Record]) -> list[Signal]:
+    """Numbers that the records bring, such as a judge's scores or people's ratings.
+
+    What lies in [0, 1] is watched as it is; of others, as of lengths, the tails.
+
+    Args:
+        names: Of the columns of a log, or the scores of a run.
+        reference: As in ``standard``.
+
+    Raises:
+        UnknownNameError: The reference has no such number.
+    """
+    found = []
+    for name in dict.fromkeys(each for each in names if each not in WATCHED):
+        values = [value for each in reference if (value := each.numbers.get(name)) is not None]
+        if not values:
+            known = {number for each in reference for number in each.numbers}
+            raise UnknownNameError("number of the reference", name, known)
+        if min(values) >= 0 and max(values) <= 1:
+            found.append(Signal(name, _share(name), name.replace("_", " ")))
+        else:
+            found += _tails(name, _number(name), *_ends(values))
+    return found
 
 
 def of_metrics(registered: Iterable[tuple[str, MetricSpec, str]]) -> list[Signal]:

@@ -164,6 +164,32 @@ def test_a_registered_metric_is_watched(tmp_path: Path) -> None:
     assert json.loads(out.read_text("utf-8"))["alarms"] == ["number_precision"]
 
 
+def test_numbers_of_the_log_are_watched(tmp_path: Path) -> None:
+    def rows(seed: int, liked: float, quality: int) -> list[dict[str, Any]]:
+        rng = random.Random(seed)
+        return [
+            {**each, "liked": rng.random() < liked, "quality": rng.randrange(quality, quality + 4)}
+            for each in exchanges(300, seed)
+        ]
+
+    reference = write(tmp_path / "reference.jsonl", rows(1, 0.8, 1))
+    out = tmp_path / "told.json"
+    options = f"--against {reference} --columns liked,quality --out {out}"
+    assert harness(f"monitor {write(tmp_path / 'same.jsonl', rows(2, 0.8, 1))} {options}") == 0
+    names = {row["name"] for row in json.loads(out.read_text("utf-8"))["rows"]}
+    assert {"liked", "quality_low", "quality_high"} <= names
+    assert harness(f"monitor {write(tmp_path / 'worse.jsonl', rows(3, 0.4, 3))} {options}") == 1
+    assert json.loads(out.read_text("utf-8"))["alarms"] == ["liked", "quality_high"]
+
+
+def test_scores_of_a_run_are_watched(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert harness(f"run --model demo --tasks squad --data sample --quiet --out {run}") == 0
+    found = records.read(run)
+    assert {each.numbers["f1"] for each in found} >= {0.0, 1.0}
+    assert [each.name for each in signals.of_columns(["f1", "f1"], found)] == ["f1"]
+
+
 def test_a_run_is_a_reference(tmp_path: Path) -> None:
     run = tmp_path / "run"
     line = "run --model demo --tasks xsum --data sample --quiet"
@@ -195,6 +221,7 @@ def test_what_is_long_is_set_by_the_reference() -> None:
         ("{log}", "--metrics accuracy", "not texts"),
         ("{log}", "--metrics rouge:nothing", "nothing"),
         ("{log}", "--alpha 0", "--alpha"),
+        ("{log}", "--columns stars", "unknown number of the reference 'stars'"),
     ],
 )
 def test_bad_input_is_told(
