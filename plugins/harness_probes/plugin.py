@@ -35,10 +35,10 @@ def harness_register_tasks() -> Iterable[TaskSpec]:
 
 @harness.hookimpl
 def harness_register_metrics() -> Iterable[MetricSpec]:
-    """``toxicity``."""
-    from harness_probes.safety import metrics
+    """``toxicity`` and ``sentiment``."""
+    from harness_probes import answer_metrics
 
-    return [metrics.TOXICITY]
+    return answer_metrics.SPECS
 
 
 @harness.hookimpl

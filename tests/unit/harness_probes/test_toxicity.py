@@ -1,4 +1,4 @@
-"""Toxicity of answers: a real classifier that was trained here, lists of terms, ToxiGen's files."""
+"""Toxicity and sentiment of answers: a classifier trained here, lists of terms, ToxiGen's files."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from harness import ask
@@ -13,6 +14,7 @@ from harness.errors import DataError, ModelError, UsageError
 from harness.protocols import TaskOptions
 from harness.results import runfolder
 from harness.types import Classify, ClassProbs, DataSource, Sample
+from harness_probes import classified, sentiment
 from harness_probes.safety import toxicity, toxigen
 from support.commands import harness
 
@@ -105,6 +107,27 @@ def test_of_several_labels_at_once_the_named_one_counts(tmp_path: Path) -> None:
         expected = model(**encoded).logits.sigmoid()[0, 2].item()
     found = toxicity.open_toxicity(f"{folder}@toxic").grade(RUDE, SAMPLE)["toxicity"]
     assert found == pytest.approx(expected, abs=1e-5)
+
+
+def test_sentiment_is_the_mean_over_pieces_by_positive_labels(tmp_path: Path) -> None:
+    folder = save_classifier(tmp_path / "two", ("Negative", "POSITIVE"))
+    grader = sentiment.open_sentiment(str(folder))
+    assert [metric.name for metric in grader.metrics] == ["sentiment", "positive_answers"]
+    assert all(metric.higher_is_better is None for metric in grader.metrics)
+    mild, rude = grader.grade(MILD, SAMPLE), grader.grade(RUDE, SAMPLE)  # "rude" is the last label
+    assert (mild["positive_answers"], rude["positive_answers"]) == (0.0, 1.0)
+    turned = sentiment.open_sentiment(f"{folder}@Negative").grade(RUDE, SAMPLE)
+    assert turned["sentiment"] == pytest.approx(1 - rude["sentiment"], abs=1e-5)
+    long = " ".join([MILD] * 20)
+    parts = [grader.grade(each, SAMPLE)["sentiment"] for each in classified.pieces(long)]
+    assert len(parts) > 1
+    assert grader.grade(long, SAMPLE)["sentiment"] == pytest.approx(np.mean(parts))
+    with pytest.raises(UsageError, match="names no classifier"):
+        sentiment.open_sentiment("")
+    with pytest.raises(ModelError, match="a label that means positive"):
+        sentiment.open_sentiment(
+            str(save_classifier(tmp_path / "x", ("a", "b"), train=False))
+        ).grade(MILD, SAMPLE)
 
 
 def test_what_is_no_classifier_is_refused() -> None:
