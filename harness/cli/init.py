@@ -13,6 +13,7 @@ import click
 
 from harness.authoring.io import files
 from harness.authoring.literal import echo
+from harness.cli import CONFIG
 from harness.errors import ConfigError, UsageError
 
 EPILOG = """\b
@@ -23,7 +24,6 @@ Examples:
   harness init --github --weekly
   harness init --samples 200 --margin 0.02 --discordance 0.1 --inconclusive warn
 """
-CONFIG = "harness.toml"
 CHOICES = ("fail", "warn", "pass")
 
 

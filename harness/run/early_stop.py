@@ -100,7 +100,7 @@ def _baseline(path: str) -> ScoredRun:
     except DataError as error:
         if isinstance(error.__cause__, FileNotFoundError):
             error.hint = (
-                f"{error.hint}. To make the first one: this command with --no-gate --out RUN, "
+                f"{error.hint}. To make the first one: harness run … --no-gate --out RUN, "
                 f"then harness baseline save RUN {path}"
             )
         raise

@@ -33,8 +33,32 @@ _DIFFERENT = 3.0
 """Items that the error of a change allows for where fewer differ: the rule of three."""
 
 
+class _Corrected:
+    """What has the errors of a judge taken off, by a calibration."""
+
+    __slots__ = ()
+    positive: tuple[float, int]
+    negative: tuple[float, int]
+
+    def below(self, bound: float) -> float:
+        """p-value of H0: the value is at least ``bound``."""
+        return self._tail(bound, 1.0)
+
+    def above(self, bound: float) -> float:
+        """p-value of H0: the value is at most ``bound``."""
+        return self._tail(bound, -1.0)
+
+    def _tail(self, bound: float, sign: float) -> float:
+        raise NotImplementedError
+
+    @property
+    def _rates(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """(sensitivity, its variance), (specificity, its variance)."""
+        return _rate(*self.positive), _rate(*self.negative)
+
+
 @dataclass(frozen=True, slots=True)
-class CorrectedShare:
+class CorrectedShare(_Corrected):
     """A share of 1s with the judge's errors taken off; implements ``Inference``.
 
     Its test of θ is of p − (θ·se + (1−θ)·(1−sp)), whose variance is taken at θ:
@@ -76,24 +100,10 @@ class CorrectedShare:
         a = slope**2 * (1 + z2 / self.size) - z2 * (of_se + of_sp)
         b = -2 * slope * (self.share - base) - z2 * (slope * (1 - 2 * base) / self.size - 2 * of_sp)
         c = (self.share - base) ** 2 - z2 * (base * (1 - base) / self.size + of_sp)
-        root = b * b - 4 * a * c
-        if a <= 0 or root < 0:
+        ends = _roots(a, b, c)
+        if ends is None:
             return 0.0, 1.0
-        ends = ((-b - math.sqrt(root)) / (2 * a), (-b + math.sqrt(root)) / (2 * a))
         return min(_unit(ends[0]), self.value), max(_unit(ends[1]), self.value)
-
-    def below(self, bound: float) -> float:
-        """p-value of H0: the share is at least ``bound``."""
-        return self._tail(bound, 1.0)
-
-    def above(self, bound: float) -> float:
-        """p-value of H0: the share is at most ``bound``."""
-        return self._tail(bound, -1.0)
-
-    @property
-    def _rates(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        """(sensitivity, its variance), (specificity, its variance)."""
-        return _rate(*self.positive), _rate(*self.negative)
 
     def _tail(self, bound: float, sign: float) -> float:
         from scipy.special import ndtr
@@ -151,7 +161,7 @@ def infer_corrected_share(
 
 
 @dataclass(frozen=True, slots=True)
-class CorrectedCombination:
+class CorrectedCombination(_Corrected):
     """w₀·θ₀ + w₁·θ₁ of two corrected shares of the same items; implements ``Inference``.
 
     One calibration corrects both, so that its error is theirs together. The test of d is of
@@ -197,25 +207,12 @@ class CorrectedCombination:
         a = slope**2 - t2 * (of_se + of_sp)
         b = -2 * slope * over + 2 * t2 * self.total * of_sp
         c = over**2 - t2 * (self.stderr_judged**2 + self.total**2 * of_sp)
-        root = b * b - 4 * a * c
         low, high = self.bounds
-        if a <= 0 or root < 0:
+        ends = _roots(a, b, c)
+        if ends is None:
             return low, high
-        ends = ((-b - math.sqrt(root)) / (2 * a), (-b + math.sqrt(root)) / (2 * a))
         clipped = [min(max(each, low), high) for each in ends]
         return min(clipped[0], self.value), max(clipped[1], self.value)
-
-    def below(self, bound: float) -> float:
-        """p-value of H0: the combination is at least ``bound``."""
-        return self._tail(bound, 1.0)
-
-    def above(self, bound: float) -> float:
-        """p-value of H0: the combination is at most ``bound``."""
-        return self._tail(bound, -1.0)
-
-    @property
-    def _rates(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        return _rate(*self.positive), _rate(*self.negative)
 
     def _error(self, at: float) -> float:
         (_, of_se), (_, of_sp) = self._rates
@@ -266,6 +263,14 @@ def infer_corrected_combination(
         value, float(both.mean()), stderr, freedom, sum(weights), first.positive, first.negative,
         (ends[0][0] + ends[1][0], ends[0][1] + ends[1][1]), first.method,
     )  # fmt: skip
+
+
+def _roots(a: float, b: float, c: float) -> tuple[float, float] | None:
+    """Between what a·x² + b·x + c is not above 0; None where that is no interval."""
+    root = b * b - 4 * a * c
+    if a <= 0 or root < 0:
+        return None
+    return (-b - math.sqrt(root)) / (2 * a), (-b + math.sqrt(root)) / (2 * a)
 
 
 def _rate(right: float, count: int) -> tuple[float, float]:

@@ -185,7 +185,7 @@ def test_the_training_of_a_further_machine_is_started(command: Command) -> None:
 
 @pytest.mark.parametrize("command", of_program("printf"), ids=str)
 def test_a_shell_line_runs(command: Command, workplace: Path) -> None:
-    subprocess.run(["sh", "-ec", command.line], check=True)
+    assert subprocess.run(["sh", "-ec", command.line]).returncode == 0
 
 
 def test_there_is_no_command_without_a_test() -> None:

@@ -95,9 +95,19 @@ def told(*arguments: object, seconds: float = SECONDS) -> Ended:
     return ended
 
 
-def campaign(examples: int, inputs: st.SearchStrategy[Any], check: Callable[[Any], None]) -> None:
-    """Gives ``examples`` inputs to ``check``: the same ones each time."""
-    test = given(inputs)(lambda each: check(each))
+def campaign(examples: int, inputs: st.SearchStrategy[Any], check: Callable[[Any], None]) -> int:
+    """Gives ``examples`` inputs to ``check``: the same ones each time; returns how many it took.
+
+    They are fewer where there are no more different ones.
+    """
+    taken = 0
+
+    def counted(each: Any) -> None:
+        nonlocal taken
+        check(each)
+        taken += 1
+
+    test = given(inputs)(lambda each: counted(each))
     settings(
         max_examples=examples,
         derandomize=True,
@@ -106,6 +116,7 @@ def campaign(examples: int, inputs: st.SearchStrategy[Any], check: Callable[[Any
         print_blob=False,
         suppress_health_check=list(HealthCheck),
     )(test)()
+    return taken
 
 
 def replayed(folder: Path, name: str, right: int, n: int = 60) -> Path:

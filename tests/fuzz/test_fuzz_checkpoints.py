@@ -52,7 +52,7 @@ def test_checkpoints(amount: int, work: Path, checkpoint: Path) -> None:
         told("run", "--model", copy, *ASKED, "--out", work / "run", seconds=60)
 
     weights = (checkpoint / "model.safetensors").read_bytes()
-    campaign((6, 500)[amount], checkpoint_files(_seeds(checkpoint), weights), check)
+    assert campaign((6, 500)[amount], checkpoint_files(_seeds(checkpoint), weights), check)
 
 
 @pytest.mark.parametrize("amount", [SHORT, LONG])
@@ -65,4 +65,4 @@ def test_adapters(amount: int, work: Path, checkpoint: Path) -> None:
         shutil.rmtree(work / "run", ignore_errors=True)
         told("run", "--model", f"peft:{work / 'adapter'}", *ASKED, "--out", work / "run")
 
-    campaign((4, 200)[amount], json_texts(seed) | damaged(json.dumps(seed).encode()), check)
+    assert campaign((4, 200)[amount], json_texts(seed) | damaged(json.dumps(seed).encode()), check)

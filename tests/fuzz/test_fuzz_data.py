@@ -69,7 +69,7 @@ def test_data_files(amount: int, registry: Registry, work: Path, plugin: Path) -
             *("--out", work / f"run{next(numbers)}"),
         )
 
-    campaign((12, 1200)[amount], data_files(_sample_rows(registry)), check)
+    assert campaign((12, 1200)[amount], data_files(_sample_rows(registry)), check)
 
 
 DOCUMENTS: Mapping[str, Any] = {
@@ -144,7 +144,7 @@ def test_documents_of_published_benchmarks(amount: int, work: Path, plugin: Path
             *("--out", work / f"run{next(numbers)}"),
         )
 
-    campaign((8, 500)[amount], inputs, check)
+    assert campaign((8, 500)[amount], inputs, check)
 
 
 @pytest.mark.parametrize("amount", [SHORT, LONG])
@@ -172,7 +172,7 @@ def test_lines_of_text(amount: int, work: Path, plugin: Path) -> None:
         texts,
         texts | st.just(content),
     )
-    campaign((8, 300)[amount], inputs, check)
+    assert campaign((8, 300)[amount], inputs, check)
 
 
 ANSWERS: Sequence[Any] = (
@@ -216,7 +216,7 @@ def test_saved_outputs(amount: int, work: Path) -> None:
             *("--out", work / f"run{next(numbers)}"),
         )
 
-    campaign((10, 700)[amount], inputs(), check)
+    assert campaign((10, 700)[amount], inputs(), check)
 
 
 def test_a_small_file_that_unpacks_to_much_is_refused(

@@ -107,7 +107,7 @@ def test_a_damaged_run_never_gets_another_verdict(amount: int, runs: Runs) -> No
     inputs = st.sampled_from(["good", "bad"]).flatmap(
         lambda name: st.tuples(st.just(name), changes(runs.files[name]))
     )
-    campaign((15, 600)[amount], inputs, check)
+    assert campaign((15, 600)[amount], inputs, check)
 
 
 @pytest.mark.parametrize("amount", [SHORT, LONG])
@@ -137,7 +137,7 @@ def test_a_damaged_run_is_not_compared_shown_or_mined(amount: int, runs: Runs) -
     inputs = st.tuples(
         st.sampled_from(["compare", "report", "mine", "save", "show"]), changes(runs.files["bad"])
     )
-    campaign((12, 500)[amount], inputs, check)
+    assert campaign((12, 500)[amount], inputs, check)
 
 
 @pytest.mark.parametrize("amount", [SHORT, LONG])
@@ -152,7 +152,7 @@ def test_a_damaged_baseline_never_gets_another_verdict(amount: int, runs: Runs) 
         _same_or_refused(told("gate", "bad", "--baseline", file, "--quiet"), 1)
         _same_or_refused(told("gate", "good", "--baseline", file, "--quiet"), 0)
 
-    campaign((12, 400)[amount], inputs, check)
+    assert campaign((12, 400)[amount], inputs, check)
 
 
 @pytest.mark.parametrize("amount", [SHORT, LONG])
@@ -172,7 +172,7 @@ def test_a_damaged_series_gives_the_same_verdict_or_none(amount: int, runs: Runs
             state.write_bytes(content)
             _same_or_refused(told(*gates[name]), code)
 
-    campaign((12, 300)[amount], json_texts(document) | damaged(whole), check)
+    assert campaign((12, 300)[amount], json_texts(document) | damaged(whole), check)
     state.unlink()
 
 

@@ -79,7 +79,7 @@ def test_labels_and_scores_of_metrics(amount: int, work: Path) -> None:
             *("--cluster", "document", "--control", "model", "--out", "agreement.json"),
         )
 
-    campaign((10, 400)[amount], inputs, check)
+    assert campaign((10, 400)[amount], inputs, check)
 
 
 @pytest.mark.parametrize("amount", [SHORT, LONG])
@@ -97,7 +97,7 @@ def test_texts_and_labels_in_two_files(amount: int, work: Path, plugin: Path) ->
             *("--format", "json", "--out", f"run{next(numbers)}"),
         )
 
-    campaign((10, 400)[amount], inputs, check)
+    assert campaign((10, 400)[amount], inputs, check)
 
 
 @pytest.mark.parametrize("amount", [SHORT, LONG])
@@ -115,7 +115,7 @@ def test_passages_that_are_retrieved(amount: int, work: Path, plugin: Path) -> N
             *("--out", f"run{next(numbers)}"),
         )
 
-    campaign((10, 400)[amount], st.tuples(inputs, ways), check)
+    assert campaign((10, 400)[amount], st.tuples(inputs, ways), check)
 
 
 @pytest.mark.parametrize("amount", [SHORT, LONG])
@@ -131,7 +131,9 @@ def test_training_data(amount: int, work: Path) -> None:
         (work / "rows.jsonl").write_bytes(given[1])
         told(*given[0])
 
-    campaign((10, 400)[amount], st.tuples(st.sampled_from(commands), rows_of(TRAINING)), check)
+    assert campaign(
+        (10, 400)[amount], st.tuples(st.sampled_from(commands), rows_of(TRAINING)), check
+    )
 
 
 @pytest.mark.parametrize("amount", [SHORT, LONG])
@@ -146,7 +148,7 @@ def test_logs_of_production_and_lists_of_terms(amount: int, work: Path) -> None:
         one, other = ("log.jsonl", "whole.jsonl") if given[2] else ("whole.jsonl", "log.jsonl")
         told("monitor", one, "--against", other, "--metrics", "toxicity:terms.txt")
 
-    campaign((10, 300)[amount], inputs, check)
+    assert campaign((10, 300)[amount], inputs, check)
 
 
 @pytest.mark.parametrize("amount", [SHORT, LONG])
@@ -182,4 +184,4 @@ def test_attacks_that_are_mined(amount: int, work: Path) -> None:
         told("mine", work, "--by", "attack", "--out", "pairs.jsonl")
 
     whole = json.dumps(document).encode()
-    campaign((15, 500)[amount], json_texts(document) | damaged(whole), check)
+    assert campaign((15, 500)[amount], json_texts(document) | damaged(whole), check)

@@ -91,7 +91,7 @@ def test_damaged_labels(amount: int, judged: Judged) -> None:
         shutil.rmtree("again", ignore_errors=True)
         told(*RUN, "--out", "again", *used)
 
-    campaign((15, 400)[amount], damaged(whole) | json_lines(judged.labels), check)
+    assert campaign((15, 400)[amount], damaged(whole) | json_lines(judged.labels), check)
 
 
 @pytest.mark.parametrize("amount", [SHORT, LONG])
@@ -102,7 +102,7 @@ def test_a_damaged_calibration(amount: int, judged: Judged) -> None:
         told(*RUN, "--out", "again", "--set", "judge.calibration=damaged.json")
 
     whole = json.dumps(judged.calibration).encode()
-    campaign((15, 400)[amount], damaged(whole) | json_texts(judged.calibration), check)
+    assert campaign((15, 400)[amount], damaged(whole) | json_texts(judged.calibration), check)
 
 
 @pytest.mark.parametrize("amount", [SHORT, LONG])
@@ -129,4 +129,4 @@ def test_damaged_annotations(amount: int, judged: Judged) -> None:
         told(*commands[given[0]])
 
     inputs = st.tuples(st.integers(0, len(commands) - 1), damaged(judged.annotations))
-    campaign((25, 600)[amount], inputs, check)
+    assert campaign((25, 600)[amount], inputs, check)

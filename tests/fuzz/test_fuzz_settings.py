@@ -120,7 +120,7 @@ def test_configuration_files(amount: int, work: Path, plugin: Path) -> None:
         st.sampled_from(["run", "gate", "gate", "plan", "align"]),
         documents(FILE).map(toml_file) | damaged(whole),
     )
-    campaign((10, 700)[amount], inputs, check)
+    assert campaign((10, 700)[amount], inputs, check)
 
 
 @pytest.mark.parametrize("value", ["9" * 5000, "[" * 3000 + "]" * 3000], ids=["long", "deep"])
@@ -228,4 +228,4 @@ def test_values_of_the_command_line(amount: int, work: Path, plugin: Path) -> No
     def check(words: list[str]) -> None:
         told("--plugin", plugin, *words)
 
-    campaign((12, 900)[amount], command_lines(), check)
+    assert campaign((12, 900)[amount], command_lines(), check)

@@ -127,7 +127,7 @@ def test_training_data(amount: int, work: Path, tiny_model: Path) -> None:
         told(*align(method, work / name))
         shutil.rmtree(work / f"out{next(numbers) - 1}", ignore_errors=True)
 
-    campaign((6, 700)[amount], training_files(), check)
+    assert campaign((6, 700)[amount], training_files(), check)
 
 
 @pytest.mark.parametrize("amount", [SHORT, LONG])
@@ -151,7 +151,7 @@ def test_prompts_of_pairs(amount: int, work: Path, plugin: Path) -> None:
         | st.tuples(st.just(".csv"), tabular(found, ".csv"))
         | st.tuples(st.just(".parquet"), tabular(found, ".parquet"))
     )
-    campaign((6, 300)[amount], inputs, check)
+    assert campaign((6, 300)[amount], inputs, check)
 
 
 @pytest.mark.parametrize("amount", [SHORT, LONG])
@@ -188,4 +188,4 @@ def test_reward_models(amount: int, work: Path, tiny_model: Path) -> None:
         name: json.loads((whole / name).read_text("utf-8"))
         for name in ("config.json", "tokenizer_config.json", "tokenizer.json")
     }
-    campaign((4, 200)[amount], checkpoint_files(seeds, weights), check)
+    assert campaign((4, 200)[amount], checkpoint_files(seeds, weights), check)
