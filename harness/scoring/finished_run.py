@@ -98,17 +98,24 @@ def score(
             result, tasks={**result.tasks, **{name: each.result for name, each in found.items()}}
         )
         run["spec"] = _with_names(run["spec"], [each.text for each in chosen], reducers)
-        with _replaced(folder):
-            for name, each in found.items():
-                if each.added.names or each.reducers:
-                    runfolder.write_samples(folder, name, each.records)
-            files.write_json(folder / "run.json", run)
-            runfolder.write_result(folder, result)
+        _write(folder, run, result, found)
     return Scored(
         result,
         {name: (*each.added.names, *each.reducers) for name, each in found.items()},
         {name: each.left_out for name, each in added.items()},
     )
+
+
+def _write(
+    folder: Path, run: Mapping[str, Any], result: RunResult, found: Mapping[str, _With]
+) -> None:
+    """The folder's files anew, all or none."""
+    with _replaced(folder):
+        for name, each in found.items():
+            if each.added.names or each.reducers:
+                runfolder.write_samples(folder, name, each.records)
+        files.write_json(folder / "run.json", run)
+        runfolder.write_result(folder, result)
 
 
 def _with_names(
