@@ -221,7 +221,9 @@ def _run(arguments: list[str]) -> int:
         return _told(error, arguments)
     except HarnessError as error:
         return _told(error, arguments)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort) as error:
+        if isinstance(error.__cause__, EOFError):  # click takes a truncated file's for Ctrl-D
+            return _told(_from(_unforeseen(error.__cause__), error.__cause__), arguments)
         echo("Interrupted.", err=True)
         return RunFailedError.exit_code
     except OSError as error:

@@ -129,15 +129,20 @@ def test_a_plugin_adds_a_command(tmp_path: Path) -> None:
     assert harness("greet", "--plugin", str(plugin), check_code=0).stdout == "hello\n"
 
 
-def test_a_defect_does_not_read_as_blocked(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("error", "does"),
+    [("ZeroDivisionError", "1 / 0"), ("EOFError", "import marshal; marshal.loads(b'c')")],
+)
+def test_a_defect_reads_as_one(error: str, does: str, tmp_path: Path) -> None:
+    """Not as "blocked", Python's own exit code, nor as "interrupted", click's for EOFError."""
     plugin = tmp_path / "broken.py"
     plugin.write_text(
         "from harness import hookimpl\n@hookimpl\ndef harness_commands(app):\n"
-        "    @app.command()\n    def divide():\n        1 / 0\n",
+        f"    @app.command()\n    def divide():\n        {does}\n",
         "utf-8",
     )
     done = harness("divide", "--plugin", str(plugin), check_code=3)
-    assert "ZeroDivisionError" in done.stderr
+    assert f"unforeseen {error}" in done.stderr
     assert "Traceback" not in done.stderr
     assert "Traceback" in harness("divide", "--debug", "--plugin", str(plugin)).stderr
 

@@ -64,14 +64,17 @@ def test_a_killed_child_is_explained_and_resumed_to_the_same_weights(spec, tmp_p
 
 
 def test_a_full_disk_is_named_and_keeps_the_last_checkpoint(spec, monkeypatch):
-    """A limit on the size of files fails writes as a full disk does, with an error from the OS."""
+    """A limit on the size of files fails writes as a full disk does, with an error from the OS.
+
+    Without -B Python would cut the bytecode of what it imports first, for all later programs.
+    """
     program = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000));"
         "from harness_align.training.__main__ import main; sys.exit(main(sys.argv[1]))"
     )
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 20000
     monkeypatch.setattr(
-        launcher, "command", lambda path, _: [sys.executable, "-c", program, str(path)]
+        launcher, "command", lambda path, _: [sys.executable, "-B", "-c", program, str(path)]
     )
     with pytest.raises(RunFailedError, match="disk is full") as caught:
         launcher.train(spec)
@@ -107,7 +110,7 @@ def test_a_judges_key_reaches_the_child_process_and_no_file(spec, tmp_path, monk
     judge = {"model": "openai:large", "settings": {"api_key": "sk-not-for-files-1234567"}}
     judged = replace(spec, stop_evaluation={"roles": {"judge": judge}})
     monkeypatch.setattr(
-        launcher, "command", lambda path, _: [sys.executable, "-c", program, str(path)]
+        launcher, "command", lambda path, _: [sys.executable, "-B", "-c", program, str(path)]
     )
     with pytest.raises(RunFailedError, match="4567"):
         launcher.train(judged)
