@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -20,7 +20,7 @@ class ModelBackend(Protocol):
     ``fingerprint`` identifies everything that determines its answers (weights, tokenizer,
     dtype, chat template); stored responses are keyed by it. ``supports`` holds the request
     types it can answer. A backend may also be ``AnswersBySample``, ``CanMatch``, ``CanForecast``,
-    ``EstimatesForecast``, ``CanCheck``, ``HasNotes`` and ``CanDoubt``.
+    ``EstimatesForecast``, ``CanCheck``, ``HasNotes``, ``CanDoubt`` and ``SharesDoubts``.
     """
 
     @property
@@ -136,6 +136,24 @@ class CanDoubt(Protocol):
 
 
 @runtime_checkable
+class SharesDoubts(Protocol):
+    """A backend that tells by which of its paths it found answers wrong, and leaves such paths.
+
+    Where several copies of it answer one run (workers), what one finds holds for all: its answers
+    and those that another gave by the same path are asked again.
+    """
+
+    @property
+    def wrong_paths(self) -> Sequence[str]:
+        """Names of ways to compute that gave wrong answers, or that ``distrust`` named."""
+        ...
+
+    def distrust(self, paths: Collection[str]) -> None:
+        """Answers by none of these from now on."""
+        ...
+
+
+@runtime_checkable
 class ShowsPrompts(Protocol):
     """A backend that knows the text that its model reads."""
 
@@ -171,6 +189,17 @@ def notes_of(backend: object) -> tuple[str, ...]:
 def doubts_of(backend: object) -> int:
     """How often the backend has found its earlier answers to be wrong."""
     return int(backend.doubts) if isinstance(backend, CanDoubt) else 0
+
+
+def wrong_paths_of(backend: object) -> frozenset[str]:
+    """The ways to compute by which the backend found answers wrong, as far as it tells."""
+    return frozenset(backend.wrong_paths) if isinstance(backend, SharesDoubts) else frozenset()
+
+
+def distrust(backend: object, paths: Collection[str]) -> None:
+    """Tells a backend which ways to compute its copies found wrong, where it listens."""
+    if paths and isinstance(backend, SharesDoubts):
+        backend.distrust(paths)
 
 
 def checks_deadline(backend: object) -> bool:

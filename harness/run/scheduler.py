@@ -84,15 +84,20 @@ def answers(
             response of another kind, or left one out.
     """
     distinct = unique(requests)
-    seen = doubts_of(backend)
     known = stored(distinct, backend, store)
     for key, response in known.items():
         yield Answer(key, thinking.set_aside(response), cached=True)
-    yield from _asked([each for each in distinct if each.key not in known], backend, store)
-    while doubts_of(backend) > seen:
+    left = [each for each in distinct if each.key not in known]
+    doubted = True
+    while doubted:
         seen = doubts_of(backend)
-        store.forget(backend.fingerprint)
-        yield from _asked(distinct, backend, store)
+        try:
+            yield from _asked(left, backend, store)
+        finally:  # a run that is stopped here must not go on from wrong answers either
+            doubted = doubts_of(backend) > seen
+            if doubted:
+                store.forget(backend.fingerprint)
+        left = distinct
 
 
 def _asked(

@@ -9,7 +9,7 @@ from harness.protocols import Deadline, ModelSource
 from harness.types import KeyedRequest, Request, Response, Usage
 from harness_ray import cluster, sharding
 from harness_ray.settings import Settings
-from harness_ray.worker import add
+from harness_ray.worker import Done, add
 from harness_ray.worker_pool import WorkerPool, get
 
 
@@ -38,6 +38,7 @@ class RayBackend:
         self._crew: WorkerPool | None = None
         self.usage = Usage()
         self.doubts = 0
+        self._avoided: frozenset[str] | None = None
         try:
             self._crew = WorkerPool(source, cluster.divide(settings))
         except BaseException:
@@ -81,11 +82,22 @@ class RayBackend:
         for place, done in crew.answers(sharding.cut(requests, crew.size)):
             self.usage = add(self.usage, done.usage)
             self._described[place] = done.described
-            self.doubts += done.doubts
+            self._doubt(done)
             yield from done.answers
             left -= len(done.answers)
             if self._deadline is not None and left:
                 self._deadline.check()
+
+    def _doubt(self, done: Done) -> None:
+        """All is asked again where one worker used a path that another saw to be wrong.
+
+        ``_avoided`` is what all shards avoided since that last happened.
+        """
+        self.doubts += done.doubts
+        avoided = done.wrong_paths if self._avoided is None else self._avoided & done.wrong_paths
+        differ = avoided != self._open.wrong_paths
+        self.doubts += differ
+        self._avoided = None if differ else avoided
 
     def forecast(self, requests: Sequence[KeyedRequest]) -> Usage | None:
         """One worker's, as if it answered all; what shards cannot share is not in it."""

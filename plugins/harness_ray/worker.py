@@ -13,9 +13,11 @@ from harness.protocols import (
     ModelBackend,
     ModelSource,
     answers_by_sample,
+    distrust,
     doubts_of,
     forecast_basis_of,
     forecast_of,
+    wrong_paths_of,
 )
 from harness.types import KeyedRequest, Request, Response, Usage
 
@@ -33,14 +35,15 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A shard's answers, what they cost, the worker's description after them, and how often the
-    model found earlier answers to be wrong meanwhile.
+    """A shard's answers, what they cost, the worker's description after them, how often the
+    model found earlier answers to be wrong meanwhile, and which ways to compute it left for that.
     """
 
     answers: tuple[tuple[str, Response], ...]
     usage: Usage
     described: Mapping[str, object]
     doubts: int = 0
+    wrong_paths: frozenset[str] = frozenset()
 
 
 class Worker:
@@ -83,8 +86,10 @@ class Worker:
         """What the backend says that these requests would cost; None where it cannot."""
         return forecast_of(self._backend(), requests)
 
-    def answer(self, requests: Sequence[KeyedRequest], fingerprint: str) -> Done:
-        """Answers a shard.
+    def answer(
+        self, requests: Sequence[KeyedRequest], fingerprint: str, wrong_paths: frozenset[str]
+    ) -> Done:
+        """Answers a shard, by none of the paths that other workers saw to be wrong.
 
         Raises:
             ModelError: The model here is not the one of that fingerprint.
@@ -96,23 +101,20 @@ class Worker:
                 "Make the checkpoint and the packages the same on every machine.",
             )
         before, doubts = backend.usage, doubts_of(backend)
+        distrust(backend, wrong_paths)
         answers = tuple(backend.run(requests))
         return Done(
             answers,
             subtract(backend.usage, before),
             dict(backend.describe()),
             doubts_of(backend) - doubts,
+            wrong_paths_of(backend),
         )
 
     def _backend(self) -> ModelBackend:
         if self._opened is None:
             self._opened = open_model(self._source)
         return self._opened
-
-
-def _doubts(backend: ModelBackend) -> int:
-    """How often the backend has found its earlier answers to be wrong."""
-    return int(getattr(backend, "doubts", 0))
 
 
 def add(left: Usage, right: Usage) -> Usage:

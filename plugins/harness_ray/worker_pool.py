@@ -51,6 +51,10 @@ class WorkerPool:
     A dead worker is replaced, and the shards it held go to whoever is free next. One whose
     machine is gone may wait for a place for ever: it is given nothing until it has one.
 
+    Attributes:
+        deaths: Workers that were replaced.
+        wrong_paths: What any worker saw to be wrong; each leaves it with its next shard.
+
     Args:
         source: The model.
         division: How many workers, and what each gets.
@@ -68,6 +72,7 @@ class WorkerPool:
         self.workers: list[Any] = [self._new() for _ in range(division.workers)]
         self._waiting: dict[Any, int] = {}
         self.deaths = 0
+        self.wrong_paths: frozenset[str] = frozenset()
         try:
             self.facts: Facts = self._open()
         except BaseException:
@@ -118,6 +123,7 @@ class WorkerPool:
                     left.appendleft(_again(shard, death))
                     continue
                 assert isinstance(done, Done)
+                self.wrong_paths |= done.wrong_paths
                 yield place, done
         finally:
             for reference in running:
@@ -131,7 +137,9 @@ class WorkerPool:
             for place in present:
                 if left and held[place] <= ahead:
                     shard, worker = left.popleft(), self.workers[place]
-                    reference = worker.answer.remote(shard.requests, self.facts.fingerprint)
+                    reference = worker.answer.remote(
+                        shard.requests, self.facts.fingerprint, self.wrong_paths
+                    )
                     running[reference] = (place, worker, shard)
                     held[place] += 1
 

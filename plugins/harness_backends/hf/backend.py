@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -78,6 +78,15 @@ class HuggingFaceBackend:
     def doubts(self) -> int:
         """How often answers that were given earlier turned out to be wrong."""
         return self._engine.doubts
+
+    @property
+    def wrong_paths(self) -> Sequence[str]:
+        """The engine's paths that gave wrong answers, here or in another worker."""
+        return tuple(self._engine.wrong_paths)
+
+    def distrust(self, paths: Collection[str]) -> None:
+        """Leaves paths that another worker saw to be wrong."""
+        self._engine.distrust(paths)
 
     @property
     def usage(self) -> Usage:

@@ -6,6 +6,7 @@ A path's first answers, the longest one and a random one of all that it is given
 many after those are computed again by the model's own forward, one sequence at a time, before they
 are passed on. Where they differ, or the path fails, the next one answers what is left; and where
 answers of the path that differs were passed on, ``doubts`` tells that all are to be asked again.
+What one of several workers sees holds for all (``wrong_paths``, ``distrust``).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import logging
 import math
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -172,6 +173,7 @@ class CheckedEngine:
 
     Attributes:
         doubts: How often a path was seen to be wrong after such answers of it were passed on.
+        wrong_paths: Those whose answers differ from the reference's, here or elsewhere.
         notes: Which paths were not used, and why.
 
     Args:
@@ -197,6 +199,7 @@ class CheckedEngine:
         self._by_length = PlainEngine(
             checkpoint, Budget(settings.token_budget or PLAIN_TOKENS, rows), same_length=True
         )
+        self.wrong_paths: list[str] = []
         self.notes: list[str] = []
 
     @property
@@ -265,6 +268,7 @@ class CheckedEngine:
                     if self._paths[0].checked:
                         problem = doubt(items[index], answer, index in chosen)
                     if problem is not None:
+                        self.wrong_paths.append(self.name)
                         break
                     del left[index]
                     yield index, answer
@@ -276,6 +280,16 @@ class CheckedEngine:
                 problem = f"{type(error).__name__} {' '.join(str(error).split())[:120]}"
             if problem is not None:
                 self._drop(problem)
+
+    def distrust(self, paths: Collection[str]) -> None:
+        """Leaves paths that another worker saw to be wrong."""
+        self.wrong_paths += [each for each in paths if each not in self.wrong_paths]
+        used = self._paths[0]
+        if used.checked and used.name in self.wrong_paths:
+            self.doubts += bool(self._passed_on)
+            self._drop("another worker saw wrong answers of it")
+        wrong = [each for each in self._paths if each.checked and each.name in self.wrong_paths]
+        self._paths = [each for each in self._paths if each not in wrong]
 
     def _chosen(self, items: Sequence[Item]) -> frozenset[int]:
         """The places of the longest item and of a random one."""

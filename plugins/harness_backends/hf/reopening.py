@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from glob import glob
 from importlib import metadata
@@ -25,7 +25,14 @@ from harness.authoring.io import files
 from harness.authoring.io.serialization import canonical_hash, request_key
 from harness.authoring.readers.text_files import parse_json
 from harness.errors import HarnessError, ModelError
-from harness.protocols import BackendOptions, ModelBackend, prompt_texts_of
+from harness.protocols import (
+    BackendOptions,
+    ModelBackend,
+    distrust,
+    doubts_of,
+    prompt_texts_of,
+    wrong_paths_of,
+)
 from harness.types import KeyedRequest, Request, Response, Usage
 from harness_backends.hf.fingerprint import hashes
 
@@ -107,7 +114,16 @@ class ReopenedBackend:
     @property
     def doubts(self) -> int:
         """How often answers that were given earlier turned out to be wrong."""
-        return 0 if self.model is None else int(getattr(self.model, "doubts", 0))
+        return 0 if self.model is None else doubts_of(self.model)
+
+    @property
+    def wrong_paths(self) -> Sequence[str]:
+        """The ways to compute that gave wrong answers."""
+        return () if self.model is None else tuple(wrong_paths_of(self.model))
+
+    def distrust(self, paths: Collection[str]) -> None:
+        """Leaves ways to compute that another worker saw to be wrong."""
+        distrust(self.opened, paths)
 
     @property
     def usage(self) -> Usage:

@@ -1,4 +1,7 @@
-"""A plugin with a backend that shouts, and can die, fail or dawdle over a request that says so."""
+"""A plugin with a backend that shouts, and can die, fail or dawdle over a request that says so.
+
+The model ``unsure`` stammers until a request has it look, or another worker has.
+"""
 
 from __future__ import annotations
 
@@ -59,6 +62,28 @@ class Mortal:
         pass
 
 
+class Unsure(Mortal):
+    def __init__(self, options):
+        super().__init__(options)
+        self.doubts, self.wrong_paths = 0, ()
+
+    def distrust(self, paths):
+        self.doubts += self._answered > 0 and not self.wrong_paths
+        self.wrong_paths = tuple(paths)
+
+    def run(self, requests):
+        for each in requests:
+            if "look" in each.request.prompt:
+                self.distrust(["stammering"])
+            for key, answer in super().run([each]):
+                said = answer.text if self.wrong_paths else answer.text * 2
+                yield key, Completion(said)
+
+
+def open_model(options):
+    return (Unsure if options.model == "unsure" else Mortal)(options)
+
+
 @hookimpl
 def harness_register_backends():
-    return [BackendSpec("mortal", "dies when told to", Mortal, {"flag": "file it leaves"})]
+    return [BackendSpec("mortal", "dies when told to", open_model, {"flag": "file it leaves"})]

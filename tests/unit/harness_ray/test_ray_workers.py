@@ -90,6 +90,21 @@ def test_errors_of_the_model_come_as_they_are(spread: Spread, tmp_path: Path) ->
         list(backend.run(keyed([Generate("stumble")])))
 
 
+@pytest.mark.parametrize("place", [0, 30, 60])
+def test_what_one_worker_doubts_is_asked_again_of_all(
+    spread: Spread, tmp_path: Path, place: int
+) -> None:
+    """Whenever it is seen: the other worker's answers by that path went before or come after."""
+    backend = spread("mortal", "unsure", flag=tmp_path / "flag")
+    prompts = [*PROMPTS[:place], "say 29, and look", *PROMPTS[place:]]
+    work = keyed([Generate(prompt) for prompt in prompts])
+    with ResponseStore(None) as store:
+        said = {each.key: each.response for each in scheduler.answers(work, backend, store)}
+        kept = store.get_many("mortal", list(said))
+    assert len(set(backend.describe()["process"])) == 2
+    assert said == kept == {each.key: Completion(each.request.prompt.upper()) for each in work}
+
+
 def test_workers_with_different_models_are_found_out(spread: Spread, tmp_path: Path) -> None:
     backend = spread("mortal", "differs", flag=tmp_path / "flag")
     with pytest.raises(ModelError, match="different models under 'differs'"):

@@ -338,6 +338,23 @@ def test_answers_that_the_backend_doubts_are_asked_again(
     assert again.result.tasks["echo"].metrics["match"].estimate.value == 1.0
 
 
+def test_doubted_answers_are_forgotten_though_the_run_is_stopped(
+    registry, echo_rows, tmp_path, own_cache
+) -> None:
+    class Stopped(Doubting):
+        def run(self, requests: Sequence[KeyedRequest]) -> Iterator[tuple[str, Response]]:
+            for answer in super().run(requests):
+                if self.doubts:
+                    raise KeyboardInterrupt
+                yield answer
+
+    with pytest.raises(RunFailedError):
+        runner.run(spec(echo_rows, tmp_path / "out"), with_backend(registry, Stopped(wrong=4)))
+    run = runner.run(spec(echo_rows, tmp_path / "on"), with_backend(registry, FakeBackend(echo)))
+    assert run.result.usage.cached == 0
+    assert run.result.tasks["echo"].metrics["match"].estimate.value == 1.0
+
+
 @pytest.mark.parametrize("wrong", [3, 6, 8, 12])
 def test_doubts_reach_what_was_asked_before(registry, echo_rows, tmp_path, wrong) -> None:
     doubting = Doubting(wrong)

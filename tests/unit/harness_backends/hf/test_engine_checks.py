@@ -72,6 +72,17 @@ def test_a_later_answer_is_checked_at_random(checkpoint_folder: Folders) -> None
     assert engine.name == "one at a time"
 
 
+def test_a_path_that_another_worker_doubts_is_left(checkpoint_folder: Folders) -> None:
+    checkpoint = open_checkpoint(checkpoint_folder("llama"))
+    unasked, asked = (engine_wrong_at(checkpoint, lambda item: False) for _ in range(2))
+    list(asked.score(questions(1)))
+    for engine, doubts in ((unasked, 0), (asked, 1)):
+        engine.distrust(["another", "odd"])
+        assert (engine.name, engine.doubts) == ("one at a time", doubts)
+        engine.distrust(["odd", "one at a time"])
+        assert (engine.name, engine.doubts) == ("one at a time", doubts), "the reference stays"
+
+
 def test_a_path_that_fails_at_once_is_no_reason_to_doubt(checkpoint_folder: Folders) -> None:
     checkpoint = open_checkpoint(checkpoint_folder("llama"))
     engine = engine_wrong_at(checkpoint, lambda item: True)
