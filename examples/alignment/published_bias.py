@@ -58,17 +58,17 @@ def counterfactual_pairs(data: Path, path: Path, shuffled: int | None) -> Path:
 
 
 def debias(
-    model: str, data: Path, out: Path, seed: int = 0, shuffled: bool = False, rehearse: bool = False
+    model: str, data: Path, out: Path, seed: int = 0, ablation: str = "", rehearse: bool = False
 ) -> AlignResult:
     """Runs the loop."""
     part: Part = "development" if rehearse else "test"
-    name = f"{'shuffled' if shuffled else 'bias'}-{part}-{seed}"
+    name = f"{ablation or 'bias'}-{part}-{seed}"
     sets = out / f"sets-{name}"
     stop_data = {"crows_pairs": str(write_crows_pairs(data, "development", sets))}
     return align(
         "dpo",
         model,
-        str(counterfactual_pairs(data, sets / "pairs.jsonl", seed if shuffled else None)),
+        str(counterfactual_pairs(data, sets / "pairs.jsonl", seed if ablation else None)),
         out / name,
         eval_tasks=[AIM],
         guard=["hellaswag.acc_norm", "sst2.accuracy"],
@@ -85,4 +85,6 @@ def debias(
 
 
 if __name__ == "__main__":
-    sys.exit(published_sets.main(__doc__, debias))
+    sys.exit(
+        published_sets.main(__doc__, debias, {"shuffled": "a coin decides which end is chosen"})
+    )

@@ -46,14 +46,14 @@ def with_coin_labels(path: Path, seed: int) -> Path:
 
 
 def reinforce(
-    model: str, data: Path, out: Path, seed: int = 0, shuffled: bool = False, rehearse: bool = False
+    model: str, data: Path, out: Path, seed: int = 0, ablation: str = "", rehearse: bool = False
 ) -> AlignResult:
     """Runs the loop."""
     part: Part = "development" if rehearse else "test"
-    name = f"{'shuffled' if shuffled else 'sentiment'}-{part}-{seed}"
+    name = f"{ablation or 'sentiment'}-{part}-{seed}"
     sets = out / f"sets-{name}"
     train = write_sst2(data, "train", sets)
-    if shuffled:
+    if ablation:
         train = with_coin_labels(train, seed)
     task = {"scoring": "generate", "template": "instruct", "max_tokens": 8}
     return align(
@@ -76,4 +76,4 @@ def reinforce(
 
 
 if __name__ == "__main__":
-    sys.exit(published_sets.main(__doc__, reinforce))
+    sys.exit(published_sets.main(__doc__, reinforce, {"shuffled": "labels that a coin decides"}))

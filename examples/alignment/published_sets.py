@@ -11,7 +11,7 @@ import argparse
 import csv
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -68,8 +68,44 @@ def write_sst2(data: Path, part: Part, folder: Path, count: int = 400) -> Path:
     return path
 
 
-def main(doc: str | None, train: Callable[..., AlignResult]) -> int:
-    """Reads an example's command line and trains; the exit code is the gate's."""
+def write_squad(data: Path, part: Part, folder: Path, count: int, words: int = 1000) -> Path:
+    """Writes answerable questions of a part's articles, about passages of at most so many words.
+
+    They are taken in turns from the passages, so that many are asked about.
+    """
+    published = json.loads((data / "squad/squad2_dev_half.json").read_text("utf-8"))
+    rounds: dict[int, list[Any]] = {}
+    for article in published["data"]:
+        if part_of(article["title"]) != part:
+            continue
+        for passage in article["paragraphs"]:
+            answerable = [each for each in passage["qas"] if not each["is_impossible"]]
+            for number, question in enumerate(answerable):
+                if len(passage["context"].split()) <= words:
+                    rounds.setdefault(number, []).append((article, passage, question))
+    chosen = [each for number in sorted(rounds) for each in rounds[number]][:count]
+    articles = [
+        {
+            "title": article["title"],
+            "paragraphs": [{"context": passage["context"], "qas": [question]}],
+        }
+        for article, passage, question in chosen
+    ]
+    path = folder / f"squad.{part}.json"
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"version": "v2.0", "data": articles}), encoding="utf-8")
+    return path
+
+
+def main(doc: str | None, train: Callable[..., AlignResult], ablations: Mapping[str, str]) -> int:
+    """Reads an example's command line and trains; the exit code is the gate's.
+
+    Args:
+        doc: What ``--help`` shows.
+        train: Called with the model, the folders of the data and of what is written, the seed, the
+            ablation ("" for none), and whether to judge on the development part.
+        ablations: Name of each, which is its option → what it does.
+    """
     parser = argparse.ArgumentParser(
         description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -77,9 +113,13 @@ def main(doc: str | None, train: Callable[..., AlignResult]) -> int:
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--shuffled", action="store_true", help="the ablation")
+    one = parser.add_mutually_exclusive_group()
+    for name, does in ablations.items():
+        one.add_argument(
+            f"--{name}", dest="ablation", action="store_const", const=name, default="", help=does
+        )
     parser.add_argument("--rehearse", action="store_true", help="judge on the development part")
     given = parser.parse_args()
-    result = train(given.model, given.data, given.out, given.seed, given.shuffled, given.rehearse)
+    result = train(given.model, given.data, given.out, given.seed, given.ablation, given.rehearse)
     print(f"{result.verdict.verdict}: {result.verdict.sentence}")
     return result.verdict.exit_code

@@ -95,6 +95,8 @@ from harness.protocols.probes import (
     ProbeOptions,
     ProbeSpec,
     Shortcut,
+    Summarizes,
+    summary_of,
     tasks_of,
 )
 from harness.protocols.reporters import (
@@ -197,6 +199,7 @@ __all__ = [
     "SharesDoubts",
     "Shortcut",
     "ShowsPrompts",
+    "Summarizes",
     "Task",
     "TaskAnswers",
     "TaskOptions",
@@ -220,6 +223,7 @@ __all__ = [
     "prompt_texts_of",
     "settings_of",
     "signature_of",
+    "summary_of",
     "tasks_of",
     "wrong_paths_of",
 ]

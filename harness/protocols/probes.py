@@ -17,8 +17,8 @@ from harness.types import Estimate, Request, Response, Sample, Score, Skipped
 class Probe(Protocol):
     """Variants of a sample, and what their scores say against the original's.
 
-    A probe may also be ``HasTasks``, ``HasSettings`` (what the variants rest on) and
-    ``Preparing``.
+    A probe may also be ``HasTasks``, ``HasSettings`` (what the variants rest on), ``Preparing``
+    and ``Summarizes``.
     """
 
     @property
@@ -96,6 +96,19 @@ class Preparing(Protocol):
 
     def prepared(self, samples: Sequence[Sample], ask: AskModel) -> Probe:
         """The probe that makes the variants; called once a task, before any is made."""
+
+
+@runtime_checkable
+class Summarizes(Protocol):
+    """A probe that says in a sentence what its measures mean together."""
+
+    def summary(self, metric: str, measures: Mapping[str, Estimate]) -> str | None:
+        """A note on a task's first metric, from what ``aggregate`` made of it; None for none."""
+
+
+def summary_of(probe: object, metric: str, measures: Mapping[str, Estimate]) -> str | None:
+    """What the probe says of its measures of a metric; None where it says nothing."""
+    return probe.summary(metric, measures) if isinstance(probe, Summarizes) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,7 @@ def run(
     deadline = None if most is None else Deadline(most, begun, gate is not None)
     written_spec = runfolder.spec_to_json(spec)
     runfolder.check(spec.out, written_spec)
+    planner.chosen(spec, registry)  # what is misspelt is told before a model is loaded
     on_phase(Phase("opening the model"))
     with ExitStack() as opened:
         meter = opened.enter_context(Meter(spec.energy, spec.machine_hour))

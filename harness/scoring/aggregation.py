@@ -24,6 +24,7 @@ from harness.protocols import (
     follows_up,
     ideal_of,
     signature_of,
+    summary_of,
 )
 from harness.scoring import validity
 from harness.scoring.tally import Places, Rows, Tally
@@ -134,7 +135,8 @@ def summarize(
     if n < plan.sample_count:
         notes = (*notes, f"ended after {n:,} of {plan.sample_count:,} samples")
     reduced = _reduced(plan, records) if plan.repeats > 1 else {}
-    notes = (*notes, *on_repeats(plan.repeats, reduced))
+    probes = _probes(plan.probes, metrics, tally)
+    notes = (*notes, *on_repeats(plan.repeats, reduced), *_summaries(plan.probes, metrics, probes))
     return TaskResult(
         name=plan.task.name,
         version=str(plan.task.version),
@@ -144,7 +146,7 @@ def summarize(
         data_sha256=plan.data_sha256,
         metrics=_estimates(metrics, tally.originals),
         groups=_by_group(metrics, tally),
-        probes=_probes(plan.probes, metrics, tally),
+        probes=probes,
         skipped_variants={name: dict(counts) for name, counts in plan.skipped.items()},
         settings=plan.settings,
         scored_by=plan.scored_by,
@@ -382,3 +384,15 @@ def _probes(
             if originals and perturbed:
                 found[name][metric.name] = probe.aggregate(metric, originals, perturbed)
     return found
+
+
+def _summaries(
+    probes: Mapping[str, Probe],
+    metrics: Sequence[Metric],
+    measured: Mapping[str, Mapping[str, Mapping[str, Estimate]]],
+) -> Iterator[str]:
+    """What the probes say themselves of a task's first metric."""
+    for name, probe in probes.items():
+        for metric in metrics[:1]:
+            if measures := measured[name].get(metric.name):
+                yield from filter(None, (summary_of(probe, metric.name, measures),))

@@ -42,6 +42,45 @@ from harness.scoring.added_metrics import Adding
 from harness.types import DataSource
 
 
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What a run's spec names.
+
+    Attributes:
+        tasks: With the metrics that the user adds, each with its source.
+        probes: In their order.
+        adding: The metrics that the user adds.
+        left_out: A note for each suite of which only a part is run.
+    """
+
+    tasks: Sequence[tuple[TaskSpec, DataSource]]
+    probes: Sequence[ProbeSpec]
+    adding: Adding
+    left_out: tuple[str, ...]
+
+
+def chosen(spec: RunSpec, registry: Registry) -> Chosen:
+    """Finds what a spec names; no model is needed for that, and no data are read.
+
+    Raises:
+        UsageError: A name or option does not exist.
+        DataError: A file does not exist.
+    """
+    specs, left_out = datasets.having_data(registry, spec.tasks, spec.data, spec.task_settings)
+    adding = Adding(spec.metrics, registry.metrics)
+    specs = [adding.spec(each) for each in specs]
+    probes = registry.select_probes(spec.probes)
+    datasets.check_names(spec.data, specs, "--data")
+    datasets.check_names(spec.task_settings, [*specs, *probes], "--set", registry.task_sources)
+    datasets.check_names(spec.templates, specs, "[tasks]")
+    for task in specs:
+        task_options.of_task(spec, task)
+    for probe in probes:
+        probe.open(ProbeOptions(_values(spec, probe)))
+    located = tuple((each, sources.resolve(each, spec.data)) for each in specs)
+    return Chosen(located, probes, adding, left_out)
+
+
 def build(
     spec: RunSpec,
     registry: Registry,
@@ -65,33 +104,26 @@ def build(
         HarnessError: What the backend's ``check`` of the requests raises.
         DataError: A data file is missing, malformed, empty or has an id twice.
     """
-    specs, left_out = datasets.having_data(registry, spec.tasks, spec.data, spec.task_settings)
-    adding = Adding(spec.metrics, registry.metrics)
-    specs = [adding.spec(each) for each in specs]
-    probes = registry.select_probes(spec.probes)
-    if probes and answers_by_sample(backend):
+    found = chosen(spec, registry)
+    if found.probes and answers_by_sample(backend):
         raise UsageError(
             "saved outputs answer the original samples alone, so probes have nothing to ask",
             "Leave out --probes, or name a model.",
         )
-    datasets.check_names(spec.data, specs, "--data")
-    datasets.check_names(spec.task_settings, [*specs, *probes], "--set", registry.task_sources)
-    datasets.check_names(spec.templates, specs, "[tasks]")
-    located = [(each, sources.resolve(each, spec.data)) for each in specs]
     with ExitStack() as own:
         if roles is None:
             roles = own.enter_context(Roles(spec, registry, backend))
         others = own.enter_context(
             OtherModels(spec.model_config, registry, backend, stored_only, roles.deadline)
         )
-        run = _Run(spec, probes, backend, others, roles, on_phase)
+        run = _Run(spec, found.probes, backend, others, roles, on_phase)
         tasks: list[TaskPlan] = []
-        for each, source in located:
-            on_phase(Phase("reading", len(tasks), len(located), each.name))
+        for each, source in found.tasks:
+            on_phase(Phase("reading", len(tasks), len(found.tasks), each.name))
             tasks.append(_plan_task(run, each, source))
-        adding.check()
+        found.adding.check()
         tasks = reading.with_notes_on_groups(tasks, spec.group_by)
-        plan = Plan(tuple(replace(each, notes=each.notes + left_out) for each in tasks))
+        plan = Plan(tuple(replace(each, notes=each.notes + found.left_out) for each in tasks))
         plan = later_rounds.prepared(matched(plan, backend), roles)
         unused = [role for role in spec.roles if role not in roles.opened]
         notes = tuple(f"a model is named for the {role}, and no task asks it" for role in unused)
@@ -180,9 +212,13 @@ def _opened(run: _Run, task_spec: TaskSpec, chosen: SetForTask) -> tuple[Task, d
     later_rounds.open_roles(task, run.roles)
     probes: dict[str, Probe] = {}
     for each in run.probes:
-        values = task_options.checked(spec, each.name, option_names(each.options))
-        probes[each.name] = each.open(ProbeOptions(values, task_spec, options))
+        probes[each.name] = each.open(ProbeOptions(_values(spec, each), task_spec, options))
     return task, probes
+
+
+def _values(spec: RunSpec, probe: ProbeSpec) -> dict[str, str]:
+    """What the user set for a probe."""
+    return task_options.checked(spec, probe.name, option_names(probe.options))
 
 
 def _prepared(run: _Run, probes: dict[str, Probe], task: Task, data: Read) -> dict[str, Probe]:

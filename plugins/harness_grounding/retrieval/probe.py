@@ -15,6 +15,7 @@ from harness.authoring import option_models
 from harness.authoring.chat import prompt_templates as templates
 from harness.authoring.io.run_options import parse_pairs
 from harness.authoring.metrics import Resamplable, clusters_of, statistics_of, values_of
+from harness.authoring.reporting import numbers
 from harness.errors import UsageError
 from harness.protocols import AskModel, Metric, Probe, ProbeOptions, bounds_of
 from harness.stats import estimates, resampling
@@ -91,8 +92,7 @@ class Retrieval:
         """Builds or loads the index, and searches for all samples.
 
         Raises:
-            UsageError: There is no such corpus.
-            DataError: It cannot be read.
+            DataError: The corpus cannot be read.
             MissingExtraError: ``bm25s`` is not installed.
             RunFailedError: The encoder failed.
         """
@@ -144,13 +144,7 @@ class Retrieval:
     def _corpus(self, samples: Sequence[Sample]) -> list[passages.Passage]:
         if self.options.corpus == passages.OWN:
             return passages.own(samples)
-        path = Path(self.options.corpus)
-        if not path.exists():
-            raise UsageError(
-                f"retrieval.corpus={self.options.corpus}: there is no such file or folder",
-                "Name a folder of texts, or a file of rows with 'text'.",
-            )
-        return passages.read(path)
+        return passages.read(Path(self.options.corpus))
 
     def perturb(self, sample: Sample, rng: random.Random) -> Iterable[Sample | Skipped | None]:  # noqa: ARG002
         """The sample without passages, and with those that were found."""
@@ -201,6 +195,17 @@ class Retrieval:
         }
         return measures | self._search(other) | self._errors(metric, other)
 
+    def summary(self, metric: str, measures: Mapping[str, Estimate]) -> str | None:
+        """What retrieval adds, and how many of the errors left it cannot mend."""
+        added = measures.get("retrieval_difference")
+        if added is None:
+            return None
+        told = f"retrieval adds {_told(added, signed=True)} to {metric}"
+        had = measures.get("errors_with_passage")
+        if had is not None:
+            told += f"; of the {had.n:,} answers that are still wrong, {_told(had)} had the passage"
+        return told
+
     def _search(self, rows: Sequence[Score]) -> dict[str, Estimate]:
         """How good the search was, over the samples whose right passages are known."""
         known = [row for row in rows if self._gold(row)]
@@ -240,6 +245,11 @@ class Retrieval:
         return found.gold if found is not None else frozenset()
 
 
+def _told(estimate: Estimate, signed: bool = False) -> str:
+    number = numbers.number(estimate, signed=signed)
+    return f"{number.value} {number.interval}".strip()
+
+
 def gain(metric: Metric, before: Sequence[Score], after: Sequence[Score]) -> Estimate:
     """What a metric is more of the same samples asked in another way, paired."""
     clusters = clusters_of(before)
@@ -261,9 +271,15 @@ def open_retrieval(options: ProbeOptions) -> Probe:
     """Reads the options.
 
     Raises:
-        UsageError: One is out of range, or a setting of the encoder is no pair.
+        UsageError: One is out of range, there is no such corpus, or a setting of the encoder is no
+            pair.
     """
     read = option_models.read(Options, options.values, "retrieval")
+    if read.corpus != passages.OWN and not Path(read.corpus).exists():
+        raise UsageError(
+            f"retrieval.corpus={read.corpus}: there is no such file or folder",
+            "Name a folder of texts, or a file of rows with 'text'.",
+        )
     encoder_settings(read)  # before anything is asked
     return Retrieval(read)
 

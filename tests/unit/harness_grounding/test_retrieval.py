@@ -192,6 +192,9 @@ def test_on_and_off_are_compared_in_pairs(data: Path, capsys: pytest.CaptureFixt
     shown = " ".join(capsys.readouterr().out.split())
     assert headline in shown
     assert "errors with passage" in shown
+    assert difference == 0, "the demo model answers none of these"
+    assert "retrieval adds 0.000 [" in shown and "to exact_match; of the" in shown
+    assert task.notes[-1].startswith("retrieval adds")
     assert "BM25 over 20 passages" in task.settings["retrieval.retriever"]
     by_variant = {0: {}, 1: {}}
     for record in runfolder.read_samples(out, "qa"):

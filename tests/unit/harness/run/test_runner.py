@@ -21,7 +21,7 @@ from harness.errors import (
     RunFailedError,
     RunInterruptedError,
 )
-from harness.plugins import Registry
+from harness.plugins import Registry, load
 from harness.protocols import BackendSpec, TaskOptions
 from harness.results import runfolder
 from harness.run import runner
@@ -392,6 +392,31 @@ def test_a_store_that_cannot_be_used_is_told_before_the_model_is_opened(
     assert caught.value.exit_code == 2
     assert not opened
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"data": {"echo": "nowhere"}}, "no such file or folder"),
+        ({"data": {"eco": "nowhere"}}, "unknown name in --data"),
+        ({"tasks": ("eco",)}, "unknown task"),
+        ({"probes": ("typo",)}, "unknown probe"),
+        ({"task_settings": {"echo": {"shout": "1"}}}, "unknown option of echo"),
+        ({"probes": ("typos",), "task_settings": {"typos": {"strength": "9"}}}, "strength"),
+        ({"probes": ("retrieval",), "task_settings": {"retrieval": {"corpus": "no"}}}, "no such"),
+    ],
+)
+def test_what_is_misspelt_is_told_before_the_model_is_opened(
+    registry, echo_rows, tmp_path, wrong, told
+) -> None:
+    opened = []
+    registry.backends["fake"] = BackendSpec("fake", "", opened.append)
+    registry.probes |= load().probes
+    asked = replace(spec(echo_rows, tmp_path / "out"), **wrong)
+    with pytest.raises(HarnessError, match=told) as caught:
+        runner.run(asked, registry)
+    assert caught.value.exit_code == 2
+    assert not opened
 
 
 def test_run_json_names_the_suites_that_were_asked_for(registry, echo_rows, tmp_path) -> None:
