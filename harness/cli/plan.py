@@ -80,8 +80,8 @@ def command(
 
     registry = registry_of(context)
     spec = run_options.run_spec(given)
+    planner.chosen(spec, registry)
     with ExitStack() as opened:
-        planner.chosen(spec, registry)
         backend = opened.enter_context(closing(models.open_backend(spec.model_config, registry)))
         roles = opened.enter_context(Roles(spec, registry, backend))
         plan = planner.build(spec, registry, backend, stored_only=True, roles=roles)
