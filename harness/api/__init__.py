@@ -136,7 +136,7 @@ def _evaluated(
 ) -> Evaluation:
     registry = plugins.load(plugin_files) if registry is None else registry
     with display(quiet=not progress) as shown:
-        run = RunDisplay(shown)
+        run = RunDisplay(shown, spec.may_end_early)
         done = runner.run(spec, registry, None, run.planned, run.update, run.phase, backend)
     return Evaluation.of(done.result, done.folder)
 

@@ -79,7 +79,7 @@ def command(
             tracking.following(registry, trackers, name, settings, quiet),
             progress.display(quiet) as display,
         ):
-            shown = RunDisplay(display)
+            shown = RunDisplay(display, spec.may_end_early)
             finished = runner.run(
                 spec, registry, command_line, shown.planned, shown.update, shown.phase
             )

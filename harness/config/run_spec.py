@@ -131,6 +131,11 @@ class RunSpec:
             raise UsageError("no task is named", "Name some with --tasks; `harness ls` lists them.")
 
     @property
+    def may_end_early(self) -> bool:
+        """Whether a gate may end the run before all is asked."""
+        return (self.gate or {}).get("mode") == "sequential"
+
+    @property
     def model_config(self) -> ModelConfig:
         """How the run's model is opened."""
         return ModelConfig(

@@ -16,10 +16,15 @@ _UNITS = {"reading": "tasks", "preparing probes": "samples", "judging": "tasks"}
 
 
 class RunDisplay:
-    """What ``runner.run`` reports to, in the words of a ``Display``."""
+    """What ``runner.run`` reports to, in the words of a ``Display``.
 
-    def __init__(self, shown: Display) -> None:
-        self._shown, self._phase = shown, ""
+    Args:
+        shown: Where it is said.
+        ends_early: Whether a gate may end the run before all is asked.
+    """
+
+    def __init__(self, shown: Display, ends_early: bool = False) -> None:
+        self._shown, self._phase, self._ends_early = shown, "", ends_early
         self._started = time.monotonic()
         self._round = (1, MODEL, 0)
 
@@ -36,7 +41,10 @@ class RunDisplay:
         names = [f"{task.task.name} ({task.sample_count:,})" for task in plan.tasks]
         more = len(names) - _NAMES_SHOWN
         listed = ", ".join(names[:_NAMES_SHOWN]) + (f" and {more} more tasks" if more > 0 else "")
-        self._shown.phase("asking", plan.distinct, "requests")
+        if self._ends_early:
+            self._shown.phase("asking until the gate decides", plan.distinct, "requests at most")
+        else:
+            self._shown.phase("asking", plan.distinct, "requests")
         self._shown.update(0, one_line(listed))
 
     def update(self, progress: Progress) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.planned import Plan
 from harness.run.rounds.answers import Progress
 from harness.run.watching.display import RunDisplay
 from harness.types import Usage
@@ -46,3 +47,13 @@ def test_later_rounds_are_phases_of_their_own() -> None:
         "asking, round 2: 4 requests",
         "3",
     ]
+
+
+def test_a_run_that_a_gate_may_end_names_the_most_that_is_asked() -> None:
+    for ends_early, told in (
+        (False, "asking: 0 requests"),
+        (True, "asking until the gate decides: 0 requests at most"),
+    ):
+        heard = Heard()
+        RunDisplay(heard, ends_early).planned(Plan(()))
+        assert heard.told[0] == told
