@@ -17,9 +17,9 @@ def main() -> None:
     """Reads the job, answers, writes responses and figures."""
     probe = Probe()
     job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    from harness_backends.hf.threads import wait_passively
+    from harness_backends.hf import threads
 
-    wait_passively()  # as the tool does, before torch is imported
+    threads.prepare()  # as the tool does, before torch is imported
     import torch
 
     torch.set_num_threads(job["threads"])

@@ -35,7 +35,7 @@ def open_hf(options: BackendOptions) -> ModelBackend:
 def _load(options: BackendOptions) -> ModelBackend:
     from harness_backends.hf import threads
 
-    threads.wait_passively()
+    threads.prepare()
     before = threads.look()
     try:
         import torch  # noqa: F401
