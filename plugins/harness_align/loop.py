@@ -309,7 +309,9 @@ def _effects(
     if untrained is not None and not job.targets:
         fresh = replace(probing, base=replace(base, model=str(untrained)), judge=None)
         beyond = held_out_evaluation.measure(fresh, held_out).default_targets
-        beyond = tuple(replace(each, reference=UNTRAINED_TOKENS) for each in beyond)
+        beyond = tuple(
+            replace(each, reference=UNTRAINED_TOKENS) for each in beyond if not each.reference
+        )
         changed = replace(changed, default_targets=(*changed.default_targets, *beyond))
     if own_reward is None or job.reward:
         return changed

@@ -15,11 +15,10 @@ import numpy as np
 
 from harness import ModelConfig, Registry, open_model
 from harness.authoring.io.serialization import estimate_to_json, number
-from harness.stats import estimates
 from harness.types import Completion, Estimate, Generate, Loglikelihood, Prompt, Sampling
 from harness_align import rewards
 from harness_align.dataset.training_rows import Row, Rows, plain
-from harness_align.evaluation import asking, judging, measures
+from harness_align.evaluation import asking, judging, measures, simple_rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +129,7 @@ def measure(probing: Probing, development: Rows) -> HeldOutEvaluation:
     found = _lengths(kept, before, after)
     won, target = _rewards(probing, kept, before, after)
     likelihoods: list[HeldOutChange] = []
-    likelier: Paired | None = None
+    likelier: tuple[Paired, ...] = ()
     if Loglikelihood in _supports(probing):
         found += _distance(probing, kept, after)
         likelihoods, likelier = _likelihoods(probing, development.rows[: probing.samples])
@@ -138,7 +137,7 @@ def measure(probing: Probing, development: Rows) -> HeldOutEvaluation:
         (*won, *_judged(probing, kept, before, after), *found, *likelihoods),
         _shares(before, after),
         tuple((plain(row.prompt), one.text, other.text) for row, one, other in answered[:EXAMPLES]),
-        tuple(each for each in (target or likelier,) if each is not None),
+        likelier if target is None else (target,),
     )
 
 
@@ -321,27 +320,34 @@ def _judged(
 
 def _likelihoods(
     probing: Probing, rows: Sequence[Row]
-) -> tuple[list[HeldOutChange], Paired | None]:
-    """Drift of held-out answers' log-probabilities; for pairs, margin and accuracy too."""
+) -> tuple[list[HeldOutChange], tuple[Paired, ...]]:
+    """Drift of held-out answers' log-probabilities; for pairs, margin and accuracy too.
+
+    Pairs have two targets: the chosen answers are preferred more often than by the base, and what
+    was learned ranks pairs better than the best simple rule.
+    """
     rows = [row for row in rows if row.chosen is not None and row.label is not False]
     if not rows:
-        return [], None
+        return [], ()
     chosen = _totals(probing, rows, [row.chosen for row in rows])
     paired = rows[0].rejected is not None
     rejected = _totals(probing, rows, [row.rejected for row in rows]) if paired else chosen
     known = np.isfinite(np.concatenate([chosen, rejected])).all(axis=0)
     chosen, rejected = chosen[:, known], rejected[:, known]
-    clusters = [cluster for cluster, keep in zip(_clusters(rows), known, strict=True) if keep]
-    if not clusters:
-        return [], None
+    rows = [row for row, keep in zip(rows, known, strict=True) if keep]
+    if not rows:
+        return [], ()
+    clusters = _clusters(rows)
     drift = HeldOutChange(
         "chosen log-probability drift",
         measures.change(chosen[0], chosen[1], clusters),
         "change in nats an answer; strongly negative: the good answers are being unlearned",
     )
     if not paired:
-        return [drift], _paired("log-probability of held-out answers", chosen, clusters)
+        return [drift], (_paired("log-probability of held-out answers", chosen, clusters),)
     gains = (chosen[1] - chosen[0], rejected[1] - rejected[0])
+    won = [float(np.sign(one - other) + 1) / 2 for one, other in zip(*gains, strict=True)]
+    ruled = simple_rules.rank(rows)
     effects = [
         drift,
         HeldOutChange(
@@ -351,12 +357,25 @@ def _likelihoods(
         ),
         HeldOutChange(
             "reward accuracy",
-            estimates.mean((gains[0] > gains[1]).astype(float), clusters),
-            "held-out pairs whose chosen answer gained more",
+            measures.win_rate(won, clusters),
+            "held-out pairs whose chosen answer gained more; ties ½",
+        ),
+        *(
+            HeldOutChange(f"accuracy of choosing {name}", accuracy, ruled.note(name))
+            for name, accuracy in ruled.accuracies.items()
         ),
     ]
     right = (chosen > rejected).astype(float)
-    return effects, _paired("preference for the chosen answer on held-out pairs", right, clusters)
+    return effects, (
+        _paired("preference for the chosen answer on held-out pairs", right, clusters),
+        Paired(
+            "reward accuracy on held-out pairs",
+            tuple(ruled.wins),
+            tuple(won),
+            tuple(clusters),
+            ruled.reference,
+        ),
+    )
 
 
 def _paired(name: str, sides: measures.Array, clusters: Sequence[str]) -> Paired:

@@ -6,18 +6,15 @@ sets, and a head of random weights follows length, too. So the verdict compares 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness.stats import estimates
 from harness.types import Estimate
-from harness_align.dataset.training_rows import Row, Rows, plain
-from harness_align.evaluation import measures
+from harness_align.dataset.training_rows import Row, Rows
+from harness_align.evaluation import measures, simple_rules
 from harness_align.evaluation.held_out_evaluation import HeldOutChange, HeldOutEvaluation, Paired
 from harness_align.reward_model import ModelReward, Values
-
-Rule = Callable[[Row, str], object]
 
 
 def measure(checkpoint: Path, base: str, development: Rows, seed: int = 0) -> HeldOutEvaluation:
@@ -41,10 +38,8 @@ def measure(checkpoint: Path, base: str, development: Rows, seed: int = 0) -> He
     chosen, rejected = _scores(ModelReward(str(checkpoint)), rows)
     won = measures.wins(rejected, chosen)
     untrained = measures.wins(*_scores(ModelReward(str(checkpoint), base, seed), rows)[::-1])
-    ruled = {name: by_rule(rule, rows) for name, rule in RULES.items()}
-    accuracies = {name: measures.win_rate(wins, clusters) for name, wins in ruled.items()}
-    best = max(accuracies, key=lambda name: accuracies[name].value)
-    lengths = ([len(_text(row, index)) for row in rows] for index in (0, 1))
+    ruled = simple_rules.rank(rows)
+    lengths = ([len(simple_rules.text(row, index)) for row in rows] for index in (0, 1))
     matched = measures.length_matched(*lengths)
     found = (
         HeldOutChange(
@@ -61,12 +56,8 @@ def measure(checkpoint: Path, base: str, development: Rows, seed: int = 0) -> He
             "the same model before its first step, with the head that was trained",
         ),
         *(
-            HeldOutChange(
-                f"accuracy of choosing {name}",
-                accuracy,
-                "the best simple rule" if name == best else "what this alone would reach",
-            )
-            for name, accuracy in accuracies.items()
+            HeldOutChange(f"accuracy of choosing {name}", accuracy, ruled.note(name))
+            for name, accuracy in ruled.accuracies.items()
         ),
         HeldOutChange(
             "reward margin",
@@ -76,7 +67,7 @@ def measure(checkpoint: Path, base: str, development: Rows, seed: int = 0) -> He
     )
     targets = (
         _target("the untrained model", untrained, won, clusters),
-        _target(f"choosing {best} (the best simple rule)", ruled[best], won, clusters),
+        _target(ruled.reference, ruled.wins, won, clusters),
     )
     return HeldOutEvaluation(found, default_targets=targets)
 
@@ -110,44 +101,8 @@ def _target(
 def _scores(model: ModelReward, rows: Sequence[Row]) -> tuple[Values, Values]:
     """The model's values of the chosen and of the rejected answers."""
     prompts = [row.prompt for row in rows]
-    chosen, rejected = (model(prompts, [_text(row, i) for row in rows]) for i in (0, 1))
+    chosen, rejected = (model(prompts, [simple_rules.text(row, i) for row in rows]) for i in (0, 1))
     return chosen, rejected
-
-
-# --------------------------------------------------------------------------- simple rules
-
-
-def _shared_words(row: Row, answer: str) -> float:
-    """Share of the answer's different words that are in the prompt."""
-    words = set(_WORD.findall(answer.lower()))
-    return len(words & set(_WORD.findall(plain(row.prompt).lower()))) / max(len(words), 1)
-
-
-_WORD = re.compile(r"\w+")
-RULES: Mapping[str, Rule] = {
-    "the longer answer": lambda _, answer: len(answer),
-    "the shorter answer": lambda _, answer: -len(answer),
-    "the answer with more words of the prompt": _shared_words,
-    "the answer with fewer words of the prompt": lambda *of: -_shared_words(*of),
-    "the first answer in alphabetical order": lambda _, answer: [-ord(c) for c in answer] + [1],
-    "the last answer in alphabetical order": lambda _, answer: answer,
-}
-"""Name → the higher, the better. A pair's place in its row is no rule: a reward model sees one
-answer at a time, and the better one comes first in every row."""
-
-
-def by_rule(rule: Rule, rows: Sequence[Row]) -> list[float | None]:
-    """1 where the rule prefers the chosen answer, 0 where the rejected one, ½ where neither."""
-    wins: list[float | None] = []
-    for row in rows:
-        chosen, rejected = (rule(row, _text(row, index)) for index in (0, 1))
-        wins.append(0.5 if chosen == rejected else float(chosen > rejected))  # type: ignore[operator]
-    return wins
-
-
-def _text(row: Row, index: int) -> str:
-    answer = row.answers[index]
-    return answer if isinstance(answer, str) else "".join(turn.content for turn in answer)
 
 
 def _only(

@@ -37,9 +37,14 @@ def test_the_loop_measures_trains_measures_and_decides(tiny_model, pairs_file, j
         samples=6,
     )
     result = loop.run(asked, plugins.load(), InProcess("dpo"))
-    kinds = {each.kind: each for each in result.aims.rules}
-    assert kinds["min_gain"].metric == "preference for the chosen answer on held-out pairs"
-    assert kinds["max_drop"].metric == "sst2.accuracy"
+    likelier, learned, guard = result.aims.rules
+    assert likelier.metric == "preference for the chosen answer on held-out pairs"
+    assert guard.metric == "sst2.accuracy"
+    # One rule ranks all of these pairs rightly, so nothing is left that training could be for.
+    assert learned.metric == "reward accuracy on held-out pairs"
+    assert learned.evidence.baseline == learned.evidence.candidate == 1
+    assert "the best simple rule" in learned.sentence
+    assert "pass" not in (learned.verdict, result.verdict.verdict)
     effects = {each.name: each.estimate for each in result.effects.estimates}
     assert effects["reward margin"].low > 0
     assert effects["reward accuracy"].value == 1
