@@ -76,4 +76,4 @@ def check(rows: Rows, registry: Registry, gate: bool, overlapping: int | None) -
 
 
 def _listed(found: Mapping[str, int]) -> str:
-    return ", ".join(f"{count:,} rows {what}" for what, count in found.items())
+    return ", ".join(f"{n:,} row{'s' * (n != 1)} {what}" for what, n in found.items())
