@@ -40,7 +40,8 @@ from harness_align import event_log, progress, search
 from harness_align.dataset.training_rows import Rows
 from harness_align.evaluation import held_out_evaluation, reward_quality
 from harness_align.evaluation import verdict as judging
-from harness_align.evaluation.held_out_evaluation import HeldOutEvaluation, Probing
+from harness_align.evaluation.held_out_changes import HeldOutEvaluation
+from harness_align.evaluation.held_out_evaluation import Probing
 from harness_align.event_log import EventLog
 from harness_align.job import AlignJob, aligner_named, names_of_settings
 from harness_align.preparation import name_checks, preparing
@@ -308,10 +309,8 @@ def _effects(
     changed = held_out_evaluation.measure(probing, held_out)
     if untrained is not None and not job.targets:
         fresh = replace(probing, base=replace(base, model=str(untrained)), judge=None)
-        beyond = held_out_evaluation.measure(fresh, held_out).default_targets
-        beyond = tuple(
-            replace(each, reference=UNTRAINED_TOKENS) for each in beyond if not each.reference
-        )
+        found = held_out_evaluation.measure(fresh, held_out).default_targets
+        beyond = [replace(each, reference=UNTRAINED_TOKENS) for each in found if not each.reference]
         changed = replace(changed, default_targets=(*changed.default_targets, *beyond))
     if own_reward is None or job.reward:
         return changed

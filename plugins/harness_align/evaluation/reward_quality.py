@@ -13,7 +13,7 @@ from harness.stats import estimates
 from harness.types import Estimate
 from harness_align.dataset.training_rows import Row, Rows
 from harness_align.evaluation import measures, simple_rules
-from harness_align.evaluation.held_out_evaluation import HeldOutChange, HeldOutEvaluation, Paired
+from harness_align.evaluation.held_out_changes import HeldOutChange, HeldOutEvaluation, Paired
 from harness_align.reward_model import ModelReward, Values
 
 

@@ -22,7 +22,7 @@ from harness import (
 from harness.authoring.io.serialization import estimate_to_json, number
 from harness.authoring.metrics import MetricRef, split_ideal
 from harness.types import Estimate, RuleVerdict, RunResult
-from harness_align.evaluation.held_out_evaluation import Paired
+from harness_align.evaluation.held_out_changes import Paired
 
 ALPHA = 0.025
 """Of either side, so that the 95 % interval excludes what is not shown."""

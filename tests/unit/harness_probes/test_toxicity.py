@@ -45,12 +45,13 @@ def save_classifier(folder: Path, labels: tuple[str, ...], train: bool = True, *
     model = t.BertForSequenceClassification(config)
     optimizer = torch.optim.Adam(model.parameters(), 5e-3)
     texts = [*MILD.split(), *["stupid", "filthy", "liars"], MILD, RUDE, "a stupid town", "a town"]
-    long = " ".join([MILD] * 10)
-    texts += [long, f"{long} {long[:100]}", f"{long} {RUDE}", f"{RUDE} {long}"]
+    for length in (2, 5, 8, 11, 14):  # where in a text the rude words stand says nothing
+        long = " ".join([MILD] * length)
+        texts += [long, f"{long} {long[:60]}", f"{long} {RUDE}", f"{RUDE} {long}"]
     rude = [any(word in text for word in ("stupid", "filthy", "liars")) for text in texts]
     truth = torch.tensor([len(labels) - 1 if each else 0 for each in rude])
     encoded = tokenizer(texts, padding=True, return_tensors="pt")
-    for _ in range(40 if train else 0):
+    for _ in range(60 if train else 0):
         logits = model(**encoded).logits
         torch.nn.functional.cross_entropy(logits, truth).backward()
         optimizer.step()

@@ -25,9 +25,6 @@ from harness.plugins import Registry, load
 from harness.protocols import BackendSpec, TaskOptions
 from harness.results import runfolder
 from harness.run import runner
-from harness.run.cache import ResponseStore
-from harness.run.planning import planner
-from harness.run.session import RunSession
 from harness.run.watching.phases import Phase
 from harness.testing import FakeBackend
 from harness.types import Completion, Failed, KeyedRequest, Logprob, Response, Unscored
@@ -301,73 +298,6 @@ def test_a_metric_that_raises_is_named_and_its_scores_are_kept(
     kept = list(runfolder.read_samples(tmp_path / "o", "echo"))
     assert [record.scores["match"] for record in kept] == [1.0] * 12
     assert json.loads((tmp_path / "o" / "run.json").read_text("utf-8"))["status"] == "incomplete"
-
-
-def echo(request: Any) -> Response:
-    return Completion(request.prompt.rsplit("say ", 1)[1])
-
-
-class Doubting(FakeBackend):
-    """Answers wrongly until, after ``wrong`` answers, it finds that out."""
-
-    def __init__(self, wrong: int) -> None:
-        super().__init__(echo)
-        self._left, self.doubts = wrong, 0
-
-    def run(self, requests: Sequence[KeyedRequest]) -> Iterator[tuple[str, Response]]:
-        for key, response in super().run(requests):
-            yield key, Completion("wrong") if self._left > 0 else response
-            self._left -= 1
-            self.doubts += self._left == 0
-
-
-def test_answers_that_the_backend_doubts_are_asked_again(
-    registry, backend, echo_rows, tmp_path, own_cache
-) -> None:
-    """Those of this run, and stored ones of an earlier run, which ended before it was noticed."""
-    earlier = Stopping(after=3, how=RuntimeError("killed"))
-    earlier._answer = lambda request: Completion("wrong")
-    with pytest.raises(RunFailedError):
-        runner.run(spec(echo_rows, tmp_path / "one"), with_backend(registry, earlier))
-    run = runner.run(spec(echo_rows, tmp_path / "two"), with_backend(registry, Doubting(wrong=4)))
-    assert run.result.tasks["echo"].metrics["match"].estimate.value == 1.0
-    assert (run.result.usage.requests, run.result.usage.cached) == (12, 0)
-    unused = FakeBackend(lambda request: Completion("wrong"))
-    again = runner.run(spec(echo_rows, tmp_path / "three"), with_backend(registry, unused))
-    assert again.result.usage.cached == 12
-    assert again.result.tasks["echo"].metrics["match"].estimate.value == 1.0
-
-
-def test_doubted_answers_are_forgotten_though_the_run_is_stopped(
-    registry, echo_rows, tmp_path, own_cache
-) -> None:
-    class Stopped(Doubting):
-        def run(self, requests: Sequence[KeyedRequest]) -> Iterator[tuple[str, Response]]:
-            for answer in super().run(requests):
-                if self.doubts:
-                    raise KeyboardInterrupt
-                yield answer
-
-    with pytest.raises(RunFailedError):
-        runner.run(spec(echo_rows, tmp_path / "out"), with_backend(registry, Stopped(wrong=4)))
-    run = runner.run(spec(echo_rows, tmp_path / "on"), with_backend(registry, FakeBackend(echo)))
-    assert run.result.usage.cached == 0
-    assert run.result.tasks["echo"].metrics["match"].estimate.value == 1.0
-
-
-@pytest.mark.parametrize("wrong", [3, 6, 8, 12])
-def test_doubts_reach_what_was_asked_before(registry, echo_rows, tmp_path, wrong) -> None:
-    doubting = Doubting(wrong)
-    plan = planner.build(
-        spec(echo_rows, tmp_path / "out"), with_backend(registry, doubting), doubting
-    )
-    (task,) = plan.tasks
-    with ResponseStore(None) as store:
-        asking = RunSession(plan, doubting, store, registry)
-        for places in (range(6), range(6, 12)):
-            asking.ask((task, place) for place in places)
-        assert [record.scores["match"] for record in asking.records(task)] == [1.0] * 12
-        assert asking.answers.done == asking.answers.total
 
 
 @pytest.mark.parametrize("broken", ["folder", "text", "newer"])

@@ -80,7 +80,7 @@ def test_what_is_not_known_is_null_in_json():
 
     from harness.authoring.io import serialization
     from harness.types import Estimate
-    from harness_align.evaluation.held_out_evaluation import HeldOutChange, HeldOutEvaluation
+    from harness_align.evaluation.held_out_changes import HeldOutChange, HeldOutEvaluation
 
     unknown = Estimate(math.nan, math.nan, math.nan, math.nan, 0, "none")
     effects = HeldOutEvaluation(

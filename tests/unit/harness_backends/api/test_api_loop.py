@@ -61,6 +61,15 @@ def test_stopping_early_cancels_and_waits(loop: BackgroundLoop) -> None:
     assert producer.cleaned
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """A Ctrl-C interrupts, though the tests were started in the background of a shell."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_cancels_and_waits(loop: BackgroundLoop) -> None:
     producer = Producer(3)
     stream = loop.stream(producer)
