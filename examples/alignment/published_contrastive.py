@@ -33,7 +33,7 @@ from harness_align.loop import AlignResult
 from harness_align.mining import pairing
 from harness_align.preparation import preparing
 
-NOISE = 0.5
+NOISE = 0.1
 """Standard deviation of the noise, in those of the matrix that it is added to."""
 PROMPTS = 400
 WORDS = 100
