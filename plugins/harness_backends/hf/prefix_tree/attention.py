@@ -148,7 +148,7 @@ def attend_block(
         # Query heads that share a key head become further queries of that head: nothing is
         # copied but the queries.
         query = query.reshape(batch, key.shape[1], groups * queries, width)
-        if mask is not None:
+        if mask is not None and mask.shape[-2] > 1:  # one row is all queries' as it is
             mask = mask.repeat(*[1] * (mask.dim() - 2), groups, 1)
         out, total = _attend(query, key, value, rules, mask, causal=False)
         return out.reshape(batch, heads, queries, -1), total.reshape(batch, heads, queries)

@@ -187,7 +187,8 @@ class _Band:
         found: list[torch.Tensor] = []
         for stored, new in ((self._keys, keys), (self._values, values)):
             tensor = self._room(stored, layer, new.transpose(0, 1))
-            tensor[stripe.places, :, stripe.lengths] = new
+            rows = tensor.view(-1, new.shape[2])
+            rows.index_copy_(0, stripe.slots(new.shape[1]), new.reshape(-1, new.shape[2]))
             found.append(tensor[: len(self.rows), :, : stripe.longest])
         return found[0], found[1]
 
@@ -218,7 +219,19 @@ class _Stripe:
         self.places = torch.arange(len(band.rows), device=device)
         self.lengths = torch.tensor([row.length for row in band.rows], device=device)
         self.longest = max(row.length for row in band.rows) + 1
+        self._slots: dict[int, torch.Tensor] = {}
         self._masks: dict[int | None, torch.Tensor] = {}
+
+    def slots(self, heads: int) -> torch.Tensor:
+        """Where each row's next key lies among those of all rows, heads and places; [rows × heads].
+
+        An index of one dimension is written to in a fraction of the time that two take.
+        """
+        if heads not in self._slots:
+            head = torch.arange(heads, device=self.places.device)
+            place = (self.places[:, None] * heads + head) * self.band.width + self.lengths[:, None]
+            self._slots[heads] = place.flatten()
+        return self._slots[heads]
 
     def mask(self, window: int | None, dtype: torch.dtype) -> torch.Tensor:
         """Hides what lies beyond each row's length or outside the window; [rows, 1, 1, keys]."""

@@ -44,6 +44,52 @@ def test_products_are_the_layers_own_to_rounding(bias: bool) -> None:
         assert torch.allclose(found, layer(rows), atol=1e-5)
 
 
+class Neighbours(nn.Module):
+    """Layers of the same rows, with two more that are not."""
+
+    def __init__(self, bias: bool) -> None:
+        super().__init__()
+        self.q_proj = nn.Linear(512, 384, bias=bias)
+        self.k_proj, self.v_proj = (nn.Linear(512, 128, bias=bias) for _ in "kv")
+        self.gate_proj = nn.Linear(512, 384, bias=True)
+        self.up_proj = nn.Linear(512, 384, bias=False)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_neighbours_are_one_product_whoever_asks(bias: bool) -> None:
+    torch.manual_seed(0)
+    model = Neighbours(bias)
+    with torch.inference_mode():
+        first, second = torch.randn(5, 512), torch.randn(1, 7, 512)
+        calls = [(name, rows) for rows in (first, second) for name, _ in model.named_children()]
+        calls += [("v_proj", first), ("v_proj", first), ("q_proj", second), ("k_proj", first)]
+        expected = [getattr(model, name)(rows) for name, rows in calls]
+        packed = PackedLinears(model)
+        assert packed.bytes == sum(each.weight.nbytes for each in model.children())
+        with packed.used():
+            found = [getattr(model, name)(rows) for name, rows in calls]
+    for one, other in zip(found, expected, strict=True):
+        assert torch.allclose(one, other, atol=1e-5)
+
+
+def test_neighbours_are_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Neighbours(bias=False)
+    computed: list[int] = []
+    split = torch.Tensor.split
+
+    def counted(out: torch.Tensor, sizes: list[int], dim: int) -> Any:
+        computed.append(len(sizes))
+        return split(out, sizes, dim)
+
+    monkeypatch.setattr(torch.Tensor, "split", counted)
+    packed, rows = PackedLinears(model), torch.randn(5, 512)
+    with torch.inference_mode(), packed.used():
+        for _ in range(2):
+            for layer in model.children():
+                layer(rows)
+    assert computed == [3, 1, 1] * 2, "gate has a bias and up none, so they stay apart"
+
+
 def test_outside_of_used_a_layer_computes_from_its_own_weight() -> None:
     layer = nn.Linear(512, 384)
     packed = PackedLinears(layer)
