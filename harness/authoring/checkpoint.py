@@ -29,6 +29,13 @@ _CONFIGURATIONS = (
     *("config.json", "generation_config.json", "adapter_config.json"),
     "tokenizer_config.json",
 )
+_FORMS: Mapping[str, tuple[type, str]] = {
+    "model_type": (str, "a name"),
+    "architectures": (list, "a list"),
+    "auto_map": (dict, "an object"),
+    "quantization_config": (dict, "an object"),
+}
+"""What loading goes by, whatever the model → its form."""
 _LENGTHS = ("model_max_length", "max_position_embeddings", "n_positions", "max_length")
 """Numbers of tokens that are compared with the lengths of prompts."""
 _PREFIXES = ("_orig_mod.", "module.")
@@ -108,9 +115,10 @@ def _configuration(path: Path) -> dict[str, Any]:
         raise ModelError(error.message, _AGAIN) from error
     if not isinstance(found, dict):
         raise ModelError(f"{path} holds a JSON {type(found).__name__}, not an object", _AGAIN)
-    kind = found.get("model_type")
-    if kind is not None and not isinstance(kind, str):
-        raise ModelError(f"{path}: model_type is {str(kind)[:60]!r}, not a name", _AGAIN)
+    for name, (form, told) in _FORMS.items():
+        value = found.get(name)
+        if value is not None and not isinstance(value, form):
+            raise ModelError(f"{path}: {name} is {str(value)[:60]!r}, not {told}", _AGAIN)
     for name in _LENGTHS:
         value = found.get(name)
         if value is not None and type(value) not in (int, float):

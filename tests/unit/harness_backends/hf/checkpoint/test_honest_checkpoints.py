@@ -153,6 +153,9 @@ def test_a_head_that_is_to_be_trained_may_be_missing() -> None:
     ("text", "words"),
     [
         ('{"model_type": []}', "model_type is"),
+        ('{"architectures": true}', "architectures is 'True', not a list"),
+        ('{"auto_map": 5}', "auto_map is '5', not an object"),
+        ('{"quantization_config": "int8"}', "quantization_config is 'int8', not an object"),
         ("[" * 20_000 + "]" * 20_000, "brackets"),
         ('{"model_max_length": ""}', "model_max_length is '', not a number"),
         ('{"max_position_embeddings": true}', "not a number"),
