@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.authoring.answers import thinking
-from harness.authoring.io import files, serialization
+from harness.authoring.io import databases, files, serialization
 from harness.errors import HarnessError
 from harness.protocols import ModelBackend, answers_by_sample
 from harness.run.closing import Closing
@@ -159,7 +159,7 @@ class ResponseStore(Closing):
         """Turns SQLite's and the system's errors into one that says what to do."""
         try:
             yield
-        except (sqlite3.Error, OSError) as error:
+        except (*databases.ERRORS, OSError) as error:
             raise HarnessError(
                 f"the response store {self.path} cannot be used: {error}",
                 "`harness cache verify` examines it. Set HARNESS_CACHE to a writable folder, give "

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness.authoring.io import files
+from harness.authoring.io import databases, files
 from harness.authoring.literal import one_line
 from harness.errors import DataError, UsageError
 
@@ -165,14 +165,14 @@ class Notes:
         try:
             with self._lock:
                 return self._connection.execute(query, values).fetchall()
-        except sqlite3.DatabaseError as error:
+        except databases.ERRORS as error:
             raise _damaged(self.path, error) from error
 
     def _write(self, query: str, *values: object) -> None:
         try:
             with self._lock, self._connection:
                 self._connection.execute(query, values)
-        except sqlite3.DatabaseError as error:
+        except databases.ERRORS as error:
             raise _damaged(self.path, error) from error
         self.version += 1
 
@@ -228,7 +228,7 @@ def _connect(path: Path) -> sqlite3.Connection:
             raise DataError(f"is of version {version}", path=path, expected=f"version {VERSION}")
         connection.execute("SELECT run, task, sample, tag, at FROM tags LIMIT 1")
         connection.execute("SELECT id, run, task, sample, text, at FROM comments LIMIT 1")
-    except sqlite3.DatabaseError as error:
+    except databases.ERRORS as error:
         connection.close()
         raise _damaged(path, error) from error
     except BaseException:

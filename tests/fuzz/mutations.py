@@ -228,7 +228,10 @@ def tabular(found: Sequence[Any], suffix: str) -> st.SearchStrategy[bytes]:
     """The rows as a damaged ``.csv``, ``.tsv``, ``.parquet`` or ``.arrow`` file."""
     if suffix in (".csv", ".tsv"):
         return damaged(table(found, "\t" if suffix == ".tsv" else ","))
-    return damaged(parquet(found, suffix)) | odd_parquet(found, suffix)
+    try:
+        return damaged(parquet(found, suffix)) | odd_parquet(found, suffix)
+    except Exception:  # rows that Arrow cannot hold: those it could be given as JSON
+        return damaged("".join(f"{json.dumps(row)}\n" for row in found).encode())
 
 
 # --------------------------------------------------------------------------- checkpoints

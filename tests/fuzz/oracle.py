@@ -108,14 +108,17 @@ def campaign(examples: int, inputs: st.SearchStrategy[Any], check: Callable[[Any
         taken += 1
 
     test = given(inputs)(lambda each: counted(each))
-    settings(
-        max_examples=examples,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        print_blob=False,
-        suppress_health_check=list(HealthCheck),
-    )(test)()
+    with warnings.catch_warnings():
+        # Of an input that is too long to be shown: it would hide what failed.
+        warnings.filterwarnings("ignore", "Generating overly large repr")
+        settings(
+            max_examples=examples,
+            derandomize=True,
+            database=None,
+            deadline=None,
+            print_blob=False,
+            suppress_health_check=list(HealthCheck),
+        )(test)()
     return taken
 
 

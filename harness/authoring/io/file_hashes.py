@@ -14,7 +14,7 @@ import time
 from contextlib import closing, suppress
 from pathlib import Path
 
-from harness.authoring.io import files
+from harness.authoring.io import databases, files
 from harness.errors import HarnessError
 
 SMALLEST = 1 << 20
@@ -69,7 +69,7 @@ def _known(found: os.stat_result) -> str | None:
                 "SELECT identity, sha256 FROM hashes WHERE device = ? AND inode = ?",
                 (str(found.st_dev), str(found.st_ino)),
             ).fetchall()
-    except (OSError, sqlite3.Error, HarnessError):
+    except (OSError, *databases.ERRORS, HarnessError):
         return None
     for identity, sha256 in rows:
         if identity == _identity(found) and isinstance(sha256, str) and len(sha256) == 64:
@@ -78,7 +78,7 @@ def _known(found: os.stat_result) -> str | None:
 
 
 def _remember(found: os.stat_result, sha256: str) -> None:
-    with suppress(OSError, sqlite3.Error, HarnessError), closing(_opened()) as connection:
+    with suppress(OSError, *databases.ERRORS, HarnessError), closing(_opened()) as connection:
         connection.execute(
             "INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?)",
             (str(found.st_dev), str(found.st_ino), _identity(found), sha256),

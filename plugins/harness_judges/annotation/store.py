@@ -11,14 +11,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
-from harness.authoring.io import files
+from harness.authoring.io import databases, files
 from harness.authoring.io.serialization import canonical_hash
 from harness.errors import DataError, UsageError
 from harness_judges.annotation.items import KINDS, Answer, Item, Kind
 from harness_judges.annotation.spans import Span
 
+Part = TypeVar("Part", Answer, Span)
 FILE = "annotations.sqlite"
 VERSION = 2
 Outcome: TypeAlias = Literal["added", "known", "replaced", "other"]
@@ -130,16 +131,21 @@ class Store:
 
     def item(self, number: int) -> Item:
         """An item by its number."""
-        (row,) = self._all(
+        rows = self._all(
             "SELECT task, sample_id, instruction, answers FROM items WHERE id = ?", number
         )
-        return _item(*row)
+        if not rows:
+            raise _damaged(self.path, LookupError(f"no item {number}"))
+        return self._item(*rows[0])
 
     @property
     def items(self) -> dict[int, Item]:
         """All items by number."""
         rows = self._all("SELECT id, task, sample_id, instruction, answers FROM items ORDER BY id")
-        return {number: _item(*row) for number, *row in rows}
+        return {number: self._item(*row) for number, *row in rows}
+
+    def _item(self, task: str, sample: str, instruction: str, answers: str) -> Item:
+        return Item(task, sample, instruction, _parts(self.path, Answer, answers))
 
     def assigned(self, annotator: str) -> list[int]:
         """The annotator's items in their order."""
@@ -163,7 +169,7 @@ class Store:
             annotator,
         )
         return [
-            Label(annotator, item, value, comment, seconds, at, _spans(self.path, spans))
+            Label(annotator, item, value, comment, seconds, at, _parts(self.path, Span, spans))
             for annotator, item, value, comment, seconds, at, spans in rows
         ]
 
@@ -226,17 +232,14 @@ class Store:
     def _all(self, query: str, *values: object) -> list[Any]:
         try:
             return self._connection.execute(query, values).fetchall()
-        except sqlite3.DatabaseError as error:
+        except databases.ERRORS as error:
             raise _damaged(self.path, error) from error
 
 
-def _item(task: str, sample: str, instruction: str, answers: str) -> Item:
-    return Item(task, sample, instruction, tuple(Answer(**each) for each in json.loads(answers)))
-
-
-def _spans(path: Path, text: str) -> tuple[Span, ...]:
+def _parts(path: Path, kind: type[Part], text: str) -> tuple[Part, ...]:
+    """Answers or marks, of which a column holds a JSON list."""
     try:
-        return tuple(Span(**each) for each in json.loads(text))
+        return tuple(kind(**each) for each in json.loads(text))
     except (ValueError, TypeError) as error:
         raise _damaged(path, error) from error
 
@@ -282,7 +285,7 @@ def opened(folder: Path) -> Iterator[Store]:
                     f"is of version {version}", path=path, expected=f"version {VERSION}"
                 )
             store = Store(path, connection)
-        except (sqlite3.DatabaseError, KeyError, ValueError, TypeError) as error:
+        except (*databases.ERRORS, KeyError, ValueError, TypeError) as error:
             raise _damaged(path, error) from error
         yield store
     finally:
@@ -365,7 +368,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")  # a label is on the disk when it is told
-    except sqlite3.DatabaseError as error:
+    except databases.ERRORS as error:
         connection.close()
         raise _damaged(path, error) from error
     return connection

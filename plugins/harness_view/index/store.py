@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
-from harness.authoring.io import files
+from harness.authoring.io import databases, files
 from harness.authoring.io.serialization import estimate_from_json, estimate_to_json
 from harness_view.index.entries import Entry, Measured
 from harness_view.index.samples import Columns
@@ -239,7 +239,7 @@ def opened(root: Path) -> Iterator[Index]:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         connection = _connect(path)
-    except sqlite3.DatabaseError:
+    except databases.ERRORS:
         for suffix in ("", "-wal", "-shm"):
             path.with_name(path.name + suffix).unlink(missing_ok=True)
         connection = _connect(path)
