@@ -80,11 +80,11 @@ def command(
 
     registry = registry_of(context)
     spec = run_options.run_spec(given)
-    planner.chosen(spec, registry)
+    chosen = planner.chosen(spec, registry)
     with ExitStack() as opened:
         backend = opened.enter_context(closing(models.open_backend(spec.model_config, registry)))
         roles = opened.enter_context(Roles(spec, registry, backend))
-        plan = planner.build(spec, registry, backend, stored_only=True, roles=roles)
+        plan = planner.build(spec, registry, backend, stored_only=True, roles=roles, found=chosen)
         with ResponseStore(store_path(spec.cache, backend)) as store:
             found = cost.of(plan, backend, store, roles)
             if estimate_time:

@@ -88,7 +88,7 @@ def run(
     deadline = None if most is None else Deadline(most, begun, gate is not None)
     written_spec = runfolder.spec_to_json(spec)
     runfolder.check(spec.out, written_spec)
-    planner.chosen(spec, registry)  # what is misspelt is told before a model is loaded
+    found = planner.chosen(spec, registry)  # what is misspelt is told before a model is loaded
     on_phase(Phase("opening the model"))
     with ExitStack() as opened:
         meter = opened.enter_context(Meter(spec.energy, spec.machine_hour))
@@ -97,7 +97,7 @@ def run(
         )
         phases.end("open")
         roles = opened.enter_context(Roles(spec, registry, backend, deadline))
-        plan = planner.build(spec, registry, backend, roles=roles, on_phase=on_phase)
+        plan = planner.build(spec, registry, backend, roles=roles, on_phase=on_phase, found=found)
         phases.end("plan")
         stepping = None if gate is None else gate.begin(plan, spec.seed)
         store = opened.enter_context(ResponseStore(store_path(spec.cache, backend)))

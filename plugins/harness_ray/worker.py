@@ -108,7 +108,7 @@ class Worker:
             subtract(backend.usage, before),
             dict(backend.describe()),
             doubts_of(backend) - doubts,
-            wrong_paths_of(backend),
+            wrong_paths | wrong_paths_of(backend),
         )
 
     def _backend(self) -> ModelBackend:

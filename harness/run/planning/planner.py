@@ -88,6 +88,7 @@ def build(
     stored_only: bool = False,
     roles: Roles | None = None,
     on_phase: OnPhase = lambda _: None,
+    found: Chosen | None = None,
 ) -> Plan:
     """Reads the data and makes every request of a run.
 
@@ -98,13 +99,14 @@ def build(
         stored_only: Do not run other models for probes' variants; take only stored ones.
         roles: The models of other roles; None closes those that tasks look at when it returns.
         on_phase: Called as tasks are read and their probes prepared.
+        found: What ``chosen`` found before the model was opened; None to find it here.
 
     Raises:
         UsageError: A name or option does not exist, or the backend cannot answer a request.
         HarnessError: What the backend's ``check`` of the requests raises.
         DataError: A data file is missing, malformed, empty or has an id twice.
     """
-    found = chosen(spec, registry)
+    found = chosen(spec, registry) if found is None else found
     if found.probes and answers_by_sample(backend):
         raise UsageError(
             "saved outputs answer the original samples alone, so probes have nothing to ask",

@@ -288,8 +288,9 @@ class CheckedEngine:
         if used.checked and used.name in self.wrong_paths:
             self.doubts += bool(self._passed_on)
             self._drop("another worker saw wrong answers of it")
-        wrong = [each for each in self._paths if each.checked and each.name in self.wrong_paths]
-        self._paths = [each for each in self._paths if each not in wrong]
+        self._paths = [
+            each for each in self._paths if not (each.checked and each.name in self.wrong_paths)
+        ]
 
     def _chosen(self, items: Sequence[Item]) -> frozenset[int]:
         """The places of the longest item and of a random one."""

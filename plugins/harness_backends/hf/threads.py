@@ -27,9 +27,9 @@ _STAT = Path("/proc/stat")
 def prepare() -> None:
     """Has threads sleep while they wait, and few compiled products kept, unless the user says so.
 
-    Passes differ in length, and oneDNN compiles and keeps each product of another shape: 100 MB in
-    long runs, for no gain. Both are read when the libraries are loaded: before the first ``import
-    torch``.
+    Passes differ in length, and oneDNN compiles and keeps each product of another shape, which
+    takes more and more memory for no gain. Both are read when the libraries are loaded: before the
+    first ``import torch``.
     """
     os.environ.setdefault(_WAIT, "PASSIVE")
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
