@@ -8,6 +8,7 @@ import torch
 
 from harness_backends.hf.loading import Checkpoint
 from harness_backends.hf.prefix_tree.attention import Attention, attention_by
+from harness_backends.hf.prefix_tree.fused_layers import fused
 from harness_backends.hf.prefix_tree.head import Head
 from harness_backends.hf.prefix_tree.last_layer import LastLayer
 from harness_backends.hf.prefix_tree.packed_linear import PackedLinears
@@ -28,17 +29,20 @@ class Forward:
     """
 
     def __init__(self, checkpoint: Checkpoint) -> None:
+        model = checkpoint.model
         self.checkpoint = checkpoint
-        self._packed = PackedLinears(checkpoint.model)
+        self._fused = fused(model)
+        self._packed = PackedLinears(model, self._fused.linears if self._fused else ())
         try:
-            self.head = Head(checkpoint.model, self._packed)
-            self._last_layer = LastLayer(checkpoint.model)
+            self.head = Head(model, self._packed)
+            self._last_layer = None if self._fused else LastLayer(model)
         except BaseException:
             self.close()
             raise
 
     def close(self) -> None:
         """Frees the second copy of the weights."""
+        self._fused = None
         self._packed.release()
 
     def hidden(
@@ -64,8 +68,10 @@ class Forward:
             UnsupportedAttentionError: Some layers did not call ``attention``.
         """
         model, device = self.checkpoint.model, self.checkpoint.device
+        if self._fused is not None:
+            return self._fused.hidden(tokens, positions, attention, read)
         pruned: AbstractContextManager[None] = nullcontext()
-        if read is not None:
+        if read is not None and self._last_layer is not None:
             pruned = self._last_layer.to(read.to(device), len(tokens))
         with attention_by(model, attention), pruned, self._packed.used():
             hidden: torch.Tensor = model.base_model(

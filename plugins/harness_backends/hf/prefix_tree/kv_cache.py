@@ -23,7 +23,8 @@ import torch
 
 from harness_backends.hf.prefix_tree.attention import Rules, Segment, attend_block, join
 
-NARROWEST = 32
+NARROWEST, FEWEST = 64, 4
+"""Tokens of a slot and slots of a band at least."""
 
 
 @dataclass(slots=True)
@@ -44,9 +45,8 @@ class Row:
 
 
 def slot_width(tokens: int) -> int:
-    """The width of a slot that holds ``tokens``: a power of two, or one and a half of one."""
-    power = 1 << max(0, tokens - 1).bit_length()
-    return max(NARROWEST, power * 3 // 4 if tokens <= power * 3 // 4 else power)
+    """The width of a slot that holds ``tokens``: a power of two."""
+    return max(NARROWEST, 1 << max(0, tokens - 1).bit_length())
 
 
 class KVCache:
@@ -113,16 +113,16 @@ class KVCache:
         step = self._step
         assert step is not None
         queries = query[0].transpose(0, 1)  # [rows, heads, width]
-        out = queries.new_empty(*queries.shape[:2], value.shape[3])
-        total = queries.new_empty(queries.shape[:2], dtype=torch.float32)
+        parts = []
         for stripe in step.stripes:
             rows = slice(stripe.first, stripe.last)
             keys, values = stripe.band.append(
                 index, stripe, key[0].transpose(0, 1)[rows], value[0].transpose(0, 1)[rows]
             )
             hidden = stripe.mask(rules.window, query.dtype)
-            part, part_total = attend_block(queries[rows, :, None], keys, values, rules, hidden)
-            out[rows], total[rows] = part[:, :, 0], part_total[:, :, 0]
+            parts.append(attend_block(queries[rows, :, None], keys, values, rules, hidden))
+        out = _one_after_the_other([part[:, :, 0] for part, _ in parts])
+        total = _one_after_the_other([part[:, :, 0] for _, part in parts])
         for segment, members in step.shared:
             picked = queries[members].transpose(0, 1)[None]
             mask = step.segment_mask(segment, members, rules.window, query.dtype)
@@ -197,12 +197,12 @@ class _Band:
     ) -> torch.Tensor:
         """A layer's tensor with a slot for each row, heads and width as in [heads, tokens, width].
 
-        It grows by a quarter, so that rows are copied seldom.
+        It doubles, so that rows are copied seldom.
         """
         before = stored.get(layer)
         if before is not None and len(before) >= len(self.rows):
             return before
-        rows = max(len(self.rows), 0 if before is None else len(before) * 5 // 4)
+        rows = max(len(self.rows), FEWEST, 0 if before is None else 2 * len(before))
         grown = _zeros((rows, like.shape[0], self.width, like.shape[2]), like)
         if before is not None:
             grown[: len(before)] = before
@@ -279,6 +279,10 @@ class _Step:
             hidden = self.positions[members][:, None] - keys >= window
             self._masks[name] = _additive(hidden, dtype) if bool(hidden.any()) else None
         return self._masks[name]
+
+
+def _one_after_the_other(parts: Sequence[torch.Tensor]) -> torch.Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(list(parts))
 
 
 def _additive(hidden: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:

@@ -15,7 +15,7 @@ rest on the same weights.
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeGuard
 
@@ -40,16 +40,17 @@ class PackedLinears:
 
     Args:
         model: A ``transformers`` model.
+        but: Layers of it that are left as they are.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, but: Collection[nn.Linear] = ()) -> None:
         self._on = False
-        groups = [group for group in _groups(model) if _elements(group) >= LEAST]
-        size = sum(layer.weight.nbytes for group in groups for layer in group)
-        if groups and size > free_bytes(groups[0][0].weight.device) // 3:
-            groups = []
-        self._layers = [layer for group in groups for layer in group]
-        self.bytes = size if groups else 0
+        groups = [group for group in _groups(model, but) if _elements(group) >= LEAST]
+        layers = [layer for group in groups for layer in group]
+        if not has_room(layers):
+            groups, layers = [], []
+        self._layers = layers
+        self.bytes = sum(layer.weight.nbytes for layer in layers)
         """What the copies take."""
         for group in groups:
             self._pack(group)
@@ -96,11 +97,7 @@ class _Product:
 
     def __init__(self, layers: Sequence[nn.Linear]) -> None:
         self._sizes = [layer.out_features for layer in layers]
-        with torch.no_grad():
-            weight = torch.cat([layer.weight.detach() for layer in layers])
-            self._weight = torch.ops.mkldnn._reorder_linear_weight(weight, _ROWS)
-            biases: list[torch.Tensor] = [each.bias for each in layers if each.bias is not None]
-            self._bias = torch.cat(biases) if biases else None
+        self._packed = Packed([(layer.weight, layer.bias) for layer in layers])
         self._rows: torch.Tensor | None = None
         self._left: dict[int, torch.Tensor] = {}
         """What was computed of these rows, and is not asked for yet."""
@@ -108,22 +105,79 @@ class _Product:
     def of(self, place: int, rows: torch.Tensor) -> torch.Tensor:
         """What one of the layers makes of rows."""
         if rows is not self._rows or place not in self._left:
-            out = torch.ops.mkldnn._linear_pointwise.default(
-                rows, self._weight, self._bias, "none", [], ""
-            )
-            self._rows, self._left = rows, dict(enumerate(out.split(self._sizes, -1)))
+            parts = torch.split(self._packed(rows), self._sizes, -1)
+            self._rows, self._left = rows, dict(enumerate(parts))
         found = self._left.pop(place)
         if not self._left:
             self._rows = None
         return found
 
 
-def _groups(model: nn.Module) -> Iterator[list[nn.Linear]]:
+class Packed:
+    """The product of rows by weights that are laid out for oneDNN, and what may follow it.
+
+    Args:
+        parts: Weights [outputs, inputs] and biases [outputs], all of them with a bias or none; the
+            product's outputs are theirs one after the other.
+        factor: By which the rows are multiplied before, shape [inputs]; None for 1.
+    """
+
+    def __init__(
+        self,
+        parts: Sequence[tuple[torch.Tensor, torch.Tensor | None]],
+        factor: torch.Tensor | None = None,
+    ) -> None:
+        with torch.no_grad():
+            weight = torch.cat([weight.detach() for weight, _ in parts])
+            weight = weight if factor is None else weight * factor
+            self._weight = torch.ops.mkldnn._reorder_linear_weight(weight, _ROWS)
+            biases = [bias.detach() for _, bias in parts if bias is not None]
+            self._bias = torch.cat(biases) if biases else None
+
+    def __call__(self, rows: torch.Tensor) -> torch.Tensor:
+        """The product, shape [..., outputs]."""
+        return self._unary(rows, "none")
+
+    def silu(self, rows: torch.Tensor) -> torch.Tensor:
+        """The product x as x / (1 + exp(−x))."""
+        return self._unary(rows, "swish")
+
+    def added(self, rows: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+        """The product plus ``other`` of its shape."""
+        return self._binary(rows, other, "add")
+
+    def multiplied(self, rows: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+        """The product times ``other`` of its shape."""
+        return self._binary(rows, other, "mul")
+
+    def _unary(self, rows: torch.Tensor, then: str) -> torch.Tensor:
+        made: torch.Tensor = torch.ops.mkldnn._linear_pointwise.default(
+            rows, self._weight, self._bias, then, [], ""
+        )
+        return made
+
+    def _binary(self, rows: torch.Tensor, other: torch.Tensor, then: str) -> torch.Tensor:
+        made: torch.Tensor = torch.ops.mkldnn._linear_pointwise.binary(
+            rows, other, self._weight, self._bias, then
+        )
+        return made
+
+
+def has_room(layers: Iterable[nn.Linear]) -> bool:
+    """Whether copies of the layers' weights take no more than a third of the free memory."""
+    weights = [layer.weight for layer in layers]
+    return (
+        not weights
+        or sum(weight.nbytes for weight in weights) <= free_bytes(weights[0].device) // 3
+    )
+
+
+def _groups(model: nn.Module, but: Collection[nn.Linear]) -> Iterator[list[nn.Linear]]:
     """The layers of a model that can be packed, those that go together in one group."""
-    seen: set[nn.Module] = set()  # a layer may be a child of two modules
+    seen: set[nn.Module] = set(but)  # a layer may be a child of two modules
     for parent in model.modules():
         children = parent.named_children()
-        layers = {name: each for name, each in children if each not in seen and _suits(each)}
+        layers = {name: each for name, each in children if each not in seen and suits(each)}
         seen.update(layers.values())
         for names in _TOGETHER:
             group = [layers[name] for name in names if name in layers]
@@ -132,7 +186,7 @@ def _groups(model: nn.Module) -> Iterator[list[nn.Linear]]:
                 yield group
                 layers = {name: each for name, each in layers.items() if name not in names}
         yield from ([layer] for layer in layers.values())
-    if _suits(model):
+    if suits(model):
         yield [model]
 
 
@@ -140,7 +194,8 @@ def _elements(group: Sequence[nn.Linear]) -> int:
     return sum(layer.weight.numel() for layer in group)
 
 
-def _suits(module: nn.Module) -> TypeGuard[nn.Linear]:
+def suits(module: nn.Module) -> TypeGuard[nn.Linear]:
+    """Whether it is a plain linear layer that oneDNN can compute: float32, on an x86 CPU."""
     return (
         type(module) is nn.Linear
         and "forward" not in vars(module)

@@ -118,3 +118,23 @@ def test_every_pass_of_a_model_follows(machine: list[Moment], tmp_path: Path) ->
     backend = open_checkpoint(BackendOptions(str(checkpoint)), Counted(machine[0]))
     list(backend.run([KeyedRequest("1", Generate("Once", Sampling(max_tokens=3)), "t", "1")]))
     assert len(calls) > 3
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": threads.LOOKS}),
+        ({"OMP_WAIT_POLICY": "ACTIVE"}, {"OMP_WAIT_POLICY": "ACTIVE", "GOMP_SPINCOUNT": None}),
+        ({"GOMP_SPINCOUNT": "7"}, {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "7"}),
+    ],
+)
+def test_how_threads_wait_is_the_users_where_said(
+    given: dict[str, str], expected: dict[str, str | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "THP_MEM_ALLOC_ENABLE"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    threads.prepare()
+    assert {name: os.environ.get(name) for name in expected} == expected

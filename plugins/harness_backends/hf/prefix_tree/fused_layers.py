@@ -1,0 +1,279 @@
+"""Decoder layers of the shape of Llama's in a third of the calls, on a CPU in float32.
+
+A step of generation feeds a layer a few rows, and much of its time goes to what lies between the
+products: norms, rotations, activations and sums of some ten thousand numbers each. Here oneDNN
+applies what follows a product to its result while that is at hand:
+
+    rows ─ norm ─ [q k v] ─ turn ─ attention ─ [o] + rows ─┬─ norm ─┬─ [gate], silu ─┐
+                                                           │        └─ [up] × gate ──┴─ [down] ─ + ─
+                                                           └────────────────────────────────────┘
+
+A norm's weights are multiplied into those of the products behind it. Of each head's queries and
+keys the two halves, which the rotary embedding mixes, lie side by side, so that it is one product
+by complex numbers; the order of a head's numbers means nothing to their dot products.
+
+Which models have this shape is found by trying: the last hidden states of a short text have to
+come out as from the model's own code. Scale, soft cap and window of each layer's attention are what
+that code asked for.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from harness_backends.hf.prefix_tree.attention import (
+    Attention,
+    Rules,
+    attend_block,
+    attention_by,
+)
+from harness_backends.hf.prefix_tree.packed_linear import LEAST, Packed, has_room, suits
+
+logger = logging.getLogger(__name__)
+TRIAL, APART = 12, 1e-4
+"""Tokens of the text on which it is tried; how far a token's hidden state may be off, as a share of
+its largest number."""
+LAYER = {"self_attn", "mlp", "input_layernorm", "post_attention_layernorm"}
+ATTENTION = {"q_proj", "k_proj", "v_proj", "o_proj"}
+HEAD_NORMS = {"q_norm", "k_norm"}
+NETWORK = {"gate_proj", "up_proj", "down_proj", "act_fn"}
+MODEL = {"embed_tokens", "layers", "norm", "rotary_emb"}
+
+
+class FusedLayers:
+    """The layers of a model, with a second copy of their weights.
+
+    Attributes:
+        linears: The model's own linear layers that these replace.
+
+    Args:
+        base: A ``transformers`` model without its head of the shape.
+        rules: What each layer asks of its attention.
+    """
+
+    def __init__(self, base: Any, rules: Sequence[Rules]) -> None:
+        self._base = base
+        self._layers = [
+            _Layer(layer, index, asked)
+            for index, (layer, asked) in enumerate(zip(base.layers, rules, strict=True))
+        ]
+        self.linears = frozenset(_linears(base))
+
+    @torch.inference_mode()
+    def hidden(
+        self,
+        tokens: torch.Tensor,
+        positions: torch.Tensor,
+        attention: Attention,
+        read: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """See ``Forward.hidden``."""
+        hidden = self._base.embed_tokens(tokens[None])
+        cosine, sine = self._base.rotary_emb(hidden, position_ids=positions[None])
+        half = cosine.shape[-1] // 2
+        turn = torch.complex(cosine[..., :half], sine[..., :half])[:, :, None]
+        for layer in self._layers[:-1]:
+            hidden = layer(hidden, turn, attention, None)
+        hidden = self._layers[-1](hidden, turn, attention, read)
+        if read is None:
+            return self._base.norm(hidden)[0]  # type: ignore[no-any-return]
+        whole = hidden.new_zeros(len(tokens), hidden.shape[-1])
+        return whole.index_copy_(0, read, self._base.norm(hidden)[0])
+
+
+class _Layer:
+    """One layer; its products' weights are copies."""
+
+    def __init__(self, layer: Any, index: int, rules: Rules) -> None:
+        attention, network = layer.self_attn, layer.mlp
+        self._index, self._rules, self._width = index, rules, attention.head_dim
+        self._heads = attention.q_proj.out_features // self._width
+        self._keys = attention.k_proj.out_features // self._width
+        first, second = _Norm(layer.input_layernorm), _Norm(layer.post_attention_layernorm)
+        turned = [_side_by_side(each, self._width) for each in (attention.q_proj, attention.k_proj)]
+        self._norm, self._next_norm = first, second
+        self._head_norm = _HeadNorm.of(attention, self._heads, self._keys)
+        self._queries_keys_values = Packed(
+            [*turned, (attention.v_proj.weight, attention.v_proj.bias)], first.weight
+        )
+        self._out = _packed(attention.o_proj)
+        self._gate = _packed(network.gate_proj, second.weight)
+        self._up = _packed(network.up_proj, second.weight)
+        self._down = _packed(network.down_proj)
+
+    def __call__(
+        self,
+        rows: torch.Tensor,
+        turn: torch.Tensor,
+        attention: Attention,
+        read: torch.Tensor | None,
+    ) -> torch.Tensor:
+        """Computes the next hidden states.
+
+        Args:
+            rows: Shape [1, tokens, width].
+            turn: By what queries and keys are turned, complex, shape [1, tokens, 1, half a head].
+            attention: Of the pass.
+            read: The only tokens that are computed to the end; None for all.
+
+        Returns:
+            Shape [1, tokens or read, width].
+        """
+        count, turned = rows.shape[1], self._heads + self._keys
+        mixed = self._queries_keys_values(self._norm(rows)).view(1, count, -1, self._width)
+        heads = mixed[:, :, :turned]
+        if self._head_norm is not None:
+            heads = self._head_norm(heads)
+        pairs = torch.view_as_complex(heads.view(*heads.shape[:3], self._width // 2, 2))
+        both = torch.view_as_real(pairs * turn).flatten(-2).transpose(1, 2)
+        query, key = both[:, : self._heads], both[:, self._heads :]
+        value = mixed[:, :, turned:].transpose(1, 2)
+        seen = attention.layer(self._index, query, key, value, self._rules)
+        seen = seen.transpose(1, 2).reshape(1, count, -1)
+        if read is not None:
+            rows, seen = rows.index_select(1, read), seen.index_select(1, read)
+        rows = self._out.added(seen, rows)
+        normed = self._next_norm(rows)
+        return self._down.added(self._up.multiplied(normed, self._gate.silu(normed)), rows)
+
+
+class _Norm:
+    """A root-mean-square norm but for its weights, which go into the products behind it."""
+
+    def __init__(self, norm: Any) -> None:
+        self.weight: torch.Tensor = norm.weight.detach()
+        self._epsilon: float = norm.variance_epsilon
+
+    def __call__(self, rows: torch.Tensor) -> torch.Tensor:
+        length = torch.linalg.vector_norm(rows, dim=-1, keepdim=True)
+        scale = length.square_().div_(rows.shape[-1]).add_(self._epsilon).rsqrt_()
+        return rows * scale
+
+
+class _HeadNorm:
+    """The norms of each head of queries and keys, as Qwen 3 has them.
+
+    Args:
+        norms: That of queries and that of keys.
+        counts: Heads of queries and of keys.
+    """
+
+    def __init__(self, norms: Sequence[Any], counts: Sequence[int]) -> None:
+        self._norm = _Norm(norms[0])
+        order = _order(norms[0].weight.shape[0], norms[0].weight.shape[0])
+        self._weight = torch.cat(
+            [
+                norm.weight.detach()[order].expand(count, -1)
+                for norm, count in zip(norms, counts, strict=True)
+            ]
+        )
+
+    @classmethod
+    def of(cls, attention: Any, queries: int, keys: int) -> _HeadNorm | None:
+        """Those of a layer; None where it has none."""
+        if not hasattr(attention, "q_norm"):
+            return None
+        return cls((attention.q_norm, attention.k_norm), (queries, keys))
+
+    def __call__(self, heads: torch.Tensor) -> torch.Tensor:
+        return self._norm(heads) * self._weight
+
+
+def fused(model: Any) -> FusedLayers | None:
+    """The layers of ``model``; None where it has another shape, or memory is scarce.
+
+    Raises:
+        UnsupportedAttentionError: The model asks of its attention what cannot be given.
+    """
+    base = model.base_model
+    if not _is_of_shape(base) or not has_room(_linears(base)):
+        return None
+    ids = torch.arange(TRIAL) * 7 % base.embed_tokens.num_embeddings
+    positions = torch.arange(TRIAL) * 5
+    attention = _Causal()
+    with torch.inference_mode(), attention_by(model, attention):
+        own = base(input_ids=ids[None], position_ids=positions[None], use_cache=False)
+    try:
+        layers = FusedLayers(base, [attention.rules[place] for place in range(len(base.layers))])
+        found = layers.hidden(ids, positions, _Causal())
+    except Exception as error:  # whatever modules of these names want to be called with
+        logger.info("%s has layers of its own: %s", type(base).__name__, error)
+        return None
+    apart = (found - own.last_hidden_state[0]).abs().amax(-1)
+    return (
+        layers if bool((apart <= APART * own.last_hidden_state[0].abs().amax(-1)).all()) else None
+    )
+
+
+class _Causal:
+    """The attention of one sequence, and what each layer asks of it."""
+
+    def __init__(self) -> None:
+        self.rules: dict[int, Rules] = {}
+
+    def layer(
+        self, index: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, rules: Rules
+    ) -> torch.Tensor:
+        """See ``Attention``."""
+        self.rules[index] = rules
+        return attend_block(query, key, value, rules, causal=True)[0]
+
+
+def _is_of_shape(base: Any) -> bool:
+    """Whether its modules are named as Llama's, none is hooked, and its products can be packed."""
+    return (
+        _names(base) == MODEL
+        and len(base.layers) > 0
+        and not any(each._forward_hooks or each._forward_pre_hooks for each in _passed_by(base))
+        and all(map(_is_layer, base.layers))
+        and all(suits(linear) for linear in _linears(base))
+        and sum(linear.weight.numel() for linear in _linears(base)) >= LEAST * len(base.layers)
+    )
+
+
+def _is_layer(layer: Any) -> bool:
+    if _names(layer) != LAYER or _names(layer.mlp) != NETWORK:
+        return False
+    attention, norms = layer.self_attn, [layer.input_layernorm, layer.post_attention_layernorm]
+    if _names(attention) == ATTENTION | HEAD_NORMS:
+        norms += [attention.q_norm, attention.k_norm]
+    elif _names(attention) != ATTENTION:
+        return False
+    return isinstance(getattr(attention, "head_dim", None), int) and all(
+        hasattr(norm, "variance_epsilon") for norm in norms
+    )
+
+
+def _passed_by(base: Any) -> list[nn.Module]:
+    """The modules that are not called any more."""
+    return [base, *base.layers.modules()]
+
+
+def _names(module: nn.Module) -> set[str]:
+    return {name for name, _ in module.named_children()}
+
+
+def _linears(base: Any) -> Iterator[nn.Linear]:
+    for layer in base.layers:
+        yield from (getattr(layer.self_attn, name) for name in sorted(ATTENTION))
+        yield from (getattr(layer.mlp, name) for name in sorted(NETWORK - {"act_fn"}))
+
+
+def _packed(linear: nn.Linear, factor: torch.Tensor | None = None) -> Packed:
+    return Packed([(linear.weight, linear.bias)], factor)
+
+
+def _side_by_side(linear: nn.Linear, width: int) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Weight and bias with the halves of each head of ``width`` in turns."""
+    order = _order(linear.out_features, width)
+    return linear.weight[order], None if linear.bias is None else linear.bias[order]
+
+
+def _order(outputs: int, width: int) -> torch.Tensor:
+    """Which number comes where when the halves of each head of ``width`` lie side by side."""
+    return torch.arange(outputs).view(-1, 2, width // 2).transpose(1, 2).flatten()
