@@ -151,7 +151,7 @@ class _Norm:
 
     def __call__(self, rows: torch.Tensor) -> torch.Tensor:
         length = torch.linalg.vector_norm(rows, dim=-1, keepdim=True)
-        scale = length.square_().div_(rows.shape[-1]).add_(self._epsilon).rsqrt_()
+        scale: torch.Tensor = length.square_().div_(rows.shape[-1]).add_(self._epsilon).rsqrt_()
         return rows * scale
 
 
