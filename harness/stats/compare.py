@@ -21,7 +21,6 @@ from harness.stats.resampling import (
     extreme_rows,
     from_replicates,
     quietly,
-    resampled_kinds,
     unseen_weights,
 )
 
@@ -153,7 +152,7 @@ def _resampled_pairs(before: Array, after: Array, resamples: int, seed: int) -> 
     n, width = before.shape
     kinds = Kinds.of_pairs(before, after) if n > MANY else None
     if kinds is not None:
-        sums = resampled_kinds(kinds, resamples, seed)
+        sums = kinds.resampled_sums(resamples, seed)
         return sums[:, :width], sums[:, width:]
     pairs = [(weights @ before, weights @ after) for weights in draws(n, resamples, seed)]
     old, new = zip(*pairs, strict=True)
@@ -213,13 +212,7 @@ def _moved(before: Array, after: Array, trials: int, seed: int) -> Iterator[Arra
             yield swapped.astype(np.float64) @ gap
         return
 
-    def draw() -> Array:
-        flips = (each for part in _coin_flips(n, trials, seed) for each in part)
-        many = len(kinds.rows)
-        swapped = [np.bincount(kinds.codes[each.view(np.bool_)], minlength=many) for each in flips]
-        return np.stack(swapped).astype(np.float64)
-
-    counts = kinds.resampled("swapped", trials, seed, draw)
+    counts = kinds.halved(trials, seed)
     gaps = kinds.rows[:, width:] - kinds.rows[:, :width]
     for start in range(0, trials, RESAMPLES):
         yield counts[start : start + RESAMPLES] @ gaps

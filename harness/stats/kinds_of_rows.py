@@ -1,14 +1,12 @@
 """Statistics of which few rows differ, such as counts of classes: drawn by kind, not by row.
 
-Sums over a resample are then the kinds' rows times how often each kind was drawn. With whole
-numbers these are the same sums to the last bit, however they are added up.
+Sums over a resample are the kinds' rows times how often each kind is drawn. How often that is, is
+multinomial where rows are drawn with replacement, and binomial for each kind where a coin is thrown
+for each row: the same law as of draws row by row, in a time that does not grow with their number.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,9 +17,6 @@ Array = NDArray[np.float64]
 _MOST = 256
 _LARGEST = float(2**52)
 _PART = 1 << 16
-_KEPT = 4
-"""Resamples of so many sets of statistics are kept: metrics of one task often share them."""
-_recent: OrderedDict[bytes, Array] = OrderedDict()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,30 +67,19 @@ class Kinds:
         rows = np.hstack([one.rows[used // many], other.rows[used % many]])
         return cls(rows, codes.astype(np.uint8))
 
-    def resampled(self, name: str, size: int, seed: int, draw: Callable[[], Array]) -> Array:
-        """How often each kind is in each resample, shape (size, K).
-
-        Args:
-            name: Of the way of drawing.
-            size: How many resamples.
-            seed: Of the draws.
-            draw: Draws them; not called where the same rows were drawn in the same way just now.
-        """
-        digest = hashlib.blake2b(f"{name} {size} {seed} {self.rows.shape}".encode())
-        digest.update(self.rows.tobytes())
-        digest.update(self.codes.tobytes())
-        key = digest.digest()
-        counts = _recent.pop(key, None)
-        if counts is None:
-            counts = draw()
-        _recent[key] = counts
-        while len(_recent) > _KEPT:
-            _recent.popitem(last=False)
-        return counts
-
-    def counts(self, chosen: NDArray[np.intp]) -> Array:
-        """How often each kind is among rows chosen by their places; shapes (r, m) and (r, K)."""
-        many = len(self.rows)
-        return np.stack([np.bincount(self.codes[each], minlength=many) for each in chosen]).astype(
-            np.float64
+    def resampled_sums(self, times: int, seed: int) -> Array:
+        """Sums over n rows drawn with replacement, shape (times, k)."""
+        counts = self._counts()
+        drawn = np.random.default_rng(seed).multinomial(
+            counts.sum(), counts / counts.sum(), size=times
         )
+        return drawn @ self.rows
+
+    def halved(self, times: int, seed: int) -> Array:
+        """How many rows of each kind a coin for each row picks, shape (times, K)."""
+        counts = self._counts()
+        rng = np.random.default_rng(seed)
+        return rng.binomial(counts, 0.5, size=(times, len(counts))).astype(np.float64)
+
+    def _counts(self) -> NDArray[np.intp]:
+        return np.bincount(self.codes, minlength=len(self.rows))

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from harness.stats.estimates import Clusters, no_numbers, summed_by_cluster
 from harness.stats.inference import (
@@ -202,32 +201,16 @@ def resampled_sums(statistics: Array, resamples: int, seed: int) -> Array:
         return np.zeros((resamples, statistics.shape[1]))
     kinds = Kinds.of(statistics) if n > MANY else None
     if kinds is not None:
-        return resampled_kinds(kinds, resamples, seed)
+        return kinds.resampled_sums(resamples, seed)
     return np.concatenate([weights @ statistics for weights in draws(n, resamples, seed)])
-
-
-def resampled_kinds(kinds: Kinds, resamples: int, seed: int) -> Array:
-    """``resampled_sums`` of rows of few kinds."""
-
-    def draw() -> Array:
-        every = _places(len(kinds.codes), resamples, seed)
-        return np.concatenate([kinds.counts(chosen) for chosen in every])
-
-    return kinds.resampled("drawn", resamples, seed, draw) @ kinds.rows
 
 
 def draws(n: int, resamples: int, seed: int) -> Iterator[Array]:
     """How often each of n rows is drawn, in chunks of shape (≤ resamples, n) that fit memory."""
-    for chosen in _places(n, resamples, seed):
-        count = len(chosen)
-        chosen += np.arange(count)[:, None] * n
-        weights = np.bincount(chosen.ravel(), minlength=count * n)
-        yield weights.reshape(count, n).astype(np.float64)
-
-
-def _places(n: int, resamples: int, seed: int) -> Iterator[NDArray[np.intp]]:
-    """Places of n rows, drawn with replacement, in chunks of shape (≤ resamples, n)."""
     rng = np.random.default_rng(seed)
     step = max(1, min(resamples, _CHUNK // n))
     for start in range(0, resamples, step):
-        yield rng.integers(0, n, size=(min(step, resamples - start), n))
+        count = min(step, resamples - start)
+        chosen = rng.integers(0, n, size=(count, n)) + np.arange(count)[:, None] * n
+        weights = np.bincount(chosen.ravel(), minlength=count * n)
+        yield weights.reshape(count, n).astype(np.float64)

@@ -5,6 +5,7 @@ import random
 import numpy as np
 import pytest
 
+from harness.authoring.io import packed_ids
 from harness.authoring.io.packed_ids import ItemsAt, PackedIds
 
 
@@ -43,3 +44,15 @@ def test_some_of_them_are_looked_up(names: list[str], places: object) -> None:
     assert list(some) == wanted
     assert list(some.take([2, 0])) == [wanted[2], wanted[0]]
     assert list(ItemsAt(names, places)[1:]) == wanted[1:]
+
+
+def test_ends_grow_where_four_bytes_are_too_few(
+    names: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = PackedIds(names)
+    monkeypatch.setattr(packed_ids, "_MOST", 1000)
+    ids = PackedIds(names)
+    assert (before._ends.itemsize, ids._ends.itemsize) == (4, 8)
+    assert list(ids) == names
+    assert [ids.place(each) for each in names] == list(range(len(names)))
+    assert ids == before
