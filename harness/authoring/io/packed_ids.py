@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Generic, TypeVar, overload
 
+from harness.authoring.io.offsets import offsets, with_end
+
 _EMPTY = 0xFFFFFFFF
 _LEAST = 16
-_MOST = 0xFFFFFFFF
-"""Bytes whose ends four bytes hold."""
 
 T = TypeVar("T")
 
@@ -26,7 +26,7 @@ class PackedIds(Sequence[str]):
 
     def __init__(self, ids: Iterable[str] = ()) -> None:
         self._bytes = bytearray()
-        self._ends = array("I", [0])
+        self._ends = offsets()
         self._table = array("I", [_EMPTY]) * _LEAST
         for each in ids:
             self.add(each)
@@ -40,9 +40,7 @@ class PackedIds(Sequence[str]):
             return place
         place = len(self)
         self._bytes += encoded
-        if len(self._bytes) > _MOST and self._ends.typecode == "I":
-            self._ends = array("Q", self._ends)
-        self._ends.append(len(self._bytes))
+        self._ends = with_end(self._ends, len(self._bytes))
         self._table[slot] = place
         if 3 * len(self) > 2 * len(self._table):
             self._grow()

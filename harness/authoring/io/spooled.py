@@ -10,7 +10,6 @@ import copyreg
 import io
 import pickle
 import weakref
-from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from operator import attrgetter
@@ -18,6 +17,7 @@ from tempfile import SpooledTemporaryFile
 from typing import Any, Generic, TypeVar, overload
 
 from harness import types
+from harness.authoring.io.offsets import offsets, with_end
 
 HELD = 2_000
 """Values that a sequence holds as they are."""
@@ -33,13 +33,13 @@ class Blobs:
     def __init__(self) -> None:
         self._file = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115  (ends with this)
         weakref.finalize(self, self._file.close)
-        self._ends = array("Q", [0])
+        self._ends = offsets()
 
     def append(self, data: bytes) -> None:
         """Adds a byte string."""
         self._file.seek(self._ends[-1])
         self._file.write(data)
-        self._ends.append(self._ends[-1] + len(data))
+        self._ends = with_end(self._ends, self._ends[-1] + len(data))
 
     def __len__(self) -> int:
         return len(self._ends) - 1

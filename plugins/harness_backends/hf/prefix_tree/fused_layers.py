@@ -194,7 +194,9 @@ def fused(model: Any) -> FusedLayers | None:
     if not _is_of_shape(base) or not has_room(_linears(base)):
         return None
     ids = torch.arange(TRIAL) * 7 % base.embed_tokens.num_embeddings
-    positions = torch.arange(TRIAL) * 5
+    # Some scale their queries from a position on, so the text is spread over all there are.
+    most = getattr(model.config.get_text_config(), "max_position_embeddings", TRIAL)
+    positions = torch.linspace(0, most - 1, TRIAL).long()
     attention = _Causal()
     with torch.inference_mode(), attention_by(model, attention):
         own = base(input_ids=ids[None], position_ids=positions[None], use_cache=False)
@@ -204,10 +206,9 @@ def fused(model: Any) -> FusedLayers | None:
     except Exception as error:  # whatever modules of these names want to be called with
         logger.info("%s has layers of its own: %s", type(base).__name__, error)
         return None
-    apart = (found - own.last_hidden_state[0]).abs().amax(-1)
-    return (
-        layers if bool((apart <= APART * own.last_hidden_state[0].abs().amax(-1)).all()) else None
-    )
+    expected = own.last_hidden_state[0]
+    apart = (found - expected).abs().amax(-1)
+    return layers if bool((apart <= APART * expected.abs().amax(-1)).all()) else None
 
 
 class _Causal:

@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from harness.authoring.io import packed_ids
+from harness.authoring.io import offsets
 from harness.authoring.io.packed_ids import ItemsAt, PackedIds
 
 
@@ -50,7 +50,7 @@ def test_ends_grow_where_four_bytes_are_too_few(
     names: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = PackedIds(names)
-    monkeypatch.setattr(packed_ids, "_MOST", 1000)
+    monkeypatch.setattr(offsets, "MOST", 1000)
     ids = PackedIds(names)
     assert (before._ends.itemsize, ids._ends.itemsize) == (4, 8)
     assert list(ids) == names

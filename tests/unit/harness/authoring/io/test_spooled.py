@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from harness.authoring.io import spooled
+from harness.authoring.io import offsets, spooled
 from harness.authoring.io.spooled import Spooled
 from harness.types import (
     Completion,
@@ -59,3 +59,11 @@ def test_what_cannot_be_pickled_is_held() -> None:
 def test_values_may_be_packed_in_another_form() -> None:
     kept = Spooled(range(5), pack=str, unpack=int)
     assert list(kept) == list(range(5))
+
+
+def test_a_file_of_more_than_four_bytes_can_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(offsets, "MOST", 100)
+    records = [record(number) for number in range(7)]
+    kept = Spooled(records)
+    assert kept._blobs._ends.itemsize == 8
+    assert list(kept) == records

@@ -104,6 +104,20 @@ def no_rotation(model: Any) -> None:
     model.model.rotary_emb.forward = forward
 
 
+def scaled_far_away(model: Any) -> None:
+    own = model.model.rotary_emb.forward
+
+    def forward(rows: torch.Tensor, position_ids: torch.Tensor) -> Any:
+        far.append(bool(position_ids.max() > 100))
+        return own(rows, position_ids)
+
+    far: list[bool] = []
+    attention = model.model.layers[0].self_attn
+    project = attention.q_proj.forward
+    attention.q_proj.forward = lambda rows: (1.5 if far[-1] else 1.0) * project(rows)
+    model.model.rotary_emb.forward = forward
+
+
 def scaled_embeddings(model: Any) -> None:
     model.model.embed_tokens.register_forward_hook(lambda _, __, out: 3 * out)
     model.model.norm = nn.Sequential(model.model.norm, nn.Tanh())
@@ -124,7 +138,7 @@ def rotary_by_layer(model: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [gelu, scaled_residual, gemma_norm, no_rotation, rotary_by_layer]
+    "change", [gelu, scaled_residual, gemma_norm, no_rotation, rotary_by_layer, scaled_far_away]
 )
 def test_a_model_of_other_numbers_keeps_its_own_layers(
     change: Callable[[Any], None], checkpoint_folder: Folders
