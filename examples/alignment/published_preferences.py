@@ -8,7 +8,7 @@ DATA holds ``hh_rlhf/harmless-base_test.jsonl.gz`` and ``hellaswag/hellaswag.jso
 One half of the dialogues is learned from but for a quarter of its prompts, on which the verdict
 rests: what was learned has to rank those pairs better than the best simple rule, such as the
 shorter answer. HellaSwag stands guard. ``--rehearse`` has the other half of the dialogues and never
-looks at this one: settings are to be chosen there, which was not done yet.
+looks at this one: settings are chosen there. These, the first, gained nothing on it.
 """
 
 from __future__ import annotations
