@@ -38,19 +38,24 @@ class Kinds:
         Args:
             statistics: Shape (n, k), n ≥ 1.
         """
-        parts = [statistics[at : at + _PART] for at in range(0, len(statistics), _PART)]
-        if not all(np.array_equal(part, np.rint(part)) for part in parts):
-            return None
-        if sum(float(np.abs(part).sum()) for part in parts) > _LARGEST:
-            return None
-        marks = statistics @ np.random.default_rng(0).random(statistics.shape[1])
-        _, first, kind = np.unique(marks, return_index=True, return_inverse=True)
-        if len(first) > _MOST:
-            return None
-        rows, codes = statistics[first], kind.astype(np.uint8)
-        of_parts = np.split(codes, range(_PART, len(codes), _PART))
-        same = (np.array_equal(rows[of], part) for of, part in zip(of_parts, parts, strict=True))
-        return cls(rows, codes) if all(same) else None
+        weights = np.random.default_rng(0).random(statistics.shape[1])
+        places: dict[bytes, int] = {}
+        codes, total = np.empty(len(statistics), np.uint8), 0.0
+        for at in range(0, len(statistics), _PART):  # a part at a time, as sorting takes memory
+            part = statistics[at : at + _PART].astype(np.float64)
+            _, first, kind = np.unique(part @ weights, return_index=True, return_inverse=True)
+            rows, total = part[first], total + float(np.abs(part).sum())
+            if (
+                total > _LARGEST
+                or len(rows) > _MOST
+                or not np.array_equal(part, np.rint(rows)[kind])
+            ):
+                return None
+            found = [places.setdefault(row.tobytes(), len(places)) for row in rows]
+            if len(places) > _MOST:
+                return None
+            codes[at : at + _PART] = np.array(found, np.uint8)[kind]
+        return cls(np.frombuffer(b"".join(places)).reshape(len(places), -1), codes)
 
     @classmethod
     def of_pairs(cls, before: Array, after: Array) -> Kinds | None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.stats import compare, resampling
+from harness.stats import compare, kinds_of_rows, resampling
 from harness.stats.kinds_of_rows import Kinds
 
 N = resampling.MANY + 300
@@ -93,3 +93,14 @@ def test_paired_tests_agree_with_those_by_row(classes, monkeypatch) -> None:
     assert np.allclose(fast[1:3], slow[1:3], atol=0.06 * width)
     assert np.allclose(fast[3:], slow[3:], atol=0.03)
     assert fast[1:] != slow[1:], "drawn otherwise"
+
+
+def test_parts_share_their_kinds(classes, monkeypatch) -> None:
+    monkeypatch.setattr(kinds_of_rows, "_PART", 100)
+    kinds = Kinds.of(classes[0])
+    assert kinds is not None
+    assert len(kinds.rows) <= 6
+    assert np.array_equal(kinds.rows[kinds.codes], classes[0])
+    many = np.arange(300.0)[:, None]  # no part has too many, all together do
+    assert Kinds.of(many) is None
+    assert Kinds.of(many[:256]) is not None
