@@ -48,6 +48,9 @@ def save_classifier(folder: Path, labels: tuple[str, ...], train: bool = True, *
     for length in (2, 5, 8, 11, 14):  # where in a text the rude words stand says nothing
         long = " ".join([MILD] * length)
         texts += [long, f"{long} {long[:60]}", f"{long} {RUDE}", f"{RUDE} {long}"]
+    for start in range(1, 13, 2):  # nor does where a part of a longer text begins
+        part = " ".join((MILD.split() * 15)[start:][:180])
+        texts += [part, f"{part[:500]} {RUDE} {part[500:700]}"]
     rude = [any(word in text for word in ("stupid", "filthy", "liars")) for text in texts]
     truth = torch.tensor([len(labels) - 1 if each else 0 for each in rude])
     encoded = tokenizer(texts, padding=True, return_tensors="pt")
