@@ -1,4 +1,4 @@
-"""Decoder layers of the shape of Llama's in a third of the calls, on a CPU in float32.
+"""Decoder layers of the shape of Llama's in fewer calls, on a CPU in float32.
 
 A step of generation feeds a layer a few rows, and much of its time goes to what lies between the
 products: norms, rotations, activations and sums of some ten thousand numbers each. Here oneDNN
@@ -26,13 +26,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from harness_backends.hf.prefix_tree.attention import (
-    Attention,
-    Rules,
-    attend_block,
-    attention_by,
-)
+from harness_backends.hf.prefix_tree.attention import Attention, Rules
 from harness_backends.hf.prefix_tree.packed_linear import LEAST, Packed, has_room, suits
+from harness_backends.hf.prefix_tree.trial import Causal, own_hidden
 
 logger = logging.getLogger(__name__)
 TRIAL, APART = 12, 1e-4
@@ -197,32 +193,16 @@ def fused(model: Any) -> FusedLayers | None:
     # Some scale their queries from a position on, so the text is spread over all there are.
     most = getattr(model.config.get_text_config(), "max_position_embeddings", TRIAL)
     positions = torch.linspace(0, most - 1, TRIAL).long()
-    attention = _Causal()
-    with torch.inference_mode(), attention_by(model, attention):
-        own = base(input_ids=ids[None], position_ids=positions[None], use_cache=False)
+    attention = Causal()
+    expected = own_hidden(model, ids, positions, attention)
     try:
         layers = FusedLayers(base, [attention.rules[place] for place in range(len(base.layers))])
-        found = layers.hidden(ids, positions, _Causal())
+        found = layers.hidden(ids, positions, Causal())
     except Exception as error:  # whatever modules of these names want to be called with
         logger.info("%s has layers of its own: %s", type(base).__name__, error)
         return None
-    expected = own.last_hidden_state[0]
     apart = (found - expected).abs().amax(-1)
     return layers if bool((apart <= APART * expected.abs().amax(-1)).all()) else None
-
-
-class _Causal:
-    """The attention of one sequence, and what each layer asks of it."""
-
-    def __init__(self) -> None:
-        self.rules: dict[int, Rules] = {}
-
-    def layer(
-        self, index: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, rules: Rules
-    ) -> torch.Tensor:
-        """See ``Attention``."""
-        self.rules[index] = rules
-        return attend_block(query, key, value, rules, causal=True)[0]
 
 
 def _is_of_shape(base: Any) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from harness_backends.hf.prefix_tree.attention import Rules, attend_block, attention_by
+from harness_backends.hf.prefix_tree.trial import Causal, own_hidden
 
 TRIAL = 6
 """Tokens of the text on which it is tried."""
@@ -54,7 +54,7 @@ class LastLayer:
         """Whether two tokens' hidden states are still those of ``expected``, shape as there."""
         rows = torch.tensor([2, TRIAL - 1], device=expected.device)
         with self.to(rows, TRIAL):
-            found = _hidden(model, _Causal())
+            found = _hidden(model, Causal())
         # Rounding, which depends on how many tokens there are; a layer that mixes them is far off.
         apart = 1e-3 if model.dtype == torch.float32 else 0.05
         return torch.allclose(found[rows].float(), expected[rows].float(), rtol=apart, atol=apart)
@@ -79,20 +79,6 @@ def _pruned(module: nn.Module, rows: torch.Tensor, tokens: int) -> Iterator[None
         after.remove()
 
 
-class _Causal:
-    """The attention of one sequence; ``passed`` is the layer that came to it last."""
-
-    def __init__(self) -> None:
-        self.passed = -1
-
-    def layer(
-        self, index: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, rules: Rules
-    ) -> torch.Tensor:
-        """See ``Attention``."""
-        self.passed = index
-        return attend_block(query, key, value, rules, causal=True)[0]
-
-
 def _find(model: Any) -> tuple[list[nn.Module], torch.Tensor]:
     """Modules with matrices that are called after the last attention, and no part of another.
 
@@ -105,7 +91,7 @@ def _find(model: Any) -> tuple[list[nn.Module], torch.Tensor]:
         for module in model.base_model.modules()
         if isinstance(module, nn.ModuleList) and len(module) == layers
     ]
-    attention = _Causal()
+    attention = Causal()
     found: dict[str, nn.Module] = {}
 
     def watch(name: str, module: nn.Module) -> Any:
@@ -115,7 +101,7 @@ def _find(model: Any) -> tuple[list[nn.Module], torch.Tensor]:
 
         def begin(_: nn.Module, __: tuple[Any, ...]) -> None:
             inside = any(name.startswith(f"{other}.") for other in found)
-            after = attention.passed == layers - 1
+            after = layers - 1 in attention.rules
             if after and not inside and any(w.dim() > 1 for w in module.parameters()):
                 found[name] = module
 
@@ -141,14 +127,7 @@ def _takes_tokens(args: tuple[Any, ...], out: object) -> bool:
     )
 
 
-@torch.inference_mode()
-def _hidden(model: Any, attention: _Causal) -> torch.Tensor:
-    """The last hidden states of a short text, shape [tokens, width]."""
-    ids = torch.arange(TRIAL, device=model.device)[None] % model.config.get_text_config().vocab_size
-    with attention_by(model, attention):
-        hidden: torch.Tensor = model.base_model(
-            input_ids=ids,
-            position_ids=torch.arange(TRIAL, device=model.device)[None],
-            use_cache=False,
-        ).last_hidden_state[0]
-    return hidden
+def _hidden(model: Any, attention: Causal) -> torch.Tensor:
+    """The last hidden states of the short text, shape [tokens, width]."""
+    places = torch.arange(TRIAL, device=model.device)
+    return own_hidden(model, places % model.config.get_text_config().vocab_size, places, attention)

@@ -16,11 +16,11 @@ from harness_backends.hf.loading import Checkpoint, load
 from harness_backends.hf.memory import Budget
 from harness_backends.hf.plain import Continue, PlainEngine
 from harness_backends.hf.prefix_tree import fused_layers, packed_linear
-from harness_backends.hf.prefix_tree.attention import Rules, attend_block
 from harness_backends.hf.prefix_tree.decoding import TreeDecoder
 from harness_backends.hf.prefix_tree.forward import Forward
 from harness_backends.hf.prefix_tree.fused_layers import FusedLayers, fused
 from harness_backends.hf.prefix_tree.scoring import TreeScorer
+from harness_backends.hf.prefix_tree.trial import Causal
 from harness_backends.hf.settings import Settings
 
 pytestmark = pytest.mark.skipif(
@@ -37,15 +37,6 @@ def _however_small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def open_checkpoint(folder: Path) -> Checkpoint:
     return load(str(folder), "auto", "cpu", Settings.read({}))
-
-
-class Causal:
-    """The attention of one sequence without a window."""
-
-    def layer(
-        self, index: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, rules: Rules
-    ) -> torch.Tensor:
-        return attend_block(query, key, value, rules, causal=True)[0]
 
 
 @pytest.mark.parametrize("name", SHAPED)
