@@ -1,4 +1,4 @@
-"""Sequences whose values lie in a temporary file: memory holds the first ones, and where each is.
+"""Sequences whose values lie in a temporary file: memory holds the first ones, and where parts are.
 
 The file has no name, so nothing of it is left however the process ends. It begins in memory, and
 goes to the folder of temporary files (``$TMPDIR``) when it has grown.
@@ -23,6 +23,8 @@ HELD = 2_000
 """Values that a sequence holds as they are."""
 IN_MEMORY = 8 << 20
 """Bytes of a file that stay in memory."""
+PART = 16
+"""Values that are written and read together."""
 
 T = TypeVar("T")
 
@@ -73,8 +75,8 @@ _REDUCERS: dict[type, Callable[[Any], Any]] = {
 class Spooled(Sequence[T], Generic[T]):
     """A sequence that is written once and read in order, or by places.
 
-    A value that is read again is equal to the one that was added, and another object. What cannot
-    be pickled is held in memory.
+    A value that is read again is equal to the one that was added, and may be another object. Values
+    that cannot be pickled are held in memory, with those that are written with them.
 
     Args:
         values: The first values.
@@ -89,8 +91,12 @@ class Spooled(Sequence[T], Generic[T]):
         unpack: Callable[[Any], T] | None = None,
     ) -> None:
         self._first: list[T] = []
+        self._last: list[T] = []
+        """Those that are not written yet."""
         self._blobs = Blobs()
-        self._unpickled: dict[int, T] = {}
+        self._unpickled: dict[int, list[T]] = {}
+        self._read: tuple[int, list[Any]] = (-1, [])
+        """The part that was read last: its number, and its values as they are pickled."""
         self._pack, self._unpack = pack, unpack
         for each in values:
             self.append(each)
@@ -100,19 +106,26 @@ class Spooled(Sequence[T], Generic[T]):
         if len(self._first) < HELD:
             self._first.append(value)
             return
+        self._last.append(value)
+        if len(self._last) == PART:
+            self._write()
+
+    def _write(self) -> None:
+        """Writes the values that are not written yet."""
         buffer = io.BytesIO()
         pickler = pickle.Pickler(buffer, pickle.HIGHEST_PROTOCOL)
         pickler.dispatch_table = _REDUCERS
         try:
-            pickler.dump(value if self._pack is None else self._pack(value))
+            pickler.dump(self._last if self._pack is None else list(map(self._pack, self._last)))
         except Exception:
-            self._unpickled[len(self)] = value
+            self._unpickled[len(self._blobs)] = self._last
             self._blobs.append(b"")
         else:
             self._blobs.append(buffer.getvalue())
+        self._last = []
 
     def __len__(self) -> int:
-        return len(self._first) + len(self._blobs)
+        return len(self._first) + PART * len(self._blobs) + len(self._last)
 
     @overload
     def __getitem__(self, place: int) -> T: ...
@@ -121,13 +134,18 @@ class Spooled(Sequence[T], Generic[T]):
     def __getitem__(self, place: int | slice) -> T | list[T]:
         if isinstance(place, slice):
             return [self[each] for each in range(len(self))[place]]
-        place = range(len(self))[place]
+        if not 0 <= place < len(self._first):
+            place = range(len(self))[place]
         if place < len(self._first):
             return self._first[place]
-        data = self._blobs[place - len(self._first)]
-        if not data:
-            return self._unpickled[place]
-        value: T = pickle.loads(data)  # noqa: S301  (this process wrote it)
+        part, place = divmod(place - len(self._first), PART)
+        if part == len(self._blobs):
+            return self._last[place]
+        if part in self._unpickled:
+            return self._unpickled[part][place]
+        if part != self._read[0]:
+            self._read = part, pickle.loads(self._blobs[part])  # noqa: S301  (this process wrote it)
+        value: T = self._read[1][place]
         return value if self._unpack is None else self._unpack(value)
 
     def __iter__(self) -> Iterator[T]:
