@@ -19,7 +19,7 @@ import sys
 from pathlib import Path
 
 import published_sets
-from published_sets import Part, crows_pairs, write_crows_pairs, write_hellaswag, write_sst2
+from published_sets import Trial, crows_pairs, write_crows_pairs, write_hellaswag, write_sst2
 
 from harness_align.api import align
 from harness_align.dataset import training_rows
@@ -43,43 +43,39 @@ SETTINGS = {
 }
 
 
-def counterfactual_pairs(data: Path, path: Path, shuffled: int | None) -> Path:
-    """Writes pairs of the training part; with ``shuffled``, a seed, a coin turns each round."""
-    coin = random.Random(shuffled)
+def counterfactual_pairs(trial: Trial) -> Path:
+    """Writes pairs of the training part; in the ablation a coin turns each round."""
+    coin = random.Random(trial.seed)
     rows = []
-    for pair in crows_pairs(data, "train"):
+    for pair in crows_pairs(trial.data, "train"):
         sides = (pair["sent_less"], pair["sent_more"])
-        turned = shuffled is not None and coin.random() < 0.5
+        turned = bool(trial.ablation) and coin.random() < 0.5
         rows.append(split_sentences(*(reversed(sides) if turned else sides)))
+    path = trial.sets / "pairs.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
     return training_rows.write(
         path, Rows("preference", tuple(row for row in rows if row), str(path))
     )
 
 
-def debias(
-    model: str, data: Path, out: Path, seed: int = 0, ablation: str = "", rehearse: bool = False
-) -> AlignResult:
+def debias(trial: Trial) -> AlignResult:
     """Runs the loop."""
-    part: Part = "development" if rehearse else "test"
-    name = f"{ablation or 'bias'}-{part}-{seed}"
-    sets = out / f"sets-{name}"
-    stop_data = {"crows_pairs": str(write_crows_pairs(data, "development", sets))}
+    stop_data = {"crows_pairs": str(trial.written(write_crows_pairs, "development"))}
     return align(
         "dpo",
-        model,
-        str(counterfactual_pairs(data, sets / "pairs.jsonl", seed if ablation else None)),
-        out / name,
+        trial.model,
+        counterfactual_pairs(trial),
+        trial.folder,
         eval_tasks=[AIM],
         guard=["hellaswag.acc_norm", "sst2.accuracy"],
         eval_data={
-            "crows_pairs": str(write_crows_pairs(data, part, sets)),
-            "hellaswag": str(write_hellaswag(data, part, sets)),
-            "sst2": str(write_sst2(data, part, sets)),
+            "crows_pairs": trial.written(write_crows_pairs),
+            "hellaswag": trial.written(write_hellaswag),
+            "sst2": trial.written(write_sst2),
         },
-        allow_overlap=rehearse,  # there, what ends the training judges it too
+        allow_overlap=trial.rehearse,  # there, what ends the training judges it too
         settings={**SETTINGS, "stop_data": stop_data},
-        seed=seed,
+        seed=trial.seed,
         quiet=False,
     )
 

@@ -22,7 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import published_sets
-from published_sets import Part, write_hellaswag, write_squad
+from published_sets import Trial, write_hellaswag, write_squad
 
 from harness import ModelConfig, load_plugins
 from harness.types import Sampling
@@ -63,50 +63,49 @@ def damaged(model: str, out: Path) -> Path:
     return folder
 
 
-def pairs(model: str, weak: Path, data: Path, folder: Path, coin: random.Random | None) -> Path:
-    """Writes pairs of the two models' answers; with a coin, it turns each round."""
+def pairs(trial: Trial, weak: Path) -> Path:
+    """Writes pairs of the two models' answers; in one ablation a coin turns each round."""
     registry = load_plugins()
-    questions = write_squad(data, "train", folder, PROMPTS, WORDS)
+    questions = write_squad(trial.data, "train", trial.sets, PROMPTS, WORDS)
     asked = training_rows.convert(
         preparing.read(f"squad={questions}", "prompt", registry, 0), "prompt"
     )
-    models = {"strong": ModelConfig(model), "weak": ModelConfig(str(weak))}
+    models = {"strong": ModelConfig(trial.model), "weak": ModelConfig(str(weak))}
     made = pairing.make(pairing.PairSpec(models, ANSWER), asked, registry, print)
     print(pairing.describe(made))
     rows = made.pairs.rows
-    if coin is not None:
+    if trial.ablation == "shuffled":
+        coin = random.Random(trial.seed)
         rows = tuple(
             replace(row, chosen=row.rejected, rejected=row.chosen) if coin.random() < 0.5 else row
             for row in rows
         )
-    return training_rows.write(folder / "pairs.jsonl", Rows("preference", rows, "pairs"))
+    return training_rows.write(trial.sets / "pairs.jsonl", Rows("preference", rows, "pairs"))
 
 
-def repair(
-    model: str, data: Path, out: Path, seed: int = 0, ablation: str = "", rehearse: bool = False
-) -> AlignResult:
+def repair(trial: Trial) -> AlignResult:
     """Runs the loop."""
-    part: Part = "development" if rehearse else "test"
-    name = f"{ablation or 'contrastive'}-{part}-{seed}"
-    sets = out / f"sets-{name}"
-    weak = damaged(model, out)
-    coin = random.Random(seed) if ablation == "shuffled" else None
-    steps = {"sft_steps": SFT["steps"], "sft_learning_rate": SFT["learning_rate"], **DPO}
-    if ablation == "sft-only":
+    weak = damaged(trial.model, trial.out)
+    steps: dict[str, object] = {
+        "sft_steps": SFT["steps"],
+        "sft_learning_rate": SFT["learning_rate"],
+        **DPO,
+    }
+    if trial.ablation == "sft-only":
         steps = {"objective": "sft", **SFT, "steps": SFT["steps"] + DPO["steps"]}
     return align(
         "contrastive",
         str(weak),
-        str(pairs(model, weak, data, sets, coin)),
-        out / name,
+        pairs(trial, weak),
+        trial.folder,
         eval_tasks=["squad.f1"],
         guard=["hellaswag.acc_norm"],
         eval_data={
-            "squad": str(write_squad(data, part, sets, 300)),
-            "hellaswag": str(write_hellaswag(data, part, sets)),
+            "squad": write_squad(trial.data, trial.part, trial.sets, 300),
+            "hellaswag": trial.written(write_hellaswag),
         },
         settings={**SETTINGS, **steps},
-        seed=seed,
+        seed=trial.seed,
         quiet=False,
     )
 

@@ -19,7 +19,7 @@ import sys
 from pathlib import Path
 
 import published_sets
-from published_sets import Part, part_of, write_hellaswag
+from published_sets import Part, Trial, part_of, write_hellaswag
 
 from harness_align.api import align
 from harness_align.loop import AlignResult
@@ -52,25 +52,20 @@ def write_dialogues(data: Path, part: Part, folder: Path) -> Path:
     return path
 
 
-def prefer(
-    model: str, data: Path, out: Path, seed: int = 0, ablation: str = "", rehearse: bool = False
-) -> AlignResult:
+def prefer(trial: Trial) -> AlignResult:
     """Runs the loop."""
-    part: Part = "development" if rehearse else "test"
-    name = f"{ablation or 'preferences'}-{part}-{seed}"
-    sets = out / f"sets-{name}"
-    less = {"sft_steps": 0} if ablation else {}
+    less = {"sft_steps": 0} if trial.ablation else {}
     result = align(
         "contrastive",
-        model,
-        str(write_dialogues(data, part, sets)),
-        out / name,
+        trial.model,
+        trial.written(write_dialogues),
+        trial.folder,
         guard=["hellaswag.acc_norm"],
-        eval_data={"hellaswag": str(write_hellaswag(data, part, sets))},
+        eval_data={"hellaswag": trial.written(write_hellaswag)},
         settings={**SETTINGS, **less},
         development=0.25,
         samples=300,
-        seed=seed,
+        seed=trial.seed,
         quiet=False,
     )
     for effect in result.effects.estimates:

@@ -19,7 +19,7 @@ import sys
 from pathlib import Path
 
 import published_sets
-from published_sets import Part, write_hellaswag, write_sst2
+from published_sets import Trial, write_hellaswag, write_sst2
 
 from harness_align.api import align
 from harness_align.loop import AlignResult
@@ -45,32 +45,27 @@ def with_coin_labels(path: Path, seed: int) -> Path:
     return path
 
 
-def reinforce(
-    model: str, data: Path, out: Path, seed: int = 0, ablation: str = "", rehearse: bool = False
-) -> AlignResult:
+def reinforce(trial: Trial) -> AlignResult:
     """Runs the loop."""
-    part: Part = "development" if rehearse else "test"
-    name = f"{ablation or 'sentiment'}-{part}-{seed}"
-    sets = out / f"sets-{name}"
-    train = write_sst2(data, "train", sets)
-    if ablation:
-        train = with_coin_labels(train, seed)
+    train = trial.written(write_sst2, "train")
+    if trial.ablation:
+        train = with_coin_labels(train, trial.seed)
     task = {"scoring": "generate", "template": "instruct", "max_tokens": 8}
     return align(
         "rlhf",
-        model,
+        trial.model,
         f"sst2={train}",
-        out / name,
+        trial.folder,
         eval_tasks=["sst2.accuracy"],
         guard=["hellaswag.acc_norm"],
         eval_data={
-            "sst2": str(write_sst2(data, part, sets)),
-            "hellaswag": str(write_hellaswag(data, part, sets)),
+            "sst2": trial.written(write_sst2),
+            "hellaswag": trial.written(write_hellaswag),
         },
         evaluation={"task_settings": {"sst2": task}},
         reward="task:sst2",
         settings=SETTINGS,
-        seed=seed,
+        seed=trial.seed,
         quiet=False,
     )
 

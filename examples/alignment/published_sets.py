@@ -12,12 +12,53 @@ import csv
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from harness_align.loop import AlignResult
 
 Part = Literal["train", "development", "test"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One training of an example.
+
+    Attributes:
+        model: The checkpoint that is trained.
+        data: The folder of the published files.
+        out: The folder of all that the example writes.
+        seed: Of all that is drawn.
+        ablation: Its name; "" for none.
+        rehearse: Whether the development part judges, instead of the test part.
+    """
+
+    model: str
+    data: Path
+    out: Path
+    seed: int = 0
+    ablation: str = ""
+    rehearse: bool = False
+
+    @property
+    def part(self) -> Part:
+        """The part that judges."""
+        return "development" if self.rehearse else "test"
+
+    @property
+    def folder(self) -> Path:
+        """Where the training goes."""
+        return self.out / f"{self.ablation or 'whole'}-{self.part}-{self.seed}"
+
+    @property
+    def sets(self) -> Path:
+        """Where the data go that it is given."""
+        return self.out / f"sets-{self.folder.name}"
+
+    def written(self, write: Callable[[Path, Part, Path], Path], part: Part | None = None) -> Path:
+        """The file that ``write`` makes of a part; None for the part that judges."""
+        return write(self.data, part or self.part, self.sets)
 
 
 def part_of(text: str) -> Part:
@@ -97,13 +138,14 @@ def write_squad(data: Path, part: Part, folder: Path, count: int, words: int = 1
     return path
 
 
-def main(doc: str | None, train: Callable[..., AlignResult], ablations: Mapping[str, str]) -> int:
+def main(
+    doc: str | None, train: Callable[[Trial], AlignResult], ablations: Mapping[str, str]
+) -> int:
     """Reads an example's command line and trains; the exit code is the gate's.
 
     Args:
         doc: What ``--help`` shows.
-        train: Called with the model, the folders of the data and of what is written, the seed, the
-            ablation ("" for none), and whether to judge on the development part.
+        train: Runs the loop.
         ablations: Name of each, which is its option → what it does.
     """
     parser = argparse.ArgumentParser(
@@ -119,7 +161,6 @@ def main(doc: str | None, train: Callable[..., AlignResult], ablations: Mapping[
             f"--{name}", dest="ablation", action="store_const", const=name, default="", help=does
         )
     parser.add_argument("--rehearse", action="store_true", help="judge on the development part")
-    given = parser.parse_args()
-    result = train(given.model, given.data, given.out, given.seed, given.ablation, given.rehearse)
+    result = train(Trial(**vars(parser.parse_args())))
     print(f"{result.verdict.verdict}: {result.verdict.sentence}")
     return result.verdict.exit_code

@@ -131,3 +131,28 @@ def test_a_weak_model_learns_from_a_strong_one(example, tmp_path):
     result = example("contrastive").contrast(tmp_path)
     assert result.aims.rules[0].evidence.low > 0
     assert result.verdict.exit_code == 0
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    ("name", "train"),
+    [
+        ("bias", "debias"),
+        ("contrastive", "repair"),
+        ("mined", "learn"),
+        ("preferences", "prefer"),
+        ("sentiment", "reinforce"),
+    ],
+)
+def test_a_training_that_changes_nothing_passes_no_published_example(
+    name, train, example, tmp_path, shared, monkeypatch
+):
+    nothing = {"steps": 2, "learning_rate": 1e-9}
+    module = example(f"published_{name}")
+    for settings in ("SETTINGS", "SFT", "DPO"):
+        if hasattr(module, settings):
+            monkeypatch.setattr(module, settings, {**getattr(module, settings), **nothing})
+    sets = sys.modules["published_sets"]
+    trial = sets.Trial(str(shared / "models/stories260k"), shared / "data", tmp_path, rehearse=True)
+    result = getattr(module, train)(trial)
+    assert result.verdict.exit_code == 4, result.verdict.sentence
