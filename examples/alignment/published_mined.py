@@ -6,12 +6,13 @@
     python examples/alignment/published_mined.py MODEL DATA OUT --rehearse   # development part
 
 DATA holds ``sst2/dev.tsv`` and ``test.tsv``, and ``hellaswag/hellaswag.json``, as published. The
-model is asked about SST-2's published test set (`harness run`), the sentences that it hardly
-decided become pairs of the right label and the wrong one (`harness mine --by uncertain`), and those
-are learned by DPO with LoRA. SST-2's development set decides, with HellaSwag as the guard. With
-``--random`` as many sentences are drawn by lot: what is left of the gain does not come from mining.
-With ``--shuffled`` a coin decides which label is chosen: what is left then comes from training on
-anything. Settings were chosen with ``--rehearse``, which never looks at the test part.
+model is asked about the short sentences of SST-2's published test set (`harness run`), those that
+it hardly decided become pairs of the right label and the wrong one (`harness mine --by uncertain`),
+and these are learned by DPO with LoRA. SST-2's development set decides, with HellaSwag as the
+guard. With ``--random`` as many sentences are drawn by lot: what is left of the gain does not come
+from mining. With ``--shuffled`` a coin decides which label is chosen: what is left then comes from
+training on anything. Settings were chosen on the development part (``--rehearse``), which is no
+part of the test part.
 """
 
 from __future__ import annotations
@@ -31,12 +32,14 @@ from harness_align.dataset.training_rows import Row, Rows
 from harness_align.loop import AlignResult
 from harness_align.mining import failures
 
-PAIRS = 640
+PAIRS = 400
+WORDS = 16
+"""Of the longest sentence that is learned from."""
 SETTINGS = {
     "adapter": "lora",
-    "steps": 40,
-    "batch_size": 16,
-    "learning_rate": 5e-4,
+    "steps": 50,
+    "batch_size": 8,
+    "learning_rate": 1e-3,
     "beta": 0.1,
     # The labels are scored as plain continuations, so they are learned as such.
     "wrap": False,
@@ -46,7 +49,7 @@ SETTINGS = {
 def mined(trial: Trial) -> Path:
     """Asks the model about sentences, and writes pairs of those that it hardly decided."""
     run, coin = trial.sets / "run", random.Random(trial.seed)
-    sentences = {"sst2": trial.written(write_sst2, "train")}
+    sentences = {"sst2": write_sst2(trial.data, "train", trial.sets, words=WORDS)}
     evaluate(trial.model, ["sst2"], sentences, seed=trial.seed, out=run, formats=())
     found = failures.mine(run, "uncertain", ["sst2"])
     if trial.ablation == "random":

@@ -1,15 +1,15 @@
-"""RLOO on a real model with a reward that is checked exactly: SST-2 answered with one right word.
+"""RLOO on a real model with a reward that is checked exactly: the sentiment of SST-2's sentences.
 
     python examples/alignment/published_sentiment.py MODEL DATA OUT [--seed N]
     python examples/alignment/published_sentiment.py MODEL DATA OUT --shuffled   # ablation
     python examples/alignment/published_sentiment.py MODEL DATA OUT --rehearse
 
 DATA holds ``sst2/dev.tsv`` and ``test.tsv``, and ``hellaswag/hellaswag.json``, as published. The
-model writes its answer; the reward is SST-2's own score of it, so a longer, hedging or unread
-answer earns nothing. It learns on sentences of SST-2's test set and is judged on its development
-set, with HellaSwag as the guard. With ``--shuffled`` every label was drawn by a coin: what is left
-of the gain then comes from the form of the answer alone. Settings were chosen with ``--rehearse``,
-which never looks at the test part.
+model writes its answer; the reward is SST-2's own score of it, so an answer that names neither
+sentiment, or both, earns nothing. It learns on short sentences of SST-2's test set and is judged on
+its development set, with HellaSwag as the guard. With ``--shuffled`` every label was drawn by a
+coin: what is left of the gain then comes from the form of the answer alone. ``--rehearse`` never
+looks at the test part.
 """
 
 from __future__ import annotations
@@ -24,12 +24,14 @@ from published_sets import Trial, write_hellaswag, write_sst2
 from harness_align.api import align
 from harness_align.loop import AlignResult
 
+WORDS = 16
+"""Of the longest sentence that is learned from."""
 SETTINGS = {
     "adapter": "lora",
-    "steps": 60,
+    "steps": 40,
     "batch_size": 16,
     "generations": 4,
-    "learning_rate": 2e-4,
+    "learning_rate": 5e-4,
     "beta": 0.02,
     "max_new_tokens": 8,
 }
@@ -47,7 +49,7 @@ def with_coin_labels(path: Path, seed: int) -> Path:
 
 def reinforce(trial: Trial) -> AlignResult:
     """Runs the loop."""
-    train = trial.written(write_sst2, "train")
+    train = write_sst2(trial.data, "train", trial.sets, words=WORDS)
     if trial.ablation:
         train = with_coin_labels(train, trial.seed)
     task = {"scoring": "generate", "template": "instruct", "max_tokens": 8}

@@ -95,14 +95,19 @@ def write_hellaswag(data: Path, part: Part, folder: Path, count: int = 200) -> P
     return path
 
 
-def write_sst2(data: Path, part: Part, folder: Path, count: int = 400) -> Path:
-    """Writes the first sentences of a part of SST-2: ``train`` is of its published test set."""
+def write_sst2(data: Path, part: Part, folder: Path, count: int = 400, words: int = 1000) -> Path:
+    """Writes the first sentences of a part of SST-2, or of ``train`` all of at most so many words.
+
+    ``train`` is its published test set.
+    """
     source = data / "sst2" / ("test.tsv" if part == "train" else "dev.tsv")
     lines = source.read_text("utf-8").splitlines()
     if part != "train":
         # Its training part is unused here: the test part has it as well.
         kept = [line for line in lines if (part_of(line) == "development") == (part != "test")]
         lines = kept[:count]
+    else:
+        lines = [line for line in lines if len(line.split("\t")[0].split()) <= words]
     path = folder / f"sst2.{part}.tsv"
     folder.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
