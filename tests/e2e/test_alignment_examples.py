@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import sys
 from pathlib import Path
 from statistics import fmean
@@ -10,6 +11,7 @@ from statistics import fmean
 import pytest
 
 from harness import read_result
+from support.shared_data import SMOLLM2
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
@@ -125,6 +127,36 @@ def test_flips_before_and_after_a_hardening_are_those_that_the_probe_reports(exa
         assert told.value > 0
     assert len(result.verdict.rules) == 3
     assert result.flips["typos"].rules[0].evidence.n == 80
+
+
+def test_what_withstands_an_attack_is_what_the_attack_reports(example, tmp_path):
+    attacked = example("attacked")
+    result = attacked.harden(tmp_path, rehearse=True, steps=5, opinions=60, judged=50, rounds=2)
+    for name, side in (("attack-before", "baseline"), ("attack-after", "candidate")):
+        folder = result.last.job.out.parent / name
+        told = json.loads((folder / "attack.json").read_text())["tasks"]["sst2"]["measures"]
+        expected = told["after_attack_accuracy"]["value"]
+        assert fmean(attacked.withstands(folder)) == pytest.approx(expected)
+        evidence = result.withstood.rules[0].evidence
+        assert getattr(evidence, side) == pytest.approx(expected)
+    first, second = (
+        (tmp_path / "sets-attacked-all-development-0" / f"pairs-{number}.jsonl").read_text()
+        for number in (1, 2)
+    )
+    assert second.startswith(first)
+    assert len(second) > len(first) > 60
+
+
+@pytest.mark.skipif(not SMOLLM2.is_dir(), reason=f"no SmolLM2 at {SMOLLM2}")
+@pytest.mark.shared
+def test_pairs_mined_from_a_real_model_teach_it_its_task(example, tmp_path, shared):
+    mined = example("published_mined")
+    trial = sys.modules["published_sets"].Trial(
+        str(SMOLLM2), shared / "data", tmp_path, rehearse=True
+    )
+    result = mined.learn(trial)
+    assert result.aims.rules[0].evidence.low > 0.1
+    assert result.verdict.exit_code == 0
 
 
 def test_a_weak_model_learns_from_a_strong_one(example, tmp_path):
