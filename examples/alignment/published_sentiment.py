@@ -28,7 +28,7 @@ WORDS = 16
 """Of the longest sentence that is learned from."""
 SETTINGS = {
     "adapter": "lora",
-    "steps": 40,
+    "steps": 30,
     "batch_size": 16,
     "generations": 4,
     "learning_rate": 5e-4,
