@@ -6,13 +6,13 @@
     python examples/alignment/published_mined.py MODEL DATA OUT --rehearse   # development part
 
 DATA holds ``sst2/dev.tsv`` and ``test.tsv``, and ``hellaswag/hellaswag.json``, as published. The
-model is asked about the short sentences of SST-2's published test set (`harness run`), those that
-it hardly decided become pairs of the right label and the wrong one (`harness mine --by uncertain`),
-and these are learned by DPO with LoRA. SST-2's development set decides, with HellaSwag as the
-guard. With ``--random`` as many sentences are drawn by lot: what is left of the gain does not come
-from mining. With ``--shuffled`` a coin decides which label is chosen: what is left then comes from
-training on anything. Settings were chosen on the development part (``--rehearse``), which is no
-part of the test part.
+model is asked about the short sentences of SST-2's published test set (`harness run`). Those that
+it hardly decided, as many of either label, become pairs of the right label and the wrong one
+(`harness mine --by uncertain --balance`), and these are learned by DPO with LoRA. SST-2's
+development set decides, with HellaSwag as the guard. With ``--random`` as many sentences are drawn
+by lot: what is left of the gain does not come from mining. With ``--shuffled`` a coin decides which
+label is chosen: what is left then comes from training on anything. Settings were chosen on the
+development part (``--rehearse``), which is no part of the test part.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from harness_align.api import align
 from harness_align.dataset import training_rows
 from harness_align.dataset.training_rows import Row, Rows
 from harness_align.loop import AlignResult
-from harness_align.mining import failures
+from harness_align.mining import balancing, failures
 
 PAIRS = 400
 WORDS = 16
@@ -54,7 +54,7 @@ def mined(trial: Trial) -> Path:
     found = failures.mine(run, "uncertain", ["sst2"])
     if trial.ablation == "random":
         coin.shuffle(found)
-    rows = [row for each in found[:PAIRS] for row in each.rows]
+    rows = [row for each in balancing.balanced(found, PAIRS) for row in each.rows]
     if trial.ablation == "shuffled":
         rows = [turned(row) if coin.random() < 0.5 else row for row in rows]
     path = trial.sets / "pairs.jsonl"

@@ -7,7 +7,7 @@ too long leaves no answer, a row of the evaluation suite makes the verdict worth
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
@@ -19,6 +19,10 @@ Refuse = Callable[[Row], str | None]
 """Why a row cannot be used, as it goes on from "2 rows dropped, "; None where it can."""
 NGRAM = 13
 """Words in a row that count as the same text (the window of Brown et al. 2020, appendix C)."""
+FEW = 10
+"""Answers are labels where each is the right one of so many rows, on average."""
+MOST = 0.6
+"""A share of one label that is worth a note."""
 _WORD = re.compile(r"\w+")
 
 
@@ -41,6 +45,12 @@ class Findings:
             found.append(
                 f"{len(self.contradicted):,} kept though the opposite preference is there too "
                 f"({self.kept.listed(self.contradicted)})"
+            )
+        answers = [row.chosen for row in self.kept.rows if row.label is None]
+        if label := one_sided(plain(each).strip() for each in answers if each is not None):
+            found.append(
+                f"{label[0]!r} is what {label[1]:.0%} of the rows teach to answer: a model may "
+                "learn to answer it always"
             )
         return found
 
@@ -230,6 +240,16 @@ def statistics(rows: Rows) -> dict[str, float | int | str]:
     if rows.kind == "label":
         found["good answers"] = _mean(bool(row.label) for row in rows.rows)
     return found
+
+
+def one_sided(answers: Iterable[str]) -> tuple[str, float] | None:
+    """The label that most of the right answers are, and its share; None where there is none."""
+    counts = Counter(answers)
+    if len(counts) < 2 or counts.total() < FEW * len(counts):
+        return None
+    ((label, count),) = counts.most_common(1)
+    share = count / counts.total()
+    return (label, share) if share > MOST else None
 
 
 def _mean(values: Iterable[float]) -> float:

@@ -45,6 +45,16 @@ def test_contradictions_are_named_but_kept():
     assert len(findings.kept) == 3
 
 
+def test_labels_of_which_one_is_taught_most_are_named():
+    yes, no = ("yes", "no"), ("no", "yes")
+    findings = validation.validate(pairs(*((f"p{n}", *(yes if n < 14 else no)) for n in range(20))))
+    assert findings.describe()[1].startswith("'yes' is what 70% of the rows teach to answer")
+    findings = validation.validate(pairs(*((f"p{n}", *(yes if n < 12 else no)) for n in range(20))))
+    assert len(findings.describe()) == 1
+    texts = validation.validate(pairs(*((f"p{n}", f"answer {n}", "no") for n in range(20))))
+    assert len(texts.describe()) == 1
+
+
 def test_nothing_left_is_an_error_that_says_why():
     with pytest.raises(DataError, match=r"no row is left.*identical \(line 1\)"):
         validation.validate(pairs(("p", "a", "a")))

@@ -6,6 +6,7 @@ import json
 import math
 
 import pytest
+from click.testing import CliRunner
 
 from harness.errors import DataError, UnknownNameError
 from harness.results import runfolder
@@ -23,6 +24,7 @@ from harness.types import (
     TaskResult,
     Unscored,
 )
+from harness_align.commands import mine
 from harness_align.dataset import formats
 from harness_align.mining import failures
 
@@ -196,3 +198,22 @@ def test_nothing_to_mine_says_what_is_needed(run):
         failures.mine(folder, "wrong", metric="acuracy")
     with pytest.raises(UnknownNameError, match="task"):
         failures.mine(folder, "wrong", tasks=["tusk"])
+
+
+def test_the_command_warns_of_one_sided_pairs_and_balances_them(run, tmp_path):
+    records = [chosen(f"y{n}", (-1.0, -2.0)) for n in range(14)]
+    records += [chosen(f"n{n}", (-1.0, -2.0 - n), right="no") for n in range(6)]
+    folder, out = run(records), tmp_path / "pairs.jsonl"
+    told = CliRunner().invoke(
+        mine.command, [str(folder), "--out", str(out), "--by", "uncertain"], catch_exceptions=False
+    )
+    assert "'yes' is the right answer of 70% of them" in told.output
+    assert "--balance" in told.output
+    told = CliRunner().invoke(
+        mine.command,
+        [str(folder), "--out", str(out), "--by", "uncertain", "--balance", "--limit", "8"],
+        catch_exceptions=False,
+    )
+    assert "Warning" not in told.output
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert sorted(row["chosen"] for row in rows) == [" no"] * 4 + [" yes"] * 4
