@@ -16,13 +16,11 @@ is left of the gain then comes from training on anything. The settings were chos
 
 from __future__ import annotations
 
-import random
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import published_sets
-from published_sets import Trial, write_hellaswag, write_squad
+from published_sets import Trial, turned_by_a_coin, write_hellaswag, write_squad
 
 from harness import ModelConfig, load_plugins
 from harness.types import Sampling
@@ -75,11 +73,7 @@ def pairs(trial: Trial, weak: Path) -> Path:
     print(pairing.describe(made))
     rows = made.pairs.rows
     if trial.ablation == "shuffled":
-        coin = random.Random(trial.seed)
-        rows = tuple(
-            replace(row, chosen=row.rejected, rejected=row.chosen) if coin.random() < 0.5 else row
-            for row in rows
-        )
+        rows = turned_by_a_coin(rows, trial.seed)
     return training_rows.write(trial.sets / "pairs.jsonl", Rows("preference", rows, "pairs"))
 
 

@@ -19,16 +19,15 @@ from __future__ import annotations
 
 import random
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import published_sets
-from published_sets import Trial, write_hellaswag, write_sst2
+from published_sets import Trial, turned_by_a_coin, write_hellaswag, write_sst2
 
 from harness import evaluate
 from harness_align.api import align
 from harness_align.dataset import training_rows
-from harness_align.dataset.training_rows import Row, Rows
+from harness_align.dataset.training_rows import Rows
 from harness_align.loop import AlignResult
 from harness_align.mining import balancing, failures
 
@@ -48,22 +47,17 @@ SETTINGS = {
 
 def mined(trial: Trial) -> Path:
     """Asks the model about sentences, and writes pairs of those that it hardly decided."""
-    run, coin = trial.sets / "run", random.Random(trial.seed)
+    run = trial.sets / "run"
     sentences = {"sst2": write_sst2(trial.data, "train", trial.sets, words=WORDS)}
     evaluate(trial.model, ["sst2"], sentences, seed=trial.seed, out=run, formats=())
     found = failures.mine(run, "uncertain", ["sst2"])
     if trial.ablation == "random":
-        coin.shuffle(found)
-    rows = [row for each in balancing.balanced(found, PAIRS) for row in each.rows]
+        random.Random(trial.seed).shuffle(found)
+    rows = tuple(row for each in balancing.balanced(found, PAIRS) for row in each.rows)
     if trial.ablation == "shuffled":
-        rows = [turned(row) if coin.random() < 0.5 else row for row in rows]
+        rows = turned_by_a_coin(rows, trial.seed)
     path = trial.sets / "pairs.jsonl"
-    return training_rows.write(path, Rows("preference", tuple(rows), str(path)))
-
-
-def turned(row: Row) -> Row:
-    """The pair the other way round."""
-    return replace(row, chosen=row.rejected, rejected=row.chosen)
+    return training_rows.write(path, Rows("preference", rows, str(path)))
 
 
 def learn(trial: Trial) -> AlignResult:

@@ -11,11 +11,13 @@ import argparse
 import csv
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from harness_align.dataset.training_rows import Row
 from harness_align.loop import AlignResult
 
 Part = Literal["train", "development", "test"]
@@ -141,6 +143,15 @@ def write_squad(data: Path, part: Part, folder: Path, count: int, words: int = 1
     folder.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"version": "v2.0", "data": articles}), encoding="utf-8")
     return path
+
+
+def turned_by_a_coin(rows: Iterable[Row], seed: int) -> tuple[Row, ...]:
+    """Pairs of which a coin decides which answer is the chosen one."""
+    coin = random.Random(seed)
+    return tuple(
+        replace(row, chosen=row.rejected, rejected=row.chosen) if coin.random() < 0.5 else row
+        for row in rows
+    )
 
 
 def main(

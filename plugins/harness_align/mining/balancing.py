@@ -26,12 +26,16 @@ def answer_of(mined: Mined) -> str | None:
 def balanced(mined: Sequence[Mined], limit: int | None = None) -> list[Mined]:
     """The most valuable samples of each right answer, as many of each, in the order given.
 
+    Of those whose right answer is not known there are at most as many.
+
     Args:
         mined: The most valuable first.
         limit: How many there may be in all; None for as many as the rarest answer allows.
     """
     counts = Counter(map(answer_of, mined))
-    each = min(counts.values(), default=0)
+    each = min(
+        (count for answer, count in counts.items() if answer is not None), default=len(mined)
+    )
     if limit is not None:
         each = min(each, max(1, limit // max(1, len(counts))))
     taken: Counter[str | None] = Counter()

@@ -27,7 +27,9 @@ def test_every_answer_is_taken_as_often_the_most_valuable_first(given_answers, l
     found = [mined(answer, -place) for place, answer in enumerate(given_answers)]
     kept = balanced(found, limit)
     counts = Counter(map(answer_of, kept))
-    assert len(set(counts.values())) <= 1
+    known = {count for answer, count in counts.items() if answer is not None}
+    assert len(known) <= 1
+    assert all(counts[None] <= count for count in known)
     assert set(counts) == set(map(answer_of, found))
     assert limit is None or len(kept) <= max(limit, len(counts))
     worths = [each.worth for each in kept]
@@ -41,6 +43,12 @@ def test_as_many_are_kept_as_the_rarest_answer_and_the_limit_allow():
     found = [mined("yes")] * 7 + [mined("no")] * 5
     assert len(balanced(found)) == 10
     assert len(balanced(found, 6)) == 6
+
+
+def test_few_of_unknown_answers_take_nothing_from_the_others():
+    found = [mined("yes")] * 7 + [mined("no")] * 5 + [mined(None)]
+    assert Counter(map(answer_of, balanced(found))) == {"yes": 5, "no": 5, None: 1}
+    assert len(balanced([mined(None)] * 7, 4)) == 4
 
 
 @pytest.mark.parametrize(
