@@ -30,6 +30,7 @@ class Job:
         threads: For torch, in both processes.
         lm_eval_batch_size: Sequences in a batch there.
         options: ``--set`` values here.
+        dtype: Of the weights, in both processes.
     """
 
     checkpoint: Path
@@ -37,6 +38,7 @@ class Job:
     threads: int = 1
     lm_eval_batch_size: int = 16
     options: Mapping[str, str] = field(default_factory=dict)
+    dtype: str = "float32"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ def run_worker(python: str, worker: str, job: Job) -> Outcome:
             "threads": job.threads,
             "lm_eval_batch_size": job.lm_eval_batch_size,
             "options": dict(job.options),
+            "dtype": job.dtype,
         }
         job_file.write_text(json.dumps(content), encoding="utf-8")
         threads = str(job.threads)

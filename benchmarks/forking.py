@@ -23,7 +23,7 @@ import torch
 
 from harness.authoring.chat.encoding import Scored
 from harness.types import Sampling
-from harness_backends.hf.engine import PLAIN_TOKENS, Engine, ForkEngine
+from harness_backends.hf.engine.paths import PLAIN_TOKENS, Engine, ForkEngine
 from harness_backends.hf.loading import Checkpoint, load
 from harness_backends.hf.memory import Budget, default_tokens
 from harness_backends.hf.plain import Continue, PlainEngine

@@ -32,7 +32,7 @@ def main() -> None:
     probe.phase("import")
     backend = open_hf(
         BackendOptions(
-            job["checkpoint"], dtype="float32", device="cpu", values=job.get("options", {})
+            job["checkpoint"], dtype=job["dtype"], device="cpu", values=job.get("options", {})
         )
     )
     assert isinstance(backend, ReopenedBackend)

@@ -28,7 +28,7 @@ def main() -> None:
     model = HFLM(
         pretrained=job["checkpoint"],
         device="cpu",
-        dtype="float32",
+        dtype=job["dtype"],
         batch_size=job["lm_eval_batch_size"],
     )
     probe.phase("load")

@@ -1,10 +1,11 @@
 """A real model, SmolLM2-135M-Instruct, here and in lm-evaluation-harness: time, memory, agreement.
 
     LM_EVAL_PYTHON=…/bin/python python benchmarks/smollm2.py FOLDER [--threads N] [--scale X]
+        [--dtype bfloat16]
 
 FOLDER is what ``models/make_smollm2.py`` of the shared data makes. Both sides answer the same
-requests in float32, each as a whole process, in turns; of several rounds the fastest counts. The
-ratio of processor times says the same on a busy machine.
+requests in float32 (or another ``--dtype``), each as a whole process, in turns; of several rounds
+the fastest counts. The ratio of processor times says the same on a busy machine.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="the model's")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--scale", type=float, default=1.0, help="how much is asked")
+    parser.add_argument("--dtype", default="float32", help="of the weights, on both sides")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--tune", action="store_true", help="find lm-eval's best batch size first")
     parser.add_argument("--only", default="", help="workloads whose name contains this")
@@ -100,7 +102,9 @@ def measure(workload: Workload, arguments: argparse.Namespace) -> dict[str, Any]
     if arguments.tune and not arguments.alone:
         batch = best_batch_size(workload, arguments.threads)
     options = {"chat_template": "off"}
-    job = Job(workload.checkpoint, workload.requests, arguments.threads, batch, options)
+    job = Job(
+        workload.checkpoint, workload.requests, arguments.threads, batch, options, arguments.dtype
+    )
     here: list[Outcome] = []
     there: list[Outcome] = []
     for _ in range(arguments.rounds):

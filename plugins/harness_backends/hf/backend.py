@@ -23,7 +23,7 @@ from harness.types import (
 )
 from harness_backends.hf import fingerprint
 from harness_backends.hf.batches import cut_batches
-from harness_backends.hf.engine import CheckedEngine
+from harness_backends.hf.engine.checked import CheckedEngine
 from harness_backends.hf.loading import Checkpoint
 from harness_backends.hf.plain import Continue
 from harness_backends.hf.prefix_tree.tree import build_tree
@@ -94,14 +94,21 @@ class HuggingFaceBackend:
         return self._books.usage(self._engine.computed_tokens)
 
     def describe(self) -> Mapping[str, object]:
-        """Facts for reports; ``truncated`` counts prompts cut on the left to fit the model."""
-        return {
+        """Facts for reports.
+
+        ``truncated`` counts prompts cut on the left to fit the model; ``rounding_error`` is how far
+        half precision puts a token's log-probability off (``Reference.error``), where it was seen.
+        """
+        facts: dict[str, object] = {
             **self.checkpoint.describe(),
             "chat_template": self._chat,
             "engine": self._engine.name,
             "engine_notes": list(self._engine.notes),
             "truncated": self._books.truncated,
         }
+        if self._engine.rounding_error is not None:
+            facts["rounding_error"] = float(f"{self._engine.rounding_error:.2g}")
+        return facts
 
     def close(self) -> None:
         """The model goes with the object; there is nothing else to free."""

@@ -81,9 +81,23 @@ class PlainEngine:
                 self.computed_tokens += sum(len(items[index].tokens) - 1 for index in batch)
                 yield from zip(batch[::-1], scores[::-1], strict=True)
 
-    @torch.inference_mode()
+    def logprobs(self, item: Scored) -> torch.Tensor:
+        """The natural-log probability of each target, float64, shape [targets]."""
+        (logits,) = self._logits([item])
+        return logprobs_of(logits, _targets(item, logits))
+
     def _score_batch(self, items: Sequence[Scored]) -> list[Logprob]:
-        """One forward pass, padded on the right, where a causal model cannot see it."""
+        return [
+            score_rows(logits, item)
+            for logits, item in zip(self._logits(items), items, strict=True)
+        ]
+
+    @torch.inference_mode()
+    def _logits(self, items: Sequence[Scored]) -> list[torch.Tensor]:
+        """Of each item those before its targets, shape [targets, vocabulary].
+
+        One forward pass, padded on the right, where a causal model cannot see it.
+        """
         device = self._checkpoint.device
         lengths = [len(item.tokens) - 1 for item in items]
         ids = torch.zeros(len(items), max(lengths), dtype=torch.long)
@@ -99,7 +113,7 @@ class PlainEngine:
         else:
             logits = self._checkpoint.model(**arguments, use_cache=False).logits[:, first:]
         return [
-            score_rows(logits[row, length - item.targets - first : length - first], item)
+            logits[row, length - item.targets - first : length - first]
             for row, (item, length) in enumerate(zip(items, lengths, strict=True))
         ]
 
@@ -202,7 +216,12 @@ def score_rows(logits: torch.Tensor, item: Scored) -> Logprob:
         logits: Shape [targets, vocabulary], at the positions before each target.
         item: What was scored.
     """
-    targets = torch.tensor(item.tokens[len(item.tokens) - item.targets :], device=logits.device)
+    targets = _targets(item, logits)
     logprobs = logprobs_of(logits, targets)
     greedy = bool((logits.argmax(dim=-1) == targets).all())
     return Logprob(float(logprobs.sum()), item.targets, greedy)
+
+
+def _targets(item: Scored, logits: torch.Tensor) -> torch.Tensor:
+    """Token ids of what is scored, beside the logits."""
+    return torch.tensor(item.tokens[len(item.tokens) - item.targets :], device=logits.device)

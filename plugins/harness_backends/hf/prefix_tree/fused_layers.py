@@ -1,4 +1,4 @@
-"""Decoder layers of the shape of Llama's in fewer calls, on a CPU in float32.
+"""Decoder layers of the shape of Llama's in fewer calls, on a CPU.
 
 A step of generation feeds a layer a few rows, and much of its time goes to what lies between the
 products: norms, rotations, activations and sums of some ten thousand numbers each. Here oneDNN
@@ -12,21 +12,26 @@ A norm's weights are multiplied into those of the products behind it. Of each he
 keys the two halves, which the rotary embedding mixes, lie side by side, so that it is one product
 by complex numbers; the order of a head's numbers means nothing to their dot products.
 
-Which models have this shape is found by trying: the last hidden states of a short text have to
-come out as from the model's own code. Scale, soft cap and window of each layer's attention are what
-that code asked for.
+Which models have this shape is found by trying, in float32: the last hidden states of a short text
+have to come out as from the model's own code. Scale, soft cap and window of each layer's attention
+are what that code asked for.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import nn
 
-from harness_backends.hf.prefix_tree.attention import Attention, Rules
+from harness_backends.hf.checkpoint.half_precision import in_float32
+from harness_backends.hf.prefix_tree.attention import (
+    Attention,
+    Rules,
+    UnsupportedAttentionError,
+)
 from harness_backends.hf.prefix_tree.packed_linear import LEAST, Packed, has_room, suits
 from harness_backends.hf.prefix_tree.trial import Causal, own_hidden
 
@@ -49,15 +54,11 @@ class FusedLayers:
 
     Args:
         base: A ``transformers`` model without its head of the shape.
-        rules: What each layer asks of its attention.
+        layers: In their order. What is made as it is asked for serves one call.
     """
 
-    def __init__(self, base: Any, rules: Sequence[Rules]) -> None:
-        self._base = base
-        self._layers = [
-            _Layer(layer, index, asked)
-            for index, (layer, asked) in enumerate(zip(base.layers, rules, strict=True))
-        ]
+    def __init__(self, base: Any, layers: Iterable[_Layer]) -> None:
+        self._base, self._layers = base, layers
         self.linears = frozenset(_linears(base))
 
     @torch.inference_mode()
@@ -69,23 +70,30 @@ class FusedLayers:
         read: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """See ``Forward.hidden``."""
-        hidden = self._base.embed_tokens(tokens[None])
-        cosine, sine = self._base.rotary_emb(hidden, position_ids=positions[None])
+        hidden: torch.Tensor = self._base.embed_tokens(tokens[None])
+        # Its type is taken from what it is given, and complex numbers are of float32.
+        cosine, sine = self._base.rotary_emb(hidden.float(), position_ids=positions[None])
         half = cosine.shape[-1] // 2
         turn = torch.complex(cosine[..., :half], sine[..., :half])[:, :, None]
-        for layer in self._layers[:-1]:
-            hidden = layer(hidden, turn, attention, None)
-        hidden = self._layers[-1](hidden, turn, attention, read)
+        last = len(self._base.layers) - 1
+        for index, layer in enumerate(self._layers):
+            hidden = layer(hidden, turn, attention, read if index == last else None)
         if read is None:
             return self._base.norm(hidden)[0]  # type: ignore[no-any-return]
         whole = hidden.new_zeros(len(tokens), hidden.shape[-1])
         return whole.index_copy_(0, read, self._base.norm(hidden)[0])
 
 
-class _Layer:
-    """One layer; its products' weights are copies."""
+def _layers(base: Any, rules: Mapping[int, Rules], dtype: torch.dtype) -> Iterator[_Layer]:
+    """The layers of a model, one after the other, by what each asks of its attention."""
+    for index, layer in enumerate(base.layers):
+        yield _Layer(layer, index, rules[index], dtype)
 
-    def __init__(self, layer: Any, index: int, rules: Rules) -> None:
+
+class _Layer:
+    """One layer; its products' weights are copies, of type ``dtype``."""
+
+    def __init__(self, layer: Any, index: int, rules: Rules, dtype: torch.dtype) -> None:
         attention, network = layer.self_attn, layer.mlp
         self._index, self._rules, self._width = index, rules, attention.head_dim
         self._heads = attention.q_proj.out_features // self._width
@@ -95,12 +103,12 @@ class _Layer:
         self._norm, self._next_norm = first, second
         self._head_norm = _HeadNorm.of(attention, self._heads, self._keys)
         self._queries_keys_values = Packed(
-            [*turned, (attention.v_proj.weight, attention.v_proj.bias)], first.weight
+            [*turned, (attention.v_proj.weight, attention.v_proj.bias)], dtype, first.weight
         )
-        self._out = _packed(attention.o_proj)
-        self._gate = _packed(network.gate_proj, second.weight)
-        self._up = _packed(network.up_proj, second.weight)
-        self._down = _packed(network.down_proj)
+        self._out = _packed(attention.o_proj, dtype)
+        self._gate = _packed(network.gate_proj, dtype, second.weight)
+        self._up = _packed(network.up_proj, dtype, second.weight)
+        self._down = _packed(network.down_proj, dtype)
 
     def __call__(
         self,
@@ -125,8 +133,9 @@ class _Layer:
         heads = mixed[:, :, :turned]
         if self._head_norm is not None:
             heads = self._head_norm(heads)
-        pairs = torch.view_as_complex(heads.view(*heads.shape[:3], self._width // 2, 2))
-        both = torch.view_as_real(pairs * turn).flatten(-2).transpose(1, 2)
+        pairs = heads.float().view(*heads.shape[:3], self._width // 2, 2)
+        both = torch.view_as_real(torch.view_as_complex(pairs) * turn).flatten(-2)
+        both = both.to(rows.dtype).transpose(1, 2)
         query, key = both[:, : self._heads], both[:, self._heads :]
         value = mixed[:, :, turned:].transpose(1, 2)
         seen = attention.layer(self._index, query, key, value, self._rules)
@@ -146,9 +155,9 @@ class _Norm:
         self._epsilon: float = norm.variance_epsilon
 
     def __call__(self, rows: torch.Tensor) -> torch.Tensor:
-        length = torch.linalg.vector_norm(rows, dim=-1, keepdim=True)
+        length = torch.linalg.vector_norm(rows, dim=-1, keepdim=True, dtype=torch.float32)
         scale: torch.Tensor = length.square_().div_(rows.shape[-1]).add_(self._epsilon).rsqrt_()
-        return rows * scale
+        return (rows * scale).to(rows.dtype)
 
 
 class _HeadNorm:
@@ -193,16 +202,24 @@ def fused(model: Any) -> FusedLayers | None:
     # Some scale their queries from a position on, so the text is spread over all there are.
     most = getattr(model.config.get_text_config(), "max_position_embeddings", TRIAL)
     positions = torch.linspace(0, most - 1, TRIAL).long()
-    attention = Causal()
-    expected = own_hidden(model, ids, positions, attention)
+    attention, dtype = Causal(), base.embed_tokens.weight.dtype
     try:
-        layers = FusedLayers(base, [attention.rules[place] for place in range(len(base.layers))])
-        found = layers.hidden(ids, positions, Causal())
+        with in_float32(model):
+            expected = own_hidden(model, ids, positions, attention)
+            tried = _layers(base, attention.rules, torch.float32)
+            layers = FusedLayers(base, tuple(tried) if dtype == torch.float32 else tried)
+            found = layers.hidden(ids, positions, Causal())
+    except UnsupportedAttentionError:
+        raise
     except Exception as error:  # whatever modules of these names want to be called with
         logger.info("%s has layers of its own: %s", type(base).__name__, error)
         return None
     apart = (found - expected).abs().amax(-1)
-    return layers if bool((apart <= APART * expected.abs().amax(-1)).all()) else None
+    if bool((apart > APART * expected.abs().amax(-1)).any()):
+        return None
+    if dtype == torch.float32:
+        return layers
+    return FusedLayers(base, tuple(_layers(base, attention.rules, dtype)))
 
 
 def _is_of_shape(base: Any) -> bool:
@@ -212,7 +229,8 @@ def _is_of_shape(base: Any) -> bool:
         and len(base.layers) > 0
         and not any(each._forward_hooks or each._forward_pre_hooks for each in _passed_by(base))
         and all(map(_is_layer, base.layers))
-        and all(suits(linear) for linear in _linears(base))
+        and all(map(suits, _linears(base)))
+        and len({weight.dtype for weight in base.parameters()}) == 1
         and sum(linear.weight.numel() for linear in _linears(base)) >= LEAST * len(base.layers)
     )
 
@@ -245,8 +263,8 @@ def _linears(base: Any) -> Iterator[nn.Linear]:
         yield from (getattr(layer.mlp, name) for name in sorted(NETWORK - {"act_fn"}))
 
 
-def _packed(linear: nn.Linear, factor: torch.Tensor | None = None) -> Packed:
-    return Packed([(linear.weight, linear.bias)], factor)
+def _packed(linear: nn.Linear, dtype: torch.dtype, factor: torch.Tensor | None = None) -> Packed:
+    return Packed([(linear.weight, linear.bias)], dtype, factor)
 
 
 def _side_by_side(linear: nn.Linear, width: int) -> tuple[torch.Tensor, torch.Tensor | None]:

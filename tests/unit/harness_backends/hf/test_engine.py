@@ -21,7 +21,7 @@ from harness.types import (
     Sampling,
 )
 from harness_backends.hf import batches, open_hf
-from harness_backends.hf.engine import CheckedEngine
+from harness_backends.hf.engine.checked import CheckedEngine
 from harness_backends.hf.memory import Budget
 from harness_backends.hf.plain import Continue, PlainEngine
 from harness_backends.hf.prefix_tree.decoding import TreeDecoder

@@ -10,8 +10,8 @@ import pytest
 from harness.types import (
     Logprob,
 )
-from harness_backends.hf.engine import CheckedEngine
-from harness_backends.hf.engine import Path as EnginePath
+from harness_backends.hf.engine.checked import CheckedEngine
+from harness_backends.hf.engine.paths import Path as EnginePath
 from harness_backends.hf.memory import Budget
 from harness_backends.hf.plain import PlainEngine
 from harness_backends.hf.settings import Settings

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from harness.protocols import BackendOptions
 from harness.types import Generate, Loglikelihood, Message, Sampling
 from harness_backends.hf import open_hf
-from support.shared_data import SMOLLM2
+from support.shared_data import SHARED, SMOLLM2
 
 pytestmark = [
     pytest.mark.slow,
@@ -28,6 +29,7 @@ PAIRS = [
     for capital in CAPITALS.values()
 ]
 SAID = Generate("The capital of France is", Sampling(max_tokens=8))
+DTYPES = ("bfloat16", "float32")
 ASKED = Generate((Message("user", "What is the capital of France?"),), Sampling(max_tokens=24))
 
 
@@ -61,3 +63,25 @@ def test_a_folder_with_the_file_alone_chats_by_its_template(
     (said,) = answers(backend, [ASKED])
     assert "Paris" in said.text
     assert said.finish_reason == "stop"
+
+
+def test_bfloat16_keeps_the_fast_path(answers: Callable[..., list[Any]]) -> None:
+    """Its own rounding is many times what float32 allows; a random small model's is not."""
+    published = json.loads((SHARED / "data/hellaswag/hellaswag.json").read_text("utf-8"))["dev"]
+    asked: list[Any] = [
+        Loglikelihood(row["question"], f" {choice}")
+        for row in published[:12]
+        for choice in row["choices"].values()
+    ]
+    asked += [Generate(row["question"], Sampling(max_tokens=24)) for row in published[:12]]
+    half, whole = (open_hf(BackendOptions(str(SMOLLM2), dtype=each)) for each in DTYPES)
+    found, expected = (answers(each, asked) for each in (half, whole))
+    facts = half.describe()
+    assert (facts["engine"], facts["engine_notes"]) == ("tree", [])
+    assert 0.01 < facts["rounding_error"] < 0.2
+    assert "rounding_error" not in whole.describe()
+    apart = [
+        abs(one.total - other.total) / one.token_count**0.5
+        for one, other in zip(found[:48], expected[:48], strict=True)
+    ]
+    assert 0 < max(apart) < 8 * facts["rounding_error"]

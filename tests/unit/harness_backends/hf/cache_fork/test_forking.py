@@ -19,7 +19,8 @@ from harness.types import Generate, Loglikelihood, Logprob, Request, RollingLogl
 from harness_backends.hf import open_hf
 from harness_backends.hf.cache_fork.caches import CachedModel
 from harness_backends.hf.cache_fork.shared_prefixes import Costs
-from harness_backends.hf.engine import CheckedEngine, ForkEngine
+from harness_backends.hf.engine.checked import CheckedEngine
+from harness_backends.hf.engine.paths import ForkEngine
 from harness_backends.hf.loading import Checkpoint, load
 from harness_backends.hf.memory import Budget
 from harness_backends.hf.plain import Continue, PlainEngine

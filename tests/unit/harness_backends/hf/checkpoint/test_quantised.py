@@ -11,7 +11,7 @@ import torch
 
 from harness.authoring.chat.encoding import Scored
 from harness.types import Sampling
-from harness_backends.hf.engine import CheckedEngine
+from harness_backends.hf.engine.checked import CheckedEngine
 from harness_backends.hf.loading import Checkpoint, load
 from harness_backends.hf.memory import Budget
 from harness_backends.hf.plain import Continue, PlainEngine

@@ -12,6 +12,7 @@ from torch import nn
 
 from harness.authoring.chat.encoding import Scored
 from harness.types import Sampling
+from harness_backends.hf.engine.reference import Reference
 from harness_backends.hf.loading import Checkpoint, load
 from harness_backends.hf.memory import Budget
 from harness_backends.hf.plain import Continue, PlainEngine
@@ -22,6 +23,7 @@ from harness_backends.hf.prefix_tree.fused_layers import FusedLayers, fused
 from harness_backends.hf.prefix_tree.scoring import TreeScorer
 from harness_backends.hf.prefix_tree.trial import Causal
 from harness_backends.hf.settings import Settings
+from support.engine_requests import questions
 
 pytestmark = pytest.mark.skipif(
     not torch.backends.mkldnn.is_available(), reason="this build of torch has no oneDNN"
@@ -35,8 +37,19 @@ def _however_small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fused_layers, "LEAST", 1)
 
 
-def open_checkpoint(folder: Path) -> Checkpoint:
-    return load(str(folder), "auto", "cpu", Settings.read({}))
+TYPES = (
+    "float32",
+    pytest.param(
+        "bfloat16",
+        marks=pytest.mark.skipif(
+            not torch.cpu._is_avx512_bf16_supported(), reason="no products in bfloat16"
+        ),
+    ),
+)
+
+
+def open_checkpoint(folder: Path, dtype: str = "float32") -> Checkpoint:
+    return load(str(folder), dtype, "cpu", Settings.read({}))
 
 
 @pytest.mark.parametrize("name", SHAPED)
@@ -59,6 +72,30 @@ def test_a_model_scores_and_writes_the_same(name: str, checkpoint_folder: Folder
         assert found[index].total == pytest.approx(score.total, abs=1e-4)
     for index, text in reference.generate(prompts):
         assert written[index].tokens == text.tokens
+
+
+@pytest.mark.skipif(
+    not torch.cpu._is_avx512_bf16_supported(), reason="the processor has no products in bfloat16"
+)
+@pytest.mark.parametrize("name", SHAPED)
+def test_in_bfloat16_it_is_about_as_exact_as_the_model(
+    name: str, checkpoint_folder: Folders
+) -> None:
+    checkpoint = open_checkpoint(checkpoint_folder(name), "bfloat16")
+    weights = list(checkpoint.model.parameters())
+    forward, reference = Forward(checkpoint), Reference(checkpoint)
+    assert isinstance(forward._fused, FusedLayers)
+    items = questions(3)
+    for index, score in TreeScorer(forward, Budget(16)).score(items):
+        assert reference.difference(items[index], score.total) is None
+    prompts = [Continue((0, 5, place), Sampling(max_tokens=30)) for place in range(2, 8)]
+    for index, text in TreeDecoder(forward, Budget(512), rows=4).generate(prompts):
+        said = Scored((*prompts[index].tokens, *text.tokens), len(text.tokens))
+        assert reference.difference(said, text.logprob) is None
+    assert all(
+        one is other for one, other in zip(weights, checkpoint.model.parameters(), strict=True)
+    )
+    assert {weight.dtype for weight in weights} == {torch.bfloat16}
 
 
 @pytest.mark.parametrize("name", ["gemma2-softcap", "gpt2", "gpt-neox"])
@@ -128,14 +165,15 @@ def rotary_by_layer(model: Any) -> None:
     rotary.forward = forward
 
 
+@pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize(
     "change", [gelu, scaled_residual, gemma_norm, no_rotation, rotary_by_layer, scaled_far_away]
 )
 def test_a_model_of_other_numbers_keeps_its_own_layers(
-    change: Callable[[Any], None], checkpoint_folder: Folders
+    change: Callable[[Any], None], dtype: str, checkpoint_folder: Folders
 ) -> None:
     """The names are Llama's, and what the layers compute is not."""
-    checkpoint = open_checkpoint(checkpoint_folder("llama"))
+    checkpoint = open_checkpoint(checkpoint_folder("llama"), dtype)
     assert fused(checkpoint.model) is not None
     change(checkpoint.model)
     assert fused(checkpoint.model) is None

@@ -134,8 +134,25 @@ def test_a_head_that_is_not_understood_leaves_no_copy(
     assert "forward" not in vars(checkpoint.model.lm_head)
 
 
+@pytest.mark.skipif(
+    not torch.cpu._is_avx512_bf16_supported(), reason="the processor has no products in bfloat16"
+)
+def test_products_in_bfloat16_are_the_layers_own_to_rounding() -> None:
+    torch.manual_seed(0)
+    layer = nn.Linear(512, 384).bfloat16()
+    packed = PackedLinears(layer)
+    assert packed.bytes == layer.weight.nbytes
+    rows = torch.randn(17, 512, dtype=torch.bfloat16)
+    with torch.inference_mode(), packed.used():
+        found = layer(rows)
+        assert found.dtype == torch.bfloat16
+        assert torch.allclose(found, layer(rows), rtol=0.02, atol=0.02)
+        layer.float()
+        assert layer(rows.float()).dtype == torch.float32, "rows of another type go the usual way"
+
+
 @pytest.mark.parametrize(
-    "layer", [nn.Linear(64, 64), nn.Linear(512, 384).bfloat16(), nn.Bilinear(64, 64, 64)]
+    "layer", [nn.Linear(64, 64), nn.Linear(512, 384).half(), nn.Bilinear(64, 64, 64)]
 )
 def test_others_are_left_as_they_are(layer: nn.Module) -> None:
     assert PackedLinears(layer).bytes == 0

@@ -1,0 +1,1 @@
+"""Which way to compute is used, and how its answers are checked."""
