@@ -12,10 +12,11 @@ from harness.authoring.metrics import MetricRef, split_ideal
 from harness.comparison import run_comparison
 from harness.comparison.measure import MetricsOfTask
 from harness.errors import HarnessError
+from harness.gating.hidden_losses import Ruled, hidden_losses
 from harness.gating.names import measured
 from harness.protocols import UNUSABLE
 from harness.results.baseline import ScoredRun, described
-from harness.types import GateVerdict, MetricChange, RuleVerdict, TaskResult
+from harness.types import GateVerdict, MetricChange, RuleVerdict, RunComparison, TaskResult
 
 
 def in_context(
@@ -26,7 +27,9 @@ def in_context(
 ) -> GateVerdict:
     """The verdict with its baseline named, and with every change that the two runs show.
 
-    Sentences about a judge that nobody has checked, or no better than chance, say so.
+    A note names each group that got worse while a ruled metric as a whole did not.
+    Sentences about a judge that nobody has checked, or no better than chance,
+    say so.
 
     Args:
         verdict: What the rules decided.
@@ -47,7 +50,10 @@ def in_context(
     samples = {name: found for name, found in candidate.samples.items() if name not in early}
     changes: tuple[MetricChange, ...] = ()
     try:
-        changes = _changes(verdict.rules, replace(candidate, samples=samples), baseline, metrics)
+        compared = run_comparison.compare(baseline, replace(candidate, samples=samples), metrics)
+        ruled = _ruled(verdict.rules, candidate.result.tasks)
+        changes = _changes(ruled, compared)
+        notes += hidden_losses(ruled, compared, candidate, baseline)
     except HarnessError as error:
         notes.append(f"not compared as a whole: {error.message}")
     return replace(verdict, baseline_run=run, changes=changes, notes=(*verdict.notes, *notes))
@@ -75,14 +81,7 @@ def _doubt(rule: RuleVerdict, runs: Iterable[ScoredRun]) -> str | None:
     return next((each for each in UNUSABLE if each in given), None)
 
 
-def _changes(
-    rules: Iterable[RuleVerdict],
-    candidate: ScoredRun,
-    baseline: ScoredRun,
-    metrics: MetricsOfTask,
-) -> tuple[MetricChange, ...]:
-    compared = run_comparison.compare(baseline, candidate, metrics)
-    ruled = _ruled(rules, candidate.result.tasks)
+def _changes(ruled: Ruled, compared: RunComparison) -> tuple[MetricChange, ...]:
     return tuple(
         MetricChange(
             f"{task.task}.{metric.metric}",
@@ -100,11 +99,12 @@ def _changes(
     )
 
 
-def _ruled(rules: Iterable[RuleVerdict], tasks: Mapping[str, TaskResult]) -> set[tuple[str, str]]:
-    """(task, metric) of every rule."""
-    found = set()
+def _ruled(rules: Iterable[RuleVerdict], tasks: Mapping[str, TaskResult]) -> Ruled:
+    """(task, metric) of every rule, and the ideal that it names."""
+    found = {}
     for rule in rules:
-        ref = MetricRef.find(split_ideal(rule.metric)[0], tasks)
+        name, ideal = split_ideal(rule.metric)
+        ref = MetricRef.find(name, tasks)
         if ref is not None:
-            found.add((ref.task, ref.metric or next(iter(tasks[ref.task].metrics), "")))
+            found[ref.task, ref.metric or next(iter(tasks[ref.task].metrics), "")] = ideal
     return found

@@ -20,6 +20,7 @@ from harness.types import (
     Estimate,
     GateVerdict,
     Generate,
+    MetricResults,
     RunResult,
     Sample,
     SampleRecord,
@@ -66,6 +67,16 @@ def record(
     )
 
 
+def by_topic(
+    metrics: Sequence[Metric], records: Sequence[SampleRecord]
+) -> dict[str, MetricResults]:
+    members: dict[str, list[SampleRecord]] = {}
+    for each in records:
+        if "topic" in each.sample.groups:
+            members.setdefault(each.sample.groups["topic"], []).append(each)
+    return {topic: aggregation.estimate(metrics, found) for topic, found in members.items()}
+
+
 def run_maker(root: Path) -> MakeRun:
     """Returns ``make(name, scores, …)``, which writes a run folder below ``root``."""
 
@@ -101,6 +112,7 @@ def run_maker(root: Path) -> MakeRun:
             DataSource("path", "quiz.jsonl", ("quiz.jsonl",)),
             data_sha256,
             aggregation.estimate(metrics, records),
+            groups={"topic": by_topic(metrics, records)} if groups else {},
             settings=settings or {"num_fewshot": "0", "template": "default"},
             scored_by=scored_by,
             probes=probes or {},

@@ -55,13 +55,13 @@ class Reference:
         """
         return math.sqrt(self._squares / self._tokens) if self._tokens else None
 
-    def difference(self, item: Scored, found: float, in_float32: bool = False) -> str | None:
+    def difference(self, item: Scored, found: float, rounded: bool = True) -> str | None:
         """What is wrong with an answer, in words; None where it is right.
 
         Args:
             item: What was asked.
             found: The sum of its targets' natural-log probabilities.
-            in_float32: Whether the path, too, computed in float32.
+            rounded: Whether the path computed in the type of the weights, not in float32.
         """
         # Sums of correct log-probabilities differ by rounding; a wrong mask is much further off.
         exact = self._in_float32(item) if self.rounds else None
@@ -69,8 +69,8 @@ class Reference:
             ((_, own),) = self._plain.score([item])
             expected, tolerance = own.total, EXACT if self._exact else ASSUMED
         else:
-            expected = float(exact[-item.targets :].sum())
-            tolerance = EXACT if in_float32 else max(LEAST, SPREAD * self._measure(item, exact))
+            expected = float(exact[len(exact) - item.targets :].sum())
+            tolerance = max(LEAST, SPREAD * self._measure(item, exact)) if rounded else EXACT
         apart = abs(expected - found)
         if apart <= tolerance * math.sqrt(item.targets):
             return None

@@ -97,8 +97,8 @@ def test_an_answer_may_be_as_far_off_as_the_model_itself(
         for off, right in ((0.0, True), (0.9, True), (-1.2, False), (1.2, False)):
             problem = reference.difference(item, true.total + off * most)
             assert (problem is None) is right
-        assert reference.difference(item, true.total, in_float32=True) is None
-        assert reference.difference(item, true.total + 0.2 * most, in_float32=True)
+        assert reference.difference(item, true.total, rounded=False) is None
+        assert reference.difference(item, true.total + 0.2 * most, rounded=False)
         assert reference.difference(item, float("nan"))
 
 
@@ -132,7 +132,7 @@ def test_the_scored_tokens_are_the_last_of_those_measured(
     reference = Reference(llama_in_bfloat16)
     with in_float32(llama_in_bfloat16.model):
         ((_, true),) = PlainEngine(llama_in_bfloat16, Budget(1, 1)).score([item])
-    assert reference.difference(item, true.total, in_float32=True) is None
+    assert reference.difference(item, true.total, rounded=False) is None
 
 
 @pytest.fixture(scope="module")
