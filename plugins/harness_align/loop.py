@@ -384,6 +384,7 @@ def to_json(result: AlignResult) -> dict[str, Any]:
         "verdict": {
             "decision": result.verdict.verdict,
             "sentence": result.verdict.sentence,
+            "notes": list(result.verdict.notes),
             "judgements": [judging.to_json(each) for each in result.aims.rules],
             "gate": None if result.gate is None else gate_to_json(result.gate),
         },

@@ -49,6 +49,8 @@ def show(result: AlignResult, console: Console, full: bool = False) -> None:
                 f" {one_line(result.gate.sentence)}",
             )
         )
+    for note in result.verdict.notes:
+        console.print(Text(one_line(f"Note: {note}")))
     if not full:
         console.print(Text("Not shown: all metrics, held-out prompts, evidence (--full)", "dim"))
         return

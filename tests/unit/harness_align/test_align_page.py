@@ -38,7 +38,8 @@ def verdict() -> GateVerdict:
         RuleVerdict("crows_pairs.share@0.5", "min_gain = 0", "blocking", "pass", "closer", target),
         RuleVerdict("squad.f1", "max_drop = 0", "blocking", "pass", f"no loss {HOSTILE}", guard),
     )
-    return GateVerdict("pass", "all 2 rules passed", 0, rules=rules)
+    note = f"crows_pairs.share as a whole hides {HOSTILE}"
+    return GateVerdict("pass", "all 2 rules passed", 0, rules=rules, notes=(note,))
 
 
 def result(folder: Path) -> Any:
@@ -90,6 +91,7 @@ def test_the_page_has_axes_a_marker_an_ideal_and_links_to_both_runs(tmp_path: Pa
     assert "Gain of targets and guards" in text
     assert "0.620 → 0.500" in text and "+0.120" in text
     assert "−0.010" in text
+    assert "Note: crows_pairs.share as a whole hides &lt;/script" in text
     assert "<img" not in text
 
 
@@ -120,7 +122,8 @@ def test_the_terminal_answers_first_and_cuts_nothing(
         assert text.startswith("✓ Better: all 2 rules passed")
         assert max(map(len, text.splitlines())) <= columns
         flat = " ".join(text.split())
-        for part in ("0.620 → 0.500", "+0.120", "0.800 → 0.790", "−0.010"):
+        note = "Note: crows_pairs.share as a whole hides"
+        for part in ("0.620 → 0.500", "+0.120", "0.800 → 0.790", "−0.010", note):
             assert part in flat
         assert ("reward margin" in flat) == full
         assert len(text.splitlines()) <= 24 or full

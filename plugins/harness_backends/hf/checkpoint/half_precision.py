@@ -15,7 +15,8 @@ def in_float32(model: nn.Module) -> Iterator[None]:
     """Within this context a model of half precision computes in float32.
 
     A module's own weights are widened while its forward runs, so that never more than one module's
-    are held twice. Weights that no module's forward owns, and quantised ones, stay as they are.
+    are held twice. Whole numbers, as quantised weights are, and what no module's forward owns stay
+    as they are.
     """
     with ExitStack() as hooks:
         for module in model.modules():

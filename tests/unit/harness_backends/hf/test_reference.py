@@ -207,3 +207,18 @@ def test_a_path_that_does_not_run_in_float32_is_checked_by_its_answers(
         engine._paths[:-1] = [EnginePath("odd", lambda off=off: Mixing(plain, off))]  # type: ignore[misc]
         assert dict(engine.score(questions(1)))
         assert engine.name == path
+
+
+def test_a_path_is_kept_where_only_the_reference_does_not_run_in_float32(
+    llama_in_bfloat16: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mixing(self: PlainEngine, item: Scored) -> torch.Tensor:
+        raise RuntimeError("expected m1 and m2 to have the same dtype")
+
+    monkeypatch.setattr(PlainEngine, "logprobs", mixing)
+    plain = PlainEngine(llama_in_bfloat16, Budget(1, 1))
+    for off, path in ((0.0, "odd"), (3.0, "one at a time")):
+        engine = CheckedEngine(llama_in_bfloat16, Settings(), None)
+        engine._paths[:-1] = [EnginePath("odd", lambda off=off: Slightly(plain, off))]  # type: ignore[misc]
+        assert dict(engine.score(questions(1)))
+        assert (engine.name, engine.rounding_error) == (path, None)
