@@ -205,6 +205,7 @@ def suits(module: nn.Module) -> TypeGuard[nn.Linear]:
     return (
         type(module) is nn.Linear
         and "forward" not in vars(module)
+        and not module._forward_pre_hooks  # they may widen its rows, which the copy does not take
         and module.weight.device.type == "cpu"
         and _has_products(module.weight.dtype)
         and platform.machine() in ("x86_64", "AMD64")

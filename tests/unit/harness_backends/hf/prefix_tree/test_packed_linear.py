@@ -13,6 +13,7 @@ from torch import nn
 
 from harness.authoring.chat.encoding import Scored
 from harness.types import Sampling
+from harness_backends.hf.checkpoint.half_precision import in_float32
 from harness_backends.hf.loading import load
 from harness_backends.hf.memory import Budget
 from harness_backends.hf.plain import Continue, PlainEngine
@@ -157,6 +158,13 @@ def test_products_in_bfloat16_are_the_layers_own_to_rounding() -> None:
 def test_others_are_left_as_they_are(layer: nn.Module) -> None:
     assert PackedLinears(layer).bytes == 0
     assert "forward" not in vars(layer)
+
+
+def test_a_layer_that_computes_in_float32_for_now_is_not_copied() -> None:
+    """Its copy in bfloat16 would take memory and never be used."""
+    layer = nn.Linear(512, 384).bfloat16()
+    with in_float32(layer):
+        assert PackedLinears(layer).bytes == 0
 
 
 def test_weights_that_take_too_much_are_not_copied(monkeypatch: pytest.MonkeyPatch) -> None:
