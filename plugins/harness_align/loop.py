@@ -29,7 +29,6 @@ from harness import (
     parse_gate,
 )
 from harness.authoring.io.comparison_json import comparison_to_json
-from harness.authoring.io.gate_json import gate_to_json
 from harness.authoring.io.serialization import spent_to_json
 from harness.authoring.measures.energy import Meter
 from harness.authoring.metrics import MetricRef, split_ideal
@@ -381,13 +380,7 @@ def to_json(result: AlignResult) -> dict[str, Any]:
             "check": None if prepared.checked.found is None else dict(prepared.checked.found),
         },
         "settings": dict(job.told),
-        "verdict": {
-            "decision": result.verdict.verdict,
-            "sentence": result.verdict.sentence,
-            "notes": list(result.verdict.notes),
-            "judgements": [judging.to_json(each) for each in result.aims.rules],
-            "gate": None if result.gate is None else gate_to_json(result.gate),
-        },
+        "verdict": judging.to_json(result.verdict, result.aims, result.gate),
         "effects": result.effects.to_json(),
         "comparison": None if result.comparison is None else comparison_to_json(result.comparison),
         "curves": {

@@ -19,6 +19,7 @@ from harness import (
     gate_scores,
     join_verdicts,
 )
+from harness.authoring.io.gate_json import gate_to_json
 from harness.authoring.io.serialization import estimate_to_json, number
 from harness.authoring.metrics import MetricRef, split_ideal
 from harness.types import Estimate, RuleVerdict, RunResult
@@ -116,8 +117,26 @@ def gain_of(judged: RuleVerdict) -> Estimate | None:
     return Estimate(value, found.stderr, low, high, found.n, found.method)
 
 
-def to_json(judged: RuleVerdict) -> Mapping[str, Any]:
-    """An entry of align.json's ``judgements``."""
+def to_json(
+    verdict: GateVerdict, aims: GateVerdict, rules: GateVerdict | None
+) -> Mapping[str, Any]:
+    """The ``verdict`` of align.json.
+
+    Args:
+        verdict: On all there is.
+        aims: On targets and guards.
+        rules: On the rules under [gate].
+    """
+    return {
+        "decision": verdict.verdict,
+        "sentence": verdict.sentence,
+        "notes": list(verdict.notes),
+        "judgements": [_judgement(each) for each in aims.rules],
+        "gate": None if rules is None else gate_to_json(rules),
+    }
+
+
+def _judgement(judged: RuleVerdict) -> Mapping[str, Any]:
     found, gain = judged.evidence, gain_of(judged)
     measured = (found.baseline, found.candidate, found.detectable) if found else (None, None, None)
     old, new, detectable = (None if each is None else number(each) for each in measured)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -169,7 +170,9 @@ def test_a_guard_whose_samples_cannot_be_scored_does_not_pass_in_silence():
 
 def test_entries_of_the_record_say_what_was_measured():
     verdict = decide({"t": BAD, "g": GOOD}, {"t": GOOD, "g": BAD}, guards=(MetricRef("g"),))
-    target, guard = map(judging.to_json, verdict.rules)
+    told = judging.to_json(replace(verdict, notes=("hides a group",)), verdict, None)
+    assert (told["decision"], told["notes"], told["gate"]) == ("block", ["hides a group"], None)
+    target, guard = told["judgements"]
     assert (target["role"], guard["role"]) == ("target", "guard")
     assert target["gain"]["value"] == -guard["gain"]["value"] == pytest.approx(0.6)
     assert target["gain"]["low"] == pytest.approx(-guard["gain"]["high"])
