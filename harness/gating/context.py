@@ -27,9 +27,8 @@ def in_context(
 ) -> GateVerdict:
     """The verdict with its baseline named, and with every change that the two runs show.
 
-    A note names each group that got worse while a ruled metric as a whole did not.
-    Sentences about a judge that nobody has checked, or no better than chance,
-    say so.
+    A note names each group that got worse while a ruled metric as a whole did not. Sentences about
+    a judge that nobody has checked, or no better than chance, say so.
 
     Args:
         verdict: What the rules decided.

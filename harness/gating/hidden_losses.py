@@ -6,7 +6,7 @@ one that fell.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from harness.results.baseline import ScoredRun
 from harness.stats.compare import holm
@@ -29,7 +29,7 @@ def hidden_losses(
         baseline: What it was compared with.
     """
     for task in compared.tasks:
-        results = [run.result.tasks[task.task] for run in (baseline, candidate)]
+        old, new = (run.result.tasks[task.task] for run in (baseline, candidate))
         for metric in task.metrics:
             name = task.task, metric.metric
             if name not in ruled:
@@ -37,14 +37,18 @@ def hidden_losses(
             ideal = metric.ideal if ruled[name] is None else ruled[name]
             if _is_worse(metric, ideal, metric.baseline.value, metric.candidate.value):
                 continue
-            groups = [each for each in task.groups if each.metric == metric.metric]
-            adjusted = holm([each.p_value for each in groups])
-            for group, p_value in zip(groups, adjusted, strict=True):
-                values = [_value(result, group) for result in results]
-                if p_value <= ALPHA and None not in values:
-                    before, after = map(float, values)  # type: ignore[arg-type]
-                    if _is_worse(metric, ideal, before, after):
-                        yield _said(task.task, group, ideal, before, after)
+            for group in _shown([each for each in task.groups if each.metric == metric.metric]):
+                before, after = _value(old, group), _value(new, group)
+                if before is None or after is None:
+                    continue
+                if _is_worse(metric, ideal, before, after):
+                    yield _said(task.task, group, ideal, before, after)
+
+
+def _shown(groups: Sequence[GroupChange]) -> Iterator[GroupChange]:
+    """Those of a metric's groups whose change is more than chance would make of that many."""
+    adjusted = holm([each.p_value for each in groups])
+    yield from (group for group, p in zip(groups, adjusted, strict=True) if p <= ALPHA)
 
 
 def _is_worse(metric: MetricComparison, ideal: float | None, before: float, after: float) -> bool:

@@ -2,9 +2,9 @@
 
 ``torch.nn.functional.linear`` lays a weight out anew in each call, or goes by a library whose
 products are slow on other makers' processors: with 16 rows, as in a step of generation, a float32
-product takes up to three times as long as from a weight laid out before, one in bfloat16 (where the
-processor has instructions for it) half as long again. A row's result is the same however many rows
-there are.
+product takes up to three times as long as from a weight laid out before. So are products in
+bfloat16 computed, where the processor has instructions for them. A row's result is the same however
+many rows there are.
 
 Layers that a model gives the same rows (queries, keys and values; gate and up) are one product: a
 wide one computes more in the same time than narrow ones.
