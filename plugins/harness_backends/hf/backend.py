@@ -111,7 +111,9 @@ class HuggingFaceBackend:
         return facts
 
     def close(self) -> None:
-        """The model goes with the object; there is nothing else to free."""
+        """Frees the model; it answers nothing from then on."""
+        self._engine.close()
+        self.checkpoint.release()
 
     # ---- what it does
 

@@ -37,7 +37,9 @@ from harness_backends.hf.checkpoint.quantization import (
     load_arguments,
     missing_library,
 )
+from harness_backends.hf.checkpoint.releasing import release
 from harness_backends.hf.checkpoint.virtual_tokens import VirtualTokenModel
+from harness_backends.hf.memory import give_back
 from harness_backends.hf.settings import Kind, Quantization, Settings
 
 
@@ -102,6 +104,11 @@ class Checkpoint:
         if self.stored_as is not None:
             facts["gguf"] = self.stored_as
         return facts
+
+    def release(self) -> None:
+        """Frees the weights, whoever refers to the model; it computes nothing from then on."""
+        release(self.model)
+        give_back()
 
 
 def load(name: str, dtype: str, device: str, settings: Settings) -> Checkpoint:

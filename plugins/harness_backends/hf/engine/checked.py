@@ -219,13 +219,17 @@ class CheckedEngine:
         note = f"the {self._paths.pop(0).name} path was not used: {problem}"
         self.notes.append(note)
         logger.warning("%s", note)
-        self._before = self.computed_tokens
-        if self._engine is not None:
-            self._engine.close()
-        self._engine = None
+        self.close()
         self._checked = {}
         self._tried = {}
         self._passed_on = set()
+
+    def close(self) -> None:
+        """Frees what the path in use holds beside the model."""
+        if self._engine is not None:
+            self._before += self._engine.computed_tokens
+            self._engine.close()
+            self._engine = None
 
     # ---- checking
 

@@ -126,4 +126,5 @@ class KindBackend:
         )
 
     def close(self) -> None:
-        """The model goes with the object; there is nothing else to free."""
+        """Frees the model; it answers nothing from then on."""
+        self.checkpoint.release()
