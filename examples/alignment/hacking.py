@@ -68,7 +68,7 @@ def tell(out: Path, hack: bool = False, watched: bool = True) -> AlignResult:
         out / (("hacked" if hack else "sft") + ("" if watched else "-unwatched")),
         eval_tasks=[] if hack else [METRIC],
         guard=[METRIC] if hack else [],
-        eval_data={"perplexity": str(write_task("perplexity", "test", 120, sets))},
+        eval_data={"perplexity": str(write_task("perplexity", "test", 600, sets))},
         reward=CHEERFUL if hack else "",
         held_out_reward=VARIED if hack else "",
         settings=settings,
