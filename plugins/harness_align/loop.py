@@ -201,7 +201,10 @@ def _decide(
         verdicts.append(decide(before, after, targets, guards, registry))
     if fresh is not None and after is not None:
         verdicts.append(decide(fresh, after, targets, (), registry, UNTRAINED_TOKENS))
-    return join_verdicts(verdicts)
+    joined = join_verdicts(verdicts)
+    wrap = job.standard(job.training).wrap
+    notes = () if after is None else judging.notes_on(after.result, wrap)
+    return replace(joined, notes=(*joined.notes, *notes))
 
 
 def _compared(

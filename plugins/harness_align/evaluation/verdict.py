@@ -29,6 +29,21 @@ ALPHA = 0.025
 """Of either side, so that the 95 % interval excludes what is not shown."""
 
 
+def notes_on(run: RunResult, wrap: bool) -> tuple[str, ...]:
+    """What a reader has to know of how the candidate was asked for texts.
+
+    Args:
+        run: The candidate's on the suite.
+        wrap: Whether texts were trained on as a user's messages where there is a chat template.
+    """
+    if wrap or run.model.get("chat_template") is not True or not run.usage.completion_tokens:
+        return ()
+    return (
+        "trained on plain text (wrap = false), and asked for texts through the chat template: "
+        'chat_template = "off" under [set] asks as was trained',
+    )
+
+
 def judge(
     baseline: ScoredRun,
     candidate: ScoredRun,

@@ -16,7 +16,7 @@ from harness.protocols import TaskSpec
 from harness.results.baseline import ScoredRun
 from harness.results.score_table import ScoredSample
 from harness.stats import estimates
-from harness.types import DataSource, MetricResult, RunResult, TaskResult, Unscored
+from harness.types import DataSource, MetricResult, RunResult, TaskResult, Unscored, Usage
 from harness_align.evaluation import verdict as judging
 from harness_align.evaluation.verdict import judge, named, standing
 
@@ -186,3 +186,18 @@ def test_joined_verdicts_end_as_the_worst_does():
     assert join_verdicts([passed, unclear]).exit_code == 4
     assert join_verdicts([passed, unclear, blocked]).exit_code == 1
     assert len(join_verdicts([passed, unclear]).rules) == 2
+
+
+@pytest.mark.parametrize(
+    ("wrap", "facts", "said", "noted"),
+    [
+        (False, {"chat_template": True}, 40, 1),
+        (True, {"chat_template": True}, 40, 0),  # trained as it is asked
+        (False, {"chat_template": False}, 40, 0),
+        (False, {}, 40, 0),  # a backend that says nothing of it
+        (False, {"chat_template": True}, 0, 0),  # choices are scored as plain text
+    ],
+)
+def test_plain_training_that_is_measured_as_a_conversation_is_noted(wrap, facts, said, noted):
+    run = replace(scored({"t": GOOD}).result, model=facts, usage=Usage(completion_tokens=said))
+    assert len(judging.notes_on(run, wrap)) == noted
