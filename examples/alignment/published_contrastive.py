@@ -33,12 +33,12 @@ from harness_align.preparation import preparing
 
 NOISE = 0.1
 """Standard deviation of the noise, in those of the matrix that it is added to."""
-PROMPTS = 200
-WORDS = 70
+PROMPTS = 250
+WORDS = 110
 """Of the longest passage that is learned from."""
 ANSWER = Sampling(max_tokens=24)
-SFT = {"steps": 24, "learning_rate": 5e-4}
-DPO = {"steps": 8, "learning_rate": 1e-4}
+SFT = {"steps": 40, "learning_rate": 2e-4}
+DPO = {"steps": 10, "learning_rate": 5e-5}
 SETTINGS = {"adapter": "lora", "batch_size": 8}
 ABLATIONS = {"sft-only": "all steps are SFT", "shuffled": "a coin decides which answer is chosen"}
 

@@ -17,19 +17,16 @@ development part (``--rehearse``), which is no part of the test part.
 
 from __future__ import annotations
 
-import random
 import sys
 from pathlib import Path
 
 import published_sets
-from published_sets import Trial, turned_by_a_coin, write_hellaswag, write_sst2
+from published_sets import Trial, turned_by_a_coin, undecided, write_hellaswag, write_sst2
 
-from harness import evaluate
 from harness_align.api import align
 from harness_align.dataset import training_rows
 from harness_align.dataset.training_rows import Rows
 from harness_align.loop import AlignResult
-from harness_align.mining import balancing, failures
 
 PAIRS = 400
 WORDS = 16
@@ -46,14 +43,9 @@ SETTINGS = {
 
 
 def mined(trial: Trial) -> Path:
-    """Asks the model about sentences, and writes pairs of those that it hardly decided."""
-    run = trial.sets / "run"
-    sentences = {"sst2": write_sst2(trial.data, "train", trial.sets, words=WORDS)}
-    evaluate(trial.model, ["sst2"], sentences, seed=trial.seed, out=run, formats=())
-    found = failures.mine(run, "uncertain", ["sst2"])
-    if trial.ablation == "random":
-        random.Random(trial.seed).shuffle(found)
-    rows = tuple(row for each in balancing.balanced(found, PAIRS) for row in each.rows)
+    """Writes pairs of labels for sentences that the model hardly decided."""
+    found = undecided(trial, PAIRS, WORDS)
+    rows = tuple(row for each in found for row in each.rows)
     if trial.ablation == "shuffled":
         rows = turned_by_a_coin(rows, trial.seed)
     path = trial.sets / "pairs.jsonl"

@@ -17,10 +17,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from harness import evaluate
 from harness_align.dataset.training_rows import Row
 from harness_align.loop import AlignResult
+from harness_align.mining import balancing, failures
+from harness_align.mining.failures import Mined
 
 Part = Literal["train", "development", "test"]
+SHORTEST = frozenset({"Normans", "Computational_complexity_theory", "Force"})
+"""Of SQuAD's articles those that are learned from: the shortest passages of the training part.
+
+Its six others are added to the test part's four, which are too few for an interval.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,12 @@ def part_of(text: str) -> Part:
     """The part that a row of this text lies in: 50 % train, 15 % development, 35 % test."""
     place = int(hashlib.sha256(text.encode()).hexdigest(), 16) % 20
     return "train" if place < 10 else "development" if place < 13 else "test"
+
+
+def part_of_article(title: str) -> Part:
+    """The part that an article of SQuAD lies in: 3 train, 3 development, 10 test."""
+    part = part_of(title)
+    return "test" if part == "train" and title not in SHORTEST else part
 
 
 def crows_pairs(data: Path, part: Part) -> Iterator[dict[str, str]]:
@@ -116,6 +130,20 @@ def write_sst2(data: Path, part: Part, folder: Path, count: int = 400, words: in
     return path
 
 
+def undecided(trial: Trial, count: int, words: int) -> list[Mined]:
+    """So many sentences of SST-2 that the model hardly decides, as many of either label.
+
+    The ablation ``random`` draws them by lot instead.
+    """
+    run = trial.sets / "run"
+    sentences = {"sst2": write_sst2(trial.data, "train", trial.sets, words=words)}
+    evaluate(trial.model, ["sst2"], sentences, seed=trial.seed, out=run, formats=())
+    found = failures.mine(run, "uncertain", ["sst2"])
+    if trial.ablation == "random":
+        random.Random(trial.seed).shuffle(found)
+    return balancing.balanced(found, count)
+
+
 def write_squad(data: Path, part: Part, folder: Path, count: int, words: int = 1000) -> Path:
     """Writes answerable questions of a part's articles, about passages of at most so many words.
 
@@ -124,7 +152,7 @@ def write_squad(data: Path, part: Part, folder: Path, count: int, words: int = 1
     published = json.loads((data / "squad/squad2_dev_half.json").read_text("utf-8"))
     rounds: dict[int, list[Any]] = {}
     for article in published["data"]:
-        if part_of(article["title"]) != part:
+        if part_of_article(article["title"]) != part:
             continue
         for passage in article["paragraphs"]:
             answerable = [each for each in passage["qas"] if not each["is_impossible"]]
