@@ -36,9 +36,8 @@ def test_closing_frees_the_weights_and_their_copies(
     before = held()
     backend: Any = open_hf(BackendOptions(str(folder)))
     answers(backend, ASKED)
-    backend.checkpoint  # noqa: B018  (loads it, where it was opened before)
     weights = [weakref.ref(each) for each in backend.checkpoint.model.parameters()]
-    size = sum(each.numel() * each.element_size() for each in backend.checkpoint.model.parameters())
+    size = sum(weight().nbytes for weight in weights)
     described, usage = dict(backend.describe()), backend.usage
     assert held() >= before + size
     backend.close()
@@ -50,7 +49,7 @@ def test_closing_frees_the_weights_and_their_copies(
 
 
 def test_a_run_leaves_nothing_of_its_model(
-    checkpoint_folder: Folders, monkeypatch: pytest.MonkeyPatch
+    checkpoint_folder: Folders, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     kept: list[Checkpoint] = []
     load = opening.open_checkpoint
@@ -61,7 +60,8 @@ def test_a_run_leaves_nothing_of_its_model(
         return backend
 
     monkeypatch.setattr(opening, "open_checkpoint", note)
-    result = evaluate(str(checkpoint_folder("llama")), ["sst2"], {"sst2": "sample"}, limit=5)
+    folder, out = str(checkpoint_folder("llama")), tmp_path / "run"
+    result = evaluate(folder, ["sst2"], {"sst2": "sample"}, limit=5, out=out, formats=())
     assert result.tasks["sst2"].n == 5
     assert kept
     for checkpoint in kept:
